@@ -1,0 +1,174 @@
+package emulator
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+)
+
+// Client returns an HTTP client whose requests reach the emulator without a
+// socket, whatever host they name. A URL may be a path alone. It works inside a
+// testing/synctest bubble.
+func (e *Emulator) Client() *http.Client { return &http.Client{Transport: door{e}} }
+
+// inProcessHost is what a request without a host is addressed to.
+const inProcessHost = "sandbox.api.skystack.dev"
+
+// door takes requests of a client to the handler as a server would.
+type door struct{ e *Emulator }
+
+// RoundTrip implements http.RoundTripper. The answer is handed over when its
+// header is complete; its body can be read while it is written.
+func (d door) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := r.Body
+	if body == nil {
+		body = http.NoBody
+	}
+	d.e.mu.Lock()
+	closed := d.e.closed
+	d.e.mu.Unlock()
+	if closed {
+		_ = body.Close()
+		return nil, errors.New("the emulator is closed")
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	in := r.Clone(ctx)
+	in.RequestURI = in.URL.RequestURI()
+	if in.Host == "" {
+		in.Host = in.URL.Host
+	}
+	if in.Host == "" {
+		in.Host = inProcessHost
+	}
+	in.Body, in.Proto, in.ProtoMajor, in.ProtoMinor, in.RemoteAddr = body, "HTTP/1.1", 1, 1, "127.0.0.1:0"
+	if in.ContentLength == 0 && r.Body != nil && r.Body != http.NoBody {
+		in.ContentLength = -1
+	}
+	p := newPipe(cancel)
+	go func() {
+		defer func() { _ = body.Close() }()
+		var fault error
+		defer func() {
+			if v := recover(); v != nil {
+				fault = fmt.Errorf("the emulator ended the connection: %v", v)
+			}
+			p.end(fault)
+		}()
+		d.e.server.ServeHTTP(p, in)
+	}()
+	select {
+	case <-p.started:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if p.fault != nil {
+		cancel()
+		return nil, p.fault
+	}
+	length := int64(-1)
+	if _, err := fmt.Sscan(p.sent.Get("Content-Length"), &length); err != nil {
+		length = -1
+	}
+	if p.status == http.StatusNoContent || p.status == http.StatusNotModified {
+		length = 0
+	}
+	return &http.Response{
+		Status: fmt.Sprintf("%d %s", p.status, http.StatusText(p.status)), StatusCode: p.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: p.sent, Body: p, ContentLength: length, Request: r,
+	}, nil
+}
+
+// pipe is the answer on its way from the handler to the client.
+type pipe struct {
+	header  http.Header
+	cancel  context.CancelFunc
+	started chan struct{} // closed when status and sent are set, or fault is
+
+	mu     sync.Mutex
+	more   *sync.Cond
+	status int
+	sent   http.Header
+	buf    bytes.Buffer
+	done   bool
+	fault  error
+}
+
+func newPipe(cancel context.CancelFunc) *pipe {
+	p := &pipe{header: http.Header{}, cancel: cancel, started: make(chan struct{})}
+	p.more = sync.NewCond(&p.mu)
+	return p
+}
+
+// Header implements http.ResponseWriter.
+func (p *pipe) Header() http.Header { return p.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (p *pipe) WriteHeader(status int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.start(status)
+}
+
+func (p *pipe) start(status int) {
+	if p.status == 0 {
+		p.status, p.sent = status, p.header.Clone()
+		close(p.started)
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (p *pipe) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.start(http.StatusOK)
+	if p.done {
+		return 0, io.ErrClosedPipe
+	}
+	p.more.Broadcast()
+	return p.buf.Write(b)
+}
+
+// Flush implements http.Flusher; nothing is held back.
+func (p *pipe) Flush() {}
+
+func (p *pipe) end(fault error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fault, p.done = fault, true
+	if p.status == 0 && fault != nil {
+		p.status = http.StatusInternalServerError
+		close(p.started)
+	}
+	p.start(http.StatusOK)
+	p.more.Broadcast()
+}
+
+// Read implements io.Reader for the client's side.
+func (p *pipe) Read(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.buf.Len() == 0 && !p.done {
+		p.more.Wait()
+	}
+	if p.buf.Len() == 0 {
+		if p.fault != nil {
+			return 0, p.fault
+		}
+		return 0, io.EOF
+	}
+	return p.buf.Read(b)
+}
+
+// Close implements io.Closer for the client's side: the request is over.
+func (p *pipe) Close() error {
+	p.cancel()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done = true
+	p.more.Broadcast()
+	return nil
+}

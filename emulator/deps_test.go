@@ -1,0 +1,275 @@
+package emulator_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "skystack.dev/sandbox"
+
+const (
+	btree     = "github.com/tidwall/btree"
+	container = "github.com/testcontainers/testcontainers-go"
+	echo      = "github.com/labstack/echo/v4"
+	fake      = "github.com/brianvoe/gofakeit/v6"
+	jsonexp   = "github.com/go-json-experiment/json"
+	kin       = "github.com/getkin/kin-openapi"
+	kong      = "github.com/alecthomas/kong"
+	oapi      = "github.com/oapi-codegen/runtime"
+	yaml      = "go.yaml.in/yaml/v3"
+)
+
+// room is a package of this module and all that its code, without its tests,
+// may import besides the standard library.
+type room struct {
+	path    string   // below the module; "." is its root
+	modules []string // of others
+	rooms   []string // of this module; only from rows above
+}
+
+// rooms is the whole house. A package that is not here must not exist; a room
+// need not be built yet. A room may import only rooms above it, so the arrows
+// cannot go in a circle.
+var rooms = []room{
+	// Leaves: the standard library is all they need.
+	{path: "emulator/internal/fail"},
+	{path: "emulator/internal/limit"},
+	{path: "emulator/internal/redact"},
+	{path: "emulator/internal/fault"},
+	{path: "emulator/internal/journal"},
+
+	{path: "fixtures", modules: []string{yaml, fake}},
+	{path: "emulator/internal/engine", modules: []string{btree, jsonexp}},
+
+	// Echo, and kin-openapi outside tests, live in edge and nowhere else.
+	{path: "emulator/internal/edge", modules: []string{echo, kin, jsonexp}, rooms: []string{
+		"emulator/internal/engine", "emulator/internal/fail",
+	}},
+	{path: "emulator/internal/webhook", rooms: []string{
+		"emulator/internal/engine", "emulator/internal/fail",
+	}},
+
+	// The two APIs; neither knows of the other.
+	{path: "emulator/internal/skystack/genopenapi", modules: []string{yaml}},
+	{path: "emulator/internal/skystack", modules: []string{jsonexp}, rooms: []string{
+		"emulator/internal/edge", "emulator/internal/engine", "emulator/internal/fail",
+		"emulator/internal/limit", "fixtures",
+	}},
+	{path: "emulator/internal/computestacks", modules: []string{jsonexp}, rooms: []string{
+		"emulator/internal/edge", "emulator/internal/engine", "emulator/internal/fail",
+		"emulator/internal/limit", "fixtures",
+	}},
+
+	{path: "emulator/internal/control", modules: []string{jsonexp}, rooms: []string{
+		"emulator/internal/edge", "emulator/internal/engine", "emulator/internal/fail",
+		"emulator/internal/fault", "emulator/internal/journal", "emulator/internal/limit",
+	}},
+	{path: "emulator/internal/dashboard"},
+
+	{path: "emulator", modules: []string{"golang.org/x/net"}, rooms: []string{
+		"emulator/internal/fail", "emulator/internal/limit", "emulator/internal/redact",
+		"emulator/internal/fault", "emulator/internal/journal", "fixtures",
+		"emulator/internal/engine", "emulator/internal/edge", "emulator/internal/webhook",
+		"emulator/internal/skystack", "emulator/internal/computestacks",
+		"emulator/internal/control", "emulator/internal/dashboard",
+	}},
+	{path: "emulator/remote"},
+	{path: "emulator/testcontainer", modules: []string{container}, rooms: []string{"emulator/remote"}},
+
+	// For tests alone: no row below may name them.
+	{path: "emulator/internal/wire", modules: []string{kin, jsonexp}, rooms: []string{
+		"emulator", "emulator/internal/skystack", "emulator/internal/edge",
+		"emulator/internal/engine", "emulator/internal/fail", "fixtures",
+	}},
+	{path: "emulator/internal/testclient", modules: []string{oapi}},
+
+	// The commands use what every user can use. Only they parse flags.
+	{path: "emulator/cli", modules: []string{kong, yaml}, rooms: []string{
+		"emulator", "fixtures", "emulator/internal/redact",
+	}},
+	{path: ".", rooms: []string{"emulator/cli"}},
+}
+
+// testModules are the modules that tests may import on top of those of all rooms.
+var testModules = []string{
+	"github.com/hashicorp/go-retryablehttp",
+	"github.com/rogpeppe/go-internal",
+	"go.uber.org/goleak",
+	"pgregory.net/rapid",
+}
+
+// docker is what only the testcontainer room may pull in, directly or not.
+var docker = []string{"github.com/testcontainers", "github.com/moby", "github.com/docker"}
+
+// pkg is what `go list -json` says of a package.
+type pkg struct {
+	ImportPath                         string
+	Imports, TestImports, XTestImports []string
+	Deps                               []string
+	Error                              *struct{ Err string }
+}
+
+// Dependencies point one way: a room imports what its row names, and nothing else.
+func TestDependencies(t *testing.T) {
+	for _, p := range list(t) {
+		for _, problem := range problems(p) {
+			t.Error(problem)
+		}
+	}
+}
+
+func TestTableGoesOneWay(t *testing.T) {
+	var above []string
+	for _, r := range rooms {
+		if slices.Contains(above, r.path) {
+			t.Errorf("%s has two rows", r.path)
+		}
+		for _, name := range r.rooms {
+			if !slices.Contains(above, name) {
+				t.Errorf("%s names %s, which is not above it", r.path, name)
+			}
+			if name == "emulator/internal/wire" || name == "emulator/internal/testclient" {
+				t.Errorf("%s names %s, which is for tests", r.path, name)
+			}
+		}
+		above = append(above, r.path)
+	}
+}
+
+// The check itself must not be blind.
+func TestProblemsAreFound(t *testing.T) {
+	const internal = module + "/emulator/internal/"
+	for _, tc := range []struct {
+		name string
+		pkg  pkg
+		want string
+	}{
+		{"unknown room", pkg{ImportPath: internal + "util"}, "no row"},
+		{"room in a room", pkg{ImportPath: internal + "edge/more"}, "no row"},
+		{"leaf with a module", pkg{ImportPath: internal + "limit", Imports: []string{btree}}, btree},
+		{"leaf with a room", pkg{ImportPath: internal + "limit", Imports: []string{internal + "fail"}}, "emulator/internal/fail"},
+		{"back up", pkg{ImportPath: internal + "engine", Imports: []string{internal + "edge"}}, "emulator/internal/edge"},
+		{"echo outside edge", pkg{ImportPath: internal + "skystack", Imports: []string{echo + "/middleware"}}, echo},
+		{"kin outside edge", pkg{ImportPath: module + "/emulator", Imports: []string{kin + "/openapi3"}}, kin},
+		{"kong outside cli", pkg{ImportPath: module, Imports: []string{kong}}, kong},
+		{"one API in the other", pkg{ImportPath: internal + "computestacks", Imports: []string{internal + "skystack"}}, "skystack"},
+		{"commands behind the scenes", pkg{ImportPath: module + "/emulator/cli", Imports: []string{internal + "engine"}}, "engine"},
+		{"test room in code", pkg{ImportPath: module + "/emulator", Imports: []string{internal + "wire"}}, "wire"},
+		{"a module with the same beginning", pkg{ImportPath: internal + "engine", Imports: []string{btree + "2"}}, btree + "2"},
+		{"shell", pkg{ImportPath: module + "/emulator/cli", Imports: []string{"os/exec"}}, "os/exec"},
+		{"docker", pkg{ImportPath: module + "/emulator", Deps: []string{"github.com/moby/term"}}, "moby"},
+		{"unknown module in a test", pkg{ImportPath: internal + "limit", XTestImports: []string{"github.com/stretchr/testify/assert"}}, "testify"},
+		{"broken", pkg{ImportPath: internal + "limit", Error: &struct{ Err string }{"no such file"}}, "no such file"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := problems(tc.pkg)
+			if len(got) != 1 || !strings.Contains(got[0], tc.want) {
+				t.Errorf("problems %q, want one with %q", got, tc.want)
+			}
+		})
+	}
+	for _, p := range []pkg{
+		{ImportPath: module, Imports: []string{"os", module + "/emulator/cli"}},
+		{ImportPath: internal + "limit", Imports: []string{"time"}, TestImports: []string{"os/exec", "pgregory.net/rapid"}},
+		{ImportPath: module + "/emulator/testcontainer", Imports: []string{container}, Deps: []string{"github.com/moby/term"}},
+	} {
+		if got := problems(p); got != nil {
+			t.Errorf("%s: %q, want nothing", p.ImportPath, got)
+		}
+	}
+}
+
+// list is every package of the module.
+func list(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-e",
+		"-json=ImportPath,Imports,TestImports,XTestImports,Deps,Error", module+"/...")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var pkgs []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		pkgs = append(pkgs, p)
+	}
+	if len(pkgs) == 0 {
+		t.Fatal("go list: no packages")
+	}
+	return pkgs
+}
+
+// problems is what is wrong with the imports of p, one line each.
+func problems(p pkg) []string {
+	if p.Error != nil {
+		return []string{fmt.Sprintf("%s: %s", p.ImportPath, p.Error.Err)}
+	}
+	i := slices.IndexFunc(rooms, func(r room) bool { return full(r.path) == p.ImportPath })
+	if i < 0 {
+		return []string{p.ImportPath + ": no row in the table of rooms"}
+	}
+	r := rooms[i]
+	var found []string
+	for _, path := range p.Imports {
+		if !allowed(r, path) {
+			found = append(found, fmt.Sprintf("%s must not import %s", r.path, path))
+		}
+	}
+	if r.path != "emulator/testcontainer" {
+		for _, path := range p.Deps {
+			if within(path, docker) {
+				found = append(found, fmt.Sprintf("%s must not pull in %s", r.path, path))
+			}
+		}
+	}
+	for _, path := range slices.Concat(p.TestImports, p.XTestImports) {
+		if !standard(path) && !within(path, []string{module}) && !allowedInTests(path) {
+			found = append(found, fmt.Sprintf("tests of %s must not import %s", r.path, path))
+		}
+	}
+	return found
+}
+
+func allowed(r room, path string) bool {
+	if standard(path) {
+		return path != "os/exec" && path != "plugin"
+	}
+	return within(path, r.modules) || slices.ContainsFunc(r.rooms, func(name string) bool { return full(name) == path })
+}
+
+func allowedInTests(path string) bool {
+	return within(path, testModules) || slices.ContainsFunc(rooms, func(r room) bool { return within(path, r.modules) })
+}
+
+// full is the import path of a room.
+func full(path string) string {
+	if path == "." {
+		return module
+	}
+	return module + "/" + path
+}
+
+// within reports whether the package at path belongs to one of the modules.
+func within(path string, modules []string) bool {
+	return slices.ContainsFunc(modules, func(m string) bool { return path == m || strings.HasPrefix(path, m+"/") })
+}
+
+// standard reports whether path is of the standard library: its first element
+// is no domain.
+func standard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".")
+}

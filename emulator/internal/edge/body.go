@@ -1,0 +1,219 @@
+package edge
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"mime"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+const maxDepth = 64
+
+func validText(s string) bool { return utf8.ValidString(s) }
+
+// ReadBody is the stage that takes the body off the wire and checks that it is
+// a JSON document: size, type and form, in this order.
+func ReadBody(x *Exchange) error {
+	if !x.Op.takesBody() {
+		return nil
+	}
+	if err := x.readBody(); err != nil {
+		return err
+	}
+	if len(x.body) == 0 {
+		return notJSON(fail.Detail{Location: fail.Body, Code: "empty", Message: "The body is empty; send a JSON object."}, 0)
+	}
+	if err := x.checkType(); err != nil {
+		return err
+	}
+	v, err := parse(x.body)
+	if err != nil {
+		return err
+	}
+	x.value = v
+	return nil
+}
+
+// readBody reads the body once, under the server's limit.
+func (x *Exchange) readBody() error {
+	if x.read {
+		return nil
+	}
+	limit := x.server.MaxBody
+	if x.Request.ContentLength > limit {
+		return tooLarge(limit)
+	}
+	var buf bytes.Buffer
+	if n := x.Request.ContentLength; n > 0 {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := buf.ReadFrom(http.MaxBytesReader(x.w, x.Request.Body, limit))
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return tooLarge(limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &fail.Error{Kind: fail.Timeout, Code: "request_timeout", Message: "The body did not arrive in time.", Cause: err}
+	case err != nil && !errors.Is(err, io.EOF):
+		return &fail.Error{Kind: fail.Invalid, Code: "invalid_json", Message: "The body broke off before its end.", Cause: err}
+	}
+	x.body, x.read = buf.Bytes(), true
+	return nil
+}
+
+func tooLarge(limit int64) error {
+	return fail.Newf(fail.TooLarge, "payload_too_large", "The body is larger than %d bytes.", limit)
+}
+
+// checkType refuses a body of a type the operation does not take (S43).
+func (x *Exchange) checkType() error {
+	h := x.Request.Header
+	if enc := h.Values("Content-Encoding"); len(enc) > 0 && (len(enc) > 1 || !strings.EqualFold(enc[0], "identity")) {
+		return fail.Newf(fail.UnsupportedMedia, "unsupported_media_type", "Content-Encoding %s is not read; send the body as it is.", printable(strings.Join(enc, ", ")))
+	}
+	types := h.Values("Content-Type")
+	if len(types) == 1 && types[0] == "application/json" {
+		return nil
+	}
+	if len(types) == 1 {
+		media, params, err := mime.ParseMediaType(types[0])
+		if charset, given := params["charset"]; err == nil && x.Op.schemas[media] != nil && (!given || strings.EqualFold(charset, "utf-8")) {
+			return nil
+		}
+	}
+	hint := ""
+	if strings.HasPrefix(strings.Join(types, ""), "application/x-www-form-urlencoded") {
+		hint = " (curl -d sends a form unless told otherwise)"
+	}
+	return fail.Newf(fail.UnsupportedMedia, "unsupported_media_type",
+		"The body must be JSON in UTF-8: send the header Content-Type: application/json%s.", hint)
+}
+
+func notJSON(d fail.Detail, offset int64) error {
+	if offset > 0 {
+		d.Extra = append(d.Extra, fail.Member{Name: "offset", Value: offset})
+	}
+	return &fail.Error{Kind: fail.Invalid, Code: "invalid_json", Message: d.Message, Details: []fail.Detail{d}}
+}
+
+// parse reads exactly one JSON value, strictly: RFC 8259 grammar, valid UTF-8,
+// no duplicate names, at most 64 levels, numbers within the range of a double.
+func parse(data []byte) (any, error) {
+	p := parser{data: data, dec: jsontext.NewDecoder(bytes.NewReader(data))}
+	v, err := p.value(1)
+	if err == nil {
+		if _, err = p.dec.ReadToken(); errors.Is(err, io.EOF) {
+			return v, nil
+		} else if err == nil || !errors.Is(err, jsontext.ErrDuplicateName) {
+			err = p.fault("trailing_data", "After the JSON value there is more; send one value.")
+		}
+	}
+	return nil, p.explain(err)
+}
+
+type parser struct {
+	data []byte
+	dec  *jsontext.Decoder
+}
+
+func (p *parser) value(depth int) (any, error) {
+	t, err := p.dec.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	if kind := t.Kind(); (kind == '{' || kind == '[') && depth > maxDepth {
+		return nil, p.fault("depth", fmt.Sprintf("The value is nested deeper than %d levels.", maxDepth))
+	}
+	switch t.Kind() {
+	case 'n':
+		return nil, nil
+	case 't', 'f':
+		return t.Bool(), nil
+	case '"':
+		return t.String(), nil
+	case '0':
+		return p.number(t.String())
+	case '[':
+		list := []any{}
+		for p.dec.PeekKind() != ']' {
+			v, err := p.value(depth + 1)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		_, err := p.dec.ReadToken()
+		return list, err
+	default:
+		object := map[string]any{}
+		for p.dec.PeekKind() != '}' {
+			name, err := p.dec.ReadToken()
+			if err != nil {
+				return nil, err
+			}
+			key := name.String() // the token is void after the next read
+			if object[key], err = p.value(depth + 1); err != nil {
+				return nil, err
+			}
+		}
+		_, err := p.dec.ReadToken()
+		return object, err
+	}
+}
+
+// number keeps whole numbers exact.
+func (p *parser) number(text string) (any, error) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n, nil
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsInf(f, 0) {
+		return nil, p.fault("number_range", "A number is too large to be represented.")
+	}
+	return f, nil
+}
+
+func (p *parser) fault(code, message string) error {
+	return notJSON(fail.Detail{Field: fieldOf(string(p.dec.StackPointer())), Location: fail.Body, Code: code, Message: message}, p.dec.InputOffset())
+}
+
+// explain turns an error of the decoder into a refusal that says where.
+func (p *parser) explain(err error) error {
+	var refusal *fail.Error
+	if errors.As(err, &refusal) {
+		return err
+	}
+	offset := p.dec.InputOffset()
+	d := fail.Detail{Location: fail.Body, Code: "syntax", Message: "The body is not valid JSON"}
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) {
+		offset = syntax.ByteOffset
+		d.Field = fieldOf(string(syntax.JSONPointer))
+		switch {
+		case errors.Is(err, jsontext.ErrDuplicateName):
+			d.Code, d.Message = "duplicate_name", "A member is given twice"
+		case strings.Contains(syntax.Err.Error(), "UTF-8") || strings.Contains(syntax.Err.Error(), "surrogate"):
+			d.Code, d.Message = "utf8", "A string is not valid UTF-8"
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			d.Message = "The JSON value breaks off"
+		}
+	} else if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		d.Message = "The JSON value breaks off"
+	}
+	before := p.data[:min(max(offset, 0), int64(len(p.data)))]
+	line := bytes.Count(before, []byte("\n")) + 1
+	column := len(before) - (bytes.LastIndexByte(before, '\n') + 1) + 1
+	d.Message = fmt.Sprintf("%s: line %d, column %d.", d.Message, line, column)
+	return notJSON(d, offset)
+}

@@ -1,0 +1,199 @@
+package edge
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// Contract is an OpenAPI document made ready to check requests. It is read-only
+// and may be shared by any number of servers.
+type Contract struct {
+	Operations []*Operation // in the order of path and method
+}
+
+// Operation is one method on one path of a contract.
+type Operation struct {
+	ID     string
+	Method string
+	Path   string // as in the document: /v1/instances/{id}
+	// Canonical is the id of the operation this one is another name for; its
+	// own id otherwise.
+	Canonical string
+	// Scope is what a credential needs; "" for none.
+	Scope string
+	// Public operations need no credential.
+	Public bool
+	// Documented operations are printed in the API's documents; the others are
+	// only implied by them.
+	Documented bool
+
+	status     int // of success
+	pathParams []string
+	query      []*parameter
+	body       *openapi3.RequestBody
+	schemas    map[string]*openapi3.Schema // request schema by media type
+	produces   []string
+	responses  map[int]*openapi3.Response
+	otherwise  *openapi3.Response
+	handler    *Handler
+}
+
+// parameter is a query parameter.
+type parameter struct {
+	name     string
+	kind     string // string, integer, boolean or array
+	explode  bool   // an array is sent by repeating the name, not by commas
+	required bool
+	schema   *openapi3.Schema
+}
+
+// LoadContract reads an OpenAPI 3.0 document.
+func LoadContract(data []byte) (*Contract, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(data)
+	if err != nil {
+		return nil, fmt.Errorf("openapi document: %w", err)
+	}
+	c := &Contract{}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			compiled, err := compile(doc, path, method, item, op)
+			if err != nil {
+				return nil, fmt.Errorf("openapi document: %s %s: %w", method, path, err)
+			}
+			c.Operations = append(c.Operations, compiled)
+		}
+	}
+	slices.SortFunc(c.Operations, func(a, b *Operation) int {
+		if n := strings.Compare(a.Path, b.Path); n != 0 {
+			return n
+		}
+		return strings.Compare(a.Method, b.Method)
+	})
+	return c, nil
+}
+
+func compile(doc *openapi3.T, path, method string, item *openapi3.PathItem, op *openapi3.Operation) (*Operation, error) {
+	o := &Operation{
+		ID: op.OperationID, Method: method, Path: path, Canonical: op.OperationID,
+		Documented: extension(op, "x-source") == "documented", Scope: extension(op, "x-scope"),
+		schemas: map[string]*openapi3.Schema{}, responses: map[int]*openapi3.Response{},
+	}
+	if alias := extension(op, "x-alias-of"); alias != "" {
+		o.Canonical = alias
+	}
+	security := doc.Security
+	if op.Security != nil {
+		security = *op.Security
+	}
+	o.Public = len(security) == 0
+	for _, m := range pathNames.FindAllStringSubmatch(path, -1) {
+		o.pathParams = append(o.pathParams, m[1])
+	}
+	for _, ref := range append(slices.Clone(item.Parameters), op.Parameters...) {
+		if p := ref.Value; p.In == openapi3.ParameterInQuery {
+			compiled, err := compileParameter(p)
+			if err != nil {
+				return nil, err
+			}
+			o.query = append(o.query, compiled)
+		}
+	}
+	if op.RequestBody != nil {
+		o.body = op.RequestBody.Value
+		for media, content := range o.body.Content {
+			o.schemas[media] = content.Schema.Value
+		}
+	}
+	for status, ref := range op.Responses.Map() {
+		code, err := strconv.Atoi(status)
+		if err != nil {
+			o.otherwise = ref.Value
+			continue
+		}
+		o.responses[code] = ref.Value
+		if code >= 200 && code < 300 {
+			o.status = code
+			for media := range ref.Value.Content {
+				o.produces = append(o.produces, media)
+			}
+		}
+	}
+	if o.status == 0 {
+		return nil, fmt.Errorf("no successful response is documented")
+	}
+	if len(o.produces) == 0 {
+		o.produces = []string{"application/json"}
+	}
+	return o, nil
+}
+
+func compileParameter(p *openapi3.Parameter) (*parameter, error) {
+	c := &parameter{name: p.Name, required: p.Required, schema: p.Schema.Value}
+	for _, kind := range []string{"string", "integer", "boolean", "array"} {
+		if c.schema.Type.Is(kind) {
+			c.kind = kind
+		}
+	}
+	if c.kind == "" {
+		return nil, fmt.Errorf("query parameter %s has a type that is not read here", p.Name)
+	}
+	c.explode = p.Explode == nil || *p.Explode
+	return c, nil
+}
+
+func extension(op *openapi3.Operation, name string) string {
+	text, _ := op.Extensions[name].(string)
+	return text
+}
+
+var pathNames = regexp.MustCompile(`\{([^}]+)\}`)
+
+// echoPath is the path in Echo's notation.
+func (o *Operation) echoPath() string { return pathNames.ReplaceAllString(o.Path, ":$1") }
+
+// bind gives a copy of the operation its handler.
+func (o *Operation) bind(h *Handler) *Operation {
+	bound := *o
+	bound.handler = h
+	return &bound
+}
+
+func (o *Operation) response(status int) *openapi3.Response {
+	if r := o.responses[status]; r != nil {
+		return r
+	}
+	return o.otherwise
+}
+
+// takesBody tells whether a body is read at all.
+func (o *Operation) takesBody() bool { return o.body != nil }
+
+// changes tells whether the operation may change something.
+func (o *Operation) changes() bool {
+	return o.Method != http.MethodGet && o.Method != http.MethodHead
+}
+
+// formats are the string formats the documents use beyond what kin-openapi
+// checks by itself. They are passed with every validation: registering them
+// globally would race with other users of the library in the process.
+func formats() openapi3.SchemaValidationOption {
+	check := func(valid func(string) bool) openapi3.StringFormatValidator {
+		return openapi3.NewCallbackValidator(func(s string) error {
+			if !valid(s) {
+				return fmt.Errorf("malformed")
+			}
+			return nil
+		})
+	}
+	return openapi3.WithStringFormatValidators(map[string]openapi3.StringFormatValidator{
+		"ipv4": check(func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is4() }),
+		"ipv6": check(func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is6() }),
+	})
+}

@@ -1,0 +1,108 @@
+// Package edge is where HTTP ends: it routes with Echo, checks requests against
+// an OpenAPI document with kin-openapi's schemas and our own strict reading, and
+// hands typed input to handlers that know neither. It is the only room that
+// imports either of them.
+package edge
+
+import (
+	"net/http"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// Caller is who sent a request, as the stage that authenticates found out.
+type Caller struct {
+	// Token is the id of the credential; "" for a public operation.
+	Token string
+	// Project is the project the credential is bound to; "" for none.
+	Project string
+	// Scopes is what the credential may do.
+	Scopes []string
+	// Version is the API version pinned to the credential; "" for none.
+	Version string
+}
+
+// Exchange is one request and its answer on their way through the corridor. It
+// serves one request at a time and is used again afterwards: stages must not
+// keep it.
+type Exchange struct {
+	Request *http.Request
+	// Op is the operation; nil until the request is routed.
+	Op *Operation
+	// World is the caller's; until it is known, the one that dates answers to
+	// nobody in particular.
+	World  *engine.World
+	Caller Caller
+	// Version is the API version the answer is rendered in.
+	Version string
+	// ID is the request id; "" until the exchange is opened in a world.
+	ID string
+	// Now is the world's time when the request was admitted.
+	Now time.Time
+
+	server  *Server
+	api     *API
+	w       http.ResponseWriter
+	params  []string // path parameters in the order of the template
+	query   []argument
+	body    []byte
+	read    bool // the body was read
+	value   any  // the parsed body; nil when there is none
+	detail  []fail.Detail
+	pledge  *pledge // the idempotency key the request holds
+	invoked bool    // the handler ran
+	answer  Answer
+	done    bool // answer is final: no further stage runs
+	failed  *fail.Error
+}
+
+// Answer is what goes back over the wire.
+type Answer struct {
+	Status int
+	// Type is the content type; "" means JSON.
+	Type string
+	// Body is the encoded body; nil for none.
+	Body []byte
+	// ETag, Location and RetryAfter are left out when empty.
+	ETag, Location, RetryAfter string
+}
+
+// argument is a query parameter as it was sent, unescaped.
+type argument struct{ name, value string }
+
+// Header is the header of the answer.
+func (x *Exchange) Header() http.Header { return x.w.Header() }
+
+// Write implements http.ResponseWriter for Echo, which only passes it on.
+func (x *Exchange) Write(b []byte) (int, error) { return x.w.Write(b) }
+
+// WriteHeader implements http.ResponseWriter.
+func (x *Exchange) WriteHeader(status int) { x.w.WriteHeader(status) }
+
+// Warn tells the sender about something that was tolerated.
+func (x *Exchange) Warn(text string) {
+	x.w.Header()["Skystack-Sandbox-Warning"] = append(x.w.Header()["Skystack-Sandbox-Warning"], text)
+}
+
+// Open gives the exchange its world, time and request id, which is the next one
+// of that world.
+func (x *Exchange) Open(tx *engine.Tx) {
+	x.World, x.Now = tx.World(), tx.Now()
+	x.ID = tx.NewLongID("req")
+}
+
+// Param is a path parameter, "" if the route has none of the name.
+func (x *Exchange) Param(name string) string {
+	for i, n := range x.Op.pathParams {
+		if n == name {
+			return x.params[i]
+		}
+	}
+	return ""
+}
+
+func (x *Exchange) reset(s *Server, w http.ResponseWriter, r *http.Request) {
+	*x = Exchange{server: s, w: w, Request: r, params: x.params[:0], query: x.query[:0], api: s.apis[0], World: s.Home}
+}

@@ -1,0 +1,301 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// CheckContract is the stage that holds query and body against the operation's
+// schemas and reports everything that breaks them at once (S50).
+func CheckContract(x *Exchange) error {
+	x.checkQuery()
+	if x.Op.takesBody() {
+		x.checkBody()
+	}
+	if len(x.detail) == 0 {
+		return nil
+	}
+	if x.Op.handler.check != nil {
+		x.detail = append(x.detail, x.furtherFaults()...)
+	}
+	slices.SortStableFunc(x.detail, func(a, b fail.Detail) int { return strings.Compare(string(b.Location), string(a.Location)) })
+	err := fail.Of(fail.Parameters(x.detail...))
+	if !slices.ContainsFunc(x.detail, func(d fail.Detail) bool { return d.Code != "unknown_parameter" }) {
+		err.Code = "unknown_parameter"
+	}
+	return err
+}
+
+func (x *Exchange) checkBody() {
+	schema := x.bodySchema()
+	object, ok := x.value.(map[string]any)
+	if !ok && schema.Type.Is("object") {
+		x.fault(fail.Body, "", "invalid_type", "The body must be a JSON object, not %s.", kindOf(x.value))
+		return
+	}
+	for _, name := range unknownMembers(schema, object, "", func(name string) bool { return x.api.Known(x, fail.Body, name) }) {
+		x.unknown(fail.Body, name)
+	}
+	x.detail = append(x.detail, schemaFaults(schema, x.value, fail.Body)...)
+}
+
+func (x *Exchange) bodySchema() *openapi3.Schema {
+	media, _, _ := strings.Cut(x.Request.Header.Get("Content-Type"), ";")
+	if s := x.Op.schemas[strings.ToLower(strings.TrimSpace(media))]; s != nil {
+		return s
+	}
+	return x.Op.schemas["application/json"]
+}
+
+// unknownMembers lists the members the schema does not name, as paths in order.
+// known hides members of the outermost object that exist in other versions only.
+func unknownMembers(schema *openapi3.Schema, object map[string]any, prefix string, known func(string) bool) []string {
+	var out []string
+	for name, v := range object {
+		ref := schema.Properties[name]
+		if ref == nil && schema.AdditionalProperties.Has == nil && schema.AdditionalProperties.Schema == nil || known != nil && !known(name) {
+			out = append(out, prefix+name)
+			continue
+		}
+		if ref == nil {
+			continue
+		}
+		switch v := v.(type) {
+		case map[string]any:
+			if len(ref.Value.Properties) > 0 {
+				out = append(out, unknownMembers(ref.Value, v, prefix+name+".", nil)...)
+			}
+		case []any:
+			if ref.Value.Items == nil || len(ref.Value.Items.Value.Properties) == 0 {
+				continue
+			}
+			for i, item := range v {
+				if o, ok := item.(map[string]any); ok {
+					out = append(out, unknownMembers(ref.Value.Items.Value, o, fmt.Sprintf("%s%s[%d].", prefix, name, i), nil)...)
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// schemaFaults checks a value and lists each fault on its own, in the order in
+// which kin-openapi finds them, which is by name.
+func schemaFaults(schema *openapi3.Schema, v any, in fail.Location) []fail.Detail {
+	err := schema.VisitJSON(v, openapi3.VisitAsRequest(), openapi3.MultiErrors(), openapi3.EnableFormatValidation(), formats())
+	if err == nil {
+		return nil
+	}
+	var out []fail.Detail
+	flatten(err, func(e *openapi3.SchemaError) { out = append(out, describe(e, in)) })
+	return out
+}
+
+// flatten walks kin-openapi's nested errors. An allOf only groups the faults of
+// its parts; a oneOf is one fault.
+func flatten(err error, visit func(*openapi3.SchemaError)) {
+	switch e := err.(type) { //nolint:errorlint // kin's MultiError has no Unwrap: errors.As would stop at the first
+	case openapi3.MultiError:
+		for _, inner := range e {
+			flatten(inner, visit)
+		}
+	case *openapi3.SchemaError:
+		var parts openapi3.MultiError
+		if e.SchemaField == "allOf" && errors.As(errors.Unwrap(e.Origin), &parts) {
+			flatten(parts, visit)
+			return
+		}
+		visit(e)
+	}
+}
+
+// describe says in words what a schema error is about. kin's own text would
+// print the schema and the value.
+func describe(e *openapi3.SchemaError, in fail.Location) fail.Detail {
+	s := e.Schema
+	field := fieldOf("/" + strings.Join(e.JSONPointer(), "/"))
+	if len(e.JSONPointer()) == 0 {
+		field = ""
+	}
+	name := field
+	if name == "" {
+		name = "the "+string(in)
+	}
+	d := fault(in, field, "invalid_type", "%s is not as the contract wants it.", name)
+	say := func(code, format string, args ...any) {
+		d.Code, d.Message = code, name+" "+fmt.Sprintf(format, args...)
+	}
+	switch e.SchemaField {
+	case "required":
+		say("required", "is required.")
+	case "type":
+		say("invalid_type", "must be %s, not %s.", wanted(s), kindOf(e.Value))
+	case "nullable":
+		say("invalid_type", "must be %s, not null.", wanted(s))
+	case "enum":
+		options := make([]string, len(s.Enum))
+		for i, o := range s.Enum {
+			options[i] = fmt.Sprint(o)
+		}
+		say("unknown_value", "must be one of %s.", strings.Join(options, ", "))
+	case "minimum", "exclusiveMinimum":
+		say("out_of_range", "must be at least %s.", number(s.Min))
+	case "maximum", "exclusiveMaximum":
+		say("out_of_range", "must be at most %s.", number(s.Max))
+	case "minLength":
+		say("too_short", "must have at least %d %s.", s.MinLength, plural(s.MinLength, "character"))
+	case "maxLength":
+		say("too_long", "must have at most %d characters.", *s.MaxLength)
+	case "minItems":
+		say("too_short", "must have at least %d %s.", s.MinItems, plural(s.MinItems, "item"))
+	case "maxItems":
+		say("too_long", "must have at most %d items.", *s.MaxItems)
+	case "maxProperties":
+		say("too_long", "must have at most %d members.", *s.MaxProps)
+	case "minProperties":
+		say("too_short", "must have at least %d %s.", s.MinProps, plural(s.MinProps, "member"))
+	case "pattern":
+		say("invalid_format", "must match %s.", s.Pattern)
+	case "format":
+		say("invalid_format", "must be a valid %s.", s.Format)
+	case "readOnly":
+		say("immutable", "cannot be set.")
+	case "oneOf", "anyOf":
+		say("invalid_type", "must be %s.", wanted(s))
+	}
+	return d
+}
+
+func wanted(s *openapi3.Schema) string {
+	options := s.OneOf
+	if len(options) == 0 {
+		options = s.AnyOf
+	}
+	if len(options) > 0 {
+		names := make([]string, len(options))
+		for i, o := range options {
+			names[i] = wanted(o.Value)
+		}
+		return strings.Join(names, " or ")
+	}
+	switch types := s.Type.Slice(); {
+	case len(types) == 0:
+		return "another value"
+	case types[0] == "integer":
+		return "a whole number"
+	case types[0] == "boolean":
+		return "true or false"
+	case types[0] == "array" || types[0] == "object":
+		return "an " + types[0]
+	default:
+		return "a " + types[0]
+	}
+}
+
+func kindOf(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "true or false"
+	case string:
+		return "a string"
+	case float64:
+		if v != float64(int64(v)) {
+			return "a fraction"
+		}
+		return "a number"
+	case int64:
+		return "a number"
+	case []any:
+		return "an array"
+	default:
+		return "an object"
+	}
+}
+
+func number(f *float64) string {
+	if f == nil {
+		return "the limit"
+	}
+	return strconv.FormatFloat(*f, 'f', -1, 64)
+}
+
+func plural(n uint64, noun string) string {
+	if n == 1 {
+		return noun
+	}
+	return noun + "s"
+}
+
+// fieldOf writes a JSON pointer as people do: storage[0].size_gb.
+func fieldOf(pointer string) string {
+	var b strings.Builder
+	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
+		if _, err := strconv.Atoi(token); err == nil && b.Len() > 0 {
+			b.WriteString("[" + token + "]")
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte('.')
+		}
+		b.WriteString(printable(token))
+	}
+	return b.String()
+}
+
+func fault(in fail.Location, field, code, format string, args ...any) fail.Detail {
+	return fail.Detail{Field: field, Location: in, Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Accept is the stage that refuses a request whose Accept header rules out every
+// type the operation answers in.
+func Accept(x *Exchange) error {
+	lines := x.Request.Header.Values("Accept")
+	if len(lines) == 0 {
+		return nil
+	}
+	for _, line := range lines {
+		for part := range strings.SplitSeq(line, ",") {
+			media, params, _ := strings.Cut(part, ";")
+			if acceptable(strings.ToLower(strings.TrimSpace(media)), x.Op.produces) && !refusedByWeight(params) {
+				return nil
+			}
+		}
+	}
+	return fail.Newf(fail.NotAcceptable, "not_acceptable", "This is answered in %s only, which the Accept header rules out.", strings.Join(x.Op.produces, ", "))
+}
+
+func acceptable(media string, produces []string) bool {
+	if media == "*/*" || media == "*" {
+		return true
+	}
+	for _, p := range produces {
+		kind, _, _ := strings.Cut(p, "/")
+		if media == p || media == kind+"/*" {
+			return true
+		}
+	}
+	return false
+}
+
+// refusedByWeight reports a weight of zero, as in application/json;q=0.
+func refusedByWeight(params string) bool {
+	for p := range strings.SplitSeq(params, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		if strings.EqualFold(name, "q") {
+			q, err := strconv.ParseFloat(value, 64)
+			return err == nil && q == 0
+		}
+	}
+	return false
+}

@@ -1,0 +1,232 @@
+package edge
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+
+	jsonv2 "github.com/go-json-experiment/json"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// Call is what a handler knows of the request beyond its input: the world, as a
+// transaction, and who is calling.
+type Call struct {
+	*engine.Tx
+	Caller
+	// RequestID names the request in answers and logs.
+	RequestID string
+	// Version is the API version the caller speaks.
+	Version string
+
+	x *Exchange
+}
+
+// Precondition checks If-Match against the version of the object (S7).
+func (c *Call) Precondition(version int) error {
+	lines := c.x.Request.Header.Values("If-Match")
+	if len(lines) == 0 || matches(lines, c.x.etag(version), false) {
+		return nil
+	}
+	return fail.Newf(fail.Precondition, "precondition_failed", "If-Match names another version; the object is at %s now.", c.x.etag(version))
+}
+
+// RequestHeader is a header of the request, "" if it was not sent.
+func (c *Call) RequestHeader(name string) string { return c.x.Request.Header.Get(name) }
+
+// SentQuery is a query parameter as it was sent, "" if it was not.
+func (c *Call) SentQuery(name string) string { return c.x.Query(name) }
+
+// Warn tells the sender about something that was tolerated.
+func (c *Call) Warn(text string) { c.x.Warn(text) }
+
+// Fields is a request body by its members, whatever their types.
+type Fields map[string]any
+
+// Text is a member if it is a string; "" otherwise.
+func (f Fields) Text(name string) string {
+	s, _ := f[name].(string)
+	return s
+}
+
+// Handler serves one operation.
+type Handler struct {
+	operation string
+	serve     func(x *Exchange) (any, error)
+	check     func(c *Call, body Fields) []fail.Detail
+}
+
+// Nothing is the output of an operation without a body.
+type Nothing struct{}
+
+// Handle makes a function the handler of an operation. Fields of In tagged
+// `path:"name"` and `query:"name"` are filled from the route and the query, the
+// others from the body, whose schema has been checked before.
+func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) Handler {
+	params := parametersOf(reflect.TypeFor[In]())
+	h := Handler{operation: operation}
+	h.serve = func(x *Exchange) (any, error) {
+		var in In
+		if x.value != nil {
+			if err := x.decode(&in); err != nil {
+				return nil, err
+			}
+		}
+		if len(params) > 0 {
+			fill(x, reflect.ValueOf(&in).Elem(), params)
+		}
+		var out Out
+		err := x.World.Do(func(tx *engine.Tx) (err error) {
+			c := x.call(tx)
+			if check := x.Op.handler.check; check != nil {
+				if details := check(c, x.fields()); len(details) > 0 {
+					return fail.Parameters(details...)
+				}
+			}
+			out, err = f(c, in)
+			return err
+		})
+		return out, err
+	}
+	return h
+}
+
+// Checked adds a check of what only the world can tell, such as names that must
+// exist. Its faults are reported together with those the contract finds, so it
+// sees a body that may break the contract. It must change nothing.
+func (h Handler) Checked(check func(c *Call, body Fields) []fail.Detail) Handler {
+	h.check = check
+	return h
+}
+
+func (x *Exchange) call(tx *engine.Tx) *Call {
+	return &Call{Tx: tx, Caller: x.Caller, RequestID: x.ID, Version: x.Version, x: x}
+}
+
+func (x *Exchange) fields() Fields {
+	object, _ := x.value.(map[string]any)
+	return object
+}
+
+func (x *Exchange) furtherFaults() (details []fail.Detail) {
+	_ = x.World.Do(func(tx *engine.Tx) error {
+		details = x.Op.handler.check(x.call(tx), x.fields())
+		return nil
+	})
+	return details
+}
+
+// Invoke is the stage that runs the handler in a transaction.
+func Invoke(x *Exchange) error {
+	x.invoked = true
+	out, err := x.Op.handler.serve(x)
+	if err != nil {
+		return err
+	}
+	x.value, x.answer.Status = out, x.Op.status
+	return nil
+}
+
+// decode reads the body into the handler's type. A whole number may be written
+// as 1.0, which the type would refuse: then the parsed value is written anew.
+func (x *Exchange) decode(in any) error {
+	if jsonv2.Unmarshal(x.body, in) == nil {
+		return nil
+	}
+	plain, err := json.Marshal(whole(x.value))
+	if err != nil {
+		return fmt.Errorf("cannot write the body anew: %w", err)
+	}
+	reflect.ValueOf(in).Elem().SetZero()
+	err = jsonv2.Unmarshal(plain, in)
+	var semantic *jsonv2.SemanticError
+	if errors.As(err, &semantic) {
+		field := fieldOf(string(semantic.JSONPointer))
+		return fail.Parameters(fault(fail.Body, field, "invalid_type", "%s has a value that cannot be read here.", field))
+	}
+	return err
+}
+
+// whole turns doubles without a fraction into integers.
+func whole(v any) any {
+	switch v := v.(type) {
+	case float64:
+		if n := int64(v); float64(n) == v {
+			return n
+		}
+	case []any:
+		for i := range v {
+			v[i] = whole(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = whole(v[k])
+		}
+	}
+	return v
+}
+
+// field is where a parameter goes.
+type field struct {
+	index []int
+	name  string
+	path  bool
+}
+
+func parametersOf(t reflect.Type) []field {
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var out []field
+	for _, f := range reflect.VisibleFields(t) {
+		if name, ok := f.Tag.Lookup("path"); ok {
+			out = append(out, field{f.Index, name, true})
+		} else if name, ok := f.Tag.Lookup("query"); ok {
+			out = append(out, field{f.Index, name, false})
+		}
+	}
+	return out
+}
+
+func fill(x *Exchange, in reflect.Value, params []field) {
+	for _, p := range params {
+		to := in.FieldByIndex(p.index)
+		if p.path {
+			to.SetString(x.Param(p.name))
+			continue
+		}
+		param := x.Op.parameter(p.name)
+		if param == nil || !x.given(p.name) {
+			continue
+		}
+		v, _ := x.argument(param) // it was checked before
+		switch v := v.(type) {
+		case string:
+			to.SetString(v)
+		case int64:
+			to.SetInt(v)
+		case bool:
+			to.SetBool(v)
+		case []any:
+			list := make([]string, len(v))
+			for i := range v {
+				list[i], _ = v[i].(string)
+			}
+			to.Set(reflect.ValueOf(list))
+		}
+	}
+}
+
+// given reports whether a query parameter was sent and exists in the caller's
+// version.
+func (x *Exchange) given(name string) bool {
+	for _, a := range x.query {
+		if a.name == name {
+			return x.api.Known(x, fail.Query, name)
+		}
+	}
+	return false
+}

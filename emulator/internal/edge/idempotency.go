@@ -1,0 +1,174 @@
+package edge
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"sync"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+const (
+	idempotencyLife = 24 * time.Hour
+	maxRecords      = 10_000
+	forgetStep      = "idempotency.forget"
+)
+
+// Idempotency answers a repeated request with the answer the first one got
+// (section 4; S10). Its records belong to the world; what is still running does
+// not, for it would never end in a copy.
+type Idempotency struct {
+	records *engine.Table[record]
+
+	mu      sync.Mutex
+	running map[runningKey]bool
+}
+
+type runningKey struct {
+	world *engine.World
+	id    string
+}
+
+// record is an answer kept for repetitions.
+type record struct {
+	Fingerprint string `json:"fingerprint"`
+	Status      int    `json:"status"`
+	Body        []byte `json:"body"`
+	ETag        string `json:"etag"`
+	Location    string `json:"location"`
+	RetryAfter  string `json:"retry_after"`
+}
+
+// pledge is the key a running request holds.
+type pledge struct {
+	keeper      *Idempotency
+	key         runningKey
+	fingerprint string
+}
+
+// NewIdempotency adds the records to a schema.
+func NewIdempotency(schema *engine.Schema) *Idempotency {
+	i := &Idempotency{running: map[runningKey]bool{}}
+	i.records = engine.AddTable[record](schema, "idempotency", nil)
+	schema.AddStep(forgetStep, func(tx *engine.Tx, id string) { i.records.Delete(tx, id) })
+	return i
+}
+
+// LookUp is the stage that replays a known answer, refuses a key that is in use
+// or was used for another request, or notes that this request holds the key.
+func (i *Idempotency) LookUp(x *Exchange) error {
+	lines := x.Request.Header.Values("Idempotency-Key")
+	if len(lines) == 0 || !x.Op.changes() {
+		return nil
+	}
+	key, ok := idempotencyKey(lines)
+	if !ok {
+		d := fault(fail.Header, "Idempotency-Key", "invalid_format", "Idempotency-Key must be given once, with 1 to 255 visible ASCII characters.")
+		return &fail.Error{Kind: fail.Invalid, Code: "invalid_idempotency_key", Message: d.Message, Details: []fail.Detail{d}}
+	}
+	if err := x.readBody(); err != nil {
+		return err
+	}
+	x.Header()["Idempotency-Key"] = []string{key}
+	p := &pledge{keeper: i, fingerprint: x.fingerprint()}
+	p.key = runningKey{x.World, digest(x.Request.Method, x.Op.Canonical, strings.Join(x.params, "/"), key)}
+	if !i.hold(p.key) {
+		return &fail.Error{
+			Kind: fail.Conflict, Code: "idempotency_in_progress", RetryAfter: time.Second,
+			Message: "A request with this Idempotency-Key is still being served; repeat this one later.",
+		}
+	}
+	x.pledge = p
+	var found record
+	var known bool
+	_ = x.World.Do(func(tx *engine.Tx) error {
+		found, known = i.records.Get(tx, p.key.id)
+		return nil
+	})
+	if !known {
+		return nil
+	}
+	x.release()
+	if found.Fingerprint != p.fingerprint {
+		return fail.New(fail.Reused, "idempotency_key_reused",
+			"This Idempotency-Key was used for a request with another body, query or version; take a new key for a new request.")
+	}
+	x.Header()["Idempotent-Replayed"] = []string{"true"}
+	x.finish(Answer{Status: found.Status, Body: found.Body, ETag: found.ETag, Location: found.Location, RetryAfter: found.RetryAfter})
+	return nil
+}
+
+// settle keeps the answer of a request that holds a key, if it is one that a
+// repetition must get too.
+func (i *Idempotency) settle(x *Exchange) {
+	a := x.answer
+	_ = x.World.Do(func(tx *engine.Tx) error {
+		if i.records.Len(tx) >= maxRecords {
+			x.Warn("idempotency_full: this answer is not kept")
+			return nil
+		}
+		i.records.Put(tx, x.pledge.key.id, record{x.pledge.fingerprint, a.Status, a.Body, a.ETag, a.Location, a.RetryAfter})
+		tx.After(idempotencyLife, forgetStep, x.pledge.key.id)
+		return nil
+	})
+}
+
+func (i *Idempotency) hold(key runningKey) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.running[key] {
+		return false
+	}
+	i.running[key] = true
+	return true
+}
+
+// release gives the key back that the exchange holds, if any.
+func (x *Exchange) release() {
+	if p := x.pledge; p != nil {
+		x.pledge = nil
+		p.keeper.mu.Lock()
+		delete(p.keeper.running, p.key)
+		p.keeper.mu.Unlock()
+	}
+}
+
+// keep stores the answer when the request got as far as its handler and was not
+// refused as malformed: a corrected repetition may use the key again.
+func (x *Exchange) keep() {
+	if x.pledge == nil || !x.invoked {
+		return
+	}
+	if e := x.failed; e != nil && (e.Kind == fail.Invalid || e.Kind == fail.Internal) {
+		return
+	}
+	x.pledge.keeper.settle(x)
+}
+
+// idempotencyKey reads the header, bare or as a quoted string.
+func idempotencyKey(lines []string) (string, bool) {
+	key := lines[0]
+	if n := len(key); n >= 2 && key[0] == '"' && key[n-1] == '"' {
+		key = key[1 : n-1]
+	}
+	visible := strings.IndexFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+	return key, len(lines) == 1 && key != "" && len(key) <= 255 && visible
+}
+
+// fingerprint tells two requests apart that carry the same key.
+func (x *Exchange) fingerprint() string {
+	return digest(x.Request.Method, x.Op.Canonical, strings.Join(x.params, "/"), x.Request.URL.RawQuery, x.Version,
+		x.Request.Header.Get("SkyStack-Project"), string(x.body))
+}
+
+func digest(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write([]byte(p))
+		h.Write([]byte{0})
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,121 @@
+package edge
+
+import (
+	"net/http"
+	"strings"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// Stage is one check or act that every request of an API passes.
+type Stage struct {
+	Name string
+	Run  func(x *Exchange) error
+}
+
+// Entrance is what every request passes before it is routed, whatever its API.
+// What follows routing is the API's own list: API.Corridor.
+func (s *Server) entrance() []Stage {
+	return []Stage{
+		{"size", checkSize},
+		{"host", s.checkHost},
+		{"origin", s.answerPreflight},
+	}
+}
+
+// ServeHTTP takes a request through the entrance, routing and its API's
+// corridor, and answers it.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := s.pool.Get().(*Exchange)
+	x.reset(s, w, r)
+	defer s.close(x)
+	if x.run(s.stages); !x.done {
+		s.echo.ServeHTTP(x, r)
+	}
+}
+
+// run passes the stages until one ends the exchange.
+func (x *Exchange) run(stages []Stage) {
+	for i := range stages {
+		if err := stages[i].Run(x); err != nil {
+			x.refuse(err)
+			return
+		}
+		if x.done {
+			return
+		}
+	}
+}
+
+// refuse ends the exchange with an error of its API.
+func (x *Exchange) refuse(err error) {
+	x.failed = fail.Of(err)
+	if x.ID == "" {
+		_ = x.World.Do(func(tx *engine.Tx) error {
+			x.Open(tx)
+			return nil
+		})
+	}
+	x.answer, x.done = x.api.Refuse(x, x.failed), true
+}
+
+// finish ends the exchange with an answer.
+func (x *Exchange) finish(a Answer) { x.answer, x.done = a, true }
+
+const (
+	maxTarget = 8 << 10
+	maxHeader = 16 << 10
+)
+
+// checkSize refuses what is too long to be meant (S75; 7.3).
+func checkSize(x *Exchange) error {
+	r := x.Request
+	if len(r.RequestURI) > maxTarget {
+		return fail.Newf(fail.URITooLong, "uri_too_long", "The request target has %d bytes; at most %d are read.", len(r.RequestURI), maxTarget)
+	}
+	size := 0
+	for name, values := range r.Header {
+		for _, v := range values {
+			size += len(name) + len(v) + 4
+		}
+	}
+	if size > maxHeader {
+		return fail.Newf(fail.HeadersTooLarge, "headers_too_large", "The request headers have %d bytes; at most %d are read.", size, maxHeader)
+	}
+	return nil
+}
+
+// routed runs the corridor of the API whose operation Echo found.
+func (x *Exchange) routed(api *API, op *Operation, params []string) {
+	x.api, x.Op = api, op
+	x.params = append(x.params, params...)
+	x.readQuery()
+	for _, p := range x.params {
+		if p == "" || strings.ContainsRune(p, '/') {
+			x.refuse(noRoute(x.Request))
+			return
+		}
+	}
+	x.run(api.Corridor)
+}
+
+// noRoute explains why a path leads nowhere.
+func noRoute(r *http.Request) error {
+	hint := "GET /openapi.json lists the routes."
+	if path := r.URL.Path; len(path) > 1 && strings.HasSuffix(path, "/") {
+		hint = "Routes have no trailing slash."
+	} else if strings.Contains(path, "//") || strings.Contains(path, "/../") || strings.Contains(path, "/./") {
+		hint = "Paths are taken literally: no doubled slashes and no dots."
+	}
+	return fail.Newf(fail.NotFound, "route_not_found", "No route %s %s. %s", printable(r.Method), printable(r.URL.Path), hint)
+}
+
+// printable shortens what a client sent to what fits in a sentence.
+func printable(s string) string {
+	s = strings.ToValidUTF8(s, "?")
+	if len(s) > 120 {
+		return strings.ToValidUTF8(s[:120], "") + "…"
+	}
+	return s
+}

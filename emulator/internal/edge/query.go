@@ -1,0 +1,132 @@
+package edge
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// readQuery splits the query strictly: what cannot be unescaped is a fault, not
+// dropped, and nothing is overwritten by a repetition.
+func (x *Exchange) readQuery() {
+	for raw := x.Request.URL.RawQuery; raw != ""; {
+		var pair string
+		pair, raw, _ = strings.Cut(raw, "&")
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		plainName, err := url.QueryUnescape(name)
+		plainValue, err2 := url.QueryUnescape(value)
+		if err != nil || err2 != nil || !validText(plainName) || !validText(plainValue) {
+			x.fault(fail.Query, printable(name), "invalid_format", "%s is not percent-encoded UTF-8.", printable(pair))
+			continue
+		}
+		x.query = append(x.query, argument{plainName, plainValue})
+	}
+}
+
+// Query is a query parameter as it was sent, "" if it was not. It may be asked
+// for before the contract is checked.
+func (x *Exchange) Query(name string) string {
+	for _, a := range x.query {
+		if a.name == name {
+			return a.value
+		}
+	}
+	return ""
+}
+
+// checkQuery holds the arguments against the operation's parameters.
+func (x *Exchange) checkQuery() {
+	for i, a := range x.query {
+		p := x.Op.parameter(a.name)
+		if p == nil || !x.api.Known(x, fail.Query, a.name) {
+			x.unknown(fail.Query, a.name)
+			continue
+		}
+		if first := slices.IndexFunc(x.query, func(o argument) bool { return o.name == a.name }); first < i {
+			if p.kind != "array" || !p.explode {
+				x.fault(fail.Query, a.name, "repeated", "%s is given more than once; give it once.", a.name)
+			}
+			continue
+		}
+		if v, ok := x.argument(p); ok {
+			for _, d := range schemaFaults(p.schema, v, fail.Query) {
+				d.Field = p.name
+				x.detail = append(x.detail, d)
+			}
+		}
+	}
+	for _, p := range x.Op.query {
+		if p.required && !slices.ContainsFunc(x.query, func(a argument) bool { return a.name == p.name }) {
+			x.fault(fail.Query, p.name, "required", "%s is required.", p.name)
+		}
+	}
+}
+
+func (o *Operation) parameter(name string) *parameter {
+	for _, p := range o.query {
+		if p.name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// argument is the typed value of a parameter: string, int64, bool or []any. It
+// notes a fault and reports false when what was sent has another type.
+func (x *Exchange) argument(p *parameter) (any, bool) {
+	text := x.Query(p.name)
+	switch p.kind {
+	case "integer":
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || strconv.FormatInt(n, 10) != text {
+			x.fault(fail.Query, p.name, "invalid_type", "%s must be a whole number such as 20.", p.name)
+			return nil, false
+		}
+		return n, true
+	case "boolean":
+		if text != "true" && text != "false" {
+			x.fault(fail.Query, p.name, "invalid_type", "%s must be true or false.", p.name)
+			return nil, false
+		}
+		return text == "true", true
+	case "array":
+		var list []any
+		for _, a := range x.query {
+			if a.name != p.name {
+				continue
+			}
+			if p.explode {
+				list = append(list, a.value)
+				continue
+			}
+			for item := range strings.SplitSeq(a.value, ",") {
+				list = append(list, item)
+			}
+			break
+		}
+		return list, true
+	}
+	return text, true
+}
+
+// unknown notes a parameter or member that the contract does not have.
+func (x *Exchange) unknown(in fail.Location, name string) {
+	if x.api.Strict(x) {
+		x.detail = append(x.detail, fail.Detail{
+			Field: printable(name), Location: in, Code: "unknown_parameter",
+			Message: printable(name) + " is not known here.",
+		})
+		return
+	}
+	x.Warn("unknown_parameter: " + string(in) + " " + strconv.QuoteToASCII(printable(name)) + " is ignored")
+}
+
+func (x *Exchange) fault(in fail.Location, field, code, format string, args ...any) {
+	x.detail = append(x.detail, fault(in, field, code, format, args...))
+}

@@ -1,0 +1,194 @@
+package edge
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// JSONType is the content type of every JSON answer.
+const JSONType = "application/json; charset=utf-8"
+
+// Identified output was created under an id, which ends the Location of a 201.
+type Identified interface{ ResourceID() string }
+
+// Versioned output has a version, which becomes its ETag.
+type Versioned interface{ ResourceVersion() int }
+
+// Waiting output is on its way: RetryAfter is how many seconds to wait before a
+// look makes sense; 0 when that is not known.
+type Waiting interface{ RetryAfter() int }
+
+// Paged output has neighbours; Links is the value of its Link header for a list
+// served at the URL.
+type Paged interface {
+	Links(path string, query string) string
+}
+
+// Raw output is sent as it is, with its own content type.
+type Raw struct {
+	Type string
+	Body []byte
+}
+
+// Encode is the stage that renders and encodes what the handler returned.
+func Encode(x *Exchange) error {
+	return x.encode(x.answer.Status, x.value)
+}
+
+func (x *Exchange) encode(status int, out any) error {
+	a := Answer{Status: status}
+	if raw, ok := out.(Raw); ok {
+		a.Type, a.Body = raw.Type, raw.Body
+		x.finish(a)
+		return nil
+	}
+	if v, ok := out.(Versioned); ok {
+		a.ETag = x.etag(v.ResourceVersion())
+		if status == http.StatusOK && isRead(x.Request.Method) && matches(x.Request.Header.Values("If-None-Match"), a.ETag, true) {
+			x.finish(Answer{Status: http.StatusNotModified, ETag: a.ETag})
+			return nil
+		}
+	}
+	if id, ok := out.(Identified); ok && status == http.StatusCreated {
+		a.Location = x.Request.URL.Path + "/" + id.ResourceID()
+	}
+	if w, ok := out.(Waiting); ok && status == http.StatusAccepted && w.RetryAfter() > 0 {
+		a.RetryAfter = strconv.Itoa(w.RetryAfter())
+	}
+	if p, ok := out.(Paged); ok {
+		if links := p.Links(x.Request.URL.Path, x.Request.URL.RawQuery); links != "" {
+			x.Header()["Link"] = []string{links}
+		}
+	}
+	if status != http.StatusNoContent {
+		body, err := EncodeJSON(x.api.Render(x, out))
+		if err != nil {
+			return fmt.Errorf("cannot encode the answer: %w", err)
+		}
+		a.Body = body
+	}
+	if x.server.CheckResponses {
+		if err := x.checkResponse(a); err != nil {
+			return err
+		}
+	}
+	x.finish(a)
+	return nil
+}
+
+// etag is the strong validator of a version of a resource, as the API version
+// renders it.
+func (x *Exchange) etag(version int) string {
+	b := make([]byte, 0, 24)
+	b = append(b, '"')
+	b = strconv.AppendInt(b, int64(version), 10)
+	if x.Version != "" {
+		b = append(append(b, '.'), x.Version...)
+	}
+	return string(append(b, '"'))
+}
+
+// matches reports whether a list of entity tags holds the tag; weak says that
+// W/ before one does not matter.
+func matches(lines []string, tag string, weak bool) bool {
+	for _, line := range lines {
+		for _, t := range strings.Split(line, ",") {
+			t = strings.TrimSpace(t)
+			if weak {
+				t = strings.TrimPrefix(t, "W/")
+			}
+			if t == tag || t == "*" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+
+// EncodeJSON is the one way in which values become JSON on the wire: compact,
+// with <, > and & as they are.
+func EncodeJSON(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	buf.Grow(1 << 10)
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+}
+
+// checkResponse holds an answer against the contract.
+func (x *Exchange) checkResponse(a Answer) error {
+	response := x.Op.response(a.Status)
+	if response == nil {
+		return fmt.Errorf("%s answers %d, which its contract does not list", x.Op.ID, a.Status)
+	}
+	media := response.Content.Get("application/json")
+	if media == nil || a.Body == nil {
+		if media != nil || a.Body != nil {
+			return fmt.Errorf("%s answers %d with the wrong kind of body", x.Op.ID, a.Status)
+		}
+		return nil
+	}
+	var v any
+	if err := json.Unmarshal(a.Body, &v); err != nil {
+		return err
+	}
+	if err := media.Schema.Value.VisitJSON(v, openapi3.VisitAsResponse(), openapi3.EnableFormatValidation(), openapi3.MultiErrors(), openapi3.DisableSchemaErrorDetails(), formats()); err != nil {
+		return fmt.Errorf("%s answers %d against its contract: %w", x.Op.ID, a.Status, err)
+	}
+	return nil
+}
+
+// write sends the answer.
+func (x *Exchange) write() {
+	if !x.done {
+		x.refuse(fail.New(fail.Internal, "internal_error", "The request passed every stage without an answer."))
+	}
+	if x.Now.IsZero() {
+		x.Now = x.World.Now()
+	}
+	if x.api.Complete != nil {
+		x.api.Complete(x)
+	}
+	h, a := x.w.Header(), &x.answer
+	h["Date"] = []string{string(x.Now.AppendFormat(nil, http.TimeFormat))}
+	h["X-Content-Type-Options"] = nosniff
+	if a.ETag != "" {
+		h["Etag"] = []string{a.ETag}
+	}
+	if a.Location != "" {
+		h["Location"] = []string{a.Location}
+	}
+	if a.RetryAfter != "" {
+		h["Retry-After"] = []string{a.RetryAfter}
+	}
+	if a.Body != nil {
+		h["Content-Type"] = jsonType
+		if a.Type != "" {
+			h["Content-Type"] = []string{a.Type}
+		}
+		h["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
+	}
+	x.w.WriteHeader(a.Status)
+	if a.Body != nil && x.Request.Method != http.MethodHead {
+		_, _ = x.w.Write(a.Body) // the client is gone if this fails
+	}
+}
+
+// Header values that never change; net/http only reads them.
+var (
+	jsonType = []string{JSONType}
+	nosniff  = []string{"nosniff"}
+)

@@ -1,0 +1,211 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/labstack/echo/v4"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// API is what the edge needs to know of one served API.
+type API struct {
+	// Contract is its parsed document.
+	Contract *Contract
+	// Handlers holds one for every operation that is not an alias.
+	Handlers []Handler
+	// Corridor is what a routed request passes, in this order. It ends with the
+	// stages of this package that invoke the handler.
+	Corridor []Stage
+	// Refuse renders an error.
+	Refuse func(x *Exchange, err *fail.Error) Answer
+	// Render turns a handler's output into what is encoded for the caller's
+	// version.
+	Render func(x *Exchange, out any) any
+	// Known says whether a parameter or body member exists in the caller's
+	// version; Strict whether one that does not is an error.
+	Known  func(x *Exchange, in fail.Location, name string) bool
+	Strict func(x *Exchange) bool
+	// Complete adds the headers that every answer carries.
+	Complete func(x *Exchange)
+	// DocumentedOnly leaves out operations the documents only imply.
+	DocumentedOnly bool
+}
+
+// Options is what all APIs of a server share.
+type Options struct {
+	// Home is the world that dates answers to requests of no known workspace.
+	Home *engine.World
+	// Hosts are further names under which the server may be addressed.
+	Hosts []string
+	// Origins are the web origins allowed to call from a page; none by default.
+	Origins []string
+	// MaxBody bounds a request body in bytes; 0 means 1 MiB.
+	MaxBody int64
+	// CheckResponses makes an answer that breaks the contract a 500.
+	CheckResponses bool
+	// Log receives a line for each request at debug level; nil for none.
+	Log *slog.Logger
+}
+
+const defaultMaxBody = 1 << 20
+
+// Server is an http.Handler that serves APIs.
+type Server struct {
+	Options
+	apis   []*API
+	stages []Stage
+	echo   *echo.Echo
+	pool   sync.Pool
+}
+
+// NewServer routes the operations of the APIs. It fails when an operation has no
+// handler or a handler no operation.
+func NewServer(o Options, apis ...*API) (*Server, error) {
+	if o.MaxBody == 0 {
+		o.MaxBody = defaultMaxBody
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{Options: o, apis: apis, echo: echo.New()}
+	s.pool.New = func() any { return new(Exchange) }
+	s.stages = s.entrance()
+	s.echo.HTTPErrorHandler = s.unrouted
+	for _, api := range apis {
+		if err := s.route(api); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *Server) route(api *API) error {
+	handlers := map[string]*Handler{}
+	for i := range api.Handlers {
+		h := &api.Handlers[i]
+		if handlers[h.operation] != nil {
+			return fmt.Errorf("operation %s has two handlers", h.operation)
+		}
+		handlers[h.operation] = h
+	}
+	methods := map[string][]string{}
+	used := map[string]bool{}
+	for _, op := range api.Contract.Operations {
+		h := handlers[op.Canonical]
+		if h == nil {
+			return fmt.Errorf("operation %s (%s %s) has no handler", op.ID, op.Method, op.Path)
+		}
+		used[op.Canonical] = true
+		if api.DocumentedOnly && !op.Documented && !op.Public {
+			continue
+		}
+		bound := op.bind(h)
+		serve := func(c echo.Context) error {
+			c.Response().Writer.(*Exchange).routed(api, bound, c.ParamValues())
+			return nil
+		}
+		path := op.echoPath()
+		s.echo.Add(op.Method, path, serve)
+		methods[path] = append(methods[path], op.Method)
+		if op.Method == http.MethodGet {
+			s.echo.Add(http.MethodHead, path, serve)
+			methods[path] = append(methods[path], http.MethodHead)
+		}
+	}
+	for id := range handlers {
+		if !used[id] {
+			return fmt.Errorf("handler %s has no operation", id)
+		}
+	}
+	for path, allow := range methods {
+		allow = allowed(allow)
+		s.echo.OPTIONS(path, func(c echo.Context) error {
+			x := c.Response().Writer.(*Exchange)
+			x.Header().Set("Allow", strings.Join(allow, ", "))
+			x.finish(Answer{Status: http.StatusNoContent})
+			return nil
+		})
+	}
+	return nil
+}
+
+func allowed(methods []string) []string {
+	methods = append(slices.Clone(methods), http.MethodOptions)
+	slices.Sort(methods)
+	return slices.Compact(methods)
+}
+
+// unrouted answers what Echo found no handler for.
+func (s *Server) unrouted(err error, c echo.Context) {
+	x := c.Response().Writer.(*Exchange)
+	slashed := slices.ContainsFunc(c.ParamValues(), func(p string) bool { return p == "" || strings.Contains(p, "/") })
+	var he *echo.HTTPError
+	if errors.As(err, &he) && he.Code == http.StatusMethodNotAllowed && !slashed {
+		x.Header().Del("Allow")
+		routed, _ := c.Get(echo.ContextKeyHeaderAllow).(string)
+		allow := allowed(strings.Split(routed, ", "))
+		x.refuse(&fail.Error{
+			Kind: fail.MethodNotAllowed, Code: "method_not_allowed", Allow: allow,
+			Message: fmt.Sprintf("%s is not offered here; use %s.", printable(x.Request.Method), strings.Join(allow, ", ")),
+		})
+		return
+	}
+	x.refuse(noRoute(x.Request))
+}
+
+// close answers the exchange, whatever happened, and frees it.
+func (s *Server) close(x *Exchange) {
+	if p := recover(); p != nil {
+		if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
+			x.release()
+			panic(p)
+		}
+		s.Log.Error("a request panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		x.refuse(fmt.Errorf("panic: %v", p))
+	}
+	x.keep()
+	x.release()
+	x.write()
+	s.log(x)
+	s.pool.Put(x)
+}
+
+func (s *Server) log(x *Exchange) {
+	r := x.Request
+	if x.failed != nil && x.failed.Kind == fail.Internal {
+		s.Log.Error("the sandbox failed", "request_id", x.ID, "method", r.Method, "path", r.URL.Path, "error", x.failed.Cause)
+	}
+	if !s.Log.Enabled(r.Context(), slog.LevelDebug) {
+		return
+	}
+	attrs := []any{"request_id", x.ID, "method", r.Method, "path", r.URL.Path, "status", x.answer.Status, "workspace", x.World.ID()}
+	if x.Op != nil {
+		attrs = append(attrs, "operation", x.Op.ID)
+	}
+	if x.Caller.Token != "" {
+		attrs = append(attrs, "key", x.Caller.Token)
+	}
+	if x.failed != nil {
+		attrs = append(attrs, "code", x.failed.Code, "reason", x.failed.Message)
+	}
+	if id := r.Header.Get("X-Request-Id"); clientID(id) {
+		attrs = append(attrs, "client_request_id", id)
+	}
+	s.Log.Debug("request", attrs...)
+}
+
+// clientID tells whether a client's own request id is fit to be logged (7.1).
+func clientID(id string) bool {
+	return id != "" && len(id) <= 128 && strings.IndexFunc(id, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-", r)
+	}) < 0
+}

@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"math/rand/v2"
+)
+
+const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// Chance makes ids and random streams. What it gives depends on its seed, its
+// name and how often the same thing was asked before, and on nothing else.
+type chance struct {
+	seed uint64
+	name string
+}
+
+// key is the 64-bit key of a named stream.
+func (c chance) key(stream string) uint64 {
+	h := fnv.New64a()
+	var seed [8]byte
+	binary.LittleEndian.PutUint64(seed[:], c.seed)
+	h.Write(seed[:])
+	h.Write([]byte(c.name))
+	h.Write([]byte{0})
+	h.Write([]byte(stream))
+	return mix(h.Sum64())
+}
+
+// id is the n-th id with the prefix. mix is a bijection and eleven digits hold
+// 64 bits, so the ids of one world never repeat.
+func (c chance) id(prefix string, n uint64, digits int) string {
+	out := make([]byte, 0, len(prefix)+1+digits)
+	out = append(append(out, prefix...), '_')
+	key := c.key(prefix)
+	for word := uint64(0); digits > 0; word++ {
+		bits := mix(n + key + word*0xd1342543de82ef95)
+		take := min(digits, 11)
+		for range take {
+			out = append(out, base62[bits%62])
+			bits /= 62
+		}
+		digits -= take
+	}
+	return string(out)
+}
+
+func (c chance) rand(stream string, n uint64) *rand.Rand {
+	key := c.key(stream)
+	return rand.New(rand.NewPCG(key, mix(key+n)))
+}
+
+// mix is the finaliser of SplitMix64: a bijection on 64 bits.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// secret derives n bytes for keyed hashes (cursors) from the seed; it protects
+// against mistakes, not against somebody who knows the seed.
+func (c chance) secret(purpose string) [32]byte {
+	var out [32]byte
+	key := c.key(purpose)
+	for i := range 4 {
+		binary.LittleEndian.PutUint64(out[i*8:], mix(key+uint64(i)))
+	}
+	return out
+}

@@ -1,0 +1,41 @@
+package engine
+
+import "time"
+
+// This is the one file of the sandbox that follows the wall clock. Everything
+// else asks a world for its time.
+
+// wallNow is the host's time in nanoseconds since the Unix epoch.
+func wallNow() int64 { return time.Now().UnixNano() }
+
+// WallNow is the host's time. Only what must agree with other machines' clocks
+// may use it; everything a client sees follows the world's clock.
+func WallNow() time.Time { return time.Now().UTC() }
+
+// alarm wakes a world when its next event falls due by the wall clock, so that
+// a world nobody talks to still moves.
+type alarm struct {
+	timer *time.Timer
+	at    int64 // wall nanoseconds the timer is set to; 0 when it is not set
+}
+
+func (a *alarm) set(at int64, ring func()) {
+	if a.at == at {
+		return
+	}
+	a.at = at
+	wait := time.Duration(at - wallNow())
+	if a.timer == nil {
+		a.timer = time.AfterFunc(wait, ring)
+		return
+	}
+	a.timer.Reset(wait)
+}
+
+func (a *alarm) clear() {
+	if a.at == 0 {
+		return
+	}
+	a.at = 0
+	a.timer.Stop()
+}

@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Digest is the SHA-256 of a credential: all that is kept of one.
+type Digest [sha256.Size]byte
+
+// DigestOf hashes a credential.
+func DigestOf(credential string) Digest { return sha256.Sum256([]byte(credential)) }
+
+// Registry finds worlds by id, and the world a credential belongs to. Whether
+// the credential is any good is the world's own knowledge.
+type Registry struct {
+	mu     sync.RWMutex
+	worlds map[string]*World
+	homes  map[Digest]home
+}
+
+// home is where a credential leads: a world, and the holder's id in it.
+type home struct {
+	world  *World
+	holder string
+}
+
+// NewRegistry returns an empty registry.
+func NewRegistry() *Registry {
+	return &Registry{worlds: map[string]*World{}, homes: map[Digest]home{}}
+}
+
+// Add takes a world in; it refuses an id that is taken.
+func (r *Registry) Add(w *World) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, taken := r.worlds[w.ID()]; taken {
+		return fmt.Errorf("workspace %q exists already", w.ID())
+	}
+	r.worlds[w.ID()] = w
+	return nil
+}
+
+// World returns the world with the id, or nil.
+func (r *Registry) World(id string) *World {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.worlds[id]
+}
+
+// Worlds lists all worlds by id.
+func (r *Registry) Worlds() []*World {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	out := make([]*World, 0, len(r.worlds))
+	for _, w := range r.worlds {
+		out = append(out, w)
+	}
+	slices.SortFunc(out, func(a, b *World) int { return strings.Compare(a.ID(), b.ID()) })
+	return out
+}
+
+// Len is the number of worlds.
+func (r *Registry) Len() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.worlds)
+}
+
+// Bind makes a credential lead to a world, where the holder is known by an id.
+// It refuses one that leads to another world.
+func (r *Registry) Bind(d Digest, w *World, holder string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if h, bound := r.homes[d]; bound && h.world != w {
+		return fmt.Errorf("the key belongs to workspace %q already", h.world.ID())
+	}
+	r.homes[d] = home{w, holder}
+	return nil
+}
+
+// Home returns the world a credential leads to and the holder's id in it; nil
+// if it leads nowhere.
+func (r *Registry) Home(d Digest) (w *World, holder string) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	h := r.homes[d]
+	return h.world, h.holder
+}
+
+// Remove closes a world and forgets it with its credentials.
+func (r *Registry) Remove(w *World) {
+	w.Close()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.worlds, w.ID())
+	for d, h := range r.homes {
+		if h.world == w {
+			delete(r.homes, d)
+		}
+	}
+}

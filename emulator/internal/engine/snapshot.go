@@ -1,0 +1,99 @@
+package engine
+
+import (
+	"errors"
+	"sync"
+)
+
+// Snapshot is a world as it was at one moment, clock and agenda included. It
+// never changes, costs the same for any number of rows, and can be restored or
+// forked any number of times, from any goroutine.
+type Snapshot struct {
+	schema *Schema
+	mu     sync.Mutex // copying marks the trees it reads
+	s      *state
+}
+
+// Snapshot takes the world as it is now.
+func (w *World) Snapshot() *Snapshot {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.s.clock.now(wallNow())
+	w.settle(now)
+	return w.snapshot()
+}
+
+func (w *World) snapshot() *Snapshot {
+	return &Snapshot{schema: w.schema, s: w.s.copy()}
+}
+
+func (p *Snapshot) state() *state {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.s.copy()
+}
+
+// Restore makes the world what the snapshot holds, its time included: a frozen,
+// scaled or auto clock continues from the snapshot's instant. A real clock keeps
+// following the wall clock, so what fell due meanwhile happens at once. Restore
+// refuses a snapshot of another kind of world.
+func (w *World) Restore(p *Snapshot) error {
+	if p.schema != w.schema {
+		return errors.New("the snapshot is of another emulator: save it there and load it here")
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.arm()
+	w.restore(p)
+	return nil
+}
+
+func (w *World) restore(p *Snapshot) {
+	w.s = p.state()
+	w.s.clock.resume(wallNow())
+}
+
+// Fork returns a new world that starts as a copy of this one. Its ids differ
+// from those this world will give.
+func (w *World) Fork(id string) *World { return w.ForkOf(w.Snapshot(), id) }
+
+// ForkOf returns a new world that starts as the snapshot, which is its baseline
+// too; the rest it has from w.
+func (w *World) ForkOf(p *Snapshot, id string) *World {
+	f := &World{id: id, schema: w.schema, chance: chance{w.chance.seed, id}, strict: w.strict, baseline: p, every: w.every}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	defer f.arm()
+	f.restore(p)
+	if f.every > 0 {
+		f.resetAt = f.s.clock.now(wallNow()) + f.every
+	}
+	return f
+}
+
+// SetBaseline makes the present state the one that Reset returns to.
+func (w *World) SetBaseline() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.baseline = w.snapshot()
+}
+
+// Baseline is the snapshot that Reset returns to.
+func (w *World) Baseline() *Snapshot {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.baseline
+}
+
+// Reset returns the world to its baseline, clock and ids included, so that the
+// same requests give the same answers again.
+func (w *World) Reset() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.arm()
+	w.restore(w.baseline)
+	w.resets++
+	if w.every > 0 {
+		w.resetAt = w.s.clock.now(wallNow()) + w.every
+	}
+}

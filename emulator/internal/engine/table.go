@@ -1,0 +1,175 @@
+package engine
+
+import (
+	"iter"
+
+	"github.com/tidwall/btree"
+)
+
+// Table is the handle of one kind of rows in every world of a schema. Rows keep
+// their creation order; a row is never changed, only replaced.
+type Table[T any] struct {
+	name  string
+	index int
+}
+
+// Row is a row with what the table knows about it.
+type Row[T any] struct {
+	Seq   uint64 // creation order within the world, never reused
+	ID    string
+	Value T
+}
+
+// entry is a stored row. owner says which state may change the value in place;
+// nil means none may.
+type entry[T any] struct {
+	id    string
+	value *T
+	owner *ownership
+}
+
+// ownership is compared by address: every copy of a state gets a new one.
+type ownership struct{ _ byte }
+
+// rows is the content of a table in one state.
+type rows[T any] struct {
+	bySeq btree.Map[uint64, entry[T]]
+	byID  btree.Map[string, uint64]
+	check func(id string, row T) error
+}
+
+// store is what a state can do with the rows of any table.
+type store interface {
+	copy() store
+	encode() ([]savedRow, error)
+	decode(table string, saved []savedRow, limit uint64) error
+}
+
+func (r *rows[T]) copy() store {
+	return &rows[T]{bySeq: *r.bySeq.Copy(), byID: *r.byID.Copy(), check: r.check}
+}
+
+// AddTable adds a table to a schema that no world uses yet. check, which may be
+// nil, refuses a row that is read from a saved world.
+func AddTable[T any](s *Schema, name string, check func(id string, row T) error) *Table[T] {
+	t := &Table[T]{name: name, index: len(s.tables)}
+	s.tables = append(s.tables, tableKind{name: name, empty: func() store { return &rows[T]{check: check} }})
+	return t
+}
+
+func (t *Table[T]) rows(tx *Tx) *rows[T] { return tx.s.tables[t.index].(*rows[T]) }
+
+// Get returns the row with the id; false if there is none.
+func (t *Table[T]) Get(tx *Tx, id string) (T, bool) {
+	r := t.rows(tx)
+	if seq, ok := r.byID.Get(id); ok {
+		e, _ := r.bySeq.Get(seq)
+		return *e.value, true
+	}
+	var zero T
+	return zero, false
+}
+
+// Find is Get with what the table knows about the row.
+func (t *Table[T]) Find(tx *Tx, id string) (Row[T], bool) {
+	r := t.rows(tx)
+	seq, ok := r.byID.Get(id)
+	if !ok {
+		return Row[T]{}, false
+	}
+	e, _ := r.bySeq.Get(seq)
+	return Row[T]{Seq: seq, ID: id, Value: *e.value}, true
+}
+
+// Put adds a row at the end, or replaces the row with the id in its place.
+func (t *Table[T]) Put(tx *Tx, id string, row T) {
+	r := t.rows(tx)
+	seq, ok := r.byID.Get(id)
+	if !ok {
+		seq = tx.s.nextSeq()
+		r.byID.Set(id, seq)
+	}
+	r.bySeq.Set(seq, entry[T]{id: id, value: &row})
+	tx.dirty = true
+}
+
+// Delete removes the row and reports whether it was there.
+func (t *Table[T]) Delete(tx *Tx, id string) bool {
+	r := t.rows(tx)
+	seq, ok := r.byID.Delete(id)
+	if ok {
+		r.bySeq.Delete(seq)
+		tx.dirty = true
+	}
+	return ok
+}
+
+// Len is the number of rows.
+func (t *Table[T]) Len(tx *Tx) int { return t.rows(tx).bySeq.Len() }
+
+// Own returns the row with the id, adding a zero one if there is none, for the
+// caller to change in place until the transaction ends. It is for counters that
+// change with every request; copies of the world keep the value they had.
+// Changes made so do not count as changes of state.
+func Own[T interface{ Clone() T }](t *Table[T], tx *Tx, id string) *T {
+	r := t.rows(tx)
+	seq, ok := r.byID.Get(id)
+	if !ok {
+		seq = tx.s.nextSeq()
+		r.byID.Set(id, seq)
+		value := new(T)
+		r.bySeq.Set(seq, entry[T]{id: id, value: value, owner: tx.s.owner})
+		return value
+	}
+	e, _ := r.bySeq.Get(seq)
+	if e.owner != tx.s.owner {
+		value := (*e.value).Clone()
+		e = entry[T]{id: id, value: &value, owner: tx.s.owner}
+		r.bySeq.Set(seq, e)
+	}
+	return e.value
+}
+
+// After yields the rows created after the row with the sequence number, which
+// need not exist any more, in creation order. After(tx, 0) yields all.
+func (t *Table[T]) After(tx *Tx, seq uint64) iter.Seq[Row[T]] {
+	return func(yield func(Row[T]) bool) {
+		t.rows(tx).bySeq.Ascend(seq+1, func(seq uint64, e entry[T]) bool {
+			return yield(Row[T]{Seq: seq, ID: e.id, Value: *e.value})
+		})
+	}
+}
+
+// Before yields the rows created before the row with the sequence number, last
+// first. Before(tx, 0) yields all.
+func (t *Table[T]) Before(tx *Tx, seq uint64) iter.Seq[Row[T]] {
+	return func(yield func(Row[T]) bool) {
+		t.rows(tx).bySeq.Descend(seq-1, func(seq uint64, e entry[T]) bool {
+			return yield(Row[T]{Seq: seq, ID: e.id, Value: *e.value})
+		})
+	}
+}
+
+// At returns the row at a position in creation order, counted from 0.
+func (t *Table[T]) At(tx *Tx, position int) (Row[T], bool) {
+	seq, e, ok := t.rows(tx).bySeq.GetAt(position)
+	if !ok {
+		return Row[T]{}, false
+	}
+	return Row[T]{Seq: seq, ID: e.id, Value: *e.value}, true
+}
+
+// Rank is how many rows were created before the sequence number.
+func (t *Table[T]) Rank(tx *Tx, seq uint64) int {
+	r := t.rows(tx)
+	low, high := 0, r.bySeq.Len()
+	for low < high {
+		middle := int(uint(low+high) >> 1)
+		if at, _, _ := r.bySeq.GetAt(middle); at < seq {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low
+}

@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"time"
+)
+
+// Tx is the right to read and change one world, held while a function passed to
+// World.Do or a step of the agenda runs. It must not be kept.
+type Tx struct {
+	w     *World
+	s     *state
+	now   int64
+	dirty bool
+}
+
+// Now is the world's time. It does not move while the function runs, unless the
+// function moves it.
+func (tx *Tx) Now() time.Time { return instant(tx.now) }
+
+// World is the world the transaction belongs to.
+func (tx *Tx) World() *World { return tx.w }
+
+// Mode is the mode of the world's clock.
+func (tx *Tx) Mode() Mode { return tx.s.clock.mode }
+
+// Deliberate reports whether the world stands at or past t because somebody
+// took it there: its clock was started past t, or moved across it by command. A
+// world that grew that old by itself was not taken anywhere.
+func (tx *Tx) Deliberate(t time.Time) bool {
+	at := t.UnixNano()
+	return tx.now >= at && (tx.s.clock.explicit || tx.now-tx.s.clock.travelled < at)
+}
+
+// NewID returns prefix, an underscore and eleven letters or digits; no id of a
+// world repeats. After CountIDs the ids of a prefix are numbers.
+func (tx *Tx) NewID(prefix string) string { return tx.newID(prefix, 11) }
+
+// NewLongID is NewID with 24 letters or digits.
+func (tx *Tx) NewLongID(prefix string) string { return tx.newID(prefix, 24) }
+
+func (tx *Tx) newID(prefix string, digits int) string {
+	if n, counted := tx.s.counters.Get("number/" + prefix); counted {
+		tx.s.counters.Set("number/"+prefix, n+1)
+		return prefix + "_" + strconv.FormatUint(n, 10)
+	}
+	return tx.w.chance.id(prefix, tx.Count("id/"+prefix), digits)
+}
+
+// CountIDs makes NewID number the ids of a prefix, from next on.
+func (tx *Tx) CountIDs(prefix string, next uint64) {
+	tx.s.counters.Set("number/"+prefix, next)
+}
+
+// Count returns how often it was called for the name before, in this world.
+func (tx *Tx) Count(name string) uint64 {
+	n, _ := tx.s.counters.Get(name)
+	tx.s.counters.Set(name, n+1)
+	return n
+}
+
+// Rand returns a source of random numbers for the n-th draw from the named
+// stream. It depends on the seed, the world's id, the name and n alone.
+func (tx *Tx) Rand(stream string) *rand.Rand {
+	return tx.w.chance.rand(stream, tx.Count("rand/"+stream))
+}
+
+// Secret is a key for keyed hashes that is the same until the world is reset.
+func (tx *Tx) Secret(purpose string) [32]byte {
+	return tx.w.chance.secret(purpose + "/" + strconv.FormatUint(tx.w.resets, 10))
+}
+
+// After books a step for the subject at Now()+d. It runs after everything
+// booked for the same instant before.
+func (tx *Tx) After(d time.Duration, step, subject string) Booking {
+	tx.w.schema.step(step)
+	e := event{at: tx.now + int64(d), seq: tx.s.nextSeq(), step: step, subject: subject}
+	tx.s.agenda.tree.Set(e)
+	tx.dirty = true
+	return Booking{At: instant(e.at), Seq: e.seq}
+}
+
+// Cancel takes a booking back and reports whether it was still open.
+func (tx *Tx) Cancel(b Booking) bool {
+	_, ok := tx.s.agenda.tree.Delete(event{at: b.At.UnixNano(), seq: b.Seq})
+	tx.dirty = tx.dirty || ok
+	return ok
+}
+
+// AdvanceTo moves the world to an instant ahead and runs what is due on the way.
+// An instant that has passed changes nothing.
+func (tx *Tx) AdvanceTo(t time.Time) {
+	tx.w.advance(t.UnixNano())
+	tx.s, tx.now = tx.w.s, tx.w.s.clock.last
+}

@@ -1,0 +1,302 @@
+// Package engine keeps worlds: time, chance, future events and tables of rows
+// behind one lock each. It knows nothing of HTTP or of what the rows mean.
+package engine
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tidwall/btree"
+)
+
+// Step is a change of the world that waits on its agenda.
+type Step func(tx *Tx, subject string)
+
+// Schema lists what worlds of one kind hold and which steps their agenda may
+// name. It is filled once and read-only as soon as a world uses it.
+type Schema struct {
+	tables []tableKind
+	steps  map[string]Step
+}
+
+type tableKind struct {
+	name  string
+	empty func() store
+}
+
+// NewSchema returns an empty schema.
+func NewSchema() *Schema { return &Schema{steps: map[string]Step{}} }
+
+// AddStep registers what an event of the name does when it falls due.
+func (s *Schema) AddStep(name string, step Step) {
+	if _, taken := s.steps[name]; taken {
+		panic("engine: step " + name + " is registered twice")
+	}
+	s.steps[name] = step
+}
+
+func (s *Schema) step(name string) Step {
+	step, ok := s.steps[name]
+	if !ok {
+		panic("engine: no step is registered as " + name)
+	}
+	return step
+}
+
+// state is all that a snapshot keeps: copying it is O(1) in the rows it holds.
+type state struct {
+	clock    clock
+	seq      uint64
+	counters *btree.Map[string, uint64]
+	agenda   agenda
+	tables   []store
+	owner    *ownership
+}
+
+func newState(schema *Schema) *state {
+	s := &state{counters: &btree.Map[string, uint64]{}, agenda: newAgenda(), owner: new(ownership)}
+	for _, kind := range schema.tables {
+		s.tables = append(s.tables, kind.empty())
+	}
+	return s
+}
+
+func (s *state) nextSeq() uint64 {
+	s.seq++
+	return s.seq
+}
+
+// copy gives an equal state; from here on neither owns the rows they share.
+func (s *state) copy() *state {
+	c := &state{
+		clock: s.clock, seq: s.seq, counters: s.counters.Copy(), agenda: s.agenda.copy(),
+		tables: make([]store, len(s.tables)), owner: new(ownership),
+	}
+	for i, t := range s.tables {
+		c.tables[i] = t.copy()
+	}
+	s.owner = new(ownership)
+	return c
+}
+
+// World is an isolated set of rows with its own lock, clock, agenda and seed.
+type World struct {
+	id     string
+	schema *Schema
+	chance chance
+	strict bool
+
+	mu       sync.Mutex
+	s        *state
+	baseline *Snapshot
+	resets   uint64
+	every    int64 // period of resets in nanoseconds; 0 for none
+	resetAt  int64
+	alarm    alarm
+	closed   bool
+}
+
+// Config is what a new world starts from.
+type Config struct {
+	// ID names the world. Ids of its objects depend on it.
+	ID string
+	// Seed decides everything random.
+	Seed uint64
+	// Clock is the first setting of the clock; the zero Clock is real time.
+	Clock Clock
+	// ResetEvery is the period after which the world returns to its baseline;
+	// 0 means never.
+	ResetEvery time.Duration
+	// Strict makes a transaction panic that fails after it changed rows.
+	Strict bool
+}
+
+// NewWorld returns an empty world. It fails when the clock's setting is wrong.
+func NewWorld(schema *Schema, c Config) (*World, error) {
+	if err := c.Clock.check(); err != nil {
+		return nil, err
+	}
+	if c.ResetEvery < 0 {
+		return nil, fmt.Errorf("reset period %v is negative: use a positive duration, or 0 for none", c.ResetEvery)
+	}
+	w := &World{id: c.ID, schema: schema, chance: chance{c.Seed, c.ID}, strict: c.Strict, s: newState(schema)}
+	w.s.clock = newClock(c.Clock, wallNow())
+	if w.every = int64(c.ResetEvery); w.every > 0 {
+		w.resetAt = w.s.clock.base + w.every
+	}
+	w.baseline = w.snapshot()
+	return w, nil
+}
+
+// ID is the name the world was made with.
+func (w *World) ID() string { return w.id }
+
+// Seed is the seed the world was made with.
+func (w *World) Seed() uint64 { return w.chance.seed }
+
+// Do runs what has fallen due, then f, and returns f's error. An f that returns
+// an error must have changed nothing.
+func (w *World) Do(f func(tx *Tx) error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.arm()
+	now := w.s.clock.now(wallNow())
+	w.settle(now)
+	tx := Tx{w: w, s: w.s, now: w.s.clock.last}
+	err := f(&tx)
+	if err != nil && tx.dirty && w.strict {
+		panic(fmt.Sprintf("engine: an operation changed the world and failed: %v", err))
+	}
+	return err
+}
+
+// settle runs every event due up to the instant, each at its own, and the
+// periodic resets between them.
+func (w *World) settle(until int64) {
+	for {
+		e, ok := w.s.agenda.next()
+		due := ok && e.at <= until
+		if w.every > 0 && w.resetAt <= until && (!due || w.resetAt < e.at) {
+			w.putBack(w.resetAt)
+			continue
+		}
+		if !due {
+			return
+		}
+		w.s.agenda.tree.PopMin()
+		w.schema.step(e.step)(&Tx{w: w, s: w.s, now: e.at}, e.subject)
+	}
+}
+
+// putBack is the periodic reset at the instant it falls due: rows return to the
+// baseline, time goes on.
+func (w *World) putBack(at int64) {
+	clock := w.s.clock
+	w.restore(w.baseline)
+	w.s.clock = clock
+	w.resets++
+	w.resetAt = at + w.every
+}
+
+// advance moves the clock and settles; the lock is held.
+func (w *World) advance(to int64) {
+	w.s.clock.advance(to, wallNow())
+	w.settle(w.s.clock.last)
+}
+
+// Now is the world's time.
+func (w *World) Now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return instant(w.s.clock.now(wallNow()))
+}
+
+// Advance moves the world's time ahead by d and returns when everything that
+// falls due on the way has happened. It refuses a negative d.
+func (w *World) Advance(d time.Duration) error {
+	if d < 0 {
+		return fmt.Errorf("cannot advance by %v: time only goes forward", d)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.arm()
+	w.advance(w.s.clock.now(wallNow()) + int64(d))
+	return nil
+}
+
+// AdvanceTo is Advance to an instant; it refuses one that has passed.
+func (w *World) AdvanceTo(t time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.arm()
+	now := w.s.clock.now(wallNow())
+	if t.UnixNano() < now {
+		return fmt.Errorf("cannot advance to %s: it is %s already and time only goes forward",
+			t.UTC().Format(time.RFC3339Nano), instant(now).Format(time.RFC3339Nano))
+	}
+	w.advance(t.UnixNano())
+	return nil
+}
+
+// AdvanceToNext moves to the instant of the next event and runs what is due
+// then. It reports false, and does nothing, when nothing is booked.
+func (w *World) AdvanceToNext() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.arm()
+	w.settle(w.s.clock.now(wallNow()))
+	e, ok := w.s.agenda.next()
+	if ok {
+		w.advance(e.at)
+	}
+	return ok
+}
+
+// Agenda lists the booked events in the order they will run.
+func (w *World) Agenda() []Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	events := make([]Event, 0, w.s.agenda.tree.Len())
+	w.s.agenda.tree.Scan(func(e event) bool {
+		events = append(events, e.public())
+		return true
+	})
+	return events
+}
+
+// SetClock changes how the clock moves and, with c.Now, moves it ahead first. It
+// refuses a wrong setting and a time that has passed.
+func (w *World) SetClock(c Clock) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if !c.Now.IsZero() {
+		if err := w.AdvanceTo(c.Now); err != nil {
+			return err
+		}
+		c.Now = time.Time{}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.arm()
+	w.s.clock.set(c, wallNow())
+	return nil
+}
+
+// NextReset is when the world returns to its baseline by itself; the zero time
+// if it never does.
+func (tx *Tx) NextReset() time.Time {
+	if tx.w.every == 0 {
+		return time.Time{}
+	}
+	return instant(tx.w.resetAt)
+}
+
+// arm sets the alarm for what falls due next; the lock is held.
+func (w *World) arm() {
+	e, ok := w.s.agenda.next()
+	if w.every > 0 && (!ok || w.resetAt < e.at) {
+		e.at, ok = w.resetAt, true
+	}
+	if !ok || !w.s.clock.moves() || w.closed {
+		w.alarm.clear()
+		return
+	}
+	w.alarm.set(w.s.clock.wallAt(e.at), w.ring)
+}
+
+func (w *World) ring() {
+	w.mu.Lock()
+	w.alarm.at = 0
+	w.mu.Unlock()
+	_ = w.Do(func(*Tx) error { return nil })
+}
+
+// Close stops the world from moving by itself. It stays readable.
+func (w *World) Close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	w.alarm.clear()
+}

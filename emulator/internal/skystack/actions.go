@@ -1,0 +1,207 @@
+package skystack
+
+import (
+	"fmt"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// ActionStatus is how far an action is.
+type ActionStatus string
+
+// The statuses of an action.
+const (
+	InProgress ActionStatus = "in_progress"
+	Completed  ActionStatus = "completed"
+	Failed     ActionStatus = "failed"
+	Cancelled  ActionStatus = "cancelled"
+)
+
+// Action is something done to an instance, running or past.
+type Action struct {
+	ID          string         `json:"id"`
+	InstanceID  string         `json:"instance_id"`
+	Type        ActionType     `json:"type"`
+	Status      ActionStatus   `json:"status"`
+	Progress    int            `json:"progress"`
+	StartedAt   time.Time      `json:"started_at"`
+	CompletedAt time.Time      `json:"completed_at"`
+	Error       *Reason        `json:"error"`
+	RequestedBy string         `json:"requested_by"`
+	RequestID   string         `json:"request_id"`
+	From        Status         `json:"from"`  // the instance's status before
+	Size        string         `json:"size"`  // of a resize
+	Image       string         `json:"image"` // of a rebuild; the new one of a snapshot
+	Name        string         `json:"name"`  // of a snapshot's image
+	Force       bool           `json:"force"`
+	Due         engine.Booking `json:"due"` // its end; zero when nothing is booked
+}
+
+// history lists the actions of an instance, oldest first.
+type history struct {
+	Actions []string `json:"actions"`
+}
+
+// progress is how far a running action is, in percent of its time.
+func (t Action) progress(now time.Time) int {
+	if t.Status != InProgress {
+		return t.Progress
+	}
+	whole := t.Due.At.Sub(t.StartedAt)
+	if t.Due.IsZero() || whole <= 0 {
+		return 0
+	}
+	return min(99, int(100*now.Sub(t.StartedAt)/whole))
+}
+
+// actionBody is an action on the wire.
+type actionBody struct {
+	ID          string       `json:"id"`
+	InstanceID  string       `json:"instance_id"`
+	Type        ActionType   `json:"type"`
+	Status      ActionStatus `json:"status"`
+	Progress    int          `json:"progress"`
+	StartedAt   string       `json:"started_at"`
+	CompletedAt *string      `json:"completed_at"`
+	Error       *Reason      `json:"error"`
+	RequestedBy string       `json:"requested_by"`
+	RequestID   string       `json:"request_id"`
+
+	wait int
+}
+
+// RetryAfter implements edge.Waiting.
+func (b actionBody) RetryAfter() int { return b.wait }
+
+func (t Action) body(now time.Time) actionBody {
+	b := actionBody{
+		ID: t.ID, InstanceID: t.InstanceID, Type: t.Type, Status: t.Status, Progress: t.progress(now), StartedAt: stamp(t.StartedAt),
+		Error: t.Error, RequestedBy: t.RequestedBy, RequestID: t.RequestID, wait: t.wait(now),
+	}
+	if !t.CompletedAt.IsZero() {
+		b.CompletedAt = text(stamp(t.CompletedAt))
+	}
+	return b
+}
+
+type createActionInput struct {
+	instanceInput
+	Type        ActionType `json:"type"`
+	Size        string     `json:"size"`
+	Profile     string     `json:"profile"`
+	MachineType string     `json:"machine_type"`
+	Image       string     `json:"image"`
+	Name        string     `json:"name"`
+	Force       bool       `json:"force"`
+}
+
+// checkAction finds what the contract cannot: a resize without a size, names
+// that are not in the catalogue.
+func (a *API) checkAction(c *edge.Call, b edge.Fields) []fail.Detail {
+	details := a.checkCatalogue(c, b)
+	if b.Text("type") == string(Resize) && b["size"] == nil && b["profile"] == nil && b["machine_type"] == nil {
+		details = append(details, fail.Detail{Field: "size", Location: fail.Body, Code: "required", Message: "A resize needs one of size, profile and machine_type."})
+	}
+	return details
+}
+
+// createAction begins an action if the instance's status allows it (2.2).
+//
+//	POST /v1/instances/{id}/actions
+func (a *API) createAction(c *edge.Call, in createActionInput) (actionBody, error) {
+	size, err := oneSize(in.Size, in.Profile, in.MachineType)
+	if err != nil {
+		return actionBody{}, err
+	}
+	i, err := a.instance(c.Tx, in.ID)
+	if err != nil {
+		return actionBody{}, err
+	}
+	if err := c.Precondition(i.Version); err != nil {
+		return actionBody{}, err
+	}
+	v := i.allows(in.Type, in.Force)
+	noop := v == nothing && !a.settingsOf(c.Tx).RefuseNoops
+	if v != begin && !noop {
+		return actionBody{}, a.refusal(c.Tx, i, in.Type, v)
+	}
+	t := Action{Type: in.Type, Size: size, Image: in.Image, Name: in.Name, Force: in.Force, RequestedBy: c.Token, RequestID: c.RequestID}
+	if noop {
+		return a.recordNoop(c, i, t).body(c.Now()), nil
+	}
+	switch {
+	case t.Type == Rebuild && t.Image == "":
+		t.Image = i.Image
+	case t.Type == Snapshot:
+		t.Image = c.NewID("img")
+		if t.Name == "" {
+			t.Name = i.Name + " " + stamp(c.Now())
+		}
+	}
+	t = a.start(c.Tx, &i, t)
+	a.look(c.Tx, i)
+	return t.body(c.Now()), nil
+}
+
+// recordNoop notes an action that had nothing to do.
+func (a *API) recordNoop(c *edge.Call, i Instance, t Action) Action {
+	t.ID, t.InstanceID, t.Status, t.Progress = c.NewID("act"), i.ID, Completed, 100
+	t.From, t.StartedAt, t.CompletedAt = i.Status, c.Now(), c.Now()
+	a.actions.Put(c.Tx, t.ID, t)
+	past, _ := a.histories.Get(c.Tx, i.ID)
+	a.histories.Put(c.Tx, i.ID, history{append(past.Actions[:len(past.Actions):len(past.Actions)], t.ID)})
+	return t
+}
+
+type listActionsInput struct {
+	paging
+	instanceInput
+}
+
+// listActions lists what was done to an instance, oldest first.
+//
+//	GET /v1/instances/{id}/actions
+func (a *API) listActions(c *edge.Call, in listActionsInput) (listBody[actionBody], error) {
+	i, err := a.instance(c.Tx, in.ID)
+	if err != nil {
+		return listBody[actionBody]{}, err
+	}
+	if i.PendingAction != "" {
+		a.look(c.Tx, i)
+	}
+	past, _ := a.histories.Get(c.Tx, in.ID)
+	p, err := list(c, view[Action]{table: a.actions, only: &past.Actions, name: "actions\x01" + in.ID}, in.paging)
+	if err != nil {
+		return listBody[actionBody]{}, err
+	}
+	now := c.Now()
+	return body(p, func(t Action) actionBody { return t.body(now) }), nil
+}
+
+// getAction shows how far an action is.
+//
+//	GET /v1/actions/{id}
+func (a *API) getAction(c *edge.Call, in instanceInput) (actionBody, error) {
+	t, ok := a.actions.Get(c.Tx, in.ID)
+	if !ok {
+		return actionBody{}, fail.Newf(fail.NotFound, "action_not_found", "There is no action %q in this workspace.", clip(in.ID))
+	}
+	if i, alive := a.instances.Get(c.Tx, t.InstanceID); alive && i.PendingAction == t.ID && a.look(c.Tx, i) {
+		t, _ = a.actions.Get(c.Tx, in.ID)
+	}
+	return t.body(c.Now()), nil
+}
+
+// checkActionRow refuses a row of a saved world.
+func checkActionRow(id string, t Action) error {
+	if id != t.ID {
+		return fmt.Errorf("id is %q", t.ID)
+	}
+	if _, ok := transitions[t.Type]; !ok {
+		return fmt.Errorf("type %q is unknown", t.Type)
+	}
+	return nil
+}

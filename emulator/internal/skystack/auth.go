@@ -1,0 +1,154 @@
+package skystack
+
+import (
+	"crypto/subtle"
+	"encoding/hex"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+const challenge = `Bearer realm="skystack"`
+
+// authenticate is the stage that finds the caller and the workspace (S19, S20,
+// S28, S30, S38, S74). A public operation is served in the home world.
+func (a *API) authenticate(x *edge.Exchange) error {
+	if x.Op.Public {
+		_ = x.World.Do(func(tx *engine.Tx) error {
+			x.Open(tx)
+			return nil
+		})
+		return nil
+	}
+	token, err := a.bearer(x.Request)
+	if err != nil {
+		return err
+	}
+	digest := engine.DigestOf(token)
+	w, id := a.Registry.Home(digest)
+	if w == nil && a.Adopt != nil && a.Adopt(token) == nil {
+		w, id = a.Registry.Home(digest)
+	}
+	if w == nil {
+		return a.misuse.note(a, digest, token, unauthenticated("invalid_token", "The token is unknown here."))
+	}
+	_ = w.Do(func(tx *engine.Tx) error {
+		x.Open(tx)
+		err = a.admit(tx, x, id, digest)
+		return nil
+	})
+	if err != nil {
+		return a.misuse.note(a, digest, token, err)
+	}
+	a.misuse.forget(digest)
+	return nil
+}
+
+// admit holds a token against what the world knows of it.
+func (a *API) admit(tx *engine.Tx, x *edge.Exchange, id string, digest engine.Digest) error {
+	t, ok := a.tokens.Get(tx, id)
+	if want, _ := hex.DecodeString(t.Digest); !ok || subtle.ConstantTimeCompare(want, digest[:]) != 1 {
+		return unauthenticated("invalid_token", "The token is unknown here.")
+	}
+	now := tx.Now()
+	if !t.RevokedAt.IsZero() && !now.Before(t.RevokedAt) {
+		return unauthenticated("token_revoked", "The token was revoked at "+stamp(t.RevokedAt)+".")
+	}
+	if !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) {
+		return unauthenticated("token_expired", "The token expired at "+stamp(t.ExpiresAt)+".")
+	}
+	x.Caller = edge.Caller{Token: t.ID, Project: t.ProjectID, Scopes: t.Scopes, Version: t.APIVersion}
+	if !t.ExpiresAt.IsZero() && t.ExpiresAt.Sub(now) < 7*24*time.Hour {
+		x.Header()["Skystack-Token-Expires"] = []string{stamp(t.ExpiresAt)}
+	}
+	l := engine.Own(a.ledgers, tx, t.ID)
+	l.LastUsedAt = now
+	if ip, _, err := net.SplitHostPort(x.Request.RemoteAddr); err == nil && ip != l.LastUsedIP {
+		l.LastUsedIP = ip
+	}
+	return nil
+}
+
+// bearer reads the Authorization header, strictly (S30): the scheme in any case,
+// exactly one space, the raw token.
+func (a *API) bearer(r *http.Request) (string, error) {
+	lines := r.Header.Values("Authorization")
+	if len(lines) == 0 {
+		return "", &fail.Error{
+			Kind: fail.Unauthenticated, Code: "authentication_required", Challenge: challenge,
+			Message: "Send the header Authorization: Bearer and a token." + elsewhere(r),
+		}
+	}
+	if len(lines) > 1 {
+		return "", malformed("The Authorization header must be sent once.")
+	}
+	scheme, token, found := strings.Cut(lines[0], " ")
+	if a.LenientBearer {
+		token = strings.TrimLeft(token, " ")
+	}
+	switch {
+	case !strings.EqualFold(scheme, "Bearer"):
+		return "", malformed("The Authorization header must have the scheme Bearer, a single space and the raw token.")
+	case !found || token == "":
+		return "", malformed("After Bearer there is no token.")
+	case token[0] == ' ' || token[0] == '\t':
+		return "", malformed("Between Bearer and the token there must be a single space.")
+	case strings.ContainsAny(token, " \t"):
+		return "", malformed("After the token there must be nothing else.")
+	case strings.ContainsAny(token, `",'`):
+		return "", malformed("The token must be sent raw, without quotes or commas.")
+	case liveKey(token):
+		return "", unauthenticated("live_key_in_sandbox",
+			"This is a production token. It is not accepted, stored or logged here, but it was exposed to a sandbox: rotate it, and use a sandbox token.")
+	case !wellFormed(token):
+		return "", malformed("This is not a well-formed SkyStack token: its checksum is wrong, so it was mistyped or cut.")
+	}
+	return token, nil
+}
+
+// elsewhere hints at credentials sent where they do not count (S28).
+func elsewhere(r *http.Request) string {
+	if strings.Contains(r.URL.RawQuery, "access_token=") {
+		return " A token in the query is not read."
+	}
+	if len(r.Header["Cookie"]) > 0 {
+		return " Cookies are not read."
+	}
+	return ""
+}
+
+func malformed(message string) error { return unauthenticated("invalid_token", message) }
+
+func unauthenticated(code, message string) error {
+	description := strings.NewReplacer(`"`, `'`, `\`, `/`).Replace(message)
+	return &fail.Error{
+		Kind: fail.Unauthenticated, Code: code, Message: message,
+		Challenge: challenge + `, error="invalid_token", error_description="` + description + `"`,
+	}
+}
+
+// scope is the stage that refuses what the token may not do (S26; 8.3).
+func (a *API) scope(x *edge.Exchange) error {
+	if x.Op.Public {
+		return nil
+	}
+	h, needed := x.Header(), x.Op.Scope
+	h["X-Skystack-Scopes"] = []string{strings.Join(x.Caller.Scopes, " ")}
+	h["X-Skystack-Accepted-Scopes"] = []string{needed}
+	if grants(x.Caller.Scopes, needed) {
+		return nil
+	}
+	return &fail.Error{
+		Kind: fail.Forbidden, Code: "insufficient_scope", Message: "The token lacks the scope " + needed + ".",
+		Challenge: challenge + `, error="insufficient_scope", scope="` + needed + `"`,
+		Details:   []fail.Detail{{Extra: []fail.Member{{Name: "required_scopes", Value: []string{needed}}}}},
+	}
+}
+
+// stamp is a time as it stands on the wire (S51).
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }

@@ -1,0 +1,19 @@
+package skystack
+
+import _ "embed"
+
+// A package can embed neither a file of a parent folder nor a link to one, so
+// the contract in the root is copied here, and made JSON, which loads faster.
+// A test fails when the copies are not those of the root's document.
+//
+//go:generate go run ./genopenapi ../../../openapi.yaml
+
+// contractJSON is openapi.yaml of the repository's root as JSON.
+//
+//go:embed openapi.json
+var contractJSON []byte
+
+// contractYAML is openapi.yaml of the repository's root, byte for byte.
+//
+//go:embed openapi.yaml
+var contractYAML []byte

@@ -1,0 +1,183 @@
+// Command genopenapi makes the copies of the contract that the sandbox embeds.
+//
+// It reads the OpenAPI document it is given, written as YAML, and writes
+// openapi.json and openapi.yaml into the current folder. The YAML is copied as
+// it is. The JSON keeps the order of the members and the spelling of the
+// numbers, so that the same document always gives the same bytes.
+//
+// Whatever YAML can say and JSON cannot, or would say differently, is an error
+// that names the line.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: genopenapi <openapi.yaml>")
+		os.Exit(2)
+	}
+	if err := generate(os.Args[1], "."); err != nil {
+		fmt.Fprintln(os.Stderr, "genopenapi:", err)
+		os.Exit(1)
+	}
+}
+
+// generate writes both copies of the document at source into dir. When the
+// document is refused it writes nothing.
+func generate(source, dir string) error {
+	text, err := os.ReadFile(source)
+	if err != nil {
+		return err
+	}
+	encoded, err := toJSON(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", source, err)
+	}
+	return errors.Join(
+		os.WriteFile(filepath.Join(dir, "openapi.json"), encoded, 0o644),
+		os.WriteFile(filepath.Join(dir, "openapi.yaml"), text, 0o644),
+	)
+}
+
+// toJSON returns the one YAML document in text as JSON, ending in a newline.
+func toJSON(text []byte) ([]byte, error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	var document, rest yaml.Node
+	if err := decoder.Decode(&document); err != nil {
+		return nil, err
+	}
+	if err := decoder.Decode(&rest); !errors.Is(err, io.EOF) {
+		return nil, errors.New("the file must hold one YAML document and nothing after it")
+	}
+	w := new(writer)
+	if err := w.value(document.Content[0], 0); err != nil {
+		return nil, err
+	}
+	w.out.WriteByte('\n')
+	return w.out.Bytes(), nil
+}
+
+// brokenLevels is the depth down to which each member has its own line. It puts
+// one operation, schema or example on a line: a change is easy to see, and
+// there is little white space to read past when the sandbox starts.
+const brokenLevels = 3
+
+type writer struct{ out bytes.Buffer }
+
+func (w *writer) value(n *yaml.Node, depth int) error {
+	if n.Anchor != "" {
+		return refuse(n, "anchors are not used here; put what is shared into components")
+	}
+	switch n.Kind {
+	case yaml.MappingNode:
+		return w.mapping(n, depth)
+	case yaml.SequenceNode:
+		return w.sequence(n, depth)
+	case yaml.ScalarNode:
+		return w.scalar(n)
+	default:
+		return refuse(n, "aliases are not used here; put what is shared into components")
+	}
+}
+
+func (w *writer) mapping(n *yaml.Node, depth int) error {
+	seen := map[string]bool{}
+	w.out.WriteByte('{')
+	for i := 0; i < len(n.Content); i += 2 {
+		name, value := n.Content[i], n.Content[i+1]
+		switch {
+		case name.Kind != yaml.ScalarNode || name.ShortTag() != "!!str":
+			return refuse(name, "a member's name must be a string; quote it")
+		case seen[name.Value]:
+			return refuse(name, fmt.Sprintf("the member %q is there twice", name.Value))
+		}
+		seen[name.Value] = true
+		if i > 0 {
+			w.out.WriteByte(',')
+		}
+		w.breakLine(depth + 1)
+		if err := w.value(name, depth+1); err != nil {
+			return err
+		}
+		w.out.WriteByte(':')
+		if depth < brokenLevels {
+			w.out.WriteByte(' ')
+		}
+		if err := w.value(value, depth+1); err != nil {
+			return err
+		}
+	}
+	if len(n.Content) > 0 && depth < brokenLevels {
+		w.breakLine(depth)
+	}
+	w.out.WriteByte('}')
+	return nil
+}
+
+func (w *writer) sequence(n *yaml.Node, depth int) error {
+	w.out.WriteByte('[')
+	for i, item := range n.Content {
+		if i > 0 {
+			w.out.WriteByte(',')
+		}
+		// A list stays on one line, and so does all that is inside it.
+		if err := w.value(item, max(depth, brokenLevels)); err != nil {
+			return err
+		}
+	}
+	w.out.WriteByte(']')
+	return nil
+}
+
+func (w *writer) scalar(n *yaml.Node) error {
+	switch n.ShortTag() {
+	case "!!str":
+		encoder := json.NewEncoder(&w.out)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(n.Value); err != nil {
+			return err
+		}
+		w.out.Truncate(w.out.Len() - 1) // Encode ends its value with a newline.
+		return nil
+	case "!!null":
+		w.out.WriteString("null")
+		return nil
+	case "!!bool":
+		w.out.WriteString(strings.ToLower(n.Value))
+		return nil
+	case "!!int", "!!float":
+		// YAML also writes numbers in ways JSON cannot, such as 0x1F, 1_000 and .inf.
+		if !json.Valid([]byte(n.Value)) {
+			return refuse(n, fmt.Sprintf("%s is not a number of JSON; write it in decimal, or quote it", n.Value))
+		}
+		w.out.WriteString(n.Value)
+		return nil
+	default:
+		return refuse(n, fmt.Sprintf("%s is read as %s; quote it", n.Value, n.ShortTag()))
+	}
+}
+
+func (w *writer) breakLine(depth int) {
+	if depth > brokenLevels {
+		return
+	}
+	w.out.WriteByte('\n')
+	for range depth {
+		w.out.WriteByte(' ')
+	}
+}
+
+func refuse(n *yaml.Node, why string) error {
+	return fmt.Errorf("line %d: %s", n.Line, why)
+}

@@ -1,0 +1,180 @@
+package skystack
+
+import (
+	"encoding/hex"
+	"fmt"
+	"hash/crc32"
+	"slices"
+	"strings"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/limit"
+)
+
+// Token is a key as the world knows it: never the secret, only its hash (S24,
+// S36). Times are the world's; a zero time means never or unknown.
+type Token struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	Digest      string    `json:"digest"`
+	Last4       string    `json:"last4"`
+	Scopes      []string  `json:"scopes"`
+	Environment string    `json:"environment"`
+	Owner       string    `json:"owner"`
+	ProjectID   string    `json:"project_id"`
+	APIVersion  string    `json:"api_version"`
+	CreatedAt   time.Time `json:"created_at"`
+	CreatedBy   string    `json:"created_by"`
+	ExpiresAt   time.Time `json:"expires_at"`
+	RevokedAt   time.Time `json:"revoked_at"`
+}
+
+// ledger is what changes with every request of a key, or of a workspace whose
+// keys share one allowance.
+type ledger struct {
+	Usage      limit.Usage `json:"usage"`
+	LastUsedAt time.Time   `json:"last_used_at"`
+	LastUsedIP string      `json:"last_used_ip"`
+}
+
+// Clone returns a ledger that shares nothing with l.
+func (l ledger) Clone() ledger {
+	l.Usage = l.Usage.Clone()
+	return l
+}
+
+// Scopes lists what a key may be allowed (8.3). A write scope includes the read
+// scope of the same resource, "*" everything.
+func Scopes() []string {
+	return []string{
+		"*", "instances:read", "instances:write", "instances:delete", "projects:read", "projects:write", "catalog:read",
+		"webhooks:read", "webhooks:write", "events:read", "metrics:read", "jobs:read", "jobs:write", "tokens:read", "tokens:write", "audit:read",
+	}
+}
+
+// grants reports whether scopes cover a needed one.
+func grants(scopes []string, needed string) bool {
+	if needed == "" {
+		return true
+	}
+	resource, read := strings.CutSuffix(needed, ":read")
+	for _, s := range scopes {
+		if s == "*" || s == needed || read && s == resource+":write" {
+			return true
+		}
+	}
+	return false
+}
+
+// The shape of a key (8.1): sky_test_, 30 random digits of base 62 and six of
+// the CRC-32 of everything before.
+const (
+	testPrefix  = "sky_test_"
+	randomChars = 30
+	checkChars  = 6
+	base62      = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)
+
+// MintKey completes 30 random bytes to a key.
+func MintKey(random [randomChars]byte) string {
+	b := []byte(testPrefix)
+	for _, r := range random {
+		b = append(b, base62[int(r)%len(base62)])
+	}
+	return string(b) + checksum(string(b))
+}
+
+func checksum(s string) string {
+	sum := crc32.ChecksumIEEE([]byte(s))
+	out := [checkChars]byte{}
+	for i := range out {
+		out[checkChars-1-i] = base62[sum%62]
+		sum /= 62
+	}
+	return string(out[:])
+}
+
+// wellFormed reports whether a token of our prefix has its shape and checksum. A
+// token of any other shape may have been imported and counts as well formed.
+func wellFormed(token string) bool {
+	rest, ours := strings.CutPrefix(token, testPrefix)
+	if !ours {
+		return true
+	}
+	if len(rest) != randomChars+checkChars || strings.Trim(rest, base62) != "" {
+		return false
+	}
+	body := len(token) - checkChars
+	return checksum(token[:body]) == token[body:]
+}
+
+// liveKey reports whether a token looks like one for production (S74).
+func liveKey(token string) bool {
+	return slices.ContainsFunc([]string{"sky_live_", "sk_live_", "rk_live_", "pk_live_"}, func(p string) bool {
+		return len(token) >= len(p) && strings.EqualFold(token[:len(p)], p)
+	})
+}
+
+// NewKey is a key to be known to a workspace.
+type NewKey struct {
+	// Secret is what the client sends.
+	Secret string
+	// Token is what is kept; Digest and Last4 are filled in, and ID and
+	// CreatedAt if they are empty. Nil Scopes mean full access (S26).
+	Token Token
+}
+
+// Check refuses a key that could not be used.
+func (k NewKey) Check() error {
+	switch {
+	case k.Secret == "":
+		return fmt.Errorf("the key is empty")
+	case liveKey(k.Secret):
+		return fmt.Errorf("the key looks like a production key: those are refused here and must never reach a sandbox; mint one with: skystack-sandbox key new")
+	case !wellFormed(k.Secret):
+		return fmt.Errorf("the key begins with %s but its checksum is wrong; mint one with: skystack-sandbox key new", testPrefix)
+	case len(k.Secret) > 255 || strings.IndexFunc(k.Secret, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' || r == '"' }) >= 0:
+		return fmt.Errorf("the key must be at most 255 visible ASCII characters without comma and quotes")
+	}
+	for _, s := range k.Token.Scopes {
+		if !slices.Contains(Scopes(), s) {
+			return fmt.Errorf("scope %q is unknown; use some of %s", s, strings.Join(Scopes(), ", "))
+		}
+	}
+	return CheckVersion(k.Token.APIVersion)
+}
+
+// AddKey makes a key known to a world. It refuses a wrong one, and one that
+// belongs to another world.
+func (a *API) AddKey(w *engine.World, k NewKey) error {
+	if err := k.Check(); err != nil {
+		return err
+	}
+	digest := engine.DigestOf(k.Secret)
+	t := k.Token
+	t.Digest, t.Last4 = hex.EncodeToString(digest[:]), k.Secret[max(0, len(k.Secret)-4):]
+	if t.Scopes == nil {
+		t.Scopes = []string{"*"}
+	}
+	var fault error
+	_ = w.Do(func(tx *engine.Tx) error {
+		if t.ProjectID != "" {
+			if _, ok := a.projects.Get(tx, t.ProjectID); !ok {
+				fault = fmt.Errorf("the key is bound to project %q, which does not exist", t.ProjectID)
+				return nil
+			}
+		}
+		if t.ID == "" {
+			t.ID = tx.NewID("tok")
+		}
+		if t.CreatedAt.IsZero() {
+			t.CreatedAt = tx.Now()
+		}
+		if fault = a.Registry.Bind(digest, w, t.ID); fault == nil {
+			a.tokens.Put(tx, t.ID, t)
+		}
+		return nil
+	})
+	return fault
+}

@@ -1,0 +1,297 @@
+package skystack
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"hash/fnv"
+	"iter"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+const (
+	defaultLimit = 20
+	cursorFormat = 1
+)
+
+// paging is how a caller walks a list: by page or by cursor, not both (S46,
+// S64, S65). It is embedded in the input of every list.
+type paging struct {
+	Page   int    `json:"-" query:"page"`
+	Limit  int    `json:"-" query:"limit"`
+	Cursor string `json:"-" query:"cursor"`
+}
+
+// view is what is listed: a table, or those of its rows that keep accepts.
+type view[T any] struct {
+	table *engine.Table[T]
+	// keep is nil for all rows.
+	keep func(T) bool
+	// only, unless nil, names the rows that are listed, in creation order.
+	only *[]string
+	// latest lists the newest first.
+	latest bool
+	// name tells this list from others, filters included: a cursor is good for
+	// one list only.
+	name string
+}
+
+// page is a part of a list (S45 to S48, S64 to S66).
+type page[T any] struct {
+	rows   []engine.Row[T]
+	number int
+	limit  int
+	total  int
+	next   string // cursor; "" at the end
+	cursor bool   // the caller walks by cursor
+}
+
+// list reads the page the caller asked for.
+func list[T any](c *edge.Call, v view[T], p paging) (page[T], error) {
+	out := page[T]{number: max(p.Page, 1), limit: p.Limit, cursor: p.Cursor != "" || c.Version == cursorEra}
+	if out.limit == 0 {
+		out.limit = defaultLimit
+	}
+	if p.Cursor != "" && p.Page != 0 {
+		return out, &fail.Error{
+			Kind: fail.Invalid, Code: "conflicting_parameters", Message: "page and cursor are two ways to walk a list; send one.",
+			Details: []fail.Detail{
+				{Field: "page", Location: fail.Query, Code: "conflicting_parameters", Message: "page cannot be sent with cursor."},
+				{Field: "cursor", Location: fail.Query, Code: "conflicting_parameters", Message: "cursor cannot be sent with page."},
+			},
+		}
+	}
+	var last uint64
+	if p.Cursor != "" {
+		var err error
+		if last, err = openCursor(c.Tx, v.name, p.Cursor); err != nil {
+			return out, err
+		}
+	}
+	skip := (out.number - 1) * out.limit
+	if out.number-1 > v.table.Len(c.Tx)/out.limit { // past the end, and before an overflow
+		skip = v.table.Len(c.Tx)
+	}
+	before := 0
+	if v.keep == nil && v.only == nil {
+		before = v.slice(c.Tx, &out, last, skip)
+	} else {
+		before = v.sift(c.Tx, &out, last, skip)
+	}
+	if out.cursor {
+		out.number = 1 + before/out.limit
+	}
+	if n := len(out.rows); n > 0 && before+n < out.total {
+		out.next = newCursor(c.Tx, v.name, out.rows[n-1].Seq)
+	}
+	return out, nil
+}
+
+// slice fills the page from a whole table in O(limit + log n). It returns how
+// many rows come before the page.
+func (v view[T]) slice(tx *engine.Tx, out *page[T], last uint64, skip int) int {
+	out.total = v.table.Len(tx)
+	before := skip
+	switch {
+	case last != 0 && v.latest:
+		before = out.total - v.table.Rank(tx, last)
+	case last != 0:
+		before = v.table.Rank(tx, last+1)
+	case skip > 0:
+		at := skip - 1
+		if v.latest {
+			at = out.total - skip
+		}
+		row, ok := v.table.At(tx, at)
+		if !ok {
+			return skip
+		}
+		last = row.Seq
+	}
+	for row := range v.from(tx, last) {
+		if len(out.rows) == out.limit {
+			break
+		}
+		out.rows = append(out.rows, row)
+	}
+	return before
+}
+
+// sift fills the page from the rows that keep accepts, in O(n): it counts them
+// all for the total.
+func (v view[T]) sift(tx *engine.Tx, out *page[T], last uint64, skip int) int {
+	before := 0
+	for row := range v.from(tx, 0) {
+		if v.keep != nil && !v.keep(row.Value) {
+			continue
+		}
+		past := last != 0 && (row.Seq <= last != v.latest || row.Seq == last)
+		switch {
+		case past || last == 0 && out.total < skip:
+			before++
+		case len(out.rows) < out.limit:
+			out.rows = append(out.rows, row)
+		}
+		out.total++
+	}
+	return before
+}
+
+func (v view[T]) from(tx *engine.Tx, last uint64) iter.Seq[engine.Row[T]] {
+	if v.only != nil {
+		return func(yield func(engine.Row[T]) bool) {
+			for _, id := range *v.only {
+				if row, ok := v.table.Find(tx, id); ok && !yield(row) {
+					return
+				}
+			}
+		}
+	}
+	if v.latest {
+		return v.table.Before(tx, last)
+	}
+	return v.table.After(tx, last)
+}
+
+// newCursor seals the last row that was shown. The seal is the world's, so a
+// cursor of another workspace, or made by hand, does not open.
+func newCursor(tx *engine.Tx, list string, last uint64) string {
+	b := make([]byte, 0, 25)
+	b = append(b, cursorFormat)
+	b = binary.BigEndian.AppendUint64(b, last)
+	b = binary.BigEndian.AppendUint64(b, listHash(list))
+	return base64.RawURLEncoding.EncodeToString(append(b, seal(tx, b)...))
+}
+
+func openCursor(tx *engine.Tx, list, cursor string) (uint64, error) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	switch {
+	case err != nil || len(b) != 25 || b[0] != cursorFormat || !hmac.Equal(b[17:], seal(tx, b[:17])):
+		return 0, cursorFault("The cursor was not made here, or before the sandbox was reset; begin again without one.")
+	case binary.BigEndian.Uint64(b[9:17]) != listHash(list):
+		return 0, cursorFault("The cursor belongs to a list with another path, filters or order; begin again without one.")
+	}
+	return binary.BigEndian.Uint64(b[1:9]), nil
+}
+
+func cursorFault(message string) error {
+	return &fail.Error{Kind: fail.Invalid, Code: "invalid_cursor", Message: message, Details: []fail.Detail{
+		{Field: "cursor", Location: fail.Query, Code: "invalid_cursor", Message: message},
+	}}
+}
+
+func seal(tx *engine.Tx, b []byte) []byte {
+	key := tx.Secret("cursor")
+	m := hmac.New(sha256.New, key[:])
+	m.Write(b)
+	return m.Sum(nil)[:8]
+}
+
+func listHash(name string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	return h.Sum64()
+}
+
+// listBody is a list on the wire. The default version shows both styles at once
+// (6.3).
+type listBody[B any] struct {
+	Data       []B         `json:"data"`
+	Pagination *pagination `json:"pagination,omitempty"`
+	// NextCursor is a string, an explicit null, or left out.
+	NextCursor any `json:"next_cursor,omitempty"`
+
+	cursor bool
+}
+
+type pagination struct {
+	Page    int   `json:"page"`
+	Limit   int   `json:"limit"`
+	Total   int   `json:"total"`
+	HasMore *bool `json:"has_more,omitempty"`
+	// NextCursor is as in listBody.
+	NextCursor any `json:"next_cursor,omitempty"`
+}
+
+// null is a JSON null that omitempty does not leave out.
+type null struct{}
+
+// MarshalJSON returns null.
+func (null) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
+
+// body shows a page with each row as show has it.
+func body[T, B any](p page[T], show func(T) B) listBody[B] {
+	out := listBody[B]{Data: make([]B, len(p.rows)), cursor: p.cursor}
+	for i, row := range p.rows {
+		out.Data[i] = show(row.Value)
+	}
+	var next any = null{}
+	if p.next != "" {
+		next = p.next
+	}
+	more := p.next != ""
+	out.NextCursor = next
+	out.Pagination = &pagination{Page: p.number, Limit: p.limit, Total: p.total, HasMore: &more, NextCursor: next}
+	return out
+}
+
+// in shows the list as a version with one style has it.
+func (b listBody[B]) in(version string) any {
+	data := make([]any, len(b.Data))
+	for i, item := range b.Data {
+		data[i] = item
+		if r, ok := any(item).(rendered); ok {
+			data[i] = r.in(version)
+		}
+	}
+	if version == cursorEra {
+		return listBody[any]{Data: data, NextCursor: b.NextCursor}
+	}
+	p := *b.Pagination
+	p.HasMore, p.NextCursor = nil, nil
+	return listBody[any]{Data: data, Pagination: &p}
+}
+
+// Links names the neighbours of the page in the style the caller came in.
+func (b listBody[B]) Links(path, query string) string {
+	var out []string
+	link := func(rel, name, value string) {
+		q, _ := url.ParseQuery(query) // it was read strictly before
+		q.Del("page")
+		q.Del("cursor")
+		if value != "" {
+			q.Set(name, value)
+		}
+		target := path
+		if encoded := q.Encode(); encoded != "" {
+			target += "?" + encoded
+		}
+		out = append(out, "<"+target+`>; rel="`+rel+`"`)
+	}
+	p := b.Pagination
+	next, _ := b.NextCursor.(string)
+	if b.cursor {
+		link("first", "", "")
+		if next != "" {
+			link("next", "cursor", next)
+		}
+		return strings.Join(out, ", ")
+	}
+	pages := max(1, (p.Total+p.Limit-1)/p.Limit)
+	link("first", "page", "1")
+	if p.Page > 1 {
+		link("prev", "page", strconv.Itoa(min(p.Page-1, pages)))
+	}
+	if p.Page < pages {
+		link("next", "page", strconv.Itoa(p.Page+1))
+	}
+	link("last", "page", strconv.Itoa(pages))
+	return strings.Join(out, ", ")
+}

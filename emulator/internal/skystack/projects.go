@@ -1,0 +1,216 @@
+package skystack
+
+import (
+	"cmp"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// Project groups instances (S13).
+type Project struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	Description string    `json:"description"`
+	Environment string    `json:"environment"`
+	Version     int       `json:"version"`
+	CreatedAt   time.Time `json:"created_at"`
+	UpdatedAt   time.Time `json:"updated_at"`
+}
+
+// members counts what a project holds.
+type members struct {
+	Instances int `json:"instances"`
+}
+
+// Clone returns m.
+func (m members) Clone() members { return m }
+
+// projectBody is a project on the wire.
+type projectBody struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Environment string `json:"environment"`
+	IsDefault   bool   `json:"is_default"`
+	Version     int    `json:"version"`
+	CreatedAt   string `json:"created_at"`
+	UpdatedAt   string `json:"updated_at"`
+}
+
+// ResourceID implements edge.Identified.
+func (b projectBody) ResourceID() string { return b.ID }
+
+// ResourceVersion implements edge.Versioned.
+func (b projectBody) ResourceVersion() int { return b.Version }
+
+func (a *API) projectBody(tx *engine.Tx) func(Project) projectBody {
+	standard := a.settingsOf(tx).DefaultProject
+	return func(p Project) projectBody {
+		return projectBody{
+			ID: p.ID, Name: p.Name, Description: p.Description, Environment: p.Environment, IsDefault: p.ID == standard,
+			Version: p.Version, CreatedAt: stamp(p.CreatedAt), UpdatedAt: stamp(p.UpdatedAt),
+		}
+	}
+}
+
+// targetProject settles which project a new object belongs to (S13): the body's,
+// the query's, the header's, the token's, the workspace's. Two that are named
+// must agree, and one that is named must exist.
+func (a *API) targetProject(c *edge.Call, body, query string) (string, error) {
+	header := c.RequestHeader("SkyStack-Project")
+	named := cmp.Or(body, query, header)
+	fault := fail.Detail{Field: "project_id", Location: fail.Body}
+	switch {
+	case body == "" && query != "":
+		fault.Location = fail.Query
+	case body == "" && header != "":
+		fault.Field, fault.Location = "SkyStack-Project", fail.Header
+	}
+	for _, other := range []string{body, query, header} {
+		if other != "" && other != named {
+			fault.Code, fault.Message = "conflicting_parameters", "The project is named in two ways that differ; name it once."
+			return "", &fail.Error{Kind: fail.Invalid, Code: fault.Code, Message: fault.Message, Details: []fail.Detail{fault}}
+		}
+	}
+	if named == "" {
+		return cmp.Or(c.Project, a.settingsOf(c.Tx).DefaultProject), nil
+	}
+	if _, ok := a.projects.Get(c.Tx, named); !ok {
+		if fault.Location != fail.Body {
+			return "", noProject(named)
+		}
+		fault.Code, fault.Message = "unknown_value", "There is no project "+clip(named)+" in this workspace."
+		return "", &fail.Error{Kind: fail.Invalid, Code: "invalid_parameter", Message: fault.Message, Details: []fail.Detail{fault}}
+	}
+	return named, nil
+}
+
+// listedProject is the project whose objects are listed, "" for all (S13, S45).
+func (a *API) listedProject(c *edge.Call, query string) (string, error) {
+	header := c.RequestHeader("SkyStack-Project")
+	if query != "" && header != "" && query != header {
+		return "", &fail.Error{
+			Kind: fail.Invalid, Code: "conflicting_parameters", Message: "The project is named in two ways that differ; name it once.",
+			Details: []fail.Detail{{Field: "project_id", Location: fail.Query, Code: "conflicting_parameters", Message: "project_id differs from the header SkyStack-Project."}},
+		}
+	}
+	project := cmp.Or(query, header, c.Project)
+	if project == "" {
+		return "", nil
+	}
+	if _, ok := a.projects.Get(c.Tx, project); !ok {
+		return "", noProject(project)
+	}
+	return project, nil
+}
+
+func noProject(id string) error {
+	return fail.Newf(fail.NotFound, "project_not_found", "There is no project %q in this workspace.", clip(id))
+}
+
+// listProjects lists the workspace's projects (S29).
+//
+//	GET /v1/projects
+func (a *API) listProjects(c *edge.Call, in paging) (listBody[projectBody], error) {
+	p, err := list(c, view[Project]{table: a.projects, name: "projects"}, in)
+	return body(p, a.projectBody(c.Tx)), err
+}
+
+type createProjectInput struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Environment string `json:"environment"`
+}
+
+// createProject adds a project.
+//
+//	POST /v1/projects
+func (a *API) createProject(c *edge.Call, in createProjectInput) (projectBody, error) {
+	p := Project{
+		ID: c.NewID("prj"), Name: in.Name, Description: in.Description, Environment: in.Environment,
+		Version: 1, CreatedAt: c.Now(), UpdatedAt: c.Now(),
+	}
+	a.projects.Put(c.Tx, p.ID, p)
+	return a.projectBody(c.Tx)(p), nil
+}
+
+type projectInput struct {
+	ID string `json:"-" path:"id"`
+}
+
+// getProject shows one project.
+//
+//	GET /v1/projects/{id}
+func (a *API) getProject(c *edge.Call, in projectInput) (projectBody, error) {
+	p, ok := a.projects.Get(c.Tx, in.ID)
+	if !ok {
+		return projectBody{}, noProject(in.ID)
+	}
+	return a.projectBody(c.Tx)(p), nil
+}
+
+type updateProjectInput struct {
+	projectInput
+	Name        *string `json:"name"`
+	Description *string `json:"description"`
+	Environment *string `json:"environment"`
+}
+
+func checkProjectUpdate(_ *edge.Call, b edge.Fields) []fail.Detail {
+	return immutable(b, "id", "is_default", "created_at", "updated_at", "version")
+}
+
+// updateProject merges changes into a project (S7).
+//
+//	PATCH /v1/projects/{id}
+func (a *API) updateProject(c *edge.Call, in updateProjectInput) (projectBody, error) {
+	p, ok := a.projects.Get(c.Tx, in.ID)
+	if !ok {
+		return projectBody{}, noProject(in.ID)
+	}
+	if err := c.Precondition(p.Version); err != nil {
+		return projectBody{}, err
+	}
+	changed := p
+	for to, from := range map[*string]*string{&changed.Name: in.Name, &changed.Description: in.Description, &changed.Environment: in.Environment} {
+		if from != nil {
+			*to = *from
+		}
+	}
+	if changed != p {
+		changed.Version++
+		changed.UpdatedAt = c.Now()
+		a.projects.Put(c.Tx, changed.ID, changed)
+	}
+	return a.projectBody(c.Tx)(changed), nil
+}
+
+// deleteProject removes an empty project.
+//
+//	DELETE /v1/projects/{id}
+func (a *API) deleteProject(c *edge.Call, in projectInput) (edge.Nothing, error) {
+	p, ok := a.projects.Get(c.Tx, in.ID)
+	s := a.settingsOf(c.Tx)
+	if !ok {
+		if _, buried := a.tombstones.Get(c.Tx, in.ID); buried && !s.RepeatedDelete404 {
+			return edge.Nothing{}, nil
+		}
+		return edge.Nothing{}, noProject(in.ID)
+	}
+	if err := c.Precondition(p.Version); err != nil {
+		return edge.Nothing{}, err
+	}
+	if p.ID == s.DefaultProject {
+		return edge.Nothing{}, fail.New(fail.Conflict, "project_is_default", "This is the workspace's default project; it cannot be deleted.")
+	}
+	if m, _ := a.members.Get(c.Tx, p.ID); m.Instances > 0 {
+		return edge.Nothing{}, fail.Newf(fail.Conflict, "project_not_empty", "The project holds %d instances; delete them first.", m.Instances)
+	}
+	a.projects.Delete(c.Tx, p.ID)
+	a.members.Delete(c.Tx, p.ID)
+	a.bury(c.Tx, p.ID)
+	return edge.Nothing{}, nil
+}

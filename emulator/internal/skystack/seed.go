@@ -1,0 +1,159 @@
+package skystack
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/fixtures"
+)
+
+// Seed fills an empty world from a fixture, keys excluded. s is how the
+// workspace behaves where the fixture does not say. Faults name the place in the
+// fixture; after one the world must be thrown away.
+func (a *API) Seed(w *engine.World, f *fixtures.Fixture, s Settings) error {
+	var fault error
+	_ = w.Do(func(tx *engine.Tx) error {
+		fault = a.seed(tx, f, s)
+		return nil
+	})
+	return fault
+}
+
+func (a *API) seed(tx *engine.Tx, f *fixtures.Fixture, s Settings) error {
+	s.Name = cmp.Or(s.Name, f.Workspace.Name)
+	s.DefaultProject = cmp.Or(f.DefaultProject, "prj_default")
+	s.DefaultImage = standardImage
+	if err := s.Check(); err != nil {
+		return err
+	}
+	a.settings.Put(tx, settingsID, s)
+	for prefix, next := range f.NextIDs {
+		tx.CountIDs(prefix, next)
+	}
+	a.seedCatalogue(tx, f)
+	for _, p := range f.Projects {
+		at := since(tx, p.CreatedAt, p.Age)
+		a.projects.Put(tx, p.ID, Project{ID: p.ID, Name: p.Name, Description: p.Description, Environment: p.Environment, Version: 1, CreatedAt: at, UpdatedAt: at})
+	}
+	if _, ok := a.projects.Get(tx, s.DefaultProject); !ok {
+		a.projects.Put(tx, s.DefaultProject, Project{ID: s.DefaultProject, Name: "default", Version: 1, CreatedAt: tx.Now(), UpdatedAt: tx.Now()})
+	}
+	for n := range f.Instances {
+		if ip := f.Instances[n].IP; ip != "" { // before any is leased
+			a.addresses.Put(tx, ip, address{f.Instances[n].ID})
+		}
+	}
+	for n, in := range f.Instances {
+		if err := a.seedInstance(tx, f, s, n, in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *API) seedCatalogue(tx *engine.Tx, f *fixtures.Fixture) {
+	for _, r := range builtinRegions() {
+		a.regions.Put(tx, r.Slug, r)
+	}
+	for _, r := range f.Regions {
+		a.regions.Put(tx, r.Slug, Region{r.Slug, r.Name, r.Country, true})
+	}
+	for _, p := range builtinProfiles() {
+		a.profiles.Put(tx, p.Slug, p)
+	}
+	for _, p := range f.Profiles {
+		a.profiles.Put(tx, p.Slug, Profile{p.Slug, p.Name, p.VCPUs, p.MemoryMB, p.DiskGB, true})
+	}
+	for _, i := range builtinImages(tx.Now()) {
+		a.images.Put(tx, i.Slug, i)
+	}
+	for _, i := range f.Images {
+		a.images.Put(tx, i.Slug, Image{Slug: i.Slug, Name: i.Name, Distribution: i.Distribution, Custom: true, CreatedAt: tx.Now()})
+	}
+}
+
+func (a *API) seedInstance(tx *engine.Tx, f *fixtures.Fixture, s Settings, n int, in fixtures.Instance) error {
+	i := Instance{
+		ID: in.ID, Name: in.Name, Status: Status(cmp.Or(in.Status, string(Running))), ProjectID: cmp.Or(in.ProjectID, s.DefaultProject),
+		Region: cmp.Or(in.Region, "us-east-1"), Size: cmp.Or(in.Size, "standard-1"), Image: cmp.Or(in.Image, s.DefaultImage),
+		PrivateIP: in.IP, WantsPublicIP: in.PublicIP, Subnet: in.Subnet, FirewallIDs: in.FirewallIDs, Labels: in.Labels,
+		Version: 1, CreatedAt: since(tx, in.CreatedAt, in.Age),
+	}
+	i.UpdatedAt = i.CreatedAt
+	if i.ID == "" {
+		i.ID = tx.NewID("ins")
+	}
+	if in.StatusReason != nil {
+		i.Reason = &Reason{in.StatusReason.Code, in.StatusReason.Message}
+	}
+	if in.Autoscale {
+		i.Autoscale = &Autoscale{Enabled: true, Min: 1, Max: 3, TargetCPU: 60, CooldownSeconds: 300}
+	}
+	for _, v := range in.Storage {
+		i.Storage = append(i.Storage, Volume{v.SizeGB, v.Type})
+	}
+	for _, known := range []struct {
+		member, noun, slug string
+		ok                 bool
+	}{
+		{"region", "region", i.Region, has(a.regions, tx, i.Region)},
+		{"size", "size", i.Size, has(a.profiles, tx, i.Size)},
+		{"image", "image", i.Image, has(a.images, tx, i.Image)},
+	} {
+		if !known.ok && !s.OpenCatalog {
+			return f.Errorf(fmt.Sprintf("instances[%d].%s", n, known.member), "there is no %s %q in the catalogue; add it to the fixture's %ss or choose another", known.noun, known.slug, known.noun)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(in.Metadata)) {
+		value, err := json.Marshal(in.Metadata[key], json.Deterministic(true))
+		if err != nil {
+			return f.Errorf(fmt.Sprintf("instances[%d].metadata.%s", n, key), "cannot be written as JSON")
+		}
+		if i.Metadata == nil {
+			i.Metadata = map[string]jsontext.Value{}
+		}
+		i.Metadata[key] = value
+	}
+	a.add(tx, i)
+	return a.seedStatus(tx, i)
+}
+
+// seedStatus gives an instance what belongs to its status: addresses, or an
+// action that will end it.
+func (a *API) seedStatus(tx *engine.Tx, i Instance) error {
+	if i.PrivateIP != "" {
+		a.addresses.Put(tx, i.PrivateIP, address{i.ID})
+	}
+	if i.Status != Provisioning && i.Status != Error {
+		a.attach(tx, &i)
+	}
+	for action, t := range transitions {
+		if t.via == i.Status && t.via != "" {
+			from := Stopped
+			if len(t.from) > 0 {
+				from = t.from[0]
+			}
+			i.Status = from
+			a.start(tx, &i, Action{Type: action, Size: i.Size, Image: i.Image, RequestedBy: "fixture"})
+			return nil
+		}
+	}
+	a.instances.Put(tx, i.ID, i)
+	return nil
+}
+
+// since is when something of a fixture was created: at a time, or an age before
+// the world's first instant.
+func since(tx *engine.Tx, at *time.Time, age time.Duration) time.Time {
+	if at != nil {
+		return *at
+	}
+	return tx.Now().Add(-age)
+}

@@ -1,0 +1,73 @@
+package skystack
+
+import (
+	"skystack.dev/sandbox/emulator/internal/edge"
+)
+
+type none struct{}
+
+type healthBody struct {
+	Status string `json:"status"`
+}
+
+// getHealth says that the process answers (S8, S20).
+//
+//	GET /healthz
+func (a *API) getHealth(*edge.Call, none) (healthBody, error) { return healthBody{"ok"}, nil }
+
+type readyBody struct {
+	Status  string `json:"status"`
+	Fixture string `json:"fixture"`
+}
+
+// getReady says that the fixture is loaded. Nothing is served before it is, so
+// there is no other answer.
+//
+//	GET /readyz
+func (a *API) getReady(*edge.Call, none) (readyBody, error) {
+	return readyBody{"ready", a.Fixture}, nil
+}
+
+type versionBody struct {
+	API         string   `json:"api"`
+	Version     string   `json:"version"`
+	Default     string   `json:"default"`
+	Supported   []string `json:"supported"`
+	Deprecated  []string `json:"deprecated"`
+	Preview     []string `json:"preview"`
+	NextResetAt *string  `json:"next_reset_at"`
+}
+
+// getVersion lists the versions and says when the data goes (S2, S69, S72).
+//
+//	GET /v1/version and GET /version
+func (a *API) getVersion(c *edge.Call, _ none) (versionBody, error) {
+	all := supported()
+	b := versionBody{API: "v1", Version: a.Build, Default: defaultVersion, Supported: versionNames(all), Deprecated: []string{}, Preview: []string{}}
+	for _, v := range all {
+		if !v.deprecated.IsZero() {
+			b.Deprecated = append(b.Deprecated, v.name)
+		}
+		if v.preview {
+			b.Preview = append(b.Preview, v.name)
+		}
+	}
+	if at := c.NextReset(); !at.IsZero() {
+		b.NextResetAt = text(stamp(at))
+	}
+	return b, nil
+}
+
+// getOpenAPIJSON serves the contract.
+//
+//	GET /openapi.json
+func (a *API) getOpenAPIJSON(*edge.Call, none) (edge.Raw, error) {
+	return edge.Raw{Type: edge.JSONType, Body: contractJSON}, nil
+}
+
+// getOpenAPIYAML serves the contract as it is written.
+//
+//	GET /openapi.yaml
+func (a *API) getOpenAPIYAML(*edge.Call, none) (edge.Raw, error) {
+	return edge.Raw{Type: "application/yaml", Body: contractYAML}, nil
+}

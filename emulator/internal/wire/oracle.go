@@ -1,0 +1,82 @@
+package wire
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+)
+
+// oracle is kin-openapi's own reading of the document in the repository's root.
+var oracle = sync.OnceValues(func() (routers.Router, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	doc, err := openapi3.NewLoader().LoadFromFile(filepath.Join(root, "openapi.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	doc.Servers = nil // the router would match hosts
+	return gorillamux.NewRouter(doc)
+})
+
+// Root is the folder of the module.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	for ; err == nil; dir = filepath.Dir(dir) {
+		if _, missing := os.Stat(filepath.Join(dir, "go.mod")); missing == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("no go.mod above the working directory")
+		}
+	}
+	return "", err
+}
+
+// Check holds an answer against the contract. Answers that belong to no
+// operation, such as 404 for an unknown path, must still be error envelopes.
+func Check(r *http.Request, status int, header http.Header, body []byte) error {
+	if header.Get("X-Request-Id") == "" {
+		return fmt.Errorf("there is no X-Request-Id")
+	}
+	if r.Method == http.MethodHead || r.Method == http.MethodOptions || status == http.StatusNotModified {
+		if len(body) > 0 {
+			return fmt.Errorf("a %d to %s has a body", status, r.Method)
+		}
+		return nil
+	}
+	router, err := oracle()
+	if err != nil {
+		return err
+	}
+	asked := r.Clone(context.Background())
+	asked.Body = http.NoBody
+	if asked.URL.Host == "" {
+		asked.URL.Host = "localhost"
+	}
+	route, params, err := router.FindRoute(asked)
+	if err != nil || status == http.StatusMethodNotAllowed {
+		if status < 400 || !strings.Contains(string(body), `{"error":{"code":"`) {
+			return fmt.Errorf("no operation is there, but the answer is %d", status)
+		}
+		return nil
+	}
+	return openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: asked, PathParams: params, Route: route},
+		Status:                 status, Header: header, Body: io.NopCloser(bytes.NewReader(body)),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+			SchemaValidationOptions: []openapi3.SchemaValidationOption{openapi3.DisableSchemaErrorDetails()}},
+	})
+}

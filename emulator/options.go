@@ -1,0 +1,327 @@
+package emulator
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/skystack"
+	"skystack.dev/sandbox/fixtures"
+)
+
+// Option changes how an emulator is made. Options given later win.
+type Option func(*config) error
+
+type config struct {
+	seed         uint64
+	fixture      string
+	given        *fixtures.Fixture
+	clock        engine.Clock
+	clockSet     bool
+	settings     skystack.Settings
+	limits       bool
+	rate         *RateLimit
+	quota        *int
+	keys         []Key
+	resetEvery   time.Duration
+	anyToken     bool
+	strictEngine bool
+	log          *slog.Logger
+	sky          skystack.Config
+	edge         edge.Options
+}
+
+func configure(opts []Option) (config, error) {
+	c := config{seed: 1, fixture: "default", log: slog.New(slog.DiscardHandler)}
+	var faults []error
+	for _, o := range opts {
+		if o != nil {
+			faults = append(faults, o(&c))
+		}
+	}
+	return c, errors.Join(faults...)
+}
+
+// complete settles what depends on the fixture: options win over it, and it wins
+// over what WithLimits stands for.
+func (c *config) complete(f *fixtures.Fixture) error {
+	if f.Clock != nil {
+		if c.clock.Mode == "" {
+			c.clock.Mode = engine.Mode(f.Clock.Mode)
+		}
+		if c.clock.Now.IsZero() && f.Clock.Now != nil && !c.clockSet {
+			c.clock.Now = *f.Clock.Now
+		}
+	}
+	s := &c.settings
+	r := RateLimit{PerMinute: 120, PerDay: 10_000}
+	if l := f.Limits; l != nil {
+		for _, m := range []struct {
+			from *fixtures.Limit
+			to   *int
+		}{{l.PerMinute, &r.PerMinute}, {l.PerDay, &r.PerDay}} {
+			if m.from != nil {
+				*m.to = m.from.Max
+				if m.from.Unlimited {
+					*m.to = Unlimited
+				}
+			}
+		}
+		r.Shared = l.Scope == "workspace"
+	}
+	s.Limited = c.limits
+	if c.rate != nil {
+		s.Limited = true
+		r.PerMinute, r.PerDay = cmp.Or(c.rate.PerMinute, r.PerMinute), cmp.Or(c.rate.PerDay, r.PerDay)
+		r.Shared, r.Fixed = r.Shared || c.rate.Shared, c.rate.Fixed
+	}
+	s.Limits.PerMinute, s.Limits.PerDay = finite(r.PerMinute), finite(r.PerDay)
+	s.Limits.Fixed, s.SharedLimits = r.Fixed, r.Shared
+	switch {
+	case c.quota != nil:
+		s.Quota = finite(*c.quota)
+	case f.Quota != nil && !f.Quota.Off:
+		s.Quota = &f.Quota.Max
+	case f.Quota == nil && c.limits:
+		s.Quota = finite(100)
+	}
+	return s.Check()
+}
+
+func finite(n int) *int {
+	if n < 0 {
+		return nil
+	}
+	return &n
+}
+
+// Unlimited takes a limit away.
+const Unlimited = -1
+
+// WithSeed decides everything random; default 1.
+func WithSeed(seed uint64) Option {
+	return func(c *config) error { c.seed = seed; return nil }
+}
+
+// WithFixture chooses what the workspaces start with: "default", "docs",
+// "empty", "busy=N", or the path of a YAML or JSON file; default "default".
+func WithFixture(name string) Option {
+	return func(c *config) error { c.fixture, c.given = name, nil; return nil }
+}
+
+// WithFixtureData is WithFixture with the text of a fixture; name stands in
+// messages about it.
+func WithFixtureData(name string, data []byte) Option {
+	return func(c *config) (err error) {
+		c.given, err = fixtures.Parse(name, data)
+		return err
+	}
+}
+
+// ClockMode says how the world's time moves.
+type ClockMode = engine.Mode
+
+// The clock modes; see Clock.
+const (
+	RealClock   = engine.Real
+	ScaledClock = engine.Scaled
+	FrozenClock = engine.Frozen
+	AutoClock   = engine.Auto
+)
+
+// Clock is how the world's time moves: real (the wall clock's pace), scaled
+// (Scale times as fast), frozen (only when advanced) or auto (frozen, but
+// whoever waits for an object by reading it again is taken to the moment it is
+// done). The zero Clock is real; a zero Now is the present.
+type Clock = engine.Clock
+
+// WithClock sets the clock; default the fixture's, else real. A Clock without a
+// mode keeps the fixture's mode.
+func WithClock(clock Clock) Option {
+	return func(c *config) error { c.clock, c.clockSet = clock, clock.Mode != ""; return nil }
+}
+
+// WithSpeed sets how long transitions take: "instant", "fast" or "realistic";
+// default "fast".
+func WithSpeed(speed string) Option {
+	return func(c *config) error { c.settings.Speed = skystack.Speed(speed); return c.settings.Check() }
+}
+
+// WithDuration sets how long one action takes, whatever the speed: create,
+// start, stop, reboot, resize, rebuild, snapshot or delete.
+func WithDuration(action string, d time.Duration) Option {
+	return func(c *config) error {
+		if c.settings.Durations == nil {
+			c.settings.Durations = map[skystack.ActionType]int64{}
+		}
+		c.settings.Durations[skystack.ActionType(action)] = int64(d)
+		return c.settings.Check()
+	}
+}
+
+// WithProgression sets what moves instances on: "time", "immediate" (the next
+// read), "reads:N" (the N-th read that shows them) or "manual" (Finish alone);
+// default "time".
+func WithProgression(p string) Option {
+	return func(c *config) error { c.settings.Progression = skystack.Progression(p); return c.settings.Check() }
+}
+
+// WithLimits turns on what limits a customer of the real service: requests as
+// WithRateLimit has them, and 100 instances a workspace. Limits of the fixture
+// win over these.
+func WithLimits() Option {
+	return func(c *config) error { c.limits = true; return nil }
+}
+
+// RateLimit is how many requests are served (S61 to S63).
+type RateLimit struct {
+	// PerMinute and PerDay count requests in any 60 seconds and in a UTC day; 0
+	// means the fixture's limit, else 120 and 10,000; Unlimited means none.
+	PerMinute, PerDay int
+	// Shared counts all keys of a workspace together instead of each alone.
+	Shared bool
+	// Fixed counts in whole UTC minutes instead of any 60 seconds.
+	Fixed bool
+}
+
+// WithRateLimit turns rate limits on.
+func WithRateLimit(r RateLimit) Option {
+	return func(c *config) error { c.rate = &r; return nil }
+}
+
+// WithQuota sets the most instances a workspace may have; Unlimited for no
+// limit.
+func WithQuota(n int) Option {
+	return func(c *config) error { c.quota = &n; return nil }
+}
+
+// Key is a key a workspace knows (section 8).
+type Key struct {
+	// Token is what the client sends after Bearer: a key made by NewKey, or any
+	// visible ASCII.
+	Token string
+	// Workspace is whose key it is: "" for the default workspace, another id for
+	// a further workspace that starts from the same fixture.
+	Workspace string
+	// Scopes is what the key may do; nil means everything.
+	Scopes []string
+	// Project is the project of requests that name none; "" for the workspace's.
+	Project string
+	// APIVersion is the date version of requests that name none; "" for the
+	// default one.
+	APIVersion string
+	// ID, Name, Environment and Owner describe the key; ID is made up if empty.
+	ID, Name, Environment, Owner string
+	// CreatedAt, ExpiresAt and RevokedAt are world times; nil means the first
+	// instant, never and never.
+	CreatedAt, ExpiresAt, RevokedAt *time.Time
+}
+
+// WithKey makes a key known. It refuses production keys (S74).
+func WithKey(k Key) Option {
+	return func(c *config) error { c.keys = append(c.keys, k); return nil }
+}
+
+// WithOpenCatalog accepts any well-formed region, size and image (S49).
+func WithOpenCatalog() Option {
+	return func(c *config) error { c.settings.OpenCatalog = true; return nil }
+}
+
+// WithSlowDelete shows a deleted instance as deleting for a while (S56).
+func WithSlowDelete() Option {
+	return func(c *config) error { c.settings.SlowDelete = true; return nil }
+}
+
+// WithRepeatedDelete404 answers a repeated DELETE with 404 instead of 204 (S57).
+func WithRepeatedDelete404() Option {
+	return func(c *config) error { c.settings.RepeatedDelete404 = true; return nil }
+}
+
+// WithNoopConflict answers an action that has nothing to do with 409 instead of
+// a completed action.
+func WithNoopConflict() Option {
+	return func(c *config) error { c.settings.RefuseNoops = true; return nil }
+}
+
+// WithStrict makes unknown parameters and members errors in every API version.
+func WithStrict() Option {
+	return func(c *config) error { c.sky.Strict = true; return nil }
+}
+
+// WithDocumentedOnly serves only the operations that the SkyStack documents
+// print.
+func WithDocumentedOnly() Option {
+	return func(c *config) error { c.sky.DocumentedOnly = true; return nil }
+}
+
+// WithLenientBearer accepts more than one space after Bearer (S30).
+func WithLenientBearer() Option {
+	return func(c *config) error { c.sky.LenientBearer = true; return nil }
+}
+
+// WithEnforcedSunset refuses an API version past its sunset also when the wall
+// clock took the world there (S69).
+func WithEnforcedSunset() Option {
+	return func(c *config) error { c.sky.EnforceSunset = true; return nil }
+}
+
+// WithResetEvery returns every workspace to its start after each period of its
+// time (S72); 0 means never.
+func WithResetEvery(d time.Duration) Option {
+	return func(c *config) error { c.resetEvery = d; return nil }
+}
+
+// WithAnyToken gives every unknown token a workspace of its own.
+func WithAnyToken() Option {
+	return func(c *config) error { c.anyToken = true; return nil }
+}
+
+// WithHost allows a further name in the Host header.
+func WithHost(name string) Option {
+	return func(c *config) error { c.edge.Hosts = append(c.edge.Hosts, name); return nil }
+}
+
+// WithOrigin lets pages of a web origin, as in https://app.test, call the API.
+func WithOrigin(origin string) Option {
+	return func(c *config) error {
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+			return fmt.Errorf("origin %q: use scheme and host alone, as in https://app.test; * and null are not taken", origin)
+		}
+		c.edge.Origins = append(c.edge.Origins, origin)
+		return nil
+	}
+}
+
+// WithMaxBody bounds a request body, in bytes; default 1 MiB.
+func WithMaxBody(bytes int64) Option {
+	return func(c *config) error {
+		if bytes < 1 {
+			return fmt.Errorf("body limit %d: use at least 1 byte", bytes)
+		}
+		c.edge.MaxBody = bytes
+		return nil
+	}
+}
+
+// WithResponseCheck holds every answer against the contract and turns one that
+// breaks it into a 500.
+func WithResponseCheck() Option {
+	return func(c *config) error { c.edge.CheckResponses, c.strictEngine = true, true; return nil }
+}
+
+// WithLogger receives warnings, and a line for each request at debug level.
+// Secrets are taken out first. Default: nothing is logged.
+func WithLogger(l *slog.Logger) Option {
+	return func(c *config) error {
+		if l != nil {
+			c.log = l
+		}
+		return nil
+	}
+}
