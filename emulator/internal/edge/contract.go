@@ -16,6 +16,8 @@ import (
 // and may be shared by any number of servers.
 type Contract struct {
 	Operations []*Operation // in the order of path and method
+
+	asked, answers []openapi3.SchemaValidationOption // for requests and responses
 }
 
 // Operation is one method on one path of a contract.
@@ -60,7 +62,11 @@ func LoadContract(data []byte) (*Contract, error) {
 	if err != nil {
 		return nil, fmt.Errorf("openapi document: %w", err)
 	}
-	c := &Contract{}
+	all := []openapi3.SchemaValidationOption{openapi3.MultiErrors(), openapi3.EnableFormatValidation(), formats()}
+	c := &Contract{
+		asked:   append(slices.Clone(all), openapi3.VisitAsRequest()),
+		answers: append(slices.Clone(all), openapi3.VisitAsResponse(), openapi3.DisableSchemaErrorDetails()),
+	}
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
 			compiled, err := compile(doc, path, method, item, op)

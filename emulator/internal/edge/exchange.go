@@ -45,6 +45,9 @@ type Exchange struct {
 	server  *Server
 	api     *API
 	w       http.ResponseWriter
+	header  http.Header
+	values  []string // of the header, in one piece
+	buf     []byte   // the body of the answer, kept for the next one
 	params  []string // path parameters in the order of the template
 	query   []argument
 	body    []byte
@@ -73,7 +76,14 @@ type Answer struct {
 type argument struct{ name, value string }
 
 // Header is the header of the answer.
-func (x *Exchange) Header() http.Header { return x.w.Header() }
+func (x *Exchange) Header() http.Header { return x.header }
+
+// Set sets a header of the answer; the name must be in canonical form.
+func (x *Exchange) Set(name, value string) {
+	x.values = append(x.values, value)
+	n := len(x.values)
+	x.header[name] = x.values[n-1 : n : n]
+}
 
 // Write implements http.ResponseWriter for Echo, which only passes it on.
 func (x *Exchange) Write(b []byte) (int, error) { return x.w.Write(b) }
@@ -83,7 +93,7 @@ func (x *Exchange) WriteHeader(status int) { x.w.WriteHeader(status) }
 
 // Warn tells the sender about something that was tolerated.
 func (x *Exchange) Warn(text string) {
-	x.w.Header()["Skystack-Sandbox-Warning"] = append(x.w.Header()["Skystack-Sandbox-Warning"], text)
+	x.header["Skystack-Sandbox-Warning"] = append(x.header["Skystack-Sandbox-Warning"], text)
 }
 
 // Open gives the exchange its world, time and request id, which is the next one
@@ -103,6 +113,16 @@ func (x *Exchange) Param(name string) string {
 	return ""
 }
 
+// maxKept bounds the body buffer that an exchange keeps.
+const maxKept = 64 << 10
+
 func (x *Exchange) reset(s *Server, w http.ResponseWriter, r *http.Request) {
-	*x = Exchange{server: s, w: w, Request: r, params: x.params[:0], query: x.query[:0], api: s.apis[0], World: s.Home}
+	buf := x.buf
+	if cap(buf) > maxKept {
+		buf = nil
+	}
+	*x = Exchange{
+		server: s, w: w, header: w.Header(), values: make([]string, 0, 20), buf: buf, Request: r,
+		params: x.params[:0], query: x.query[:0], api: s.apis[0], World: s.Home,
+	}
 }

@@ -16,8 +16,10 @@ import (
 // schemas and reports everything that breaks them at once (S50).
 func CheckContract(x *Exchange) error {
 	x.checkQuery()
-	if x.Op.takesBody() {
-		x.checkBody()
+	if x.Op.takesBody() && !x.checkBody() {
+		err := fail.Of(fail.Parameters(x.detail...))
+		err.Code = "invalid_request"
+		return err
 	}
 	if len(x.detail) == 0 {
 		return nil
@@ -33,17 +35,20 @@ func CheckContract(x *Exchange) error {
 	return err
 }
 
-func (x *Exchange) checkBody() {
+// checkBody reports false when the body is no object, so that nothing can be said
+// of its members.
+func (x *Exchange) checkBody() bool {
 	schema := x.bodySchema()
 	object, ok := x.value.(map[string]any)
 	if !ok && schema.Type.Is("object") {
 		x.fault(fail.Body, "", "invalid_type", "The body must be a JSON object, not %s.", kindOf(x.value))
-		return
+		return false
 	}
 	for _, name := range unknownMembers(schema, object, "", func(name string) bool { return x.api.Known(x, fail.Body, name) }) {
 		x.unknown(fail.Body, name)
 	}
-	x.detail = append(x.detail, schemaFaults(schema, x.value, fail.Body)...)
+	x.detail = append(x.detail, x.api.Contract.schemaFaults(schema, x.value, fail.Body, "")...)
+	return true
 }
 
 func (x *Exchange) bodySchema() *openapi3.Schema {
@@ -88,14 +93,15 @@ func unknownMembers(schema *openapi3.Schema, object map[string]any, prefix strin
 }
 
 // schemaFaults checks a value and lists each fault on its own, in the order in
-// which kin-openapi finds them, which is by name.
-func schemaFaults(schema *openapi3.Schema, v any, in fail.Location) []fail.Detail {
-	err := schema.VisitJSON(v, openapi3.VisitAsRequest(), openapi3.MultiErrors(), openapi3.EnableFormatValidation(), formats())
+// which kin-openapi finds them, which is by name. parameter is what holds the
+// value, "" when the value is the body.
+func (c *Contract) schemaFaults(schema *openapi3.Schema, v any, in fail.Location, parameter string) []fail.Detail {
+	err := schema.VisitJSON(v, c.asked...)
 	if err == nil {
 		return nil
 	}
 	var out []fail.Detail
-	flatten(err, func(e *openapi3.SchemaError) { out = append(out, describe(e, in)) })
+	flatten(err, func(e *openapi3.SchemaError) { out = append(out, describe(e, in, parameter)) })
 	return out
 }
 
@@ -119,15 +125,15 @@ func flatten(err error, visit func(*openapi3.SchemaError)) {
 
 // describe says in words what a schema error is about. kin's own text would
 // print the schema and the value.
-func describe(e *openapi3.SchemaError, in fail.Location) fail.Detail {
+func describe(e *openapi3.SchemaError, in fail.Location, parameter string) fail.Detail {
 	s := e.Schema
-	field := fieldOf("/" + strings.Join(e.JSONPointer(), "/"))
-	if len(e.JSONPointer()) == 0 {
-		field = ""
+	field := parameter
+	if field == "" && len(e.JSONPointer()) > 0 {
+		field = fieldOf("/" + strings.Join(e.JSONPointer(), "/"))
 	}
 	name := field
 	if name == "" {
-		name = "the "+string(in)
+		name = "the " + string(in)
 	}
 	d := fault(in, field, "invalid_type", "%s is not as the contract wants it.", name)
 	say := func(code, format string, args ...any) {
@@ -165,6 +171,10 @@ func describe(e *openapi3.SchemaError, in fail.Location) fail.Detail {
 	case "pattern":
 		say("invalid_format", "must match %s.", s.Pattern)
 	case "format":
+		if s.Format == "int32" {
+			say("out_of_range", "must be a number of at most 32 bits.")
+			break
+		}
 		say("invalid_format", "must be a valid %s.", s.Format)
 	case "readOnly":
 		say("immutable", "cannot be set.")
@@ -255,47 +265,4 @@ func fieldOf(pointer string) string {
 
 func fault(in fail.Location, field, code, format string, args ...any) fail.Detail {
 	return fail.Detail{Field: field, Location: in, Code: code, Message: fmt.Sprintf(format, args...)}
-}
-
-// Accept is the stage that refuses a request whose Accept header rules out every
-// type the operation answers in.
-func Accept(x *Exchange) error {
-	lines := x.Request.Header.Values("Accept")
-	if len(lines) == 0 {
-		return nil
-	}
-	for _, line := range lines {
-		for part := range strings.SplitSeq(line, ",") {
-			media, params, _ := strings.Cut(part, ";")
-			if acceptable(strings.ToLower(strings.TrimSpace(media)), x.Op.produces) && !refusedByWeight(params) {
-				return nil
-			}
-		}
-	}
-	return fail.Newf(fail.NotAcceptable, "not_acceptable", "This is answered in %s only, which the Accept header rules out.", strings.Join(x.Op.produces, ", "))
-}
-
-func acceptable(media string, produces []string) bool {
-	if media == "*/*" || media == "*" {
-		return true
-	}
-	for _, p := range produces {
-		kind, _, _ := strings.Cut(p, "/")
-		if media == p || media == kind+"/*" {
-			return true
-		}
-	}
-	return false
-}
-
-// refusedByWeight reports a weight of zero, as in application/json;q=0.
-func refusedByWeight(params string) bool {
-	for p := range strings.SplitSeq(params, ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
-		if strings.EqualFold(name, "q") {
-			q, err := strconv.ParseFloat(value, 64)
-			return err == nil && q == 0
-		}
-	}
-	return false
 }

@@ -1,8 +1,10 @@
 package edge
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -72,31 +74,34 @@ func (i *Idempotency) LookUp(x *Exchange) error {
 	if err := x.readBody(); err != nil {
 		return err
 	}
-	x.Header()["Idempotency-Key"] = []string{key}
+	x.Set("Idempotency-Key", key)
 	p := &pledge{keeper: i, fingerprint: x.fingerprint()}
 	p.key = runningKey{x.World, digest(x.Request.Method, x.Op.Canonical, strings.Join(x.params, "/"), key)}
-	if !i.hold(p.key) {
+	var found record
+	var known, held bool
+	_ = x.World.Do(func(tx *engine.Tx) error { // in one step, so that no answer is kept in between
+		found, known = i.records.Get(tx, p.key.id)
+		held = !known && i.hold(p.key)
+		return nil
+	})
+	if held {
+		x.pledge = p
+		return nil
+	}
+	if !known {
 		return &fail.Error{
 			Kind: fail.Conflict, Code: "idempotency_in_progress", RetryAfter: time.Second,
 			Message: "A request with this Idempotency-Key is still being served; repeat this one later.",
 		}
 	}
-	x.pledge = p
-	var found record
-	var known bool
-	_ = x.World.Do(func(tx *engine.Tx) error {
-		found, known = i.records.Get(tx, p.key.id)
-		return nil
-	})
-	if !known {
-		return nil
-	}
-	x.release()
 	if found.Fingerprint != p.fingerprint {
 		return fail.New(fail.Reused, "idempotency_key_reused",
 			"This Idempotency-Key was used for a request with another body, query or version; take a new key for a new request.")
 	}
-	x.Header()["Idempotent-Replayed"] = []string{"true"}
+	x.Set("Idempotent-Replayed", "true")
+	if found.Status >= http.StatusBadRequest {
+		x.Header()["Cache-Control"] = []string{"no-store"}
+	}
 	x.finish(Answer{Status: found.Status, Body: found.Body, ETag: found.ETag, Location: found.Location, RetryAfter: found.RetryAfter})
 	return nil
 }
@@ -110,7 +115,7 @@ func (i *Idempotency) settle(x *Exchange) {
 			x.Warn("idempotency_full: this answer is not kept")
 			return nil
 		}
-		i.records.Put(tx, x.pledge.key.id, record{x.pledge.fingerprint, a.Status, a.Body, a.ETag, a.Location, a.RetryAfter})
+		i.records.Put(tx, x.pledge.key.id, record{x.pledge.fingerprint, a.Status, bytes.Clone(a.Body), a.ETag, a.Location, a.RetryAfter})
 		tx.After(idempotencyLife, forgetStep, x.pledge.key.id)
 		return nil
 	})

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
@@ -18,8 +19,8 @@ type Stage struct {
 // What follows routing is the API's own list: API.Corridor.
 func (s *Server) entrance() []Stage {
 	return []Stage{
-		{"size", checkSize},
 		{"host", s.checkHost},
+		{"size", checkSize},
 		{"origin", s.answerPreflight},
 	}
 }
@@ -51,13 +52,19 @@ func (x *Exchange) run(stages []Stage) {
 // refuse ends the exchange with an error of its API.
 func (x *Exchange) refuse(err error) {
 	x.failed = fail.Of(err)
+	x.open()
+	x.answer, x.done = x.api.Refuse(x, x.failed), true
+}
+
+// open gives the exchange a time and a request id if no stage has done so: every
+// answer carries them (S41).
+func (x *Exchange) open() {
 	if x.ID == "" {
 		_ = x.World.Do(func(tx *engine.Tx) error {
 			x.Open(tx)
 			return nil
 		})
 	}
-	x.answer, x.done = x.api.Refuse(x, x.failed), true
 }
 
 // finish ends the exchange with an answer.
@@ -91,13 +98,17 @@ func (x *Exchange) routed(api *API, op *Operation, params []string) {
 	x.api, x.Op = api, op
 	x.params = append(x.params, params...)
 	x.readQuery()
-	for _, p := range x.params {
-		if p == "" || strings.ContainsRune(p, '/') {
-			x.refuse(noRoute(x.Request))
-			return
-		}
+	if slashed(x.params) {
+		x.refuse(noRoute(x.Request))
+		return
 	}
 	x.run(api.Corridor)
+}
+
+// slashed tells whether Echo filled a path parameter with nothing, or with more
+// than one element of the path: then there is no such route.
+func slashed(params []string) bool {
+	return slices.ContainsFunc(params, func(p string) bool { return p == "" || strings.Contains(p, "/") })
 }
 
 // noRoute explains why a path leads nowhere.

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -55,10 +56,7 @@ func (x *Exchange) checkQuery() {
 			continue
 		}
 		if v, ok := x.argument(p); ok {
-			for _, d := range schemaFaults(p.schema, v, fail.Query) {
-				d.Field = p.name
-				x.detail = append(x.detail, d)
-			}
+			x.detail = append(x.detail, x.api.Contract.schemaFaults(p.schema, v, fail.Query, p.name)...)
 		}
 	}
 	for _, p := range x.Op.query {
@@ -84,6 +82,10 @@ func (x *Exchange) argument(p *parameter) (any, bool) {
 	switch p.kind {
 	case "integer":
 		n, err := strconv.ParseInt(text, 10, 64)
+		if errors.Is(err, strconv.ErrRange) {
+			x.fault(fail.Query, p.name, "out_of_range", "%s must be a number of at most 32 bits.", p.name)
+			return nil, false
+		}
 		if err != nil || strconv.FormatInt(n, 10) != text {
 			x.fault(fail.Query, p.name, "invalid_type", "%s must be a whole number such as 20.", p.name)
 			return nil, false

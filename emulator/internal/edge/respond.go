@@ -7,8 +7,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
-	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
@@ -31,6 +32,10 @@ type Waiting interface{ RetryAfter() int }
 type Paged interface {
 	Links(path string, query string) string
 }
+
+// Appender output writes its own JSON, the same as json.Marshal would make of
+// it, at the end of b.
+type Appender interface{ AppendJSON(b []byte) []byte }
 
 // Raw output is sent as it is, with its own content type.
 type Raw struct {
@@ -65,15 +70,21 @@ func (x *Exchange) encode(status int, out any) error {
 	}
 	if p, ok := out.(Paged); ok {
 		if links := p.Links(x.Request.URL.Path, x.Request.URL.RawQuery); links != "" {
-			x.Header()["Link"] = []string{links}
+			x.Set("Link", links)
 		}
 	}
 	if status != http.StatusNoContent {
-		body, err := EncodeJSON(x.api.Render(x, out))
-		if err != nil {
-			return fmt.Errorf("cannot encode the answer: %w", err)
+		out = x.api.Render(x, out)
+		if own, ok := out.(Appender); ok {
+			x.buf = own.AppendJSON(x.buf[:0])
+			a.Body = x.buf
+		} else {
+			body, err := EncodeJSON(out)
+			if err != nil {
+				return fmt.Errorf("cannot encode the answer: %w", err)
+			}
+			a.Body = body
 		}
-		a.Body = body
 	}
 	if x.server.CheckResponses {
 		if err := x.checkResponse(a); err != nil {
@@ -128,6 +139,18 @@ func EncodeJSON(v any) ([]byte, error) {
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
+// AppendString appends a JSON string.
+func AppendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			b, _ = jsontext.AppendQuote(b, s) // what is not UTF-8 becomes U+FFFD
+			return b
+		}
+	}
+	b = append(b, '"')
+	return append(append(b, s...), '"')
+}
+
 // checkResponse holds an answer against the contract.
 func (x *Exchange) checkResponse(a Answer) error {
 	response := x.Op.response(a.Status)
@@ -145,7 +168,7 @@ func (x *Exchange) checkResponse(a Answer) error {
 	if err := json.Unmarshal(a.Body, &v); err != nil {
 		return err
 	}
-	if err := media.Schema.Value.VisitJSON(v, openapi3.VisitAsResponse(), openapi3.EnableFormatValidation(), openapi3.MultiErrors(), openapi3.DisableSchemaErrorDetails(), formats()); err != nil {
+	if err := media.Schema.Value.VisitJSON(v, x.api.Contract.answers...); err != nil {
 		return fmt.Errorf("%s answers %d against its contract: %w", x.Op.ID, a.Status, err)
 	}
 	return nil
@@ -156,30 +179,28 @@ func (x *Exchange) write() {
 	if !x.done {
 		x.refuse(fail.New(fail.Internal, "internal_error", "The request passed every stage without an answer."))
 	}
-	if x.Now.IsZero() {
-		x.Now = x.World.Now()
-	}
+	x.open()
 	if x.api.Complete != nil {
 		x.api.Complete(x)
 	}
-	h, a := x.w.Header(), &x.answer
-	h["Date"] = []string{string(x.Now.AppendFormat(nil, http.TimeFormat))}
-	h["X-Content-Type-Options"] = nosniff
+	h, a := x.header, &x.answer
+	x.Set("Date", x.server.dateOf(x.Now))
+	h["X-Content-Type-Options"] = x.server.nosniff
 	if a.ETag != "" {
-		h["Etag"] = []string{a.ETag}
+		x.Set("Etag", a.ETag)
 	}
 	if a.Location != "" {
-		h["Location"] = []string{a.Location}
+		x.Set("Location", a.Location)
 	}
 	if a.RetryAfter != "" {
-		h["Retry-After"] = []string{a.RetryAfter}
+		x.Set("Retry-After", a.RetryAfter)
 	}
 	if a.Body != nil {
-		h["Content-Type"] = jsonType
+		h["Content-Type"] = x.server.jsonType
 		if a.Type != "" {
-			h["Content-Type"] = []string{a.Type}
+			x.Set("Content-Type", a.Type)
 		}
-		h["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
+		x.Set("Content-Length", strconv.Itoa(len(a.Body)))
 	}
 	x.w.WriteHeader(a.Status)
 	if a.Body != nil && x.Request.Method != http.MethodHead {
@@ -187,8 +208,19 @@ func (x *Exchange) write() {
 	}
 }
 
-// Header values that never change; net/http only reads them.
-var (
-	jsonType = []string{JSONType}
-	nosniff  = []string{"nosniff"}
-)
+// date is a second as the Date header has it.
+type date struct {
+	second int64
+	text   string
+}
+
+// dateOf is the Date header of an instant. The last one is kept: it changes once
+// a second at most.
+func (s *Server) dateOf(t time.Time) string {
+	if d := s.date.Load(); d != nil && d.second == t.Unix() {
+		return d.text
+	}
+	d := &date{t.Unix(), t.UTC().Format(http.TimeFormat)}
+	s.date.Store(d)
+	return d.text
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
 
@@ -65,6 +66,10 @@ type Server struct {
 	stages []Stage
 	echo   *echo.Echo
 	pool   sync.Pool
+
+	// Header values that every answer shares; net/http only reads them.
+	jsonType, nosniff []string
+	date              atomic.Pointer[date]
 }
 
 // NewServer routes the operations of the APIs. It fails when an operation has no
@@ -76,7 +81,7 @@ func NewServer(o Options, apis ...*API) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{Options: o, apis: apis, echo: echo.New()}
+	s := &Server{Options: o, apis: apis, echo: echo.New(), jsonType: []string{JSONType}, nosniff: []string{"nosniff"}}
 	s.pool.New = func() any { return new(Exchange) }
 	s.stages = s.entrance()
 	s.echo.HTTPErrorHandler = s.unrouted
@@ -130,6 +135,10 @@ func (s *Server) route(api *API) error {
 		allow = allowed(allow)
 		s.echo.OPTIONS(path, func(c echo.Context) error {
 			x := c.Response().Writer.(*Exchange)
+			if slashed(c.ParamValues()) {
+				x.refuse(noRoute(x.Request))
+				return nil
+			}
 			x.Header().Set("Allow", strings.Join(allow, ", "))
 			x.finish(Answer{Status: http.StatusNoContent})
 			return nil
@@ -147,9 +156,8 @@ func allowed(methods []string) []string {
 // unrouted answers what Echo found no handler for.
 func (s *Server) unrouted(err error, c echo.Context) {
 	x := c.Response().Writer.(*Exchange)
-	slashed := slices.ContainsFunc(c.ParamValues(), func(p string) bool { return p == "" || strings.Contains(p, "/") })
 	var he *echo.HTTPError
-	if errors.As(err, &he) && he.Code == http.StatusMethodNotAllowed && !slashed {
+	if errors.As(err, &he) && he.Code == http.StatusMethodNotAllowed && !slashed(c.ParamValues()) {
 		x.Header().Del("Allow")
 		routed, _ := c.Get(echo.ContextKeyHeaderAllow).(string)
 		allow := allowed(strings.Split(routed, ", "))

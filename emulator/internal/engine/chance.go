@@ -27,12 +27,30 @@ func (c chance) key(stream string) uint64 {
 	return mix(h.Sum64())
 }
 
-// id is the n-th id with the prefix. mix is a bijection and eleven digits hold
+// idKind is what a world needs to make ids of one prefix.
+type idKind struct {
+	numbered, drawn string // names of the counters
+	key             uint64
+}
+
+// idKind is kept, because every request has an id.
+func (w *World) idKind(prefix string) idKind {
+	kind, ok := w.kinds[prefix]
+	if !ok {
+		kind = idKind{numbered: "number/" + prefix, drawn: "id/" + prefix, key: w.chance.key(prefix)}
+		if w.kinds == nil {
+			w.kinds = map[string]idKind{}
+		}
+		w.kinds[prefix] = kind
+	}
+	return kind
+}
+
+// idOf is the n-th id with the prefix. mix is a bijection and eleven digits hold
 // 64 bits, so the ids of one world never repeat.
-func (c chance) id(prefix string, n uint64, digits int) string {
-	out := make([]byte, 0, len(prefix)+1+digits)
+func idOf(prefix string, key, n uint64, digits int) string {
+	out := make([]byte, 0, 32)
 	out = append(append(out, prefix...), '_')
-	key := c.key(prefix)
 	for word := uint64(0); digits > 0; word++ {
 		bits := mix(n + key + word*0xd1342543de82ef95)
 		take := min(digits, 11)

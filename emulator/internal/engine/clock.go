@@ -52,8 +52,20 @@ func (c Clock) check() error {
 	if c.Scale < 0 || c.Scale > maxScale || math.IsNaN(c.Scale) {
 		return fmt.Errorf("clock scale %v is out of range: use a number above 0 and at most %d", c.Scale, int(maxScale))
 	}
-	if !c.Now.IsZero() && (c.Now.Year() < 1970 || c.Now.Year() > 2200) {
-		return fmt.Errorf("clock time %s is out of range: use a year from 1970 to 2200", c.Now.Format(time.RFC3339))
+	if !c.Now.IsZero() && (c.Now.Year() < 1970 || c.Now.Year() > lastYear) {
+		return fmt.Errorf("clock time %s is out of range: use a year from 1970 to %d", c.Now.Format(time.RFC3339), lastYear)
+	}
+	return nil
+}
+
+// lastYear is how far the time of a world reaches; what is booked in it may fall
+// due later, and nanoseconds reach to 2262.
+const lastYear = 2200
+
+// reachable refuses an instant a world cannot be advanced to.
+func reachable(t time.Time) error {
+	if t.Year() > lastYear {
+		return fmt.Errorf("cannot advance to the year %d: time ends with %d", t.Year(), lastYear)
 	}
 	return nil
 }
@@ -67,11 +79,11 @@ type clock struct {
 	scale float64
 	// last keeps time from running back when the wall clock is set back.
 	last int64
-	// travelled is how far the clock was moved by command; explicit says its
-	// first instant was chosen. Together they tell a deliberate journey past a
-	// date from mere ageing.
+	// travelled is how far the clock was moved by command; start is its first
+	// instant if that was chosen, else 0. Together they tell a deliberate journey
+	// past a date from mere ageing.
 	travelled int64
-	explicit  bool
+	start     int64
 }
 
 func newClock(c Clock, wall int64) clock {
@@ -101,7 +113,8 @@ func (k *clock) set(c Clock, wall int64) {
 		k.base = k.now(wall)
 	}
 	if !c.Now.IsZero() {
-		k.base, k.explicit = c.Now.UnixNano(), true
+		k.base = c.Now.UnixNano()
+		k.start = k.base
 	}
 	k.mode, k.scale, k.wall, k.last = c.Mode, c.Scale, wall, k.base
 	if k.mode == "" {
@@ -130,12 +143,18 @@ func (k *clock) resume(wall int64) {
 	}
 }
 
-// wallAt is the wall instant at which a moving clock will show t.
+// wallAt is the wall instant at which a moving clock will show t; of a very slow
+// one, an instant before that.
 func (k *clock) wallAt(t int64) int64 {
-	if k.mode == Scaled {
-		return k.wall + int64(math.Ceil(float64(t-k.base)/k.scale))
+	if k.mode != Scaled {
+		return k.wall + t - k.base
 	}
-	return k.wall + t - k.base
+	const longest = 1 << 60 // 36 years
+	passed := int64(min(math.Ceil(float64(t-k.base)/k.scale), longest))
+	for step := int64(1); passed < longest && k.base+int64(float64(passed)*k.scale) < t; step *= 2 {
+		passed += step // rounding: an alarm that rings early would ring again at once
+	}
+	return k.wall + passed
 }
 
 func instant(ns int64) time.Time { return time.Unix(0, ns).UTC() }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,18 @@ import (
 
 // Digest is the SHA-256 of a credential: all that is kept of one.
 type Digest [sha256.Size]byte
+
+// MarshalText writes the digest in hexadecimal.
+func (d Digest) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(d[:])), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (d *Digest) UnmarshalText(text []byte) error {
+	if hex.DecodedLen(len(text)) != len(d) {
+		return fmt.Errorf("a digest has %d hexadecimal digits", 2*len(d))
+	}
+	_, err := hex.Decode(d[:], text)
+	return err
+}
 
 // DigestOf hashes a credential.
 func DigestOf(credential string) Digest { return sha256.Sum256([]byte(credential)) }

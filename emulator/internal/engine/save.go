@@ -18,6 +18,8 @@ const (
 	savedVersion = 1
 	// maxSaved bounds what Load reads.
 	maxSaved = 64 << 20
+	// lastBooking is the last whole year that nanoseconds reach.
+	lastBooking = 2261
 )
 
 type savedWorld struct {
@@ -31,12 +33,12 @@ type savedWorld struct {
 }
 
 type savedClock struct {
-	Mode     Mode      `json:"mode"`
-	Now      time.Time `json:"now"`
-	Scale    float64   `json:"scale"`
-	OffsetNS int64     `json:"offset_ns"`
-	MovedNS  int64     `json:"moved_ns"`
-	Explicit bool      `json:"explicit"`
+	Mode     Mode       `json:"mode"`
+	Now      time.Time  `json:"now"`
+	Scale    float64    `json:"scale"`
+	OffsetNS int64      `json:"offset_ns"`
+	MovedNS  int64      `json:"moved_ns"`
+	Start    *time.Time `json:"start"` // null unless it was chosen
 }
 
 type savedEvent struct {
@@ -65,8 +67,15 @@ func (p *Snapshot) Save(out io.Writer) error {
 		Agenda: []savedEvent{},
 		Clock: savedClock{
 			Mode: s.clock.mode, Now: instant(s.clock.last), Scale: s.clock.scale,
-			OffsetNS: s.clock.base - s.clock.wall, MovedNS: s.clock.travelled, Explicit: s.clock.explicit,
+			MovedNS: s.clock.travelled,
 		},
+	}
+	if s.clock.mode == Real { // the others go on from the instant itself
+		saved.Clock.OffsetNS = s.clock.base - s.clock.wall
+	}
+	if s.clock.start != 0 {
+		start := instant(s.clock.start)
+		saved.Clock.Start = &start
 	}
 	s.counters.Scan(func(name string, n uint64) bool {
 		saved.Counters[name] = n
@@ -119,6 +128,9 @@ func Load(schema *Schema, in io.Reader) (*Snapshot, error) {
 	if err := json.Unmarshal(data, &saved, json.RejectUnknownMembers(true)); err != nil {
 		return nil, fmt.Errorf("saved world: %w", located(data, err))
 	}
+	if saved.Counters == nil || saved.Agenda == nil {
+		return nil, errors.New("saved world: /counters and /agenda must be given")
+	}
 	s := newState(schema)
 	s.seq = saved.LastSeq
 	if s.clock, err = saved.Clock.clock(); err != nil {
@@ -162,8 +174,17 @@ func (c savedClock) clock() (clock, error) {
 	if c.Mode == "" || c.Scale == 0 || c.Now.IsZero() {
 		return clock{}, errors.New("mode, now and scale must be given")
 	}
+	if reach := time.Date(lastYear, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano(); max(c.OffsetNS, c.MovedNS) > reach || c.OffsetNS < -reach || c.MovedNS < 0 {
+		return clock{}, fmt.Errorf("offset_ns or moved_ns is out of range: they reach to %d", reach)
+	}
 	now := c.Now.UnixNano()
-	k := clock{mode: c.Mode, base: now, wall: now - c.OffsetNS, scale: c.Scale, last: now, travelled: c.MovedNS, explicit: c.Explicit}
+	k := clock{mode: c.Mode, base: now, wall: now - c.OffsetNS, scale: c.Scale, last: now, travelled: c.MovedNS}
+	if c.Start != nil {
+		if err := (Clock{Now: *c.Start}).check(); err != nil {
+			return clock{}, fmt.Errorf("start: %w", err)
+		}
+		k.start = c.Start.UnixNano()
+	}
 	return k, nil
 }
 
@@ -175,8 +196,8 @@ func (s *state) loadAgenda(schema *Schema, events []savedEvent) error {
 			fault = fmt.Sprintf("step %q is unknown", e.Step)
 		case e.Seq == 0 || e.Seq > s.seq:
 			fault = fmt.Sprintf("seq %d is not within 1 to last_seq (%d)", e.Seq, s.seq)
-		case e.At.Year() < 1970 || e.At.Year() > 2200:
-			fault = "the time is not within the years 1970 to 2200"
+		case e.At.Year() < 1970 || e.At.Year() > lastBooking:
+			fault = fmt.Sprintf("the time is not within the years 1970 to %d", lastBooking)
 		}
 		if fault == "" {
 			if _, taken := s.agenda.tree.Set(event{e.At.UnixNano(), e.Seq, e.Step, e.Subject}); taken {

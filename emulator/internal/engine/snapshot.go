@@ -73,9 +73,10 @@ func (w *World) ForkOf(p *Snapshot, id string) *World {
 
 // SetBaseline makes the present state the one that Reset returns to.
 func (w *World) SetBaseline() {
+	p := w.Snapshot()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.baseline = w.snapshot()
+	w.baseline = p
 }
 
 // Baseline is the snapshot that Reset returns to.

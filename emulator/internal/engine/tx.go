@@ -30,7 +30,7 @@ func (tx *Tx) Mode() Mode { return tx.s.clock.mode }
 // world that grew that old by itself was not taken anywhere.
 func (tx *Tx) Deliberate(t time.Time) bool {
 	at := t.UnixNano()
-	return tx.now >= at && (tx.s.clock.explicit || tx.now-tx.s.clock.travelled < at)
+	return tx.now >= at && (tx.s.clock.start >= at || tx.now-tx.s.clock.travelled < at)
 }
 
 // NewID returns prefix, an underscore and eleven letters or digits; no id of a
@@ -41,16 +41,17 @@ func (tx *Tx) NewID(prefix string) string { return tx.newID(prefix, 11) }
 func (tx *Tx) NewLongID(prefix string) string { return tx.newID(prefix, 24) }
 
 func (tx *Tx) newID(prefix string, digits int) string {
-	if n, counted := tx.s.counters.Get("number/" + prefix); counted {
-		tx.s.counters.Set("number/"+prefix, n+1)
+	kind := tx.w.idKind(prefix)
+	if n, counted := tx.s.counters.Get(kind.numbered); counted {
+		tx.s.counters.Set(kind.numbered, n+1)
 		return prefix + "_" + strconv.FormatUint(n, 10)
 	}
-	return tx.w.chance.id(prefix, tx.Count("id/"+prefix), digits)
+	return idOf(prefix, kind.key, tx.Count(kind.drawn), digits)
 }
 
 // CountIDs makes NewID number the ids of a prefix, from next on.
 func (tx *Tx) CountIDs(prefix string, next uint64) {
-	tx.s.counters.Set("number/"+prefix, next)
+	tx.s.counters.Set(tx.w.idKind(prefix).numbered, next)
 }
 
 // Count returns how often it was called for the name before, in this world.

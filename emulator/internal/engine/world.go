@@ -85,6 +85,7 @@ type World struct {
 	id     string
 	schema *Schema
 	chance chance
+	kinds  map[string]idKind
 	strict bool
 
 	mu       sync.Mutex
@@ -193,7 +194,8 @@ func (w *World) Now() time.Time {
 }
 
 // Advance moves the world's time ahead by d and returns when everything that
-// falls due on the way has happened. It refuses a negative d.
+// falls due on the way has happened. It refuses a negative d, and one that leads
+// beyond the year 2200.
 func (w *World) Advance(d time.Duration) error {
 	if d < 0 {
 		return fmt.Errorf("cannot advance by %v: time only goes forward", d)
@@ -201,17 +203,24 @@ func (w *World) Advance(d time.Duration) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()
-	w.advance(w.s.clock.now(wallNow()) + int64(d))
+	now := w.s.clock.now(wallNow())
+	if err := reachable(instant(now).Add(d)); err != nil {
+		return err
+	}
+	w.advance(now + int64(d))
 	return nil
 }
 
 // AdvanceTo is Advance to an instant; it refuses one that has passed.
 func (w *World) AdvanceTo(t time.Time) error {
+	if err := reachable(t); err != nil {
+		return err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()
 	now := w.s.clock.now(wallNow())
-	if t.UnixNano() < now {
+	if t.Before(instant(now)) {
 		return fmt.Errorf("cannot advance to %s: it is %s already and time only goes forward",
 			t.UTC().Format(time.RFC3339Nano), instant(now).Format(time.RFC3339Nano))
 	}

@@ -164,10 +164,10 @@ type listActionsInput struct {
 // listActions lists what was done to an instance, oldest first.
 //
 //	GET /v1/instances/{id}/actions
-func (a *API) listActions(c *edge.Call, in listActionsInput) (listBody[actionBody], error) {
+func (a *API) listActions(c *edge.Call, in listActionsInput) (listBody[Action], error) {
 	i, err := a.instance(c.Tx, in.ID)
 	if err != nil {
-		return listBody[actionBody]{}, err
+		return listBody[Action]{}, err
 	}
 	if i.PendingAction != "" {
 		a.look(c.Tx, i)
@@ -175,10 +175,10 @@ func (a *API) listActions(c *edge.Call, in listActionsInput) (listBody[actionBod
 	past, _ := a.histories.Get(c.Tx, in.ID)
 	p, err := list(c, view[Action]{table: a.actions, only: &past.Actions, name: "actions\x01" + in.ID}, in.paging)
 	if err != nil {
-		return listBody[actionBody]{}, err
+		return listBody[Action]{}, err
 	}
 	now := c.Now()
-	return body(p, func(t Action) actionBody { return t.body(now) }), nil
+	return body(p, as(func(t Action) actionBody { return t.body(now) })), nil
 }
 
 // getAction shows how far an action is.

@@ -4,6 +4,7 @@
 package skystack
 
 import (
+	"cmp"
 	"log/slog"
 	"sync"
 
@@ -58,11 +59,12 @@ type API struct {
 	images      *engine.Table[Image]
 	idempotency *edge.Idempotency
 	misuse      misuse
+	vary        []string // a header value that every answer shares
 }
 
 // New adds the API's tables and steps to a schema.
 func New(schema *engine.Schema, c Config) *API {
-	a := &API{Config: c}
+	a := &API{Config: c, vary: []string{"SkyStack-Version"}}
 	a.settings = engine.AddTable(schema, "settings", checkSettings)
 	a.tokens = engine.AddTable[Token](schema, "tokens", nil)
 	a.ledgers = engine.AddTable[ledger](schema, "ledgers", nil)
@@ -84,6 +86,8 @@ func New(schema *engine.Schema, c Config) *API {
 }
 
 // contract is the parsed document, which all emulators of a process share.
+//
+//nolint:gochecknoglobals // set once, read-only
 var contract = sync.OnceValues(func() (*edge.Contract, error) { return edge.LoadContract(contractJSON) })
 
 // Edge describes the API to the room that serves it.
@@ -148,14 +152,13 @@ func (a *API) handlers() []edge.Handler {
 
 // complete adds the headers that every answer carries.
 func (a *API) complete(x *edge.Exchange) {
-	h := x.Header()
-	h["X-Request-Id"] = []string{x.ID}
-	version := x.Version
-	if version == "" {
-		version = defaultVersion
+	x.Set("X-Request-Id", x.ID)
+	x.Set("Skystack-Version", cmp.Or(x.Version, defaultVersion))
+	if h := x.Header(); len(h["Vary"]) == 0 {
+		h["Vary"] = a.vary
+	} else {
+		h["Vary"] = append(h["Vary"], a.vary...)
 	}
-	h["Skystack-Version"] = []string{version}
-	h["Vary"] = append(h["Vary"], "SkyStack-Version")
 	if x.Caller.Token != "" && x.Request.TLS == nil {
 		x.Warn("plaintext")
 	}

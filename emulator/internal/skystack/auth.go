@@ -2,7 +2,6 @@ package skystack
 
 import (
 	"crypto/subtle"
-	"encoding/hex"
 	"net"
 	"net/http"
 	"strings"
@@ -26,10 +25,13 @@ func (a *API) authenticate(x *edge.Exchange) error {
 		return nil
 	}
 	token, err := a.bearer(x.Request)
-	if err != nil {
-		return err
-	}
 	digest := engine.DigestOf(token)
+	if err != nil {
+		if token == "" {
+			return err
+		}
+		return a.misuse.note(a, digest, token, err)
+	}
 	w, id := a.Registry.Home(digest)
 	if w == nil && a.Adopt != nil && a.Adopt(token) == nil {
 		w, id = a.Registry.Home(digest)
@@ -52,7 +54,7 @@ func (a *API) authenticate(x *edge.Exchange) error {
 // admit holds a token against what the world knows of it.
 func (a *API) admit(tx *engine.Tx, x *edge.Exchange, id string, digest engine.Digest) error {
 	t, ok := a.tokens.Get(tx, id)
-	if want, _ := hex.DecodeString(t.Digest); !ok || subtle.ConstantTimeCompare(want, digest[:]) != 1 {
+	if !ok || subtle.ConstantTimeCompare(t.Digest[:], digest[:]) != 1 {
 		return unauthenticated("invalid_token", "The token is unknown here.")
 	}
 	now := tx.Now()
@@ -64,7 +66,7 @@ func (a *API) admit(tx *engine.Tx, x *edge.Exchange, id string, digest engine.Di
 	}
 	x.Caller = edge.Caller{Token: t.ID, Project: t.ProjectID, Scopes: t.Scopes, Version: t.APIVersion}
 	if !t.ExpiresAt.IsZero() && t.ExpiresAt.Sub(now) < 7*24*time.Hour {
-		x.Header()["Skystack-Token-Expires"] = []string{stamp(t.ExpiresAt)}
+		x.Set("Skystack-Token-Expires", stamp(t.ExpiresAt))
 	}
 	l := engine.Own(a.ledgers, tx, t.ID)
 	l.LastUsedAt = now
@@ -75,7 +77,7 @@ func (a *API) admit(tx *engine.Tx, x *edge.Exchange, id string, digest engine.Di
 }
 
 // bearer reads the Authorization header, strictly (S30): the scheme in any case,
-// exactly one space, the raw token.
+// exactly one space, the raw token. A refused token is returned too.
 func (a *API) bearer(r *http.Request) (string, error) {
 	lines := r.Header.Values("Authorization")
 	if len(lines) == 0 {
@@ -87,7 +89,9 @@ func (a *API) bearer(r *http.Request) (string, error) {
 	if len(lines) > 1 {
 		return "", malformed("The Authorization header must be sent once.")
 	}
-	scheme, token, found := strings.Cut(lines[0], " ")
+	// net/http takes white space off the ends; a request that came by no socket
+	// must not tell the difference.
+	scheme, token, found := strings.Cut(strings.Trim(lines[0], " \t"), " ")
 	if a.LenientBearer {
 		token = strings.TrimLeft(token, " ")
 	}
@@ -103,10 +107,10 @@ func (a *API) bearer(r *http.Request) (string, error) {
 	case strings.ContainsAny(token, `",'`):
 		return "", malformed("The token must be sent raw, without quotes or commas.")
 	case liveKey(token):
-		return "", unauthenticated("live_key_in_sandbox",
+		return token, unauthenticated("live_key_in_sandbox",
 			"This is a production token. It is not accepted, stored or logged here, but it was exposed to a sandbox: rotate it, and use a sandbox token.")
 	case !wellFormed(token):
-		return "", malformed("This is not a well-formed SkyStack token: its checksum is wrong, so it was mistyped or cut.")
+		return token, malformed("This is not a well-formed SkyStack token: its checksum is wrong, so it was mistyped or cut.")
 	}
 	return token, nil
 }
@@ -137,9 +141,9 @@ func (a *API) scope(x *edge.Exchange) error {
 	if x.Op.Public {
 		return nil
 	}
-	h, needed := x.Header(), x.Op.Scope
-	h["X-Skystack-Scopes"] = []string{strings.Join(x.Caller.Scopes, " ")}
-	h["X-Skystack-Accepted-Scopes"] = []string{needed}
+	needed := x.Op.Scope
+	x.Set("X-Skystack-Scopes", strings.Join(x.Caller.Scopes, " "))
+	x.Set("X-Skystack-Accepted-Scopes", needed)
 	if grants(x.Caller.Scopes, needed) {
 		return nil
 	}
@@ -149,6 +153,3 @@ func (a *API) scope(x *edge.Exchange) error {
 		Details:   []fail.Detail{{Extra: []fail.Member{{Name: "required_scopes", Value: []string{needed}}}}},
 	}
 }
-
-// stamp is a time as it stands on the wire (S51).
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }

@@ -137,7 +137,7 @@ func same[T any](v T) T { return v }
 //	GET /v1/regions
 func (a *API) listRegions(c *edge.Call, in paging) (listBody[Region], error) {
 	p, err := list(c, view[Region]{table: a.regions, name: "regions"}, in)
-	return body(p, same[Region]), err
+	return body(p, as(same[Region])), err
 }
 
 // getRegion shows one region.
@@ -152,7 +152,7 @@ func (a *API) getRegion(c *edge.Call, in slugInput) (Region, error) {
 //	GET /v1/profiles and GET /v1/sizes
 func (a *API) listProfiles(c *edge.Call, in paging) (listBody[Profile], error) {
 	p, err := list(c, view[Profile]{table: a.profiles, name: "profiles"}, in)
-	return body(p, same[Profile]), err
+	return body(p, as(same[Profile])), err
 }
 
 // getProfile shows one size.
@@ -165,9 +165,9 @@ func (a *API) getProfile(c *edge.Call, in slugInput) (Profile, error) {
 // listImages lists what instances boot from, snapshots included.
 //
 //	GET /v1/images
-func (a *API) listImages(c *edge.Call, in paging) (listBody[imageBody], error) {
+func (a *API) listImages(c *edge.Call, in paging) (listBody[Image], error) {
 	p, err := list(c, view[Image]{table: a.images, name: "images"}, in)
-	return body(p, Image.body), err
+	return body(p, as(Image.body)), err
 }
 
 // getImage shows one image.

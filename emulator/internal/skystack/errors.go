@@ -96,13 +96,12 @@ func (d detail) MarshalJSON() ([]byte, error) {
 
 // refuse renders a refusal.
 func refuse(x *edge.Exchange, err *fail.Error) edge.Answer {
-	h := x.Header()
-	h["Cache-Control"] = []string{"no-store"}
+	x.Set("Cache-Control", "no-store")
 	if err.Challenge != "" {
-		h["Www-Authenticate"] = []string{err.Challenge}
+		x.Set("Www-Authenticate", err.Challenge)
 	}
 	if len(err.Allow) > 0 {
-		h["Allow"] = []string{strings.Join(err.Allow, ", ")}
+		x.Set("Allow", strings.Join(err.Allow, ", "))
 	}
 	a := edge.Answer{Status: status(err.Kind)}
 	if err.RetryAfter > 0 {

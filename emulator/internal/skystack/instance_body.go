@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
@@ -19,35 +20,8 @@ import (
 // instanceBody is an instance on the wire: a superset of what the documents
 // print (S47, S51, S53, S54).
 type instanceBody struct {
-	ID           string  `json:"id"`
-	Name         string  `json:"name"`
-	Status       Status  `json:"status"`
-	StatusReason *Reason `json:"status_reason"`
-	ProjectID    string  `json:"project_id"`
-	Region       string  `json:"region"`
-	// Size, Profile, Autoscale and AutoscalePolicy do not exist in every version.
-	Size            string                    `json:"size,omitempty"`
-	Profile         string                    `json:"profile,omitempty"`
-	Image           string                    `json:"image"`
-	IP              *string                   `json:"ip"`
-	Autoscale       *bool                     `json:"autoscale,omitempty"`
-	AutoscalePolicy any                       `json:"autoscale_policy,omitempty"`
-	Network         networkBody               `json:"network"`
-	Storage         []Volume                  `json:"storage"`
-	Labels          map[string]string         `json:"labels"`
-	Metadata        map[string]jsontext.Value `json:"metadata"`
-	PendingAction   *string                   `json:"pending_action"`
-	Version         int                       `json:"version"`
-	CreatedAt       string                    `json:"created_at"`
-	UpdatedAt       string                    `json:"updated_at"`
-}
-
-type networkBody struct {
-	State       string   `json:"state"`
-	PrivateIP   *string  `json:"private_ip"`
-	PublicIP    *string  `json:"public_ip"`
-	Subnet      *string  `json:"subnet"`
-	FirewallIDs []string `json:"firewall_ids"`
+	Instance
+	version string // "" is the default version
 }
 
 // ResourceID implements edge.Identified.
@@ -57,45 +31,94 @@ func (b instanceBody) ResourceID() string { return b.ID }
 func (b instanceBody) ResourceVersion() int { return b.Version }
 
 // body shows the instance as the default version has it.
-func (i Instance) body() instanceBody {
-	scaled := i.Autoscale != nil && i.Autoscale.Enabled
-	b := instanceBody{
-		ID: i.ID, Name: i.Name, Status: i.Status, StatusReason: i.Reason, ProjectID: i.ProjectID,
-		Region: i.Region, Size: i.Size, Profile: i.Size, Image: i.Image, IP: text(i.PrivateIP),
-		Autoscale: &scaled, AutoscalePolicy: null{},
-		Network: networkBody{
-			State: i.networkState(), PrivateIP: text(i.PrivateIP), PublicIP: text(i.PublicIP), Subnet: text(i.Subnet),
-			FirewallIDs: notNil(i.FirewallIDs),
-		},
-		Storage: notNil(i.Storage), Labels: i.Labels, Metadata: i.Metadata, PendingAction: text(i.PendingAction),
-		Version: i.Version, CreatedAt: stamp(i.CreatedAt), UpdatedAt: stamp(i.UpdatedAt),
-	}
-	if i.Autoscale != nil {
-		b.AutoscalePolicy = i.Autoscale
-	}
-	if b.Labels == nil {
-		b.Labels = map[string]string{}
-	}
-	if b.Metadata == nil {
-		b.Metadata = map[string]jsontext.Value{}
-	}
-	return b
-}
+func (i Instance) body() instanceBody { return instanceBody{Instance: i} }
 
 // in shows the instance as another version has it (6.2).
 func (b instanceBody) in(version string) any {
-	switch version {
-	case pageEra:
-		b.Profile, b.Autoscale, b.AutoscalePolicy = "", nil, nil
-	case cursorEra:
-		b.Size = ""
-	}
+	b.version = version
 	return b
+}
+
+// MarshalJSON returns what AppendJSON appends.
+func (b instanceBody) MarshalJSON() ([]byte, error) { return b.AppendJSON(nil), nil }
+
+// AppendJSON implements edge.Appender.
+func (b instanceBody) AppendJSON(to []byte) []byte { return writeInstance(to, &b.Instance, b.version) }
+
+// writeInstance writes an instance as a version has it. Instances are most of
+// what is sent, and this is ten times as fast as reflection.
+func writeInstance(to []byte, i *Instance, version string) []byte {
+	o := object{append(to, '{')}
+	o.text("id", i.ID)
+	o.text("name", i.Name)
+	o.text("status", string(i.Status))
+	o.reason("status_reason", i.Reason)
+	o.text("project_id", i.ProjectID)
+	o.text("region", i.Region)
+	if version != cursorEra {
+		o.text("size", i.Size)
+	}
+	if version != pageEra {
+		o.text("profile", i.Size)
+	}
+	o.text("image", i.Image)
+	o.orNull("ip", i.PrivateIP)
+	if version != pageEra {
+		o.truth("autoscale", i.Autoscale != nil && i.Autoscale.Enabled)
+		o.autoscale("autoscale_policy", i.Autoscale)
+	}
+	i.writeNetwork(&o)
+	o.name("storage")
+	o.b = append(o.b, '[')
+	for n, v := range i.Storage {
+		o.comma(n)
+		inner := object{append(o.b, '{')}
+		inner.number("size_gb", v.SizeGB)
+		inner.text("type", v.Type)
+		o.b = append(inner.b, '}')
+	}
+	o.b = append(o.b, ']')
+	var room [8]string
+	o.name("labels")
+	inner := object{append(o.b, '{')}
+	for _, name := range sorted(room[:0], i.Labels) {
+		inner.chosen(name)
+		inner.b = edge.AppendString(inner.b, i.Labels[name])
+	}
+	o.b = append(inner.b, '}')
+	o.name("metadata")
+	inner = object{append(o.b, '{')}
+	for _, name := range sorted(room[:0], i.Metadata) {
+		inner.chosen(name)
+		inner.b = append(inner.b, i.Metadata[name]...)
+	}
+	o.b = append(inner.b, '}')
+	o.orNull("pending_action", i.PendingAction)
+	o.number("version", i.Version)
+	o.time("created_at", i.CreatedAt)
+	o.time("updated_at", i.UpdatedAt)
+	return append(o.b, '}')
+}
+
+func (i *Instance) writeNetwork(o *object) {
+	o.name("network")
+	n := object{append(o.b, '{')}
+	n.text("state", i.networkState())
+	n.orNull("private_ip", i.PrivateIP)
+	n.orNull("public_ip", i.PublicIP)
+	n.orNull("subnet", i.Subnet)
+	n.name("firewall_ids")
+	n.b = append(n.b, '[')
+	for k, id := range i.FirewallIDs {
+		n.comma(k)
+		n.b = edge.AppendString(n.b, id)
+	}
+	o.b = append(n.b, "]}"...)
 }
 
 // networkState says how far the network of an instance is: it is attached when
 // the instance first runs, and stays so while it is stopped (S54).
-func (i Instance) networkState() string {
+func (i *Instance) networkState() string {
 	switch {
 	case i.Status == Deleting:
 		return "detached"
@@ -177,6 +200,20 @@ func checkLabels(labels map[string]any) (details []fail.Detail) {
 	return details
 }
 
+// compact is a value without the white space it was sent with.
+func compact(v jsontext.Value) jsontext.Value {
+	v = v.Clone()
+	_ = v.Compact() // it was parsed before
+	return v
+}
+
+func compactAll(object map[string]jsontext.Value) map[string]jsontext.Value {
+	for name, value := range object {
+		object[name] = compact(value)
+	}
+	return object
+}
+
 // mergeObject applies a JSON merge patch: null takes a member away, an object is
 // merged into an object.
 func mergeObject(old map[string]jsontext.Value, patch jsontext.Value) map[string]jsontext.Value {
@@ -199,7 +236,7 @@ func mergeObject(old map[string]jsontext.Value, patch jsontext.Value) map[string
 			}
 			merged[name], _ = json.Marshal(mergeObject(inner, value), json.Deterministic(true))
 		default:
-			merged[name] = value
+			merged[name] = compact(value)
 		}
 	}
 	return merged

@@ -71,14 +71,14 @@ type listInstancesInput struct {
 // listInstances lists the workspace's instances, oldest first (S45 to S48).
 //
 //	GET /v1/instances
-func (a *API) listInstances(c *edge.Call, in listInstancesInput) (listBody[instanceBody], error) {
+func (a *API) listInstances(c *edge.Call, in listInstancesInput) (listBody[Instance], error) {
 	project, err := a.listedProject(c, in.ProjectID)
 	if err != nil {
-		return listBody[instanceBody]{}, err
+		return listBody[Instance]{}, err
 	}
 	v := view[Instance]{table: a.instances, latest: in.Sort == "-created_at"}
 	v.name = strings.Join([]string{
-		"instances", in.Sort, project, in.Region, in.Name, strings.Join(in.Status, ","), strings.Join(in.Label, "\x00"),
+		"instances", cmp.Or(in.Sort, "created_at"), project, in.Region, in.Name, strings.Join(in.Status, ","), strings.Join(in.Label, "\x00"),
 	}, "\x01")
 	if project != "" || in.Region != "" || in.Name != "" || len(in.Status) > 0 || len(in.Label) > 0 {
 		v.keep = func(i Instance) bool {
@@ -89,7 +89,7 @@ func (a *API) listInstances(c *edge.Call, in listInstancesInput) (listBody[insta
 	}
 	p, err := list(c, v, in.paging)
 	if err != nil {
-		return listBody[instanceBody]{}, err
+		return listBody[Instance]{}, err
 	}
 	var passing []Instance
 	for _, row := range p.rows {
@@ -99,10 +99,10 @@ func (a *API) listInstances(c *edge.Call, in listInstancesInput) (listBody[insta
 	}
 	if len(passing) > 0 && a.look(c.Tx, passing...) {
 		if p, err = list(c, v, in.paging); err != nil {
-			return listBody[instanceBody]{}, err
+			return listBody[Instance]{}, err
 		}
 	}
-	return body(p, Instance.body), nil
+	return body(p, writeInstance), nil
 }
 
 // labelled reports whether the instance has every label, given as key:value or
@@ -176,9 +176,9 @@ func (a *API) createInstance(c *edge.Call, in createInstanceInput) (instanceBody
 	i := Instance{
 		ID: c.NewID("ins"), Name: in.Name, ProjectID: project, Region: in.Region, Size: size, Image: cmp.Or(in.Image, s.DefaultImage),
 		Autoscale: in.Autoscale, WantsPublicIP: in.Network.PublicIP, Subnet: in.Network.Subnet, FirewallIDs: in.Network.FirewallIDs,
-		Storage: in.Storage, Labels: in.Labels, Metadata: in.Metadata, CreatedAt: c.Now(),
+		Storage: in.Storage, Labels: in.Labels, Metadata: compactAll(in.Metadata), CreatedAt: c.Now(),
 	}
-	a.add(c.Tx, i)
+	a.enrol(c.Tx, i, 1)
 	a.start(c.Tx, &i, Action{Type: Create, RequestedBy: c.Token, RequestID: c.RequestID})
 	a.look(c.Tx, i)
 	return i.body(), nil
@@ -331,10 +331,9 @@ func (a *API) deleteInstance(c *edge.Call, in instanceInput) (edge.Nothing, erro
 	return edge.Nothing{}, nil
 }
 
-// add stores a new instance and counts it in its project.
-func (a *API) add(tx *engine.Tx, i Instance) {
-	a.instances.Put(tx, i.ID, i)
-	engine.Own(a.members, tx, i.ProjectID).Instances++
+// enrol counts an instance in its project, or takes it out of the count.
+func (a *API) enrol(tx *engine.Tx, i Instance, n int) {
+	engine.Own(a.members, tx, i.ProjectID).Instances += n
 }
 
 // remove takes an instance out of the world and cancels what it was doing.
@@ -351,7 +350,7 @@ func (a *API) remove(tx *engine.Tx, i Instance) {
 	a.watches.Delete(tx, i.ID)
 	a.addresses.Delete(tx, i.PrivateIP)
 	a.addresses.Delete(tx, i.PublicIP)
-	engine.Own(a.members, tx, i.ProjectID).Instances--
+	a.enrol(tx, i, -1)
 	a.bury(tx, i.ID)
 }
 

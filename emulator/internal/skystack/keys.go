@@ -1,7 +1,6 @@
 package skystack
 
 import (
-	"encoding/hex"
 	"fmt"
 	"hash/crc32"
 	"slices"
@@ -15,19 +14,19 @@ import (
 // Token is a key as the world knows it: never the secret, only its hash (S24,
 // S36). Times are the world's; a zero time means never or unknown.
 type Token struct {
-	ID          string    `json:"id"`
-	Name        string    `json:"name"`
-	Digest      string    `json:"digest"`
-	Last4       string    `json:"last4"`
-	Scopes      []string  `json:"scopes"`
-	Environment string    `json:"environment"`
-	Owner       string    `json:"owner"`
-	ProjectID   string    `json:"project_id"`
-	APIVersion  string    `json:"api_version"`
-	CreatedAt   time.Time `json:"created_at"`
-	CreatedBy   string    `json:"created_by"`
-	ExpiresAt   time.Time `json:"expires_at"`
-	RevokedAt   time.Time `json:"revoked_at"`
+	ID          string        `json:"id"`
+	Name        string        `json:"name"`
+	Digest      engine.Digest `json:"digest"`
+	Last4       string        `json:"last4"`
+	Scopes      []string      `json:"scopes"`
+	Environment string        `json:"environment"`
+	Owner       string        `json:"owner"`
+	ProjectID   string        `json:"project_id"`
+	APIVersion  string        `json:"api_version"`
+	CreatedAt   time.Time     `json:"created_at"`
+	CreatedBy   string        `json:"created_by"`
+	ExpiresAt   time.Time     `json:"expires_at"`
+	RevokedAt   time.Time     `json:"revoked_at"`
 }
 
 // ledger is what changes with every request of a key, or of a workspace whose
@@ -153,7 +152,7 @@ func (a *API) AddKey(w *engine.World, k NewKey) error {
 	}
 	digest := engine.DigestOf(k.Secret)
 	t := k.Token
-	t.Digest, t.Last4 = hex.EncodeToString(digest[:]), k.Secret[max(0, len(k.Secret)-4):]
+	t.Digest, t.Last4 = digest, k.Secret[max(0, len(k.Secret)-4):]
 	if t.Scopes == nil {
 		t.Scopes = []string{"*"}
 	}

@@ -60,6 +60,8 @@ type transition struct {
 
 // transitions is the state machine of an instance: every change of status is a
 // row of this table, a crash (running to error) or the end of an instance.
+//
+//nolint:gochecknoglobals // a table, never written
 var transitions = map[ActionType]transition{
 	Create:   {nil, Provisioning, Running, 3 * time.Second, 25 * time.Second, Error, "boot_timeout"},
 	Stop:     {[]Status{Running}, Stopping, Stopped, 2 * time.Second, 15 * time.Second, Error, "stop_timeout"},
@@ -202,9 +204,6 @@ func (a *API) start(tx *engine.Tx, i *Instance, t Action) Action {
 	past, _ := a.histories.Get(tx, i.ID)
 	a.histories.Put(tx, i.ID, history{append(slices.Clip(past.Actions), t.ID)})
 	a.instances.Put(tx, i.ID, *i)
-	if s.Progression != Manual {
-		engine.Own(a.watches, tx, i.ID)
-	}
 	return t
 }
 
@@ -318,14 +317,6 @@ func (a *API) look(tx *engine.Tx, shown ...Instance) bool {
 		moved = true
 	}
 	return moved
-}
-
-func cmpOr[T comparable](a, b T) T {
-	var zero T
-	if a != zero {
-		return a
-	}
-	return b
 }
 
 // reasonText is the sentence that goes with a reason's code.

@@ -54,36 +54,61 @@ func (a *API) limit(x *edge.Exchange) error {
 	return err
 }
 
-// announce sets the headers about each limit there is. They are written into one
-// string, because they go with every answer.
+// announce sets the headers about each limit there is. They go with every
+// answer, so all their values are written in one piece and cut out of it.
 func announce(x *edge.Exchange, d limit.Decision) {
-	if !d.HasMinute && !d.HasDay {
-		return
-	}
-	var policy, state []byte
-	h := x.Header()
-	for _, l := range []struct {
+	limits := [...]struct {
 		has                     bool
 		q                       limit.Quota
 		limit, remaining, reset string
 	}{
 		{d.HasMinute, d.Minute, "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset"},
 		{d.HasDay, d.Day, "X-Ratelimit-Limit-Day", "X-Ratelimit-Remaining-Day", "X-Ratelimit-Reset-Day"},
-	} {
-		if !l.has {
-			continue
-		}
-		values := [3]string{strconv.Itoa(l.q.Limit), strconv.Itoa(l.q.Remaining), strconv.FormatInt(l.q.ResetUnix(), 10)}
-		h[l.limit], h[l.remaining], h[l.reset] = values[0:1:1], values[1:2:2], values[2:3:3]
-		if len(policy) > 0 {
-			policy, state = append(policy, ", "...), append(state, ", "...)
-		}
-		policy = append(append(append(policy, '"'), l.q.Name...), `";q=`...)
-		policy = append(append(policy, values[0]...), ";w="...)
-		policy = strconv.AppendInt(policy, int64(l.q.Window), 10)
-		state = append(append(append(state, '"'), l.q.Name...), `";r=`...)
-		state = append(append(state, values[1]...), ";t="...)
-		state = strconv.AppendInt(state, int64(l.q.Wait), 10)
 	}
-	h["Ratelimit-Policy"], h["Ratelimit"] = []string{string(policy)}, []string{string(state)}
+	if !d.HasMinute && !d.HasDay {
+		return
+	}
+	var names [8]string
+	var ends [8]int
+	n, b := 0, make([]byte, 0, 192)
+	cut := func(name string) {
+		names[n], ends[n] = name, len(b)
+		n++
+	}
+	for i := range limits {
+		if l := &limits[i]; l.has {
+			b = strconv.AppendInt(b, int64(l.q.Limit), 10)
+			cut(l.limit)
+			b = strconv.AppendInt(b, int64(l.q.Remaining), 10)
+			cut(l.remaining)
+			b = strconv.AppendInt(b, l.q.ResetUnix(), 10)
+			cut(l.reset)
+		}
+	}
+	for _, h := range [...]struct{ name, first, second string }{{"Ratelimit-Policy", `";q=`, ";w="}, {"Ratelimit", `";r=`, ";t="}} {
+		begun := false
+		for i := range limits {
+			l := &limits[i]
+			if !l.has {
+				continue
+			}
+			if begun {
+				b = append(b, ", "...)
+			}
+			begun = true
+			a, z := l.q.Limit, l.q.Window
+			if h.name == "Ratelimit" {
+				a, z = l.q.Remaining, l.q.Wait
+			}
+			b = append(append(append(b, '"'), l.q.Name...), h.first...)
+			b = append(strconv.AppendInt(b, int64(a), 10), h.second...)
+			b = strconv.AppendInt(b, int64(z), 10)
+		}
+		cut(h.name)
+	}
+	all, start := string(b), 0
+	for i := range n {
+		x.Set(names[i], all[start:ends[i]])
+		start = ends[i]
+	}
 }

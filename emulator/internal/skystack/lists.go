@@ -75,6 +75,7 @@ func list[T any](c *edge.Call, v view[T], p paging) (page[T], error) {
 			return out, err
 		}
 	}
+	out.rows = make([]engine.Row[T], 0, min(out.limit, v.table.Len(c.Tx)))
 	skip := (out.number - 1) * out.limit
 	if out.number-1 > v.table.Len(c.Tx)/out.limit { // past the end, and before an overflow
 		skip = v.table.Len(c.Tx)
@@ -173,7 +174,7 @@ func newCursor(tx *engine.Tx, list string, last uint64) string {
 func openCursor(tx *engine.Tx, list, cursor string) (uint64, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	switch {
-	case err != nil || len(b) != 25 || b[0] != cursorFormat || !hmac.Equal(b[17:], seal(tx, b[:17])):
+	case err != nil || len(b) != 25 || len(cursor) != 34 /* line breaks would be skipped */ || b[0] != cursorFormat || !hmac.Equal(b[17:], seal(tx, b[:17])):
 		return 0, cursorFault("The cursor was not made here, or before the sandbox was reset; begin again without one.")
 	case binary.BigEndian.Uint64(b[9:17]) != listHash(list):
 		return 0, cursorFault("The cursor belongs to a list with another path, filters or order; begin again without one.")
@@ -202,65 +203,62 @@ func listHash(name string) uint64 {
 
 // listBody is a list on the wire. The default version shows both styles at once
 // (6.3).
-type listBody[B any] struct {
-	Data       []B         `json:"data"`
-	Pagination *pagination `json:"pagination,omitempty"`
-	// NextCursor is a string, an explicit null, or left out.
-	NextCursor any `json:"next_cursor,omitempty"`
-
-	cursor bool
+type listBody[T any] struct {
+	page[T]
+	write   func(b []byte, row *T, version string) []byte
+	version string // "" is the default version
 }
 
-type pagination struct {
-	Page    int   `json:"page"`
-	Limit   int   `json:"limit"`
-	Total   int   `json:"total"`
-	HasMore *bool `json:"has_more,omitempty"`
-	// NextCursor is as in listBody.
-	NextCursor any `json:"next_cursor,omitempty"`
+// body shows a page, each row as write does.
+func body[T any](p page[T], write func(b []byte, row *T, version string) []byte) listBody[T] {
+	return listBody[T]{page: p, write: write}
 }
 
-// null is a JSON null that omitempty does not leave out.
-type null struct{}
-
-// MarshalJSON returns null.
-func (null) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
-
-// body shows a page with each row as show has it.
-func body[T, B any](p page[T], show func(T) B) listBody[B] {
-	out := listBody[B]{Data: make([]B, len(p.rows)), cursor: p.cursor}
-	for i, row := range p.rows {
-		out.Data[i] = show(row.Value)
+// as makes a write of a function that shows a row, the same in every version.
+func as[T, B any](show func(T) B) func(b []byte, row *T, version string) []byte {
+	return func(b []byte, row *T, _ string) []byte {
+		encoded, _ := edge.EncodeJSON(show(*row)) // bodies hold nothing that JSON has not
+		return append(b, encoded...)
 	}
-	var next any = null{}
-	if p.next != "" {
-		next = p.next
-	}
-	more := p.next != ""
-	out.NextCursor = next
-	out.Pagination = &pagination{Page: p.number, Limit: p.limit, Total: p.total, HasMore: &more, NextCursor: next}
-	return out
 }
 
-// in shows the list as a version with one style has it.
-func (b listBody[B]) in(version string) any {
-	data := make([]any, len(b.Data))
-	for i, item := range b.Data {
-		data[i] = item
-		if r, ok := any(item).(rendered); ok {
-			data[i] = r.in(version)
+// in shows the list, and what is in it, as another version has it.
+func (b listBody[T]) in(version string) any {
+	b.version = version
+	return b
+}
+
+// MarshalJSON returns what AppendJSON appends.
+func (b listBody[T]) MarshalJSON() ([]byte, error) { return b.AppendJSON(nil), nil }
+
+// AppendJSON implements edge.Appender.
+func (b listBody[T]) AppendJSON(to []byte) []byte {
+	o := object{append(to, `{"data":[`...)}
+	for i := range b.rows {
+		o.comma(i)
+		o.b = b.write(o.b, &b.rows[i].Value, b.version)
+	}
+	o.b = append(o.b, ']')
+	if b.version != cursorEra {
+		o.name("pagination")
+		p := object{append(o.b, '{')}
+		p.number("page", b.number)
+		p.number("limit", b.limit)
+		p.number("total", b.total)
+		if b.version != pageEra {
+			p.truth("has_more", b.next != "")
+			p.orNull("next_cursor", b.next)
 		}
+		o.b = append(p.b, '}')
 	}
-	if version == cursorEra {
-		return listBody[any]{Data: data, NextCursor: b.NextCursor}
+	if b.version != pageEra {
+		o.orNull("next_cursor", b.next)
 	}
-	p := *b.Pagination
-	p.HasMore, p.NextCursor = nil, nil
-	return listBody[any]{Data: data, Pagination: &p}
+	return append(o.b, '}')
 }
 
 // Links names the neighbours of the page in the style the caller came in.
-func (b listBody[B]) Links(path, query string) string {
+func (b listBody[T]) Links(path, query string) string {
 	var out []string
 	link := func(rel, name, value string) {
 		q, _ := url.ParseQuery(query) // it was read strictly before
@@ -275,22 +273,20 @@ func (b listBody[B]) Links(path, query string) string {
 		}
 		out = append(out, "<"+target+`>; rel="`+rel+`"`)
 	}
-	p := b.Pagination
-	next, _ := b.NextCursor.(string)
 	if b.cursor {
 		link("first", "", "")
-		if next != "" {
-			link("next", "cursor", next)
+		if b.next != "" {
+			link("next", "cursor", b.next)
 		}
 		return strings.Join(out, ", ")
 	}
-	pages := max(1, (p.Total+p.Limit-1)/p.Limit)
+	pages := max(1, (b.total+b.limit-1)/b.limit)
 	link("first", "page", "1")
-	if p.Page > 1 {
-		link("prev", "page", strconv.Itoa(min(p.Page-1, pages)))
+	if b.number > 1 {
+		link("prev", "page", strconv.Itoa(min(b.number-1, pages)))
 	}
-	if p.Page < pages {
-		link("next", "page", strconv.Itoa(p.Page+1))
+	if b.number < pages {
+		link("next", "page", strconv.Itoa(b.number+1))
 	}
 	link("last", "page", strconv.Itoa(pages))
 	return strings.Join(out, ", ")

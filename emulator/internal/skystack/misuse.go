@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,10 +56,21 @@ func (m *misuse) note(a *API, d engine.Digest, token string, refusal error) erro
 	if s.count == misuseCount {
 		f := Finding{At: now, Code: "retries_after_401", Message: fmt.Sprintf(
 			"a client sent %d requests in %v with a token that is refused (%s): it should stop and refresh it", s.count, now.Sub(s.since), codeOf(refusal))}
-		m.findings = append(m.findings, f)
-		a.Log.Warn(f.Message, "token", "…"+token[max(0, len(token)-4):])
+		if len(m.findings) < misuseTracked {
+			m.findings = append(m.findings, f)
+		}
+		a.Log.Warn(f.Message, "token", masked(token))
 	}
 	return refusal
+}
+
+// masked is what may be shown of a token: a sandbox key's prefix and last four
+// characters, and nothing of any other, which may be short or real (S41, S74).
+func masked(token string) string {
+	if strings.HasPrefix(token, testPrefix) && wellFormed(token) {
+		return testPrefix + "…" + token[len(token)-4:]
+	}
+	return "…"
 }
 
 // forget ends a streak: the credential was accepted.

@@ -114,9 +114,9 @@ func noProject(id string) error {
 // listProjects lists the workspace's projects (S29).
 //
 //	GET /v1/projects
-func (a *API) listProjects(c *edge.Call, in paging) (listBody[projectBody], error) {
+func (a *API) listProjects(c *edge.Call, in paging) (listBody[Project], error) {
 	p, err := list(c, view[Project]{table: a.projects, name: "projects"}, in)
-	return body(p, a.projectBody(c.Tx)), err
+	return body(p, as(a.projectBody(c.Tx))), err
 }
 
 type createProjectInput struct {

@@ -50,8 +50,15 @@ func (a *API) seed(tx *engine.Tx, f *fixtures.Fixture, s Settings) error {
 			a.addresses.Put(tx, ip, address{f.Instances[n].ID})
 		}
 	}
-	for n, in := range f.Instances {
-		if err := a.seedInstance(tx, f, s, n, in); err != nil {
+	order := make([]int, len(f.Instances))
+	for n := range order {
+		order[n] = n
+	}
+	slices.SortStableFunc(order, func(a, b int) int { // lists are by created_at (S45)
+		return since(tx, f.Instances[a].CreatedAt, f.Instances[a].Age).Compare(since(tx, f.Instances[b].CreatedAt, f.Instances[b].Age))
+	})
+	for _, n := range order {
+		if err := a.seedInstance(tx, f, s, n, f.Instances[n]); err != nil {
 			return err
 		}
 	}
@@ -121,7 +128,7 @@ func (a *API) seedInstance(tx *engine.Tx, f *fixtures.Fixture, s Settings, n int
 		}
 		i.Metadata[key] = value
 	}
-	a.add(tx, i)
+	a.enrol(tx, i, 1)
 	return a.seedStatus(tx, i)
 }
 

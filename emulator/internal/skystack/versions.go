@@ -101,8 +101,8 @@ func (a *API) sunset(x *edge.Exchange, v version) error {
 	if v.deprecated.IsZero() {
 		return nil
 	}
-	x.Header()["Deprecation"] = []string{"@" + strconv.FormatInt(v.deprecated.Unix(), 10)}
-	x.Header()["Sunset"] = []string{v.sunset.Format(http.TimeFormat)}
+	x.Set("Deprecation", "@"+strconv.FormatInt(v.deprecated.Unix(), 10))
+	x.Set("Sunset", v.sunset.Format(http.TimeFormat))
 	over := a.EnforceSunset && !x.Now.Before(v.sunset)
 	_ = x.World.Do(func(tx *engine.Tx) error {
 		over = over || tx.Deliberate(v.sunset)

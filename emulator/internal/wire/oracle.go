@@ -18,6 +18,8 @@ import (
 )
 
 // oracle is kin-openapi's own reading of the document in the repository's root.
+//
+//nolint:gochecknoglobals // set once, read-only
 var oracle = sync.OnceValues(func() (routers.Router, error) {
 	root, err := Root()
 	if err != nil {

@@ -30,7 +30,7 @@ type Server struct {
 func Start(t *testing.T, opts ...emulator.Option) *Server {
 	t.Helper()
 	e := emulator.Start(t, append([]emulator.Option{emulator.WithResponseCheck()}, opts...)...)
-	return &Server{Emulator: e, T: t, key: e.Key(), client: e.Client()}
+	return &Server{Emulator: e, T: t, key: e.Key(), base: "http://sandbox.api.skystack.dev", client: e.Client()}
 }
 
 // Doors runs a test through both doors, in parallel: in-process and over a
@@ -132,8 +132,8 @@ func (s *Server) Do(r *http.Request) *Reply {
 	if err != nil {
 		s.T.Fatalf("%s %s: %v", r.Method, r.URL, err)
 	}
-	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
 	if err != nil {
 		s.T.Fatalf("%s %s: %v", r.Method, r.URL, err)
 	}

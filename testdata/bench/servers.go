@@ -1,0 +1,133 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+
+	"github.com/labstack/echo/v4"
+
+	"skystack.dev/sandbox/emulator"
+)
+
+const (
+	firstID    = "ins_1"
+	createBody = `{"name":"worker-b","region":"us-east-1","size":"standard-2","labels":{"env":"bench"},"metadata":{"owner":"ci"}}`
+)
+
+// serve serves until its standard input ends: the sandbox with as many instances
+// as the argument says, or bare Echo with the bodies of the sandbox whose URL it
+// is.
+func serve(kind string, args []string) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	var handler http.Handler
+	if kind == "sandbox" {
+		e, err := emulator.New(
+			emulator.WithFixtureData("bench.yaml", []byte("{format: skystack-sandbox/1, next_ids: {ins: 1}, quota: off}")),
+			emulator.WithRateLimit(emulator.RateLimit{PerMinute: 1 << 30, PerDay: 1 << 30}),
+		)
+		if err != nil {
+			return err
+		}
+		if err := fill(e.Handler(), args[0]); err != nil {
+			return err
+		}
+		fmt.Println("http://" + l.Addr().String())
+		go untilEOF()
+		return e.Serve(l)
+	}
+	if handler, err = bareEcho(args[0]); err != nil {
+		return err
+	}
+	fmt.Println("http://" + l.Addr().String())
+	go untilEOF()
+	return http.Serve(l, handler)
+}
+
+func untilEOF() {
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	os.Exit(0)
+}
+
+// The bodies as Echo's user would declare them.
+type instance struct {
+	ID              string            `json:"id"`
+	Name            string            `json:"name"`
+	Status          string            `json:"status"`
+	StatusReason    *string           `json:"status_reason"`
+	ProjectID       string            `json:"project_id"`
+	Region          string            `json:"region"`
+	Size            string            `json:"size"`
+	Profile         string            `json:"profile"`
+	Image           string            `json:"image"`
+	IP              *string           `json:"ip"`
+	Autoscale       bool              `json:"autoscale"`
+	AutoscalePolicy *string           `json:"autoscale_policy"`
+	Network         network           `json:"network"`
+	Storage         []string          `json:"storage"`
+	Labels          map[string]string `json:"labels"`
+	Metadata        map[string]any    `json:"metadata"`
+	PendingAction   *string           `json:"pending_action"`
+	Version         int               `json:"version"`
+	CreatedAt       string            `json:"created_at"`
+	UpdatedAt       string            `json:"updated_at"`
+}
+
+type network struct {
+	State       string   `json:"state"`
+	PrivateIP   *string  `json:"private_ip"`
+	PublicIP    *string  `json:"public_ip"`
+	Subnet      *string  `json:"subnet"`
+	FirewallIDs []string `json:"firewall_ids"`
+}
+
+type list struct {
+	Data       []instance     `json:"data"`
+	Pagination map[string]any `json:"pagination"`
+	NextCursor *string        `json:"next_cursor"`
+}
+
+// bareEcho decodes and encodes the same bodies and does nothing else.
+func bareEcho(sandbox string) (http.Handler, error) {
+	var one instance
+	var page list
+	if err := fetch(sandbox+"/v1/instances/"+firstID, &one); err != nil {
+		return nil, err
+	}
+	if err := fetch(sandbox+"/v1/instances?limit=20", &page); err != nil {
+		return nil, err
+	}
+	e := echo.New()
+	e.GET("/v1/instances/:id", func(c echo.Context) error { return c.JSON(http.StatusOK, one) })
+	e.GET("/v1/instances", func(c echo.Context) error { return c.JSON(http.StatusOK, page) })
+	e.POST("/v1/instances", func(c echo.Context) error {
+		var in instance
+		if err := c.Bind(&in); err != nil {
+			return err
+		}
+		out := one
+		out.Name, out.Region, out.Size, out.Labels, out.Metadata = in.Name, in.Region, in.Size, in.Labels, in.Metadata
+		return c.JSON(http.StatusCreated, out)
+	})
+	return e, nil
+}
+
+func fetch(url string, v any) error {
+	r, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer "+emulator.DefaultKey)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	return json.NewDecoder(resp.Body).Decode(v)
+}
