@@ -65,9 +65,9 @@ func (d door) RoundTrip(r *http.Request) (*http.Response, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	if p.fault != nil {
+	if p.lost != nil {
 		cancel()
-		return nil, p.fault
+		return nil, p.lost
 	}
 	length := int64(-1)
 	if _, err := fmt.Sscan(p.sent.Get("Content-Length"), &length); err != nil {
@@ -86,7 +86,8 @@ func (d door) RoundTrip(r *http.Request) (*http.Response, error) {
 type pipe struct {
 	header  http.Header
 	cancel  context.CancelFunc
-	started chan struct{} // closed when status and sent are set, or fault is
+	started chan struct{} // closed when status and sent are set, or lost is
+	lost    error         // why there will be no answer
 
 	mu     sync.Mutex
 	more   *sync.Cond
@@ -140,7 +141,7 @@ func (p *pipe) end(fault error) {
 	defer p.mu.Unlock()
 	p.fault, p.done = fault, true
 	if p.status == 0 && fault != nil {
-		p.status = http.StatusInternalServerError
+		p.status, p.lost = http.StatusInternalServerError, fault
 		close(p.started)
 	}
 	p.start(http.StatusOK)

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
-	"time"
 
 	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
@@ -150,16 +149,7 @@ func (e *Emulator) newWorkspace(id string) (*engine.World, error) {
 }
 
 func (e *Emulator) addKey(w *engine.World, k Key) error {
-	t := skystack.Token{
-		ID: k.ID, Name: k.Name, Scopes: k.Scopes, Environment: k.Environment, Owner: k.Owner, ProjectID: k.Project, APIVersion: k.APIVersion,
-		CreatedBy: "configuration",
-	}
-	for to, from := range map[*time.Time]*time.Time{&t.CreatedAt: k.CreatedAt, &t.ExpiresAt: k.ExpiresAt, &t.RevokedAt: k.RevokedAt} {
-		if from != nil {
-			*to = *from
-		}
-	}
-	return e.sky.AddKey(w, skystack.NewKey{Secret: k.Token, Token: t})
+	return e.sky.AddKey(w, k.known())
 }
 
 // maxAdopted bounds the workspaces that unknown keys may bring into being.

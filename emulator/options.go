@@ -22,10 +22,10 @@ type config struct {
 	fixture      string
 	given        *fixtures.Fixture
 	clock        engine.Clock
-	clockSet     bool
 	settings     skystack.Settings
 	limits       bool
 	rate         *RateLimit
+	allowance    RateLimit // what rate, the fixture and the defaults come to
 	quota        *int
 	keys         []Key
 	resetEvery   time.Duration
@@ -54,7 +54,7 @@ func (c *config) complete(f *fixtures.Fixture) error {
 		if c.clock.Mode == "" {
 			c.clock.Mode = engine.Mode(f.Clock.Mode)
 		}
-		if c.clock.Now.IsZero() && f.Clock.Now != nil && !c.clockSet {
+		if c.clock.Now.IsZero() && f.Clock.Now != nil {
 			c.clock.Now = *f.Clock.Now
 		}
 	}
@@ -78,10 +78,11 @@ func (c *config) complete(f *fixtures.Fixture) error {
 	if c.rate != nil {
 		s.Limited = true
 		r.PerMinute, r.PerDay = cmp.Or(c.rate.PerMinute, r.PerMinute), cmp.Or(c.rate.PerDay, r.PerDay)
-		r.Shared, r.Fixed = r.Shared || c.rate.Shared, c.rate.Fixed
+		r.Shared, r.Fixed = (r.Shared || c.rate.Shared) && !c.rate.Separate, c.rate.Fixed
 	}
 	s.Limits.PerMinute, s.Limits.PerDay = finite(r.PerMinute), finite(r.PerDay)
 	s.Limits.Fixed, s.SharedLimits = r.Fixed, r.Shared
+	c.allowance = r
 	switch {
 	case c.quota != nil:
 		s.Quota = finite(*c.quota)
@@ -137,13 +138,14 @@ const (
 // Clock is how the world's time moves: real (the wall clock's pace), scaled
 // (Scale times as fast), frozen (only when advanced) or auto (frozen, but
 // whoever waits for an object by reading it again is taken to the moment it is
-// done). The zero Clock is real; a zero Now is the present.
+// done). The zero Clock is real; a zero Now is the fixture's first instant, else
+// the present.
 type Clock = engine.Clock
 
 // WithClock sets the clock; default the fixture's, else real. A Clock without a
-// mode keeps the fixture's mode.
+// mode keeps the fixture's mode, one without a Now the fixture's first instant.
 func WithClock(clock Clock) Option {
-	return func(c *config) error { c.clock, c.clockSet = clock, clock.Mode != ""; return nil }
+	return func(c *config) error { c.clock = clock; return nil }
 }
 
 // WithSpeed sets how long transitions take: "instant", "fast" or "realistic";
@@ -183,8 +185,9 @@ type RateLimit struct {
 	// PerMinute and PerDay count requests in any 60 seconds and in a UTC day; 0
 	// means the fixture's limit, else 120 and 10,000; Unlimited means none.
 	PerMinute, PerDay int
-	// Shared counts all keys of a workspace together instead of each alone.
-	Shared bool
+	// Shared counts all keys of a workspace together instead of each alone;
+	// Separate counts each alone even if the fixture shares the limits.
+	Shared, Separate bool
 	// Fixed counts in whole UTC minutes instead of any 60 seconds.
 	Fixed bool
 }
@@ -198,33 +201,6 @@ func WithRateLimit(r RateLimit) Option {
 // limit.
 func WithQuota(n int) Option {
 	return func(c *config) error { c.quota = &n; return nil }
-}
-
-// Key is a key a workspace knows (section 8).
-type Key struct {
-	// Token is what the client sends after Bearer: a key made by NewKey, or any
-	// visible ASCII.
-	Token string
-	// Workspace is whose key it is: "" for the default workspace, another id for
-	// a further workspace that starts from the same fixture.
-	Workspace string
-	// Scopes is what the key may do; nil means everything.
-	Scopes []string
-	// Project is the project of requests that name none; "" for the workspace's.
-	Project string
-	// APIVersion is the date version of requests that name none; "" for the
-	// default one.
-	APIVersion string
-	// ID, Name, Environment and Owner describe the key; ID is made up if empty.
-	ID, Name, Environment, Owner string
-	// CreatedAt, ExpiresAt and RevokedAt are world times; nil means the first
-	// instant, never and never.
-	CreatedAt, ExpiresAt, RevokedAt *time.Time
-}
-
-// WithKey makes a key known. It refuses production keys (S74).
-func WithKey(k Key) Option {
-	return func(c *config) error { c.keys = append(c.keys, k); return nil }
 }
 
 // WithOpenCatalog accepts any well-formed region, size and image (S49).

@@ -67,7 +67,8 @@ func (e *Emulator) httpServer() *http.Server {
 		log := slog.New(redact.NewHandler(e.config.log.Handler()))
 		e.http = &http.Server{
 			Handler: e.server, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-			IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+			DisableGeneralOptionsHandler: true, // OPTIONS * is a path like any other: it leads nowhere
+			IdleTimeout:                  idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		}
 		if e.closed {
 			_ = e.http.Close()

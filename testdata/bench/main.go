@@ -20,7 +20,7 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 && (os.Args[1] == "sandbox" || os.Args[1] == "echo") {
+	if len(os.Args) > 1 && slices.Contains([]string{"sandbox", "echo", "dressed"}, os.Args[1]) {
 		exit(serve(os.Args[1], os.Args[2:]))
 	}
 	rounds := flag.Int("rounds", 7, "rounds of each measurement")
@@ -79,18 +79,20 @@ func run(rounds int, span time.Duration, conns int, binary string) error {
 		return err
 	}
 	defer stopSandbox()
-	bare, stopBare, err := child("echo", sandbox)
-	if err != nil {
-		return err
+	hosts := []string{"", "", strings.TrimPrefix(sandbox, "http://")}
+	for k, kind := range []string{"echo", "dressed"} {
+		url, stop, err := child(kind, sandbox)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		hosts[k] = strings.TrimPrefix(url, "http://")
 	}
-	defer stopBare()
-
 	fmt.Printf("requests over a socket, %d connections, %d rounds of %v, alternating (median; range)\n", conns, rounds, span)
-	hosts := []string{strings.TrimPrefix(bare, "http://"), strings.TrimPrefix(sandbox, "http://")}
-	for i := range shots("") {
-		rates := [2][]float64{}
-		var ratios []float64
-		for range rounds {
+	for i, s := range shots("") {
+		var rates [3][]float64
+		var ratios [2][]float64 // of the sandbox to bare Echo, and of Echo with the same headers
+		for n := range rounds {
 			for k, host := range hosts {
 				rate, err := load(host, shots(host)[i].request, conns, span)
 				if err != nil {
@@ -98,12 +100,12 @@ func run(rounds int, span time.Duration, conns int, binary string) error {
 				}
 				rates[k] = append(rates[k], rate)
 			}
-			ratios = append(ratios, rates[1][len(rates[1])-1]/rates[0][len(rates[0])-1])
+			ratios[0] = append(ratios[0], rates[2][n]/rates[0][n])
+			ratios[1] = append(ratios[1], rates[1][n]/rates[0][n])
 		}
-		s := shots("")[i]
-		fmt.Printf("  %-18s echo %7.0f/s (%.0f-%.0f)   sandbox %7.0f/s (%.0f-%.0f)   ratio %.2f (%.2f-%.2f)   budget %.2f\n", s.name,
-			median(rates[0]), slices.Min(rates[0]), slices.Max(rates[0]), median(rates[1]), slices.Min(rates[1]), slices.Max(rates[1]),
-			median(ratios), slices.Min(ratios), slices.Max(ratios), s.budget)
+		fmt.Printf("  %-18s echo %7.0f/s (%.0f-%.0f)  sandbox %7.0f/s (%.0f-%.0f)  ratio %.2f (%.2f-%.2f), budget %.2f; Echo with the sandbox's headers %.2f\n",
+			s.name, median(rates[0]), slices.Min(rates[0]), slices.Max(rates[0]), median(rates[2]), slices.Min(rates[2]), slices.Max(rates[2]),
+			median(ratios[0]), slices.Min(ratios[0]), slices.Max(ratios[0]), s.budget, median(ratios[1]))
 	}
 	if err := many(rounds, span, conns); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -19,8 +20,8 @@ const (
 )
 
 // serve serves until its standard input ends: the sandbox with as many instances
-// as the argument says, or bare Echo with the bodies of the sandbox whose URL it
-// is.
+// as the argument says, or Echo with the bodies of the sandbox whose URL it is,
+// bare or dressed in as many headers as the sandbox sends.
 func serve(kind string, args []string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -42,7 +43,7 @@ func serve(kind string, args []string) error {
 		go untilEOF()
 		return e.Serve(l)
 	}
-	if handler, err = bareEcho(args[0]); err != nil {
+	if handler, err = echoServer(args[0], kind == "dressed"); err != nil {
 		return err
 	}
 	fmt.Println("http://" + l.Addr().String())
@@ -93,17 +94,27 @@ type list struct {
 	NextCursor *string        `json:"next_cursor"`
 }
 
-// bareEcho decodes and encodes the same bodies and does nothing else.
-func bareEcho(sandbox string) (http.Handler, error) {
+// echoServer decodes and encodes the same bodies and does nothing else.
+func echoServer(sandbox string, dressed bool) (http.Handler, error) {
 	var one instance
 	var page list
-	if err := fetch(sandbox+"/v1/instances/"+firstID, &one); err != nil {
+	header, err := fetch(sandbox+"/v1/instances/"+firstID, &one)
+	if err != nil {
 		return nil, err
 	}
-	if err := fetch(sandbox+"/v1/instances?limit=20", &page); err != nil {
+	if _, err := fetch(sandbox+"/v1/instances?limit=20", &page); err != nil {
 		return nil, err
 	}
 	e := echo.New()
+	if dressed {
+		header.Del("Content-Length")
+		e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				maps.Copy(c.Response().Header(), header)
+				return next(c)
+			}
+		})
+	}
 	e.GET("/v1/instances/:id", func(c echo.Context) error { return c.JSON(http.StatusOK, one) })
 	e.GET("/v1/instances", func(c echo.Context) error { return c.JSON(http.StatusOK, page) })
 	e.POST("/v1/instances", func(c echo.Context) error {
@@ -118,16 +129,16 @@ func bareEcho(sandbox string) (http.Handler, error) {
 	return e, nil
 }
 
-func fetch(url string, v any) error {
+func fetch(url string, v any) (http.Header, error) {
 	r, err := http.NewRequest(http.MethodGet, url, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.Header.Set("Authorization", "Bearer "+emulator.DefaultKey)
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
-	return json.NewDecoder(resp.Body).Decode(v)
+	return resp.Header, json.NewDecoder(resp.Body).Decode(v)
 }

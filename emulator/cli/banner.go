@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"skystack.dev/sandbox/emulator"
+)
+
+// baseURL is where a client of this machine finds the sandbox.
+func baseURL(at *net.TCPAddr) string {
+	host := at.IP.String()
+	if at.IP == nil || at.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(at.Port))
+}
+
+// exports are the lines that point a client at the sandbox (S24, S70).
+func exports(base, key string) string {
+	return "export SKYSTACK_BASE_URL=" + shellWord(base) + "\nexport SKYSTACK_API_TOKEN=" + shellWord(key) + "\n"
+}
+
+// banner is what a person needs to know (S73).
+func banner(e *emulator.Emulator, base string) string {
+	s, key := e.Setup(), e.Key()
+	var b strings.Builder
+	fmt.Fprintf(&b, "SkyStack Sandbox %s, for integration tests only: its data does not last.\n\n", emulator.Version)
+	fmt.Fprintf(&b, "  base URL  %s\n  key       %s\n\n", base, key)
+	fmt.Fprintf(&b, "Point a client at it:\n\n%s\n", exports(base, key))
+	fmt.Fprintf(&b, "Create an instance:\n\ncurl %s \\\n  -H %s \\\n  -H 'Content-Type: application/json' \\\n  -d '{\"name\":\"web-1\",\"region\":\"eu-central\",\"size\":\"standard-2\"}'\n\n",
+		shellWord(base+"/v1/instances"), shellWord("Authorization: Bearer "+key))
+	fmt.Fprintf(&b, "What is on:\n\n  fixture   %s, seed %d\n  clock     %s\n  speed     %s\n  limits    %s\n  quota     %s\n  reset     %s\n\n",
+		s.Fixture, s.Seed, describeClock(s.Clock), describeSpeed(s), describeLimits(s.RateLimit), describeQuota(s.Quota), describeReset(s.ResetEvery))
+	b.WriteString("Serving. Stop it with Ctrl-C.\n")
+	return b.String()
+}
+
+func describeClock(c emulator.Clock) string {
+	text := string(c.Mode)
+	if c.Mode == emulator.ScaledClock {
+		text = fmt.Sprintf("%s, %v times as fast as the wall clock", text, c.Scale)
+	}
+	if !c.Now.IsZero() {
+		text += ", from " + c.Now.Format(time.RFC3339)
+	}
+	return text
+}
+
+func describeSpeed(s emulator.Setup) string {
+	text := s.Speed
+	if len(s.Durations) > 0 {
+		text += ", with durations of your own"
+	}
+	if s.Progression != "time" {
+		text += ", progression " + s.Progression
+	}
+	return text
+}
+
+func describeLimits(r *emulator.RateLimit) string {
+	if r == nil {
+		return "off"
+	}
+	var parts []string
+	if r.PerMinute != emulator.Unlimited {
+		parts = append(parts, fmt.Sprintf("%d requests a minute", r.PerMinute))
+	}
+	if r.PerDay != emulator.Unlimited {
+		parts = append(parts, fmt.Sprintf("%d requests a day", r.PerDay))
+	}
+	owner := "for each key"
+	if r.Shared {
+		owner = "for all keys of a workspace together"
+	}
+	return strings.Join(parts, " and ") + " " + owner
+}
+
+func describeQuota(n int) string {
+	if n == emulator.Unlimited {
+		return "off"
+	}
+	return fmt.Sprintf("%d instances for each workspace", n)
+}
+
+func describeReset(d time.Duration) string {
+	if d == 0 {
+		return "never"
+	}
+	return "every " + d.String()
+}

@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"skystack.dev/sandbox/emulator"
+)
+
+// The exit code says whether the user or the machine must mend it.
+func TestExitCodes(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	for _, tc := range []struct {
+		args string
+		code int
+		want string // in the output, or in the message
+	}{
+		{"version", 0, program + " " + emulator.Version},
+		{"--help", 0, "Usage:"},
+		{"key new", 0, "sky_test_"},
+		{"env", 0, "export SKYSTACK_BASE_URL=http://127.0.0.1:8080\n"},
+		{"--listen " + taken.Addr().String(), 1, "address already in use"},
+		{"--listen 192.0.2.1:0", 1, "no such address"},
+		{"--sped fast", 2, "unknown flag --sped"},
+		{"--speed quick", 2, `speed "quick" is unknown`},
+		{"--config nowhere.yaml", 2, "nowhere.yaml"},
+		{"--fixture busy=many", 2, "busy=N"},
+		{"--listen 0.0.0.0:0 --accept-any-token", 2, "accept-any-token"},
+		{"env --listen 127.0.0.1:0", 2, "port 0"},
+		{"start", 2, "the commands are serve, env, key new and version"},
+		{"key", 2, "new"},
+	} {
+		var out, faults strings.Builder
+		code := Run(strings.Fields(tc.args), nil, &out, &faults)
+		if code != tc.code || !strings.Contains(out.String()+faults.String(), tc.want) {
+			t.Errorf("%q: exit code %d, output %q, message %q", tc.args, code, &out, &faults)
+		}
+		if (code == 0) == (out.Len() == 0) || (code == 0) != (faults.Len() == 0) {
+			t.Errorf("%q: exit code %d with output %q and message %q", tc.args, code, &out, &faults)
+		}
+		for line := range strings.Lines(faults.String()) {
+			if !strings.HasPrefix(line, program+": ") || !strings.HasSuffix(line, "\n") {
+				t.Errorf("%q: a line of the message does not say whose it is: %q", tc.args, line)
+			}
+		}
+	}
+}
+
+// A message repeats what was typed, but for secrets (S24, S74).
+func TestMessagesHoldNoSecret(t *testing.T) {
+	const secret = "0000000000000000000000000000002LWGSy"
+	for _, args := range [][]string{
+		{"sky_live_" + secret}, {"--sky_live_" + secret}, {"--key=sky_live_" + secret}, {"--speed=sky_live_" + secret},
+		{"--listen=sky_live_" + secret}, {"--durations=sky_live_" + secret}, {"--fixture=sky_live_" + secret}, {"--config=sky_live_" + secret},
+	} {
+		var out, faults strings.Builder
+		if code := Run(args, nil, &out, &faults); code != exitUsage || strings.Contains(out.String()+faults.String(), secret) {
+			t.Errorf("%s: exit code %d, %s", args[0][:8], code, &faults)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	names := []string{"seed", "speed", "rate-limit", "rate-limit-scope"}
+	for written, want := range map[string]string{
+		"sped": " (did you mean seed or speed?)", "Seed": " (did you mean seed?)", "rate": " (did you mean rate-limit or rate-limit-scope?)",
+		"colour": "", "": "", strings.Repeat("x", 100): "",
+	} {
+		if got := meant(written, names...); got != want {
+			t.Errorf("%q: got %q, want %q", written, got, want)
+		}
+	}
+}
+
+func TestShellWord(t *testing.T) {
+	for s, want := range map[string]string{
+		"http://127.0.0.1:8080": "http://127.0.0.1:8080", "": "''", "it's": `'it'\''s'`, "$HOME": "'$HOME'", "a b": "'a b'",
+		"<token>": "'<token>'", "[::1]": "'[::1]'", "a\nb": "'a\nb'",
+	} {
+		if got := shellWord(s); got != want {
+			t.Errorf("%q: got %s, want %s", s, got, want)
+		}
+	}
+}
+
+// The banner says in words what is on (S73).
+func TestDescriptions(t *testing.T) {
+	now := time.Date(2026, 3, 19, 10, 22, 44, 0, time.UTC)
+	for got, want := range map[string]string{
+		describeClock(emulator.Clock{Mode: emulator.RealClock}):              "real",
+		describeClock(emulator.Clock{Mode: emulator.ScaledClock, Scale: 60}): "scaled, 60 times as fast as the wall clock",
+		describeClock(emulator.Clock{Mode: emulator.FrozenClock, Now: now}):  "frozen, from 2026-03-19T10:22:44Z",
+		describeLimits(nil): "off",
+		describeLimits(&emulator.RateLimit{PerMinute: 5, PerDay: -1}):               "5 requests a minute for each key",
+		describeLimits(&emulator.RateLimit{PerMinute: -1, PerDay: 7, Shared: true}): "7 requests a day for all keys of a workspace together",
+		describeQuota(emulator.Unlimited):                                           "off",
+		describeReset(0):                                                            "never",
+		baseURL(&net.TCPAddr{IP: net.IPv4zero, Port: 1}):                            "http://127.0.0.1:1",
+		baseURL(&net.TCPAddr{Port: 1}):                                              "http://127.0.0.1:1",
+		baseURL(&net.TCPAddr{IP: net.IPv6loopback, Port: 1}):                        "http://[::1]:1",
+		baseURL(&net.TCPAddr{IP: net.IPv4(10, 0, 0, 7), Port: 1}):                   "http://10.0.0.7:1",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// Nobody reads the banner: the server does not pretend to run.
+func TestBannerMustBeWritten(t *testing.T) {
+	var faults strings.Builder
+	if code := Run([]string{"--listen=127.0.0.1:0"}, nil, brokenPipe{}, &faults); code != exitFailure || !strings.Contains(faults.String(), "standard output") {
+		t.Errorf("exit code %d, message %q", code, &faults)
+	}
+}
+
+type brokenPipe struct{}
+
+// Write implements io.Writer.
+func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+// The help has room for everything.
+func TestHelpFits(t *testing.T) {
+	var out strings.Builder
+	if err := run([]string{"--help"}, nil, &out, &out); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if len(line)-1 > helpWidth {
+			t.Errorf("too long: %q", line)
+		}
+	}
+	for _, s := range settings() {
+		if s.kind != fileOnly && !strings.Contains(out.String(), "  --"+s.name) {
+			t.Errorf("nothing about --%s", s.name)
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/internal/redact"
+)
+
+const (
+	defaultListen = "127.0.0.1:8080"
+	envPrefix     = "SKYSTACK_SANDBOX_"
+)
+
+// plan is what all settings come to.
+type plan struct {
+	listen    string
+	level     slog.Level
+	json      bool
+	anyToken  bool
+	unlimited bool                // --rate-limit=off
+	limits    *emulator.RateLimit // nil: as the fixture and the defaults have it
+	clock     emulator.Clock
+	opts      []emulator.Option
+}
+
+// item is a text somebody wrote, and where. A list is one item for each element.
+type item struct{ text, origin string }
+
+// newPlan merges what flags, environment and file say: the first of them that
+// mentions a setting decides it, and lists are not joined. It reports all faults
+// at once.
+func newPlan(flags map[string][]string, environ []string) (*plan, error) {
+	given := map[string][]item{}
+	env, faults := fromEnvironment(environ)
+	for name, texts := range flags {
+		for _, text := range texts {
+			given[name] = append(given[name], item{text, "--" + name})
+		}
+	}
+	fill(given, env)
+	p := &plan{listen: defaultListen}
+	if at := given[configName]; at != nil {
+		// The last flag counts, as for any other setting of one value.
+		file, err := readConfig(at[len(at)-1])
+		if err != nil {
+			faults = append(faults, err)
+		}
+		fill(given, file.settings)
+		for _, k := range file.keys {
+			if err := p.use(emulator.WithKey(k.Key)); err != nil {
+				faults = append(faults, fmt.Errorf("%s: %w", k.origin, err))
+			}
+		}
+	}
+	fileKeys := p.opts
+	p.opts = nil
+	for _, s := range settings() {
+		for _, it := range given[s.name] {
+			if err := s.take(p, it.text); err != nil {
+				faults = append(faults, fmt.Errorf("%s: %w", it.origin, err))
+			}
+		}
+	}
+	// Single keys come first: the first key is the one that is printed.
+	p.opts = append(p.opts, fileKeys...)
+	return p, errors.Join(faults...)
+}
+
+// fill adds settings that have not been given yet.
+func fill(given, more map[string][]item) {
+	for name, items := range more {
+		if _, there := given[name]; !there {
+			given[name] = items
+		}
+	}
+}
+
+// use takes an option unless it is wrong by itself.
+func (p *plan) use(o emulator.Option) error {
+	if err := emulator.Check(o); err != nil {
+		return err
+	}
+	p.opts = append(p.opts, o)
+	return nil
+}
+
+func (p *plan) rate() *emulator.RateLimit {
+	if p.limits == nil {
+		p.limits = &emulator.RateLimit{}
+	}
+	return p.limits
+}
+
+// options is what package emulator is told. Limits are on, unlike in a Go test.
+func (p *plan) options(log *slog.Logger) []emulator.Option {
+	opts := []emulator.Option{emulator.WithLimits(), emulator.WithLogger(log), emulator.WithClock(p.clock)}
+	switch {
+	case p.unlimited:
+		opts = append(opts, emulator.WithRateLimit(emulator.RateLimit{PerMinute: emulator.Unlimited, PerDay: emulator.Unlimited}))
+	case p.limits != nil:
+		opts = append(opts, emulator.WithRateLimit(*p.limits))
+	}
+	if p.anyToken {
+		opts = append(opts, emulator.WithAnyToken())
+	}
+	return append(opts, p.opts...)
+}
+
+// logger writes to w what the settings ask for, without secrets (S24, S41).
+func (p *plan) logger(w io.Writer) *slog.Logger {
+	o := &slog.HandlerOptions{Level: p.level}
+	if p.json {
+		return slog.New(redact.NewHandler(slog.NewJSONHandler(w, o)))
+	}
+	return slog.New(redact.NewHandler(slog.NewTextHandler(w, o)))
+}
+
+// variable is the environment's name for a setting.
+func variable(name string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+// spelled is a name with the letters of a setting's.
+func spelled(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "-")) }
+
+// foreign are variables with our prefix that are not ours: Kubernetes sets them
+// in every pod beside a service called skystack-sandbox, and the project's own
+// tests are told by one where Docker must be present.
+var foreign = regexp.MustCompile(`^SKYSTACK_SANDBOX_(SERVICE_(HOST|PORT.*)|PORT(_.*)?|REQUIRE_DOCKER)$`)
+
+// fromEnvironment reads the variables with our prefix. An empty one says
+// nothing, as in a compose file that hands on what may be unset.
+func fromEnvironment(environ []string) (map[string][]item, []error) {
+	known := map[string]setting{}
+	var names []string
+	for _, s := range settings() {
+		if s.kind != fileOnly {
+			known[variable(s.name)] = s
+			names = append(names, s.name)
+		}
+	}
+	given := map[string][]item{}
+	var faults []error
+	for _, pair := range slices.Sorted(slices.Values(environ)) {
+		name, text, _ := strings.Cut(pair, "=")
+		if !strings.HasPrefix(strings.ToUpper(name), envPrefix) || text == "" || foreign.MatchString(name) {
+			continue
+		}
+		s, ok := known[name]
+		if !ok {
+			fault := name + ": there is no such setting"
+			var near []string
+			for _, n := range nearest(spelled(strings.TrimPrefix(name, envPrefix)), names...) {
+				near = append(near, variable(n))
+			}
+			if near != nil {
+				fault += " (did you mean " + strings.Join(near, " or ") + "?)"
+			}
+			faults = append(faults, errors.New(fault))
+			continue
+		}
+		texts := []string{text}
+		if s.kind == list || s.kind == pairs {
+			texts = strings.Split(text, ",")
+		}
+		for _, text := range texts {
+			given[s.name] = append(given[s.name], item{strings.TrimSpace(text), name})
+		}
+	}
+	return given, faults
+}
+
+// beside is a path as written in a file, from where the program runs.
+func beside(file, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(file), path)
+}
