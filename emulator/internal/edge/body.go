@@ -32,12 +32,12 @@ func ReadBody(x *Exchange) error {
 		return err
 	}
 	if len(x.body) == 0 {
-		return notJSON(fail.Detail{Location: fail.Body, Code: "empty", Message: "The body is empty; send a JSON object."}, 0)
+		return notJSON(fail.Detail{Location: fail.Body, Code: "empty", Message: "The body is empty; send a JSON object."}, -1)
 	}
 	if err := x.checkType(); err != nil {
 		return err
 	}
-	v, err := parse(x.body)
+	v, err := x.parser.parse(x.body)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (x *Exchange) readBody() error {
 	if x.Request.ContentLength > limit {
 		return tooLarge(limit)
 	}
-	var buf bytes.Buffer
+	buf := bytes.NewBuffer(x.body[:0])
 	if n := x.Request.ContentLength; n > 0 {
 		buf.Grow(int(n) + bytes.MinRead)
 	}
@@ -100,31 +100,41 @@ func (x *Exchange) checkType() error {
 		"The body must be JSON in UTF-8: send the header Content-Type: application/json%s.", hint)
 }
 
+// notJSON refuses a body; offset is the byte at fault, below 0 for none.
 func notJSON(d fail.Detail, offset int64) error {
-	if offset > 0 {
+	if offset >= 0 {
 		d.Extra = append(d.Extra, fail.Member{Name: "offset", Value: offset})
 	}
 	return &fail.Error{Kind: fail.Invalid, Code: "invalid_json", Message: d.Message, Details: []fail.Detail{d}}
 }
 
+// parser reads JSON. It is kept with its exchange: its decoder has buffers.
+type parser struct {
+	data []byte
+	in   bytes.Reader
+	dec  *jsontext.Decoder
+}
+
 // parse reads exactly one JSON value, strictly: RFC 8259 grammar, valid UTF-8,
 // no duplicate names, at most 64 levels, numbers within the range of a double.
-func parse(data []byte) (any, error) {
-	p := parser{data: data, dec: jsontext.NewDecoder(bytes.NewReader(data))}
+func (p *parser) parse(data []byte) (any, error) {
+	p.data = data
+	p.in.Reset(data)
+	if p.dec == nil {
+		p.dec = jsontext.NewDecoder(&p.in)
+	} else {
+		p.dec.Reset(&p.in)
+	}
 	v, err := p.value(1)
 	if err == nil {
+		end := p.dec.InputOffset()
 		if _, err = p.dec.ReadToken(); errors.Is(err, io.EOF) {
 			return v, nil
 		} else if err == nil || !errors.Is(err, jsontext.ErrDuplicateName) {
-			err = p.fault("trailing_data", "After the JSON value there is more; send one value.")
+			err = p.refuse(fail.Detail{Location: fail.Body, Code: "trailing_data", Message: "After the JSON value there is more; send one value"}, end)
 		}
 	}
 	return nil, p.explain(err)
-}
-
-type parser struct {
-	data []byte
-	dec  *jsontext.Decoder
 }
 
 func (p *parser) value(depth int) (any, error) {
@@ -133,7 +143,7 @@ func (p *parser) value(depth int) (any, error) {
 		return nil, err
 	}
 	if kind := t.Kind(); (kind == '{' || kind == '[') && depth > maxDepth {
-		return nil, p.fault("depth", fmt.Sprintf("The value is nested deeper than %d levels.", maxDepth))
+		return nil, p.fault("depth", fmt.Sprintf("The value is nested deeper than %d levels", maxDepth))
 	}
 	switch t.Kind() {
 	case 'n':
@@ -179,13 +189,22 @@ func (p *parser) number(text string) (any, error) {
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(f, 0) {
-		return nil, p.fault("number_range", "A number is too large to be represented.")
+		return nil, p.fault("number_range", "A number is too large to be represented")
 	}
 	return f, nil
 }
 
 func (p *parser) fault(code, message string) error {
-	return notJSON(fail.Detail{Field: fieldOf(string(p.dec.StackPointer())), Location: fail.Body, Code: code, Message: message}, p.dec.InputOffset())
+	return p.refuse(fail.Detail{Field: fieldOf(string(p.dec.StackPointer())), Location: fail.Body, Code: code, Message: message}, p.dec.InputOffset())
+}
+
+// refuse says where in the body the fault is.
+func (p *parser) refuse(d fail.Detail, offset int64) error {
+	before := p.data[:min(max(offset, 0), int64(len(p.data)))]
+	line := bytes.Count(before, []byte("\n")) + 1
+	column := len(before) - (bytes.LastIndexByte(before, '\n') + 1) + 1
+	d.Message = fmt.Sprintf("%s: line %d, column %d.", d.Message, line, column)
+	return notJSON(d, offset)
 }
 
 // explain turns an error of the decoder into a refusal that says where.
@@ -205,15 +224,10 @@ func (p *parser) explain(err error) error {
 			d.Code, d.Message = "duplicate_name", "A member is given twice"
 		case strings.Contains(syntax.Err.Error(), "UTF-8") || strings.Contains(syntax.Err.Error(), "surrogate"):
 			d.Code, d.Message = "utf8", "A string is not valid UTF-8"
-		case errors.Is(err, io.ErrUnexpectedEOF):
-			d.Message = "The JSON value breaks off"
 		}
-	} else if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		d.Message = "The JSON value breaks off"
 	}
-	before := p.data[:min(max(offset, 0), int64(len(p.data)))]
-	line := bytes.Count(before, []byte("\n")) + 1
-	column := len(before) - (bytes.LastIndexByte(before, '\n') + 1) + 1
-	d.Message = fmt.Sprintf("%s: line %d, column %d.", d.Message, line, column)
-	return notJSON(d, offset)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		d.Message, offset = "The JSON value breaks off", int64(len(p.data))
+	}
+	return p.refuse(d, offset)
 }

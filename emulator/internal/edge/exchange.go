@@ -35,6 +35,9 @@ type Exchange struct {
 	// nobody in particular.
 	World  *engine.World
 	Caller Caller
+	// Admission is what the stage that authenticates leaves for later stages of
+	// its API; nil if it leaves nothing.
+	Admission any
 	// Version is the API version the answer is rendered in.
 	Version string
 	// ID is the request id; "" until the exchange is opened in a world.
@@ -50,12 +53,14 @@ type Exchange struct {
 	buf     []byte   // the body of the answer, kept for the next one
 	params  []string // path parameters in the order of the template
 	query   []argument
-	body    []byte
+	body    []byte // kept for the next one, as buf is
+	parser  parser
 	read    bool // the body was read
 	value   any  // the parsed body; nil when there is none
 	detail  []fail.Detail
 	pledge  *pledge // the idempotency key the request holds
 	invoked bool    // the handler ran
+	served  bool    // the handler did what was asked for
 	answer  Answer
 	done    bool // answer is final: no further stage runs
 	failed  *fail.Error
@@ -117,12 +122,12 @@ func (x *Exchange) Param(name string) string {
 const maxKept = 64 << 10
 
 func (x *Exchange) reset(s *Server, w http.ResponseWriter, r *http.Request) {
-	buf := x.buf
-	if cap(buf) > maxKept {
-		buf = nil
+	buf, body, parser := x.buf, x.body, x.parser
+	if cap(buf) > maxKept || cap(body) > maxKept {
+		buf, body, parser.dec = nil, nil, nil
 	}
 	*x = Exchange{
-		server: s, w: w, header: w.Header(), values: make([]string, 0, 20), buf: buf, Request: r,
+		server: s, w: w, header: w.Header(), values: make([]string, 0, 20), buf: buf, body: body[:0], parser: parser, Request: r,
 		params: x.params[:0], query: x.query[:0], api: s.apis[0], World: s.Home,
 	}
 }

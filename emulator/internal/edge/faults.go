@@ -93,16 +93,40 @@ func unknownMembers(schema *openapi3.Schema, object map[string]any, prefix strin
 }
 
 // schemaFaults checks a value and lists each fault on its own, in the order in
-// which kin-openapi finds them, which is by name. parameter is what holds the
-// value, "" when the value is the body.
-func (c *Contract) schemaFaults(schema *openapi3.Schema, v any, in fail.Location, parameter string) []fail.Detail {
+// which kin-openapi finds them, which is by name. holder is the parameter or
+// member that has the value, "" when the value is the body.
+func (c *Contract) schemaFaults(schema *openapi3.Schema, v any, in fail.Location, holder string) []fail.Detail {
 	err := schema.VisitJSON(v, c.asked...)
 	if err == nil {
 		return nil
 	}
 	var out []fail.Detail
-	flatten(err, func(e *openapi3.SchemaError) { out = append(out, describe(e, in, parameter)) })
+	flatten(err, func(e *openapi3.SchemaError) {
+		d := describe(e, in, holder)
+		if meant := branch(e); meant != nil {
+			out = append(out, c.schemaFaults(meant, e.Value, in, d.Field)...)
+			return
+		}
+		out = append(out, d)
+	})
 	return out
+}
+
+// branch is the schema of a oneOf that an object was meant for: the only one of
+// objects. Its faults say more than that none of the schemas fits.
+func branch(e *openapi3.SchemaError) (meant *openapi3.Schema) {
+	if _, object := e.Value.(map[string]any); e.SchemaField != "oneOf" || !object {
+		return nil
+	}
+	for _, option := range e.Schema.OneOf {
+		if option.Value.Type.Is("object") {
+			if meant != nil {
+				return nil
+			}
+			meant = option.Value
+		}
+	}
+	return meant
 }
 
 // flatten walks kin-openapi's nested errors. An allOf only groups the faults of
@@ -125,11 +149,11 @@ func flatten(err error, visit func(*openapi3.SchemaError)) {
 
 // describe says in words what a schema error is about. kin's own text would
 // print the schema and the value.
-func describe(e *openapi3.SchemaError, in fail.Location, parameter string) fail.Detail {
+func describe(e *openapi3.SchemaError, in fail.Location, holder string) fail.Detail {
 	s := e.Schema
-	field := parameter
-	if field == "" && len(e.JSONPointer()) > 0 {
-		field = fieldOf("/" + strings.Join(e.JSONPointer(), "/"))
+	field := holder
+	if inner := e.JSONPointer(); len(inner) > 0 && in != fail.Query {
+		field = strings.TrimPrefix(field+"."+fieldOf("/"+strings.Join(inner, "/")), ".")
 	}
 	name := field
 	if name == "" {

@@ -1,12 +1,13 @@
 package edge
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
+	"math"
 	"reflect"
+	"strconv"
 
 	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
@@ -126,22 +127,19 @@ func Invoke(x *Exchange) error {
 	if err != nil {
 		return err
 	}
-	x.value, x.answer.Status = out, x.Op.status
+	x.served, x.value, x.answer.Status = true, out, x.Op.status
 	return nil
 }
 
 // decode reads the body into the handler's type. A whole number may be written
-// as 1.0, which the type would refuse: then the parsed value is written anew.
+// as 1.0, which is read again with more patience; what the handler keeps as it
+// was sent stays as it was sent.
 func (x *Exchange) decode(in any) error {
 	if jsonv2.Unmarshal(x.body, in) == nil {
 		return nil
 	}
-	plain, err := json.Marshal(whole(x.value))
-	if err != nil {
-		return fmt.Errorf("cannot write the body anew: %w", err)
-	}
 	reflect.ValueOf(in).Elem().SetZero()
-	err = jsonv2.Unmarshal(plain, in)
+	err := jsonv2.Unmarshal(x.body, in, jsonv2.WithUnmarshalers(jsonv2.UnmarshalFromFunc(readWhole)))
 	var semantic *jsonv2.SemanticError
 	if errors.As(err, &semantic) {
 		field := fieldOf(string(semantic.JSONPointer))
@@ -150,23 +148,21 @@ func (x *Exchange) decode(in any) error {
 	return err
 }
 
-// whole turns doubles without a fraction into integers.
-func whole(v any) any {
-	switch v := v.(type) {
-	case float64:
-		if n := int64(v); float64(n) == v {
-			return n
-		}
-	case []any:
-		for i := range v {
-			v[i] = whole(v[i])
-		}
-	case map[string]any:
-		for k := range v {
-			v[k] = whole(v[k])
-		}
+// readWhole reads a number without a fraction, however it is written.
+func readWhole(d *jsontext.Decoder, to *int) error {
+	if d.PeekKind() != '0' {
+		return errors.ErrUnsupported // left to the usual reader
 	}
-	return v
+	number, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	f, err := strconv.ParseFloat(string(number), 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+		return errors.New("not a whole number")
+	}
+	*to = int(f)
+	return nil
 }
 
 // field is where a parameter goes.

@@ -45,7 +45,7 @@ func (s *Server) allowedHost(host string) bool {
 func hostName(host string) string {
 	if strings.HasPrefix(host, "[") {
 		inner, rest, ok := strings.Cut(host[1:], "]")
-		if !ok || rest != "" && !validPort(rest) {
+		if addr, err := netip.ParseAddr(inner); !ok || err != nil || !addr.Is6() || addr.Zone() != "" || rest != "" && !validPort(rest) {
 			return ""
 		}
 		return inner

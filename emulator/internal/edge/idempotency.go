@@ -62,7 +62,7 @@ func NewIdempotency(schema *engine.Schema) *Idempotency {
 // LookUp is the stage that replays a known answer, refuses a key that is in use
 // or was used for another request, or notes that this request holds the key.
 func (i *Idempotency) LookUp(x *Exchange) error {
-	lines := x.Request.Header.Values("Idempotency-Key")
+	lines := x.Request.Header["Idempotency-Key"]
 	if len(lines) == 0 || !x.Op.changes() {
 		return nil
 	}
@@ -142,12 +142,13 @@ func (x *Exchange) release() {
 }
 
 // keep stores the answer when the request got as far as its handler and was not
-// refused as malformed: a corrected repetition may use the key again.
+// refused as malformed: a corrected repetition may use the key again. What the
+// handler did stays done, so whatever became of its answer then is kept too.
 func (x *Exchange) keep() {
-	if x.pledge == nil || !x.invoked {
+	if x.pledge == nil || !x.invoked || !x.done {
 		return
 	}
-	if e := x.failed; e != nil && (e.Kind == fail.Invalid || e.Kind == fail.Internal) {
+	if e := x.failed; !x.served && e != nil && (e.Kind == fail.Invalid || e.Kind == fail.Internal) {
 		return
 	}
 	x.pledge.keeper.settle(x)
@@ -166,7 +167,7 @@ func idempotencyKey(lines []string) (string, bool) {
 // fingerprint tells two requests apart that carry the same key.
 func (x *Exchange) fingerprint() string {
 	return digest(x.Request.Method, x.Op.Canonical, strings.Join(x.params, "/"), x.Request.URL.RawQuery, x.Version,
-		x.Request.Header.Get("SkyStack-Project"), string(x.body))
+		x.Request.Header.Get("Skystack-Project"), string(x.body))
 }
 
 func digest(parts ...string) string {

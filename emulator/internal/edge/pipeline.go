@@ -2,7 +2,7 @@ package edge
 
 import (
 	"net/http"
-	"slices"
+	"net/url"
 	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
@@ -56,12 +56,13 @@ func (x *Exchange) refuse(err error) {
 	x.answer, x.done = x.api.Refuse(x, x.failed), true
 }
 
-// open gives the exchange a time and a request id if no stage has done so: every
-// answer carries them (S41).
+// open gives an exchange of no workspace a time and a request id: every answer
+// carries them (S41). These ids are counted apart, so that what strangers ask does
+// not change the bytes that a workspace answers (S6).
 func (x *Exchange) open() {
 	if x.ID == "" {
 		_ = x.World.Do(func(tx *engine.Tx) error {
-			x.Open(tx)
+			x.Now, x.ID = tx.Now(), "req"+strings.TrimPrefix(tx.NewLongID("stranger"), "stranger")
 			return nil
 		})
 	}
@@ -96,19 +97,25 @@ func checkSize(x *Exchange) error {
 // routed runs the corridor of the API whose operation Echo found.
 func (x *Exchange) routed(api *API, op *Operation, params []string) {
 	x.api, x.Op = api, op
-	x.params = append(x.params, params...)
-	x.readQuery()
-	if slashed(x.params) {
+	if len(params) > 0 && !fits(op.Path, x.Request.URL.Path) {
 		x.refuse(noRoute(x.Request))
 		return
 	}
+	for _, p := range params {
+		if x.Request.URL.RawPath != "" { // then Echo does not unescape
+			p, _ = url.PathUnescape(p) // net/http has done it before
+		}
+		x.params = append(x.params, p)
+	}
+	x.readQuery()
 	x.run(api.Corridor)
 }
 
-// slashed tells whether Echo filled a path parameter with nothing, or with more
-// than one element of the path: then there is no such route.
-func slashed(params []string) bool {
-	return slices.ContainsFunc(params, func(p string) bool { return p == "" || strings.Contains(p, "/") })
+// fits tells whether a path has the elements of a template, none of them empty.
+// Echo fills the last parameter with all that is left of a path, and an inner one
+// with nothing.
+func fits(template, path string) bool {
+	return strings.Count(template, "/") == strings.Count(path, "/") && !strings.Contains(path, "//") && !strings.HasSuffix(path, "/")
 }
 
 // noRoute explains why a path leads nowhere.

@@ -57,7 +57,7 @@ func (x *Exchange) encode(status int, out any) error {
 	}
 	if v, ok := out.(Versioned); ok {
 		a.ETag = x.etag(v.ResourceVersion())
-		if status == http.StatusOK && isRead(x.Request.Method) && matches(x.Request.Header.Values("If-None-Match"), a.ETag, true) {
+		if status == http.StatusOK && isRead(x.Request.Method) && matches(x.Request.Header["If-None-Match"], a.ETag, true) {
 			x.finish(Answer{Status: http.StatusNotModified, ETag: a.ETag})
 			return nil
 		}

@@ -135,7 +135,7 @@ func (s *Server) route(api *API) error {
 		allow = allowed(allow)
 		s.echo.OPTIONS(path, func(c echo.Context) error {
 			x := c.Response().Writer.(*Exchange)
-			if slashed(c.ParamValues()) {
+			if !fits(path, x.Request.URL.Path) {
 				x.refuse(noRoute(x.Request))
 				return nil
 			}
@@ -157,7 +157,7 @@ func allowed(methods []string) []string {
 func (s *Server) unrouted(err error, c echo.Context) {
 	x := c.Response().Writer.(*Exchange)
 	var he *echo.HTTPError
-	if errors.As(err, &he) && he.Code == http.StatusMethodNotAllowed && !slashed(c.ParamValues()) {
+	if errors.As(err, &he) && he.Code == http.StatusMethodNotAllowed && fits(c.Path(), x.Request.URL.Path) {
 		x.Header().Del("Allow")
 		routed, _ := c.Get(echo.ContextKeyHeaderAllow).(string)
 		allow := allowed(strings.Split(routed, ", "))
@@ -174,6 +174,7 @@ func (s *Server) unrouted(err error, c echo.Context) {
 func (s *Server) close(x *Exchange) {
 	if p := recover(); p != nil {
 		if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
+			x.keep() // the answer is lost on its way, not the work
 			x.release()
 			panic(p)
 		}

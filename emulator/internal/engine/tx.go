@@ -61,6 +61,12 @@ func (tx *Tx) Count(name string) uint64 {
 	return n
 }
 
+// Peek returns how often Count was called for the name.
+func (tx *Tx) Peek(name string) uint64 {
+	n, _ := tx.s.counters.Get(name)
+	return n
+}
+
 // Rand returns a source of random numbers for the n-th draw from the named
 // stream. It depends on the seed, the world's id, the name and n alone.
 func (tx *Tx) Rand(stream string) *rand.Rand {
@@ -80,6 +86,12 @@ func (tx *Tx) After(d time.Duration, step, subject string) Booking {
 	tx.s.agenda.tree.Set(e)
 	tx.dirty = true
 	return Booking{At: instant(e.at), Seq: e.seq}
+}
+
+// Run does a step now, as if it had fallen due: what it changes is not the
+// caller's doing.
+func (tx *Tx) Run(step, subject string) {
+	tx.w.schema.step(step)(&Tx{w: tx.w, s: tx.s, now: tx.now}, subject)
 }
 
 // Cancel takes a booking back and reports whether it was still open.

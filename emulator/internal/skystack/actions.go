@@ -2,6 +2,8 @@ package skystack
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/edge"
@@ -38,11 +40,6 @@ type Action struct {
 	Name        string         `json:"name"`  // of a snapshot's image
 	Force       bool           `json:"force"`
 	Due         engine.Booking `json:"due"` // its end; zero when nothing is booked
-}
-
-// history lists the actions of an instance, oldest first.
-type history struct {
-	Actions []string `json:"actions"`
 }
 
 // progress is how far a running action is, in percent of its time.
@@ -136,14 +133,23 @@ func (a *API) createAction(c *edge.Call, in createActionInput) (actionBody, erro
 	case t.Type == Rebuild && t.Image == "":
 		t.Image = i.Image
 	case t.Type == Snapshot:
-		t.Image = c.NewID("img")
+		t.Image = a.snapshotSlug(c.Tx)
 		if t.Name == "" {
 			t.Name = i.Name + " " + stamp(c.Now())
 		}
 	}
 	t = a.start(c.Tx, &i, t)
-	a.look(c.Tx, i)
+	a.shown(c.Tx, i)
 	return t.body(c.Now()), nil
+}
+
+// snapshotSlug is a name for a new image that the catalogue does not have.
+func (a *API) snapshotSlug(tx *engine.Tx) string {
+	for {
+		if slug := "snapshot-" + strconv.FormatUint(tx.Count("snapshot")+1, 10); !has(a.images, tx, slug) {
+			return slug
+		}
+	}
 }
 
 // recordNoop notes an action that had nothing to do.
@@ -151,8 +157,8 @@ func (a *API) recordNoop(c *edge.Call, i Instance, t Action) Action {
 	t.ID, t.InstanceID, t.Status, t.Progress = c.NewID("act"), i.ID, Completed, 100
 	t.From, t.StartedAt, t.CompletedAt = i.Status, c.Now(), c.Now()
 	a.actions.Put(c.Tx, t.ID, t)
-	past, _ := a.histories.Get(c.Tx, i.ID)
-	a.histories.Put(c.Tx, i.ID, history{append(past.Actions[:len(past.Actions):len(past.Actions)], t.ID)})
+	i.Actions = append(slices.Clip(i.Actions), t.ID)
+	a.instances.Put(c.Tx, i.ID, i)
 	return t
 }
 
@@ -169,11 +175,12 @@ func (a *API) listActions(c *edge.Call, in listActionsInput) (listBody[Action], 
 	if err != nil {
 		return listBody[Action]{}, err
 	}
-	if i.PendingAction != "" {
-		a.look(c.Tx, i)
+	if i.PendingAction != "" && a.look(c.Tx, i) {
+		if i, err = a.instance(c.Tx, in.ID); err != nil {
+			return listBody[Action]{}, err
+		}
 	}
-	past, _ := a.histories.Get(c.Tx, in.ID)
-	p, err := list(c, view[Action]{table: a.actions, only: &past.Actions, name: "actions\x01" + in.ID}, in.paging)
+	p, err := list(c, view[Action]{table: a.actions, only: &i.Actions, name: "actions\x01" + in.ID}, in.paging)
 	if err != nil {
 		return listBody[Action]{}, err
 	}

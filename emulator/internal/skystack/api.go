@@ -49,7 +49,6 @@ type API struct {
 	projects    *engine.Table[Project]
 	instances   *engine.Table[Instance]
 	actions     *engine.Table[Action]
-	histories   *engine.Table[history]
 	tombstones  *engine.Table[tombstone]
 	addresses   *engine.Table[address]
 	watches     *engine.Table[watch]
@@ -71,7 +70,6 @@ func New(schema *engine.Schema, c Config) *API {
 	a.projects = engine.AddTable[Project](schema, "projects", nil)
 	a.instances = engine.AddTable(schema, "instances", checkInstance)
 	a.actions = engine.AddTable(schema, "actions", checkActionRow)
-	a.histories = engine.AddTable[history](schema, "histories", nil)
 	a.tombstones = engine.AddTable[tombstone](schema, "tombstones", nil)
 	a.addresses = engine.AddTable[address](schema, "addresses", nil)
 	a.watches = engine.AddTable[watch](schema, "watches", nil)
@@ -88,7 +86,7 @@ func New(schema *engine.Schema, c Config) *API {
 // contract is the parsed document, which all emulators of a process share.
 //
 //nolint:gochecknoglobals // set once, read-only
-var contract = sync.OnceValues(func() (*edge.Contract, error) { return edge.LoadContract(contractJSON) })
+var contract = sync.OnceValues(func() (*edge.Contract, error) { return edge.LoadContract(checkedJSON) })
 
 // Edge describes the API to the room that serves it.
 func (a *API) Edge() (*edge.API, error) {
@@ -107,8 +105,8 @@ func (a *API) Edge() (*edge.API, error) {
 // corridor is the order in which SkyStack checks a request (section 7.2).
 func (a *API) corridor() []edge.Stage {
 	return []edge.Stage{
-		{Name: "authenticate", Run: a.authenticate},
-		{Name: "rate limit", Run: a.limit},
+		{Name: "authenticate", Run: a.authenticate}, // and counts the request, in the same transaction
+		{Name: "rate limit", Run: limited},
 		{Name: "version", Run: a.version},
 		{Name: "accept", Run: edge.Accept},
 		{Name: "scope", Run: a.scope},

@@ -18,10 +18,6 @@ const challenge = `Bearer realm="skystack"`
 // S28, S30, S38, S74). A public operation is served in the home world.
 func (a *API) authenticate(x *edge.Exchange) error {
 	if x.Op.Public {
-		_ = x.World.Do(func(tx *engine.Tx) error {
-			x.Open(tx)
-			return nil
-		})
 		return nil
 	}
 	token, err := a.bearer(x.Request)
@@ -41,7 +37,10 @@ func (a *API) authenticate(x *edge.Exchange) error {
 	}
 	_ = w.Do(func(tx *engine.Tx) error {
 		x.Open(tx)
-		err = a.admit(tx, x, id, digest)
+		if err = a.admit(tx, x, id, digest); err == nil {
+			d := a.count(tx, x.Caller.Token)
+			x.Admission = &d
+		}
 		return nil
 	})
 	if err != nil {
@@ -79,7 +78,7 @@ func (a *API) admit(tx *engine.Tx, x *edge.Exchange, id string, digest engine.Di
 // bearer reads the Authorization header, strictly (S30): the scheme in any case,
 // exactly one space, the raw token. A refused token is returned too.
 func (a *API) bearer(r *http.Request) (string, error) {
-	lines := r.Header.Values("Authorization")
+	lines := r.Header["Authorization"]
 	if len(lines) == 0 {
 		return "", &fail.Error{
 			Kind: fail.Unauthenticated, Code: "authentication_required", Challenge: challenge,

@@ -86,17 +86,22 @@ func (a *API) checkCatalogue(c *edge.Call, b edge.Fields) (details []fail.Detail
 	if a.settingsOf(c.Tx).OpenCatalog {
 		return nil
 	}
-	for _, m := range []struct {
-		name, noun, path string
-		known            func(slug string) bool
-	}{
-		{"region", "region", "/v1/regions", func(s string) bool { return has(a.regions, c.Tx, s) }},
-		{"size", "size", "/v1/sizes", func(s string) bool { return has(a.profiles, c.Tx, s) }},
-		{"profile", "profile", "/v1/profiles", func(s string) bool { return has(a.profiles, c.Tx, s) }},
-		{"machine_type", "machine type", "/v1/profiles", func(s string) bool { return has(a.profiles, c.Tx, s) }},
-		{"image", "image", "/v1/images", func(s string) bool { return has(a.images, c.Tx, s) }},
+	for _, m := range [...]struct{ name, noun, path string }{
+		{"region", "region", "/v1/regions"}, {"size", "size", "/v1/sizes"}, {"profile", "profile", "/v1/profiles"},
+		{"machine_type", "machine type", "/v1/profiles"}, {"image", "image", "/v1/images"},
 	} {
-		if slug := b.Text(m.name); slug != "" && !m.known(slug) {
+		slug := b.Text(m.name)
+		known := slug == ""
+		switch {
+		case known:
+		case m.name == "region":
+			known = has(a.regions, c.Tx, slug)
+		case m.name == "image":
+			known = has(a.images, c.Tx, slug)
+		default:
+			known = has(a.profiles, c.Tx, slug)
+		}
+		if !known {
 			details = append(details, fail.Detail{
 				Field: m.name, Location: fail.Body, Code: "unknown_value",
 				Message: fmt.Sprintf("There is no %s %q; GET %s lists them.", m.noun, clip(slug), m.path),

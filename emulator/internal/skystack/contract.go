@@ -8,6 +8,12 @@ import _ "embed"
 //
 //go:generate go run ./genopenapi ../../../openapi.yaml
 
+// checkedJSON is what requests are checked against: openapi.yaml of the
+// repository's root without texts, examples and headers of answers.
+//
+//go:embed contract.json
+var checkedJSON []byte
+
 // contractJSON is openapi.yaml of the repository's root as JSON.
 //
 //go:embed openapi.json

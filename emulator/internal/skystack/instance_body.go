@@ -1,19 +1,16 @@
 package skystack
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/edge"
-	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
@@ -152,38 +149,6 @@ func clip(s string) string {
 	return s
 }
 
-// Autoscale is a wish to scale. It is kept and shown; nothing scales yet.
-type Autoscale struct {
-	Enabled         bool `json:"enabled"`
-	Min             int  `json:"min"`
-	Max             int  `json:"max"`
-	TargetCPU       int  `json:"target_cpu"`
-	CooldownSeconds int  `json:"cooldown_seconds"`
-}
-
-// UnmarshalJSON reads true, false or an object; what is left out is as in
-// section 12.
-func (s *Autoscale) UnmarshalJSON(data []byte) error {
-	*s = Autoscale{Enabled: true, Min: 1, Max: 3, TargetCPU: 60, CooldownSeconds: 300}
-	switch string(data) {
-	case "true":
-		return nil
-	case "false":
-		s.Enabled = false
-		return nil
-	}
-	type plain Autoscale
-	if err := json.Unmarshal(data, (*plain)(s)); err != nil {
-		return err
-	}
-	if s.Min > s.Max {
-		return errors.New("min is above max")
-	}
-	return nil
-}
-
-func (s *Autoscale) equal(o *Autoscale) bool { return s == o || s != nil && o != nil && *s == *o }
-
 // maxMembers bounds labels and metadata.
 const maxMembers = 64
 
@@ -248,6 +213,19 @@ func membersOf(object jsontext.Value) (out map[string]jsontext.Value) {
 	return out
 }
 
+// sameValue reports whether two JSON values are equal, however they are written.
+func sameValue(a, b jsontext.Value) bool {
+	if string(a) == string(b) {
+		return true
+	}
+	plain := func(v jsontext.Value) string {
+		v = v.Clone()
+		_ = v.Format(jsontext.ReorderRawObjects(true))
+		return string(v)
+	}
+	return plain(a) == plain(b)
+}
+
 func mergeLabels(old map[string]string, patch jsontext.Value) map[string]string {
 	if patch == nil {
 		return old
@@ -262,40 +240,6 @@ func mergeLabels(old map[string]string, patch jsontext.Value) map[string]string 
 		merged[k] = string(plain)
 	}
 	return merged
-}
-
-// address says who holds an IP address.
-type address struct {
-	InstanceID string `json:"instance_id"`
-}
-
-// attach gives an instance its addresses, once (S54).
-func (a *API) attach(tx *engine.Tx, i *Instance) {
-	if i.PrivateIP == "" {
-		i.PrivateIP = a.lease(tx, i.ID, "private", func(n uint64) string { return ip(10, n%(1<<24)) })
-	}
-	if i.WantsPublicIP && i.PublicIP == "" {
-		i.PublicIP = a.lease(tx, i.ID, "public", func(n uint64) string { return ip(198, 18<<16+n%(1<<17)) })
-	}
-}
-
-// lease finds the next address nobody holds. The private ones are 10.0.0.0/8;
-// the public ones are 198.18.0.0/15, which no host on the internet has.
-func (a *API) lease(tx *engine.Tx, holder, kind string, at func(uint64) string) string {
-	for {
-		n := tx.Count("address/" + kind)
-		addr := at(n + 0x18_08_20) // 10.24.8.32, the neighbourhood of the documents' example
-		last := addr[strings.LastIndexByte(addr, '.')+1:]
-		if _, taken := a.addresses.Get(tx, addr); !taken && last != "0" && last != "255" {
-			a.addresses.Put(tx, addr, address{holder})
-			return addr
-		}
-	}
-}
-
-func ip(first, rest uint64) string {
-	octet := func(shift uint) string { return strconv.FormatUint(rest>>shift&255, 10) }
-	return strconv.FormatUint(first, 10) + "." + octet(16) + "." + octet(8) + "." + octet(0)
 }
 
 // checkInstance refuses a row of a saved world.

@@ -2,6 +2,7 @@ package skystack
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -35,6 +36,7 @@ type Instance struct {
 	Labels        map[string]string         `json:"labels"`
 	Metadata      map[string]jsontext.Value `json:"metadata"`
 	PendingAction string                    `json:"pending_action"`
+	Actions       []string                  `json:"actions"` // all there were, oldest first
 	Version       int                       `json:"version"`
 	CreatedAt     time.Time                 `json:"created_at"`
 	UpdatedAt     time.Time                 `json:"updated_at"`
@@ -126,7 +128,7 @@ type createInstanceInput struct {
 	Profile      string                    `json:"profile"`
 	MachineType  string                    `json:"machine_type"`
 	Image        string                    `json:"image"`
-	Autoscale    *Autoscale                `json:"autoscale"`
+	Autoscale    autoscaleChange           `json:"autoscale"`
 	Network      networkInput              `json:"network"`
 	Storage      []Volume                  `json:"storage"`
 	Labels       map[string]string         `json:"labels"`
@@ -144,10 +146,14 @@ type networkInput struct {
 func (a *API) checkCreate(c *edge.Call, b edge.Fields) []fail.Detail {
 	details := a.checkCatalogue(c, b)
 	if b["size"] == nil && b["profile"] == nil && b["machine_type"] == nil {
-		details = append(details, fail.Detail{Field: "size", Location: fail.Body, Code: "required", Message: "One of size, profile and machine_type is required."})
+		message := "One of size, profile and machine_type is required."
+		if c.Version == pageEra {
+			message = "size is required."
+		}
+		details = append(details, fail.Detail{Field: "size", Location: fail.Body, Code: "required", Message: message})
 	}
 	labels, _ := b["labels"].(map[string]any)
-	return append(details, checkLabels(labels)...)
+	return append(append(details, checkLabels(labels)...), checkAutoscale(b)...)
 }
 
 // createInstance books an instance now and boots it later, in the world's time
@@ -175,12 +181,12 @@ func (a *API) createInstance(c *edge.Call, in createInstanceInput) (instanceBody
 	}
 	i := Instance{
 		ID: c.NewID("ins"), Name: in.Name, ProjectID: project, Region: in.Region, Size: size, Image: cmp.Or(in.Image, s.DefaultImage),
-		Autoscale: in.Autoscale, WantsPublicIP: in.Network.PublicIP, Subnet: in.Network.Subnet, FirewallIDs: in.Network.FirewallIDs,
+		Autoscale: in.Autoscale.merged(nil), WantsPublicIP: in.Network.PublicIP, Subnet: in.Network.Subnet, FirewallIDs: in.Network.FirewallIDs,
 		Storage: in.Storage, Labels: in.Labels, Metadata: compactAll(in.Metadata), CreatedAt: c.Now(),
 	}
 	a.enrol(c.Tx, i, 1)
 	a.start(c.Tx, &i, Action{Type: Create, RequestedBy: c.Token, RequestID: c.RequestID})
-	a.look(c.Tx, i)
+	a.shown(c.Tx, i)
 	return i.body(), nil
 }
 
@@ -234,10 +240,10 @@ func (a *API) instance(tx *engine.Tx, id string) (Instance, error) {
 
 type updateInstanceInput struct {
 	instanceInput
-	Name      *string        `json:"name"`
-	Labels    jsontext.Value `json:"labels"`
-	Metadata  jsontext.Value `json:"metadata"`
-	Autoscale *Autoscale     `json:"autoscale"`
+	Name      *string         `json:"name"`
+	Labels    jsontext.Value  `json:"labels"`
+	Metadata  jsontext.Value  `json:"metadata"`
+	Autoscale autoscaleChange `json:"autoscale"`
 }
 
 // checkUpdate refuses members that cannot be changed, each by name (S7).
@@ -273,26 +279,41 @@ func (a *API) updateInstance(c *edge.Call, in updateInstanceInput) (instanceBody
 	if i.Status == Deleting {
 		return instanceBody{}, a.refusal(c.Tx, i, "a change", wrongState)
 	}
-	labels, metadata := mergeLabels(i.Labels, in.Labels), mergeObject(i.Metadata, in.Metadata)
-	if len(labels) > maxMembers || len(metadata) > maxMembers {
-		return instanceBody{}, fail.Parameters(fail.Detail{Field: "labels", Location: fail.Body, Code: "too_long", Message: "Labels and metadata have at most 64 members each."})
-	}
 	changed := i
 	if in.Name != nil {
 		changed.Name = *in.Name
 	}
-	if in.Autoscale != nil {
-		changed.Autoscale = in.Autoscale
+	changed.Labels, changed.Metadata = mergeLabels(i.Labels, in.Labels), mergeObject(i.Metadata, in.Metadata)
+	changed.Autoscale = in.Autoscale.merged(i.Autoscale)
+	if details := changed.checkMerged(); len(details) > 0 {
+		return instanceBody{}, fail.Parameters(details...)
 	}
-	changed.Labels, changed.Metadata = labels, metadata
-	same := changed.Name == i.Name && changed.Autoscale.equal(i.Autoscale) && maps.Equal(labels, i.Labels) &&
-		maps.EqualFunc(metadata, i.Metadata, func(a, b jsontext.Value) bool { return string(a) == string(b) })
+	same := changed.Name == i.Name && changed.Autoscale.equal(i.Autoscale) && maps.Equal(changed.Labels, i.Labels) &&
+		maps.EqualFunc(changed.Metadata, i.Metadata, sameValue)
 	if same {
 		return i.body(), nil
 	}
 	changed.touch(c.Tx)
 	a.instances.Put(c.Tx, changed.ID, changed)
 	return changed.body(), nil
+}
+
+// checkMerged finds what is wrong with a patch only together with what it is
+// applied to.
+func (i Instance) checkMerged() (details []fail.Detail) {
+	for _, m := range []struct {
+		field string
+		size  int
+	}{{"labels", len(i.Labels)}, {"metadata", len(i.Metadata)}} {
+		if m.size > maxMembers {
+			details = append(details, fail.Detail{Field: m.field, Location: fail.Body, Code: "too_long",
+				Message: fmt.Sprintf("%s must have at most %d members; it would have %d.", m.field, maxMembers, m.size)})
+		}
+	}
+	if i.Autoscale != nil {
+		details = append(details, crossed(i.Autoscale.Min, i.Autoscale.Max)...)
+	}
+	return details
 }
 
 // tombstone remembers a deleted object, so that a repeated DELETE succeeds.
@@ -346,7 +367,6 @@ func (a *API) remove(tx *engine.Tx, i Instance) {
 		a.end(tx, t, status, nil)
 	}
 	a.instances.Delete(tx, i.ID)
-	a.histories.Delete(tx, i.ID)
 	a.watches.Delete(tx, i.ID)
 	a.addresses.Delete(tx, i.PrivateIP)
 	a.addresses.Delete(tx, i.PublicIP)

@@ -178,7 +178,7 @@ func (s Settings) duration(action ActionType, force bool) time.Duration {
 	if s.Progression == Immediate {
 		d = 0
 	}
-	if force {
+	if force && action == Stop {
 		d = min(d, forcedStop)
 	}
 	return d
@@ -189,6 +189,7 @@ func (a *API) start(tx *engine.Tx, i *Instance, t Action) Action {
 	s := a.settingsOf(tx)
 	if running, ok := a.actions.Get(tx, i.PendingAction); ok {
 		a.end(tx, running, Cancelled, nil)
+		a.watches.Delete(tx, i.ID)
 	}
 	t.ID, t.InstanceID, t.Status, t.StartedAt = tx.NewID("act"), i.ID, InProgress, tx.Now()
 	t.From = i.Status
@@ -199,10 +200,9 @@ func (a *API) start(tx *engine.Tx, i *Instance, t Action) Action {
 		i.Status = via
 	}
 	i.PendingAction, i.Reason = t.ID, nil
+	i.Actions = append(slices.Clip(i.Actions), t.ID)
 	i.touch(tx)
 	a.actions.Put(tx, t.ID, t)
-	past, _ := a.histories.Get(tx, i.ID)
-	a.histories.Put(tx, i.ID, history{append(slices.Clip(past.Actions), t.ID)})
 	a.instances.Put(tx, i.ID, *i)
 	return t
 }
@@ -306,7 +306,7 @@ func (a *API) look(tx *engine.Tx, shown ...Instance) bool {
 		t, _ := a.actions.Get(tx, i.PendingAction)
 		switch {
 		case n > 0 && w.Reads >= n:
-			a.finish(tx, t.ID)
+			tx.Run(finishStep, t.ID)
 			moved = true
 		case jumps && w.Reads > 1 && !t.Due.IsZero() && (next.IsZero() || t.Due.At.Before(next)):
 			next = t.Due.At
@@ -317,6 +317,14 @@ func (a *API) look(tx *engine.Tx, shown ...Instance) bool {
 		moved = true
 	}
 	return moved
+}
+
+// shown notes that the answer to a change shows an instance in a passing state.
+// That is no read, but whoever has seen it so need not see it again.
+func (a *API) shown(tx *engine.Tx, i Instance) {
+	if tx.Mode() == engine.Auto && a.settingsOf(tx).Progression.reads() == 0 {
+		engine.Own(a.watches, tx, i.ID).Reads++
+	}
 }
 
 // reasonText is the sentence that goes with a reason's code.

@@ -15,26 +15,26 @@ import (
 // not per key.
 const workspaceLedger = "workspace"
 
-// limit is the stage that counts the request and refuses it when an allowance is
-// used up (S61 to S63; 3.2). Refusals of later stages count, earlier ones do
-// not.
-func (a *API) limit(x *edge.Exchange) error {
-	if x.Op.Public {
+// count counts a request of a known caller (S61 to S63; 3.2), unless it has to be
+// refused.
+func (a *API) count(tx *engine.Tx, token string) limit.Decision {
+	s := a.settingsOf(tx)
+	if !s.Limited {
+		return limit.Decision{Allowed: true}
+	}
+	if s.SharedLimits {
+		token = workspaceLedger
+	}
+	return engine.Own(a.ledgers, tx, token).Usage.Take(tx.Now(), s.Limits)
+}
+
+// limited is the stage that announces the limits and refuses a request when an
+// allowance is used up. Refusals of later stages count, earlier ones do not.
+func limited(x *edge.Exchange) error {
+	d, _ := x.Admission.(*limit.Decision)
+	if d == nil {
 		return nil
 	}
-	var d limit.Decision
-	_ = x.World.Do(func(tx *engine.Tx) error {
-		s := a.settingsOf(tx)
-		if d.Allowed = !s.Limited; d.Allowed {
-			return nil
-		}
-		key := x.Caller.Token
-		if s.SharedLimits {
-			key = workspaceLedger
-		}
-		d = engine.Own(a.ledgers, tx, key).Usage.Take(x.Now, s.Limits)
-		return nil
-	})
 	announce(x, d)
 	if d.Allowed {
 		return nil
@@ -56,7 +56,10 @@ func (a *API) limit(x *edge.Exchange) error {
 
 // announce sets the headers about each limit there is. They go with every
 // answer, so all their values are written in one piece and cut out of it.
-func announce(x *edge.Exchange, d limit.Decision) {
+func announce(x *edge.Exchange, d *limit.Decision) {
+	if !d.HasMinute && !d.HasDay {
+		return
+	}
 	limits := [...]struct {
 		has                     bool
 		q                       limit.Quota
@@ -64,9 +67,6 @@ func announce(x *edge.Exchange, d limit.Decision) {
 	}{
 		{d.HasMinute, d.Minute, "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset"},
 		{d.HasDay, d.Day, "X-Ratelimit-Limit-Day", "X-Ratelimit-Remaining-Day", "X-Ratelimit-Reset-Day"},
-	}
-	if !d.HasMinute && !d.HasDay {
-		return
 	}
 	var names [8]string
 	var ends [8]int

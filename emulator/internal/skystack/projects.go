@@ -60,7 +60,7 @@ func (a *API) projectBody(tx *engine.Tx) func(Project) projectBody {
 // the query's, the header's, the token's, the workspace's. Two that are named
 // must agree, and one that is named must exist.
 func (a *API) targetProject(c *edge.Call, body, query string) (string, error) {
-	header := c.RequestHeader("SkyStack-Project")
+	header := c.RequestHeader("Skystack-Project")
 	named := cmp.Or(body, query, header)
 	fault := fail.Detail{Field: "project_id", Location: fail.Body}
 	switch {
@@ -76,7 +76,11 @@ func (a *API) targetProject(c *edge.Call, body, query string) (string, error) {
 		}
 	}
 	if named == "" {
-		return cmp.Or(c.Project, a.settingsOf(c.Tx).DefaultProject), nil
+		project := cmp.Or(c.Project, a.settingsOf(c.Tx).DefaultProject)
+		if !has(a.projects, c.Tx, project) { // the key outlived its project
+			return "", noProject(project)
+		}
+		return project, nil
 	}
 	if _, ok := a.projects.Get(c.Tx, named); !ok {
 		if fault.Location != fail.Body {
@@ -90,7 +94,7 @@ func (a *API) targetProject(c *edge.Call, body, query string) (string, error) {
 
 // listedProject is the project whose objects are listed, "" for all (S13, S45).
 func (a *API) listedProject(c *edge.Call, query string) (string, error) {
-	header := c.RequestHeader("SkyStack-Project")
+	header := c.RequestHeader("Skystack-Project")
 	if query != "" && header != "" && query != header {
 		return "", &fail.Error{
 			Kind: fail.Invalid, Code: "conflicting_parameters", Message: "The project is named in two ways that differ; name it once.",

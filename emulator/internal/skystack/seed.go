@@ -101,7 +101,7 @@ func (a *API) seedInstance(tx *engine.Tx, f *fixtures.Fixture, s Settings, n int
 		i.Reason = &Reason{in.StatusReason.Code, in.StatusReason.Message}
 	}
 	if in.Autoscale {
-		i.Autoscale = &Autoscale{Enabled: true, Min: 1, Max: 3, TargetCPU: 60, CooldownSeconds: 300}
+		i.Autoscale = standardAutoscale()
 	}
 	for _, v := range in.Storage {
 		i.Storage = append(i.Storage, Volume{v.SizeGB, v.Type})

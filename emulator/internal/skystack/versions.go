@@ -66,7 +66,7 @@ func (a *API) version(x *edge.Exchange) error {
 	if x.Op.Public {
 		return nil
 	}
-	lines := x.Request.Header.Values("SkyStack-Version")
+	lines := x.Request.Header["Skystack-Version"]
 	name := x.Caller.Version
 	if len(lines) > 0 {
 		name = lines[0]

@@ -1,8 +1,9 @@
 // Command genopenapi makes the copies of the contract that the sandbox embeds.
 //
 // It reads the OpenAPI document it is given, written as YAML, and writes
-// openapi.json and openapi.yaml into the current folder. The YAML is copied as
-// it is. The JSON keeps the order of the members and the spelling of the
+// openapi.json, openapi.yaml and contract.json into the current folder. The YAML
+// is copied as it is. contract.json lacks what only people read, which is most of
+// the document and of the time it takes to load. The JSON keeps the order of the members and the spelling of the
 // numbers, so that the same document always gives the same bytes.
 //
 // Whatever YAML can say and JSON cannot, or would say differently, is an error
@@ -40,18 +41,28 @@ func generate(source, dir string) error {
 	if err != nil {
 		return err
 	}
-	encoded, err := toJSON(text)
+	document, err := read(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", source, err)
+	}
+	encoded, err := toJSON(document)
+	if err != nil {
+		return fmt.Errorf("%s: %w", source, err)
+	}
+	strip(document, false)
+	contract, err := toJSON(document)
 	if err != nil {
 		return fmt.Errorf("%s: %w", source, err)
 	}
 	return errors.Join(
+		os.WriteFile(filepath.Join(dir, "contract.json"), contract, 0o644),
 		os.WriteFile(filepath.Join(dir, "openapi.json"), encoded, 0o644),
 		os.WriteFile(filepath.Join(dir, "openapi.yaml"), text, 0o644),
 	)
 }
 
-// toJSON returns the one YAML document in text as JSON, ending in a newline.
-func toJSON(text []byte) ([]byte, error) {
+// read returns the one YAML document in text.
+func read(text []byte) (*yaml.Node, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document, rest yaml.Node
 	if err := decoder.Decode(&document); err != nil {
@@ -60,12 +71,49 @@ func toJSON(text []byte) ([]byte, error) {
 	if err := decoder.Decode(&rest); !errors.Is(err, io.EOF) {
 		return nil, errors.New("the file must hold one YAML document and nothing after it")
 	}
+	return document.Content[0], nil
+}
+
+// toJSON returns a document as JSON, ending in a newline.
+func toJSON(document *yaml.Node) ([]byte, error) {
 	w := new(writer)
-	if err := w.value(document.Content[0], 0); err != nil {
+	if err := w.value(document, 0); err != nil {
 		return nil, err
 	}
 	w.out.WriteByte('\n')
 	return w.out.Bytes(), nil
+}
+
+// strip takes away what no request is checked against: texts, examples and the
+// headers of answers. named says that the members' names were chosen by the
+// document, as those of properties are: they mean nothing here.
+func strip(n *yaml.Node, named bool) {
+	if n.Kind == yaml.SequenceNode {
+		for _, item := range n.Content {
+			strip(item, false)
+		}
+	}
+	if n.Kind != yaml.MappingNode {
+		return
+	}
+	var kept []*yaml.Node
+	for i := 0; i < len(n.Content); i += 2 {
+		name, value := n.Content[i], n.Content[i+1]
+		if !named {
+			switch name.Value {
+			case "description", "summary", "example", "examples", "headers", "tags", "x-rules":
+				continue
+			}
+		}
+		chosen := false
+		switch name.Value {
+		case "properties", "responses", "paths", "schemas", "parameters", "requestBodies", "content", "securitySchemes":
+			chosen = !named
+		}
+		strip(value, chosen)
+		kept = append(kept, name, value)
+	}
+	n.Content = kept
 }
 
 // brokenLevels is the depth down to which each member has its own line. It puts

@@ -13,7 +13,7 @@ func TestCommittedCopiesAreUpToDate(t *testing.T) {
 	if err := generate("../../../../openapi.yaml", dir); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"openapi.json", "openapi.yaml"} {
+	for _, name := range []string{"openapi.json", "openapi.yaml", "contract.json"} {
 		want, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -42,7 +42,7 @@ func TestToJSON(t *testing.T) {
 		"a: {b: {c: {d: 1, e: 2}}}":         "{\n \"a\": {\n  \"b\": {\n   \"c\": {\"d\":1,\"e\":2}\n  }\n }\n}\n",
 		"a: [{b: 1, c: {d: 2}}]":            "{\n \"a\": [{\"b\":1,\"c\":{\"d\":2}}]\n}\n",
 	} {
-		got, err := toJSON([]byte(in))
+		got, err := convert(in)
 		if err != nil {
 			t.Errorf("%q: %v", in, err)
 		} else if string(got) != want {
@@ -68,7 +68,7 @@ func TestToJSONRefuses(t *testing.T) {
 		"? {a: 1}\n: 2":       "line 1: a member's name must be a string",
 		"<<: {a: 1}\nb: 2":    "line 1: a member's name must be a string",
 	} {
-		got, err := toJSON([]byte(in))
+		got, err := convert(in)
 		if err == nil {
 			t.Errorf("%q became %s; want an error with %q", in, got, want)
 		} else if !strings.Contains(err.Error(), want) {
@@ -93,5 +93,34 @@ func TestGenerateWritesNothingWhenRefusing(t *testing.T) {
 	}
 	if len(entries) != 0 {
 		t.Errorf("it wrote %v", entries)
+	}
+}
+
+func convert(text string) ([]byte, error) {
+	document, err := read([]byte(text))
+	if err != nil {
+		return nil, err
+	}
+	return toJSON(document)
+}
+
+// What the document names itself stays, even when it is called description.
+func TestStrip(t *testing.T) {
+	document, err := read([]byte(`{info: {description: x, title: y}, paths: {/a: {get: {summary: s, tags: [t], responses: {'200': {description: d, headers: {H: {}}, content: {c: {schema: {properties: {description: {type: string, example: e}}}, example: 1}}}}}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	strip(document, false)
+	got, err := toJSON(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var flat strings.Builder
+	for part := range strings.FieldsSeq(string(got)) {
+		flat.WriteString(part)
+	}
+	const want = `{"info":{"title":"y"},"paths":{"/a":{"get":{"responses":{"200":{"content":{"c":{"schema":{"properties":{"description":{"type":"string"}}}}}}}}}}}`
+	if flat.String() != want {
+		t.Errorf(" got %s\nwant %s", flat.String(), want)
 	}
 }

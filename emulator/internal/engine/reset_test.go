@@ -1,0 +1,178 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A frozen, scaled or auto world goes back in time with a reset; a real one keeps
+// following the wall clock.
+func TestResetInEachClockMode(t *testing.T) {
+	for mode, want := range map[Mode]time.Duration{Real: 70 * time.Second, Scaled: 10 * time.Second, Frozen: 10 * time.Second, Auto: 10 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHouse()
+			w := h.world(t, func(c *Config) { c.Clock = Clock{Mode: mode, Now: start} })
+			do(w, func(tx *Tx) { h.items.Put(tx, "a", item{N: 1}) })
+			if mode == Frozen || mode == Auto {
+				must(t, w.Advance(10*time.Second))
+			} else {
+				wait(10 * time.Second)
+			}
+			w.SetBaseline() // the present instant, though nothing has asked for it
+			var first, again string
+			do(w, func(tx *Tx) {
+				first = tx.NewID("ins")
+				h.items.Put(tx, "b", item{})
+			})
+			wait(60 * time.Second)
+			must(t, w.Advance(time.Hour))
+			w.Reset()
+			equal(t, string(mode)+": the time", w.Now().Sub(start), want)
+			do(w, func(tx *Tx) {
+				equal(t, "rows", h.items.Len(tx), 1)
+				again = tx.NewID("ins")
+			})
+			equal(t, "the same ids again", again, first)
+		})
+	}
+}
+
+func TestResetWithoutABaselineGivesTheEmptyWorld(t *testing.T) {
+	h := newHouse()
+	w := h.world(t)
+	do(w, func(tx *Tx) { h.items.Put(tx, "a", item{}) })
+	book(w, time.Second, "x")
+	w.Reset()
+	equal(t, "the agenda", len(w.Agenda()), 0)
+	do(w, func(tx *Tx) { equal(t, "rows", h.items.Len(tx), 0) })
+	if w.Baseline() == nil {
+		t.Error("there is no baseline")
+	}
+}
+
+// The keyed hashes of cursors change with a reset, and with nothing else (S66).
+func TestSecretChangesWithAReset(t *testing.T) {
+	h := newHouse()
+	w := h.world(t, func(c *Config) { c.ResetEvery = time.Hour })
+	secret := func(purpose string) (out string) {
+		do(w, func(tx *Tx) { out = fmt.Sprintf("%x", tx.Secret(purpose)) })
+		return out
+	}
+	first := secret("cursor")
+	equal(t, "asked again", secret("cursor"), first)
+	if secret("another") == first {
+		t.Error("two purposes share a secret")
+	}
+	p := w.Snapshot()
+	do(w, func(tx *Tx) { h.items.Put(tx, "a", item{}) })
+	equal(t, "after a change", secret("cursor"), first)
+	must(t, w.Restore(p))
+	equal(t, "after a restore", secret("cursor"), first)
+	w.Reset()
+	second := secret("cursor")
+	must(t, w.Advance(time.Hour)) // a periodic reset
+	third := secret("cursor")
+	if first == second || second == third || first == third {
+		t.Error("a secret outlives a reset")
+	}
+	do(h.world(t, func(c *Config) { c.ID = "wsp_other" }), func(tx *Tx) {
+		if fmt.Sprintf("%x", tx.Secret("cursor")) == first {
+			t.Error("two worlds share a secret")
+		}
+	})
+}
+
+// A periodic reset puts the rows back and leaves the time alone (S72).
+func TestPeriodicReset(t *testing.T) {
+	h := newHouse()
+	w := h.world(t, func(c *Config) { c.ResetEvery = time.Hour })
+	do(w, func(tx *Tx) { h.items.Put(tx, "base", item{}) })
+	w.SetBaseline()
+	put := func(id string) { do(w, func(tx *Tx) { h.items.Put(tx, id, item{}) }) }
+	rows := func() (n int) {
+		do(w, func(tx *Tx) { n = h.items.Len(tx) })
+		return n
+	}
+	next := func() (at time.Time) {
+		do(w, func(tx *Tx) { at = tx.NextReset() })
+		return at
+	}
+	equal(t, "the first reset", next().Sub(start), time.Hour)
+	put("a")
+	must(t, w.Advance(time.Hour-1))
+	equal(t, "before it", rows(), 2)
+	must(t, w.Advance(1))
+	equal(t, "at it", rows(), 1)
+	equal(t, "the time goes on", w.Now().Sub(start), time.Hour)
+	equal(t, "the next one", next().Sub(start), 2*time.Hour)
+
+	put("b")
+	must(t, w.Advance(5*time.Hour+time.Minute)) // five resets on the way
+	equal(t, "after several", rows(), 1)
+	equal(t, "the time", w.Now().Sub(start), 6*time.Hour+time.Minute)
+	equal(t, "the next one", next().Sub(start), 7*time.Hour)
+
+	put("c")
+	w.Reset() // by hand: the period begins anew
+	equal(t, "by hand, a frozen world goes back", w.Now(), start)
+	equal(t, "the next one", next().Sub(start), time.Hour)
+
+	do(h.world(t), func(tx *Tx) { equal(t, "none", tx.NextReset().IsZero(), true) })
+}
+
+// Events before the reset happen, those booked for later are gone with it; one
+// due at the same instant comes first.
+func TestPeriodicResetAndTheAgenda(t *testing.T) {
+	h := newHouse()
+	seen := map[string]time.Duration{}
+	h.AddStep("note", func(tx *Tx, subject string) { seen[subject] = tx.Now().Sub(start) })
+	w := h.world(t, func(c *Config) { c.ResetEvery = time.Hour })
+	do(w, func(tx *Tx) {
+		tx.After(time.Minute, "note", "before")
+		tx.After(time.Hour, "note", "with")
+		tx.After(time.Hour+1, "note", "after")
+	})
+	must(t, w.Advance(5*time.Hour))
+	equal(t, "what happened", seen, map[string]time.Duration{"before": time.Minute, "with": time.Hour})
+	equal(t, "the agenda", len(w.Agenda()), 0)
+	equal(t, "a reset is no event to advance to", w.AdvanceToNext(), false)
+}
+
+// A transaction that moves time across a reset goes on in the world put back.
+func TestTransactionAcrossAPeriodicReset(t *testing.T) {
+	h := newHouse()
+	w := h.world(t, func(c *Config) { c.ResetEvery = time.Hour })
+	do(w, func(tx *Tx) {
+		h.items.Put(tx, "a", item{})
+		tx.AdvanceTo(start.Add(2 * time.Hour))
+		equal(t, "rows", h.items.Len(tx), 0)
+		equal(t, "the time", tx.Now().Sub(start), 2*time.Hour)
+		h.items.Put(tx, "b", item{})
+	})
+	do(w, func(tx *Tx) { equal(t, "what it put afterwards", h.items.Len(tx), 1) })
+}
+
+func TestPeriodicResetRingsTheAlarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse()
+		w := h.world(t, func(c *Config) { c.Clock, c.ResetEvery = Clock{Mode: Real, Now: start}, time.Hour })
+		do(w, func(tx *Tx) { h.items.Put(tx, "a", item{}) })
+		f := w.Fork("wsp_fork")
+		defer f.Close()
+		wait(30 * time.Minute)
+		late := w.Fork("wsp_late")
+		defer late.Close()
+		wait(30*time.Minute + time.Millisecond)
+		synctest.Wait()
+		rows := func(w *World) int {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return h.items.Len(&Tx{w: w, s: w.s})
+		}
+		equal(t, "the world", rows(w), 0)
+		equal(t, "a fork returns to what it began as", rows(f), 1)
+		do(late, func(tx *Tx) { equal(t, "and counts from then", tx.NextReset().Sub(start), 90*time.Minute) })
+	})
+}

@@ -1,0 +1,71 @@
+package skystack
+
+import (
+	"strconv"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+)
+
+// address says who holds an IP address.
+type address struct {
+	InstanceID string `json:"instance_id"`
+}
+
+// pool is a range of addresses: those of 2^bits numbers after first.
+type pool struct {
+	name  string
+	first uint32
+	bits  uint
+	start uint64 // where leasing begins within the pool
+}
+
+// The private addresses are 10.0.0.0/8, from 10.24.8.32 on, the neighbourhood of
+// the documents' example. The public ones are 198.18.0.0/15, which no host on
+// the internet has, and when those are out 240.0.0.0/4, likewise.
+func privatePools() []pool { return []pool{{"private", 10 << 24, 24, 0x18_08_20}} }
+
+func publicPools() []pool {
+	return []pool{{"public", 198<<24 | 18<<16, 17, 0x08_20}, {"public-more", 240 << 24, 28, 0x20}}
+}
+
+// attach gives an instance its addresses, once (S54).
+func (a *API) attach(tx *engine.Tx, i *Instance) {
+	if i.PrivateIP == "" {
+		i.PrivateIP = a.lease(tx, i.ID, privatePools())
+	}
+	if i.WantsPublicIP && i.PublicIP == "" {
+		i.PublicIP = a.lease(tx, i.ID, publicPools())
+	}
+}
+
+// lease finds the next address nobody holds; "" when all are held. An address
+// that was given back comes up again after all others.
+func (a *API) lease(tx *engine.Tx, holder string, pools []pool) string {
+	for _, p := range pools {
+		size := uint64(1) << p.bits
+		if uint64(a.addresses.Len(tx)) >= size && tx.Peek("address/"+p.name) >= size {
+			continue // it may well be full, and looking would take long
+		}
+		for range size {
+			n := (p.start + tx.Count("address/"+p.name)) % size
+			if host := n & 255; host == 0 || host == 255 {
+				continue
+			}
+			addr := dotted(p.first | uint32(n))
+			if _, held := a.addresses.Get(tx, addr); !held {
+				a.addresses.Put(tx, addr, address{holder})
+				return addr
+			}
+		}
+	}
+	return ""
+}
+
+func dotted(addr uint32) string {
+	b := make([]byte, 0, 15)
+	for shift := 24; shift >= 0; shift -= 8 {
+		b = strconv.AppendUint(b, uint64(addr>>shift&255), 10)
+		b = append(b, '.')
+	}
+	return string(b[:len(b)-1])
+}
