@@ -178,8 +178,8 @@ func (s *Server) close(x *Exchange) {
 			x.release()
 			panic(p)
 		}
-		s.Log.Error("a request panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-		x.refuse(fmt.Errorf("panic: %v", p))
+		s.Log.Error("a request panicked", "panic", fmt.Sprintf("%+v", p), "stack", string(debug.Stack()))
+		x.refuse(fmt.Errorf("panic: %+v", p))
 	}
 	x.keep()
 	x.release()

@@ -134,13 +134,6 @@ func text(s string) *string {
 	return &s
 }
 
-func notNil[T any](s []T) []T {
-	if s == nil {
-		return []T{}
-	}
-	return s
-}
-
 // clip shortens what a client sent to what fits in a sentence.
 func clip(s string) string {
 	if len(s) > 80 {

@@ -66,6 +66,9 @@ func (s *Server) With(t *testing.T) *Server {
 	return &other
 }
 
+// Path is the URL of a path of the sandbox.
+func (s *Server) Path(path string) string { return s.base + path }
+
 // Get sends a GET; headers are names and values in turn.
 func (s *Server) Get(path string, headers ...string) *Reply {
 	s.T.Helper()
