@@ -101,6 +101,14 @@ func (r *configReader) fault(n *yaml.Node, path, format string, args ...any) {
 	r.faults = append(r.faults, fmt.Errorf("%s: %s", r.origin(n, path), fmt.Sprintf(format, args...)))
 }
 
+// shown is a member's name as it stands in messages, on one line.
+func shown(name string) string {
+	if strconv.CanBackquote(name) {
+		return name
+	}
+	return strconv.Quote(name)
+}
+
 // each calls member for every member of an object that has one of the names.
 func (r *configReader) each(n *yaml.Node, path string, names []string, member func(name, path string, v *yaml.Node)) {
 	if n.Kind != yaml.MappingNode {
@@ -110,7 +118,7 @@ func (r *configReader) each(n *yaml.Node, path string, names []string, member fu
 	lines := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, v := n.Content[i], n.Content[i+1]
-		inner := key.Value
+		inner := shown(key.Value)
 		if path != "" {
 			inner = path + "." + inner
 		}

@@ -57,6 +57,7 @@ type Exchange struct {
 	parser  parser
 	read    bool // the body was read
 	value   any  // the parsed body; nil when there is none
+	output  any  // what the handler returned
 	detail  []fail.Detail
 	pledge  *pledge // the idempotency key the request holds
 	invoked bool    // the handler ran

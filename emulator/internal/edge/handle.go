@@ -127,7 +127,7 @@ func Invoke(x *Exchange) error {
 	if err != nil {
 		return err
 	}
-	x.served, x.value, x.answer.Status = true, out, x.Op.status
+	x.served, x.output, x.answer.Status = true, out, x.Op.status
 	return nil
 }
 

@@ -45,7 +45,7 @@ type Raw struct {
 
 // Encode is the stage that renders and encodes what the handler returned.
 func Encode(x *Exchange) error {
-	return x.encode(x.answer.Status, x.value)
+	return x.encode(x.answer.Status, x.output)
 }
 
 func (x *Exchange) encode(status int, out any) error {

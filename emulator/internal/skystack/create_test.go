@@ -26,8 +26,8 @@ const (
 		`"region":"eu-west-1","size":"standard-4","profile":"standard-4","image":"debian-13","ip":null,"autoscale":true,` +
 		`"autoscale_policy":{"enabled":true,"min":1,"max":5,"target_cpu":70,"cooldown_seconds":300},` +
 		`"network":{"state":"pending","private_ip":null,"public_ip":null,"subnet":"subnet-a","firewall_ids":["fw-web","fw-db"]},` +
-		`"storage":[{"size_gb":100,"type":"nvme"},{"size_gb":500,"type":"ssd"}],"labels":{"b":"<&>","tier":"web"},` +
-		`"metadata":{"a":[1,2.50,null],"owner":{"team":"search","pager":7},"z":9007199254740993},` +
+		`"storage":[{"size_gb":100,"type":"nvme"},{"size_gb":500,"type":"ssd"}],"labels":{"tier":"web","b":"<&>"},` +
+		`"metadata":{"z":9007199254740993,"owner":{"team":"search","pager":7},"a":[1,2.50,null]},` +
 		`"pending_action":"act_MTnAbPHzuTK","version":1,"created_at":"2026-03-19T10:22:44Z","updated_at":"2026-03-19T10:22:44Z"}`
 )
 

@@ -1,17 +1,12 @@
 package skystack
 
 import (
+	"errors"
 	"fmt"
-	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"skystack.dev/sandbox/emulator/internal/edge"
-	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
 // instanceBody is an instance on the wire: a superset of what the documents
@@ -75,21 +70,8 @@ func writeInstance(to []byte, i *Instance, version string) []byte {
 		o.b = append(inner.b, '}')
 	}
 	o.b = append(o.b, ']')
-	var room [8]string
-	o.name("labels")
-	inner := object{append(o.b, '{')}
-	for _, name := range sorted(room[:0], i.Labels) {
-		inner.chosen(name)
-		inner.b = edge.AppendString(inner.b, i.Labels[name])
-	}
-	o.b = append(inner.b, '}')
-	o.name("metadata")
-	inner = object{append(o.b, '{')}
-	for _, name := range sorted(room[:0], i.Metadata) {
-		inner.chosen(name)
-		inner.b = append(inner.b, i.Metadata[name]...)
-	}
-	o.b = append(inner.b, '}')
+	o.raw("labels", i.Labels)
+	o.raw("metadata", i.Metadata)
 	o.orNull("pending_action", i.PendingAction)
 	o.number("version", i.Version)
 	o.time("created_at", i.CreatedAt)
@@ -142,99 +124,6 @@ func clip(s string) string {
 	return s
 }
 
-// maxMembers bounds labels and metadata.
-const maxMembers = 64
-
-// labelKey is the form of a label's key.
-var labelKey = regexp.MustCompile(`^[a-z0-9][a-z0-9._/-]{0,62}$`)
-
-func checkLabels(labels map[string]any) (details []fail.Detail) {
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		if !labelKey.MatchString(key) {
-			details = append(details, fail.Detail{Field: "labels." + clip(key), Location: fail.Body, Code: "invalid_format",
-				Message: "A label's key has 1 to 63 characters: lower-case letters, digits and . _ / -, beginning with a letter or digit."})
-		}
-	}
-	return details
-}
-
-// compact is a value without the white space it was sent with.
-func compact(v jsontext.Value) jsontext.Value {
-	v = v.Clone()
-	_ = v.Compact() // it was parsed before
-	return v
-}
-
-func compactAll(object map[string]jsontext.Value) map[string]jsontext.Value {
-	for name, value := range object {
-		object[name] = compact(value)
-	}
-	return object
-}
-
-// mergeObject applies a JSON merge patch: null takes a member away, an object is
-// merged into an object.
-func mergeObject(old map[string]jsontext.Value, patch jsontext.Value) map[string]jsontext.Value {
-	if patch == nil {
-		return old
-	}
-	merged := map[string]jsontext.Value{}
-	if patch.Kind() == 'n' {
-		return merged
-	}
-	maps.Copy(merged, old)
-	for name, value := range membersOf(patch) {
-		switch value.Kind() {
-		case 'n':
-			delete(merged, name)
-		case '{':
-			var inner map[string]jsontext.Value
-			if merged[name].Kind() == '{' {
-				inner = membersOf(merged[name])
-			}
-			merged[name], _ = json.Marshal(mergeObject(inner, value), json.Deterministic(true))
-		default:
-			merged[name] = compact(value)
-		}
-	}
-	return merged
-}
-
-// membersOf takes an object apart; the contract has checked that it is one.
-func membersOf(object jsontext.Value) (out map[string]jsontext.Value) {
-	_ = json.Unmarshal(object, &out)
-	return out
-}
-
-// sameValue reports whether two JSON values are equal, however they are written.
-func sameValue(a, b jsontext.Value) bool {
-	if string(a) == string(b) {
-		return true
-	}
-	plain := func(v jsontext.Value) string {
-		v = v.Clone()
-		_ = v.Format(jsontext.ReorderRawObjects(true))
-		return string(v)
-	}
-	return plain(a) == plain(b)
-}
-
-func mergeLabels(old map[string]string, patch jsontext.Value) map[string]string {
-	if patch == nil {
-		return old
-	}
-	raw := make(map[string]jsontext.Value, len(old))
-	for k, v := range old {
-		raw[k], _ = jsontext.AppendQuote(nil, v)
-	}
-	merged := map[string]string{}
-	for k, v := range mergeObject(raw, patch) {
-		plain, _ := jsontext.AppendUnquote(nil, v)
-		merged[k] = string(plain)
-	}
-	return merged
-}
-
 // checkInstance refuses a row of a saved world.
 func checkInstance(id string, i Instance) error {
 	switch {
@@ -242,6 +131,8 @@ func checkInstance(id string, i Instance) error {
 		return fmt.Errorf("id is %q", i.ID)
 	case !slices.Contains(Statuses(), i.Status):
 		return fmt.Errorf("status %q is unknown", i.Status)
+	case i.Labels != nil && i.Labels.Kind() != '{', i.Metadata != nil && i.Metadata.Kind() != '{':
+		return errors.New("labels or metadata is not an object")
 	case i.Version < 1:
 		return fmt.Errorf("version is %d, not at least 1", i.Version)
 	case i.Status.passing() && i.PendingAction == "":

@@ -3,7 +3,6 @@ package skystack
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -18,28 +17,28 @@ import (
 // Instance is a machine as the world keeps it. Rows are never changed in place;
 // neither are the maps and slices they hold.
 type Instance struct {
-	ID            string                    `json:"id"`
-	Name          string                    `json:"name"`
-	Status        Status                    `json:"status"`
-	Reason        *Reason                   `json:"reason"`
-	ProjectID     string                    `json:"project_id"`
-	Region        string                    `json:"region"`
-	Size          string                    `json:"size"`
-	Image         string                    `json:"image"`
-	Autoscale     *Autoscale                `json:"autoscale"`
-	PrivateIP     string                    `json:"private_ip"`
-	PublicIP      string                    `json:"public_ip"`
-	WantsPublicIP bool                      `json:"wants_public_ip"`
-	Subnet        string                    `json:"subnet"`
-	FirewallIDs   []string                  `json:"firewall_ids"`
-	Storage       []Volume                  `json:"storage"`
-	Labels        map[string]string         `json:"labels"`
-	Metadata      map[string]jsontext.Value `json:"metadata"`
-	PendingAction string                    `json:"pending_action"`
-	Actions       []string                  `json:"actions"` // all there were, oldest first
-	Version       int                       `json:"version"`
-	CreatedAt     time.Time                 `json:"created_at"`
-	UpdatedAt     time.Time                 `json:"updated_at"`
+	ID            string         `json:"id"`
+	Name          string         `json:"name"`
+	Status        Status         `json:"status"`
+	Reason        *Reason        `json:"reason"`
+	ProjectID     string         `json:"project_id"`
+	Region        string         `json:"region"`
+	Size          string         `json:"size"`
+	Image         string         `json:"image"`
+	Autoscale     *Autoscale     `json:"autoscale"`
+	PrivateIP     string         `json:"private_ip"`
+	PublicIP      string         `json:"public_ip"`
+	WantsPublicIP bool           `json:"wants_public_ip"`
+	Subnet        string         `json:"subnet"`
+	FirewallIDs   []string       `json:"firewall_ids"`
+	Storage       []Volume       `json:"storage"`
+	Labels        jsontext.Value `json:"labels,omitzero"`   // an object of strings; nil is {}
+	Metadata      jsontext.Value `json:"metadata,omitzero"` // an object; nil is {}
+	PendingAction string         `json:"pending_action"`
+	Actions       []string       `json:"actions"` // all there were, oldest first
+	Version       int            `json:"version"`
+	CreatedAt     time.Time      `json:"created_at"`
+	UpdatedAt     time.Time      `json:"updated_at"`
 }
 
 // Reason says why an instance or an action failed.
@@ -107,32 +106,20 @@ func (a *API) listInstances(c *edge.Call, in listInstancesInput) (listBody[Insta
 	return body(p, writeInstance), nil
 }
 
-// labelled reports whether the instance has every label, given as key:value or
-// as key alone.
-func (i Instance) labelled(labels []string) bool {
-	for _, l := range labels {
-		key, want, exact := strings.Cut(l, ":")
-		if got, ok := i.Labels[key]; !ok || exact && got != want {
-			return false
-		}
-	}
-	return true
-}
-
 type createInstanceInput struct {
-	QueryProject string                    `json:"-" query:"project_id"`
-	ProjectID    string                    `json:"project_id"`
-	Name         string                    `json:"name"`
-	Region       string                    `json:"region"`
-	Size         string                    `json:"size"`
-	Profile      string                    `json:"profile"`
-	MachineType  string                    `json:"machine_type"`
-	Image        string                    `json:"image"`
-	Autoscale    autoscaleChange           `json:"autoscale"`
-	Network      networkInput              `json:"network"`
-	Storage      []Volume                  `json:"storage"`
-	Labels       map[string]string         `json:"labels"`
-	Metadata     map[string]jsontext.Value `json:"metadata"`
+	QueryProject string          `json:"-" query:"project_id"`
+	ProjectID    string          `json:"project_id"`
+	Name         string          `json:"name"`
+	Region       string          `json:"region"`
+	Size         string          `json:"size"`
+	Profile      string          `json:"profile"`
+	MachineType  string          `json:"machine_type"`
+	Image        string          `json:"image"`
+	Autoscale    autoscaleChange `json:"autoscale"`
+	Network      networkInput    `json:"network"`
+	Storage      []Volume        `json:"storage"`
+	Labels       jsontext.Value  `json:"labels"`
+	Metadata     jsontext.Value  `json:"metadata"`
 }
 
 type networkInput struct {
@@ -182,7 +169,7 @@ func (a *API) createInstance(c *edge.Call, in createInstanceInput) (instanceBody
 	i := Instance{
 		ID: c.NewID("ins"), Name: in.Name, ProjectID: project, Region: in.Region, Size: size, Image: cmp.Or(in.Image, s.DefaultImage),
 		Autoscale: in.Autoscale.merged(nil), WantsPublicIP: in.Network.PublicIP, Subnet: in.Network.Subnet, FirewallIDs: in.Network.FirewallIDs,
-		Storage: in.Storage, Labels: in.Labels, Metadata: compactAll(in.Metadata), CreatedAt: c.Now(),
+		Storage: in.Storage, Labels: plainText(in.Labels), Metadata: compact(in.Metadata), CreatedAt: c.Now(),
 	}
 	a.enrol(c.Tx, i, 1)
 	a.start(c.Tx, &i, Action{Type: Create, RequestedBy: c.Token, RequestID: c.RequestID})
@@ -283,13 +270,12 @@ func (a *API) updateInstance(c *edge.Call, in updateInstanceInput) (instanceBody
 	if in.Name != nil {
 		changed.Name = *in.Name
 	}
-	changed.Labels, changed.Metadata = mergeLabels(i.Labels, in.Labels), mergeObject(i.Metadata, in.Metadata)
+	changed.Labels, changed.Metadata = plainText(merge(i.Labels, in.Labels)), merge(i.Metadata, in.Metadata)
 	changed.Autoscale = in.Autoscale.merged(i.Autoscale)
 	if details := changed.checkMerged(); len(details) > 0 {
 		return instanceBody{}, fail.Parameters(details...)
 	}
-	same := changed.Name == i.Name && changed.Autoscale.equal(i.Autoscale) && maps.Equal(changed.Labels, i.Labels) &&
-		maps.EqualFunc(changed.Metadata, i.Metadata, sameValue)
+	same := changed.Name == i.Name && changed.Autoscale.equal(i.Autoscale) && sameValue(changed.Labels, i.Labels) && sameValue(changed.Metadata, i.Metadata)
 	if same {
 		return i.body(), nil
 	}
@@ -304,7 +290,7 @@ func (i Instance) checkMerged() (details []fail.Detail) {
 	for _, m := range []struct {
 		field string
 		size  int
-	}{{"labels", len(i.Labels)}, {"metadata", len(i.Metadata)}} {
+	}{{"labels", len(membersOf(i.Labels))}, {"metadata", len(membersOf(i.Metadata))}} {
 		if m.size > maxMembers {
 			details = append(details, fail.Detail{Field: m.field, Location: fail.Body, Code: "too_long",
 				Message: fmt.Sprintf("%s must have at most %d members; it would have %d.", m.field, maxMembers, m.size)})

@@ -3,7 +3,6 @@ package skystack
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -90,7 +89,7 @@ func (a *API) seedInstance(tx *engine.Tx, f *fixtures.Fixture, s Settings, n int
 	i := Instance{
 		ID: in.ID, Name: in.Name, Status: Status(cmp.Or(in.Status, string(Running))), ProjectID: cmp.Or(in.ProjectID, s.DefaultProject),
 		Region: cmp.Or(in.Region, "us-east-1"), Size: cmp.Or(in.Size, "standard-1"), Image: cmp.Or(in.Image, s.DefaultImage),
-		PrivateIP: in.IP, WantsPublicIP: in.PublicIP, Subnet: in.Subnet, FirewallIDs: in.FirewallIDs, Labels: in.Labels,
+		PrivateIP: in.IP, WantsPublicIP: in.PublicIP, Subnet: in.Subnet, FirewallIDs: in.FirewallIDs,
 		Version: 1, CreatedAt: since(tx, in.CreatedAt, in.Age),
 	}
 	i.UpdatedAt = i.CreatedAt
@@ -118,15 +117,12 @@ func (a *API) seedInstance(tx *engine.Tx, f *fixtures.Fixture, s Settings, n int
 			return f.Errorf(fmt.Sprintf("instances[%d].%s", n, known.member), "there is no %s %q in the catalogue; add it to the fixture's %ss or choose another", known.noun, known.slug, known.noun)
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(in.Metadata)) {
-		value, err := json.Marshal(in.Metadata[key], json.Deterministic(true))
-		if err != nil {
-			return f.Errorf(fmt.Sprintf("instances[%d].metadata.%s", n, key), "cannot be written as JSON")
-		}
-		if i.Metadata == nil {
-			i.Metadata = map[string]jsontext.Value{}
-		}
-		i.Metadata[key] = value
+	var err error
+	if i.Labels, err = objectOf(in.Labels); err != nil {
+		return f.Errorf(fmt.Sprintf("instances[%d].labels", n), "cannot be written as JSON: %v", err)
+	}
+	if i.Metadata, err = objectOf(in.Metadata); err != nil {
+		return f.Errorf(fmt.Sprintf("instances[%d].metadata", n), "cannot be written as JSON: %v", err)
 	}
 	a.enrol(tx, i, 1)
 	return a.seedStatus(tx, i)
@@ -163,4 +159,12 @@ func since(tx *engine.Tx, at *time.Time, age time.Duration) time.Time {
 		return *at
 	}
 	return tx.Now().Add(-age)
+}
+
+// objectOf writes a map as labels and metadata are kept.
+func objectOf[V any](m map[string]V) (jsontext.Value, error) {
+	if len(m) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(m, json.Deterministic(true))
 }

@@ -1,9 +1,10 @@
 package skystack
 
 import (
-	"slices"
 	"strconv"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/edge"
 )
@@ -20,12 +21,13 @@ func (o *object) name(name string) {
 	o.b = append(append(o.b, name...), '"', ':')
 }
 
-// chosen begins a member whose name a client chose.
-func (o *object) chosen(name string) {
-	if o.b[len(o.b)-1] != '{' {
-		o.b = append(o.b, ',')
+// raw writes an object as it is kept; nil is an empty one.
+func (o *object) raw(name string, v jsontext.Value) {
+	o.name(name)
+	if v == nil {
+		v = jsontext.Value("{}")
 	}
-	o.b = append(edge.AppendString(o.b, name), ':')
+	o.b = append(o.b, v...)
 }
 
 // comma goes between the items of a list, before the n-th.
@@ -95,15 +97,6 @@ func (o *object) autoscale(name string, s *Autoscale) {
 	inner.number("target_cpu", s.TargetCPU)
 	inner.number("cooldown_seconds", s.CooldownSeconds)
 	o.b = append(inner.b, '}')
-}
-
-// sorted appends the names of a map in order; names is room for them.
-func sorted[V any](names []string, m map[string]V) []string {
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // stamp is a time as it stands on the wire (S51).
