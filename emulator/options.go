@@ -247,7 +247,7 @@ func WithEnforcedSunset() Option {
 }
 
 // WithResetEvery returns every workspace to its start after each period of its
-// time (S72); 0 means never.
+// time, at least a second (S72); 0 means never.
 func WithResetEvery(d time.Duration) Option {
 	return func(c *config) error { c.resetEvery = d; return nil }
 }

@@ -176,3 +176,21 @@ func TestPeriodicResetRingsTheAlarm(t *testing.T) {
 		do(late, func(tx *Tx) { equal(t, "and counts from then", tx.NextReset().Sub(start), 90*time.Minute) })
 	})
 }
+
+// However often a world should have been reset, it is reset once: a year of
+// resets every second costs no more than one.
+func TestManyResetsAtOnce(t *testing.T) {
+	h := newHouse()
+	if _, err := NewWorld(NewSchema(), Config{ResetEvery: time.Millisecond}); err == nil || err.Error() != "reset period 1ms is too short: use at least 1s, or 0 for none" {
+		t.Errorf("a reset every millisecond: %v", err)
+	}
+	w := h.world(t, func(c *Config) { c.ResetEvery = time.Second })
+	do(w, func(tx *Tx) { h.items.Put(tx, "a", item{}) })
+	must(t, w.Advance(365*24*time.Hour+time.Millisecond))
+	do(w, func(tx *Tx) {
+		equal(t, "rows", h.items.Len(tx), 0)
+		equal(t, "the time", tx.Now().Sub(start), 365*24*time.Hour+time.Millisecond)
+		equal(t, "the next one", tx.NextReset().Sub(start), 365*24*time.Hour+time.Second)
+	})
+	equal(t, "resets", w.resets, 1)
+}

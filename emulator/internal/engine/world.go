@@ -121,6 +121,9 @@ func NewWorld(schema *Schema, c Config) (*World, error) {
 	if c.ResetEvery < 0 {
 		return nil, fmt.Errorf("reset period %v is negative: use a positive duration, or 0 for none", c.ResetEvery)
 	}
+	if c.ResetEvery > 0 && c.ResetEvery < shortestReset {
+		return nil, fmt.Errorf("reset period %v is too short: use at least %v, or 0 for none", c.ResetEvery, shortestReset)
+	}
 	w := &World{id: c.ID, schema: schema, chance: chance{c.Seed, c.ID}, strict: c.Strict, s: newState(schema)}
 	w.s.clock = newClock(c.Clock, wallNow())
 	if w.every = int64(c.ResetEvery); w.every > 0 {
@@ -152,6 +155,10 @@ func (w *World) Do(f func(tx *Tx) error) error {
 	return err
 }
 
+// shortestReset is the shortest period of resets: data that is gone sooner is of
+// no use to anybody.
+const shortestReset = time.Second
+
 // settle runs every event due up to the instant, each at its own, and the
 // periodic resets between them.
 func (w *World) settle(until int64) {
@@ -159,7 +166,7 @@ func (w *World) settle(until int64) {
 		e, ok := w.s.agenda.next()
 		due := ok && e.at <= until
 		if w.every > 0 && w.resetAt <= until && (!due || w.resetAt < e.at) {
-			w.putBack(w.resetAt)
+			w.putBack(w.resetAt + (until-w.resetAt)/w.every*w.every)
 			continue
 		}
 		if !due {
@@ -171,7 +178,8 @@ func (w *World) settle(until int64) {
 }
 
 // putBack is the periodic reset at the instant it falls due: rows return to the
-// baseline, time goes on.
+// baseline, time goes on. When several fall due, the last one undoes whatever
+// happened since the first, so it alone is done.
 func (w *World) putBack(at int64) {
 	clock := w.s.clock
 	w.restore(w.baseline)
