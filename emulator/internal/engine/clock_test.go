@@ -44,7 +44,7 @@ func TestNewWorldStartsAtTheWallClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, mode := range Modes() {
 			w := newHouse().world(t, func(k *Config) { k.Clock = Clock{Mode: mode} })
-			equal(t, string(mode), w.Now(), WallNow())
+			equal(t, string(mode), w.Now(), instant(wallNow()))
 		}
 	})
 }

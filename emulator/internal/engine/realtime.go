@@ -8,10 +8,6 @@ import "time"
 // wallNow is the host's time in nanoseconds since the Unix epoch.
 func wallNow() int64 { return time.Now().UnixNano() }
 
-// WallNow is the host's time. Only what must agree with other machines' clocks
-// may use it; everything a client sees follows the world's clock.
-func WallNow() time.Time { return time.Now().UTC() }
-
 // alarm wakes a world when its next event falls due by the wall clock, so that
 // a world nobody talks to still moves.
 type alarm struct {

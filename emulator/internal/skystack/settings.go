@@ -124,23 +124,3 @@ func (a *API) settingsOf(tx *engine.Tx) Settings {
 	s, _ := a.settings.Get(tx, settingsID)
 	return s
 }
-
-// Configure replaces the settings of a world. It refuses wrong ones.
-func (a *API) Configure(w *engine.World, s Settings) error {
-	if err := s.Check(); err != nil {
-		return err
-	}
-	return w.Do(func(tx *engine.Tx) error {
-		a.settings.Put(tx, settingsID, s)
-		return nil
-	})
-}
-
-// SettingsOf returns the settings of a world.
-func (a *API) SettingsOf(w *engine.World) (s Settings) {
-	_ = w.Do(func(tx *engine.Tx) error {
-		s = a.settingsOf(tx)
-		return nil
-	})
-	return s
-}
