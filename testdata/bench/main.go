@@ -107,6 +107,9 @@ func run(rounds int, span time.Duration, conns int, binary string) error {
 			s.name, median(rates[0]), slices.Min(rates[0]), slices.Max(rates[0]), median(rates[2]), slices.Min(rates[2]), slices.Max(rates[2]),
 			median(ratios[0]), slices.Min(ratios[0]), slices.Max(ratios[0]), s.budget, median(ratios[1]))
 	}
+	if err := allocations(sandbox); err != nil {
+		return err
+	}
 	if err := many(rounds, span, conns); err != nil {
 		return err
 	}

@@ -29,14 +29,8 @@ func serve(kind string, args []string) error {
 	}
 	var handler http.Handler
 	if kind == "sandbox" {
-		e, err := emulator.New(
-			emulator.WithFixtureData("bench.yaml", []byte("{format: skystack-sandbox/1, next_ids: {ins: 1}, quota: off}")),
-			emulator.WithRateLimit(emulator.RateLimit{PerMinute: 1 << 30, PerDay: 1 << 30}),
-		)
+		e, err := newSandbox(args[0])
 		if err != nil {
-			return err
-		}
-		if err := fill(e.Handler(), args[0]); err != nil {
 			return err
 		}
 		fmt.Println("http://" + l.Addr().String())
@@ -49,6 +43,18 @@ func serve(kind string, args []string) error {
 	fmt.Println("http://" + l.Addr().String())
 	go untilEOF()
 	return http.Serve(l, handler)
+}
+
+// newSandbox returns a sandbox with so many instances, limiter on.
+func newSandbox(instances string) (*emulator.Emulator, error) {
+	e, err := emulator.New(
+		emulator.WithFixtureData("bench.yaml", []byte("{format: skystack-sandbox/1, next_ids: {ins: 1}, quota: off}")),
+		emulator.WithRateLimit(emulator.RateLimit{PerMinute: 1 << 30, PerDay: 1 << 30}),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return e, fill(e.Handler(), instances)
 }
 
 func untilEOF() {

@@ -57,7 +57,7 @@ func (tx *Tx) CountIDs(prefix string, next uint64) {
 
 // Count returns how often it was called for the name before, in this world.
 func (tx *Tx) Count(name string) uint64 {
-	n, _ := tx.s.counters.Get(name)
+	n := tx.Peek(name)
 	tx.s.counters.Set(name, n+1)
 	return n
 }
