@@ -1,0 +1,43 @@
+package sandbox
+
+import (
+	"fmt"
+	"strings"
+)
+
+// shown is how many requests a failed assertion lists.
+const shown = 20
+
+// AssertRequested is what Workspace.AssertRequested does in any workspace.
+func AssertRequested(t TB, w Workspace, operation string, times int) {
+	t.Helper()
+	n, dropped := len(w.Requests(Match{Operation: operation})), w.Dropped()
+	if n == times && dropped == 0 {
+		return
+	}
+	var b strings.Builder
+	if dropped > 0 && n <= times {
+		fmt.Fprintf(&b, "%s: unknown: %d requests are on record, want %d, but %d older requests of the workspace were dropped from it", operation, n, times, dropped)
+	} else {
+		fmt.Fprintf(&b, "%s was requested %d times, want %d", operation, n, times)
+	}
+	all := w.Requests(Match{})
+	if len(all) == 0 {
+		b.WriteString("; nothing was requested")
+	} else {
+		b.WriteString("; what came:")
+	}
+	if cut := len(all) - shown; cut > 0 {
+		fmt.Fprintf(&b, "\n  (%d before)", cut)
+		all = all[cut:]
+	}
+	for _, r := range all {
+		b.WriteString("\n  " + r.String())
+	}
+	t.Errorf("%s", b.String())
+}
+
+// Diff says how the text of one state differs from that of another: "" if they
+// are equal, else the lines that went, with "-", and those that came, with "+",
+// each under the heading it belongs to.
+func Diff(before, after Snapshot) string { return diff(before.Dump(), after.Dump()) }

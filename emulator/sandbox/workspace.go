@@ -1,0 +1,155 @@
+package sandbox
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+)
+
+// Workspace is an isolated world of a sandbox: with its own instances, keys,
+// limits, clock and record of requests. Nothing done to one can be seen in
+// another. All methods may be called by several goroutines.
+//
+// In the test's process nothing can get lost on the way, and methods without an
+// error do not fail. Package remote says what they do when the connection does.
+type Workspace interface {
+	// ID is the workspace's id, as wsp_default.
+	ID() string
+	// URL is where clients reach the sandbox, as http://127.0.0.1:41234. In the
+	// test's process the first call opens the socket.
+	URL() string
+	// Key is the key that clients of this workspace send after Bearer.
+	Key() string
+	// Client is an HTTP client that reaches the sandbox. Requests may name a path
+	// alone, as /v1/instances; they still need the key.
+	Client() *http.Client
+	// Setup is what the workspace started with.
+	Setup() Setup
+
+	// NewWorkspace returns another workspace of the same sandbox. It starts as
+	// the default one did, where the setup (at most one) says nothing else, and
+	// ends with the test.
+	NewWorkspace(t TB, setup ...Setup) Workspace
+	// Fork returns a copy of this workspace as it is now, clock and agenda
+	// included, with a key of its own. It costs the same for any number of
+	// instances and ends with the test.
+	Fork(t TB) Workspace
+	// AddKey makes a further key known. An empty Token is minted; the key that
+	// is returned has it.
+	AddKey(k Key) (Key, error)
+	// Keys lists the workspace's keys, oldest first, with masked tokens.
+	Keys() []Key
+
+	// Now is the workspace's time, and Clock how it moves.
+	Now() time.Time
+	Clock() Clock
+	// SetClock changes how time moves and, with a Now, moves it ahead first.
+	SetClock(c Clock) error
+	// Advance moves time ahead, in any clock mode, and returns when everything
+	// that falls due on the way has happened. Time never goes back.
+	Advance(d time.Duration) error
+	// AdvanceTo is Advance to an instant.
+	AdvanceTo(t time.Time) error
+	// AdvanceToNext moves to the next event of the agenda; false when none is
+	// booked.
+	AdvanceToNext() bool
+	// AdvanceUntilIdle moves on until nothing is booked any more. It gives up
+	// with an error after 100,000 events.
+	AdvanceUntilIdle() error
+	// Agenda lists what will happen, in order.
+	Agenda() []Event
+
+	// Snapshot is the workspace as it is now, clock and agenda included.
+	Snapshot() Snapshot
+	// Restore makes the workspace what the snapshot holds, its time included.
+	// The workspace keeps its own keys. A snapshot may come from another
+	// workspace or another sandbox. A refused one changes nothing.
+	Restore(s Snapshot) error
+	// Import is Restore from what Snapshot.Save wrote.
+	Import(r io.Reader) error
+	// Load starts the workspace again with a fixture: "default", "docs",
+	// "empty", "busy=N", or the path of a YAML or JSON file. It becomes what
+	// Reset returns to. A faulty fixture changes nothing.
+	Load(fixture string) error
+	// LoadData is Load with the text of a fixture; name stands in messages.
+	LoadData(name string, data []byte) error
+	// Reset returns the workspace to what it started as, its time and ids
+	// included, and forgets its requests; a real clock goes on.
+	Reset()
+	// Dump is everything the workspace holds as text that is the same for the
+	// same state.
+	Dump() string
+
+	// Instances lists the instances, oldest first, and Instance finds one;
+	// unlike a GET, neither counts as a read.
+	Instances() []Instance
+	Instance(id string) (Instance, bool)
+	// CreateInstance adds an instance in any state, at once. Members left out
+	// take the sandbox's defaults.
+	CreateInstance(i Instance) (Instance, error)
+	// Projects lists the projects, oldest first, and Project finds one.
+	Projects() []Project
+	Project(id string) (Project, bool)
+	// CreateProject adds a project.
+	CreateProject(p Project) (Project, error)
+	// Finish completes the running action of an instance now. It refuses an
+	// instance that does not exist or that rests.
+	Finish(instance string) error
+	// Fail makes the running action of an instance fail, or crashes an instance
+	// that runs; code is the reason shown, "" takes the usual one. It refuses an
+	// instance that does not exist or that rests.
+	Fail(instance, code string) error
+
+	// SetRateLimit changes how many requests are served from the next one on;
+	// limits of 0 stay as they are.
+	SetRateLimit(r RateLimit) error
+	// Exhaust uses up the limits of a key, given by its token or its id; "" is
+	// Key. The next request is answered 429.
+	Exhaust(key string) error
+	// Refill gives back everything that was used of all limits.
+	Refill() error
+	// Limits lists the limits of each key that is limited and what is left of
+	// them.
+	Limits() []Limit
+
+	// Requests lists the recorded requests that match, oldest first.
+	Requests(m Match) []Request
+	// Unmatched lists the requests that led to no operation.
+	Unmatched() []Request
+	// Dropped is how many requests the record has given up to stay within its
+	// bounds. What is asked about them has no answer.
+	Dropped() uint64
+	// WaitForRequest returns the first request that matches, as soon as there is
+	// one; set Match.Since to leave out those of the past.
+	WaitForRequest(ctx context.Context, m Match) (Request, error)
+	// WaitForStatus returns an instance as soon as it has the status. It does not
+	// move time: with a frozen clock somebody else must.
+	WaitForStatus(ctx context.Context, instance, status string) (Instance, error)
+	// AssertRequested fails the test unless an operation, as createInstance, was
+	// requested so many times, and says what was requested.
+	AssertRequested(t TB, operation string, times int)
+	// Findings lists what clients did wrong so far, oldest first (S39).
+	Findings() []Finding
+}
+
+// TB is the part of testing.TB that is needed.
+type TB interface {
+	Helper()
+	Name() string
+	Failed() bool
+	Logf(format string, args ...any)
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Cleanup(func())
+}
+
+// Snapshot is a workspace as it was at one moment. It never changes and can be
+// restored any number of times.
+type Snapshot interface {
+	// Save writes it as JSON, which Import reads; the same state gives the same
+	// bytes.
+	Save(w io.Writer) error
+	// Dump is everything it holds as text that is the same for the same state.
+	Dump() string
+}
