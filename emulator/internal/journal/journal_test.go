@@ -1,0 +1,243 @@
+package journal
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/redact"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+func TestReadBack(t *testing.T) {
+	j := New(0, redact.String)
+	e := &Entry{
+		ID: "req_1", Key: "tok_123", At: noon.In(time.FixedZone("", 3600)), Operation: "createInstance", Method: "POST", Target: "/v1/instances?access_token=abc&page=2",
+		Status: 409, Code: "conflict", Reason: "The token=abc is in use.", Stage: "handle",
+		Header:      http.Header{"x-api-key": {"abc"}, "Accept": {"a/b", "c/d"}, "accept": {"e/f"}, "X-Empty": {""}, "X-Url": {"https://x?token=abc"}, "Gone": nil},
+		RequestBody: []byte(`{"name":"ü","token":"abc"}`), ResponseBody: []byte("whsec_abcdefgh"),
+	}
+	j.Add(e)
+	e.Header["Accept"][0] = "other"
+	copy(e.RequestBody, "overwritten")
+	j.Add(&Entry{})
+	want := []sandbox.Request{
+		{
+			Seq: 1, ID: "req_1", At: noon, Operation: "createInstance", Method: "POST", Target: "/v1/instances?access_token=…&page=2", Key: "tok_123",
+			Status: 409, Code: "conflict", Reason: "The token=… is in use.", Stage: "handle",
+			Header:      http.Header{"X-Api-Key": {"…"}, "Accept": {"a/b", "c/d", "e/f"}, "X-Empty": {""}, "X-Url": {"https://x?token=…"}},
+			RequestBody: `{"name":"ü","token":"…"}`, ResponseBody: "whsec_…",
+		},
+		{Seq: 2, Header: http.Header{}},
+	}
+	got := j.Requests(sandbox.Match{})
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	got[0].Header.Set("Accept", "changed")
+	if again := j.Requests(sandbox.Match{}); !reflect.DeepEqual(again, want) {
+		t.Errorf("a copy was not one: %+v", again)
+	}
+}
+
+func TestCredentials(t *testing.T) {
+	const secret = "dXNlcjpwYXNz" + token
+	for _, tc := range []struct{ name, in, want string }{
+		{"Authorization", "Bearer " + secret, "Bearer …"},
+		{"Authorization", "bearer " + secret, "bearer …"},
+		{"Authorization", "Basic  " + secret, "Basic …"},
+		{"Authorization", "Bearer", "Bearer"},
+		{"Authorization", "Bearer ", "Bearer "},
+		{"Authorization", "", ""},
+		{"Authorization", secret, "…"},
+		{"Authorization", secret + " x", "…"},
+		{"Authorization", "\tBearer " + secret, "…"},
+		{"Authorization", "Bearer\t" + secret, "…"},
+		{"authorization", "Bearer " + secret, "Bearer …"},
+		{"Proxy-Authorization", "Digest username=" + secret, "Digest …"},
+		{"Cookie", "sid=" + secret, "…"},
+		{"cOOKIE", secret, "…"},
+	} {
+		j := New(0, redact.String)
+		for range 10 {
+			j.Add(&Entry{Header: http.Header{tc.name: {tc.in, "Bearer " + secret}, "Accept": {"*/*"}}})
+		}
+		for c := j.oldest; c != nil; c = c.next {
+			if bytes.Contains(c.data[:cap(c.data)], []byte(secret[:12])) || bytes.Contains(c.data[:cap(c.data)], []byte(token)) {
+				t.Errorf("%s: %q is in memory", tc.name, tc.in)
+			}
+		}
+		want := []string{tc.want, "Bearer …"}
+		if got := j.Requests(sandbox.Match{})[9].Header.Values(tc.name); !slices.Equal(got, want) {
+			t.Errorf("%s: %q gives %q, want %q", tc.name, tc.in, got, want)
+		}
+	}
+}
+
+// What is redacted may reach into the name of a header; then nothing of the
+// value is shown.
+func TestRedactedNames(t *testing.T) {
+	j := New(0, redact.String)
+	j.Add(&Entry{Header: http.Header{"sk_live_abc": {"def"}, "X-Bearer": {"ghi"}}})
+	want := http.Header{"sk_live_…": {"…"}, "X-Bearer": {"…"}}
+	if got := j.Requests(sandbox.Match{})[0].Header; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestBodiesAreCut(t *testing.T) {
+	full := strings.Repeat("x", MaxBody)
+	for _, tc := range []struct{ name, in, want string }{
+		{"at the bound", full, full},
+		{"over it", full + "y", full},
+		{"in a letter", full[1:] + "ü", full[1:]},
+		{"in a long letter", full[3:] + "😀", full[3:]},
+		{"before a letter", full + "ü", full},
+		{"not of letters", full[4:] + "\x80\x80\x80\x80\x80\x80", full[4:] + "\uFFFD"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			cut := len(tc.in) > MaxBody
+			j := New(0, nil)
+			j.Add(&Entry{RequestBody: []byte(tc.in)})
+			j.Add(&Entry{ResponseBody: []byte(tc.in)})
+			got := j.Requests(sandbox.Match{})
+			if got[0].RequestBody != tc.want || got[0].ResponseBody != "" || got[0].BodiesCut != cut {
+				t.Errorf("request: %d bytes, cut %t", len(got[0].RequestBody), got[0].BodiesCut)
+			}
+			if got[1].ResponseBody != tc.want || got[1].RequestBody != "" || got[1].BodiesCut != cut {
+				t.Errorf("response: %d bytes, cut %t", len(got[1].ResponseBody), got[1].BodiesCut)
+			}
+		})
+	}
+}
+
+func TestMatches(t *testing.T) {
+	j := New(0, nil)
+	for n := range 100 {
+		j.Add(&Entry{
+			Operation: []string{"", "getInstance"}[n%2], Method: []string{"GET", "POST"}[n%2], Key: fmt.Sprint("tok_", n%5),
+			Target: fmt.Sprintf("/v1/instances/%d?a=b", n), Status: 200 + n,
+		})
+	}
+	for _, tc := range []struct {
+		name        string
+		match       sandbox.Match
+		n           int
+		first, last uint64
+	}{
+		{"all", sandbox.Match{}, 100, 1, 100},
+		{"operation", sandbox.Match{Operation: "getInstance"}, 50, 2, 100},
+		{"unmatched", sandbox.Match{Unmatched: true}, 50, 1, 99},
+		{"status", sandbox.Match{Status: 204}, 1, 5, 5},
+		{"class", sandbox.Match{Status: 2}, 100, 1, 100},
+		{"key", sandbox.Match{Key: "tok_4"}, 20, 5, 100},
+		{"method", sandbox.Match{Method: "post"}, 50, 2, 100},
+		{"path", sandbox.Match{Path: "/v1/instances/7"}, 1, 8, 8},
+		{"since", sandbox.Match{Since: 90}, 10, 91, 100},
+		{"since and key", sandbox.Match{Since: 90, Key: "tok_0"}, 2, 91, 96},
+		{"the latest", sandbox.Match{Since: 99}, 1, 100, 100},
+		{"the future", sandbox.Match{Since: 100}, 0, 0, 0},
+		{"nothing", sandbox.Match{Operation: "listInstances"}, 0, 0, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := j.Requests(tc.match)
+			if len(got) != tc.n {
+				t.Fatalf("%d requests, want %d", len(got), tc.n)
+			}
+			if tc.n == 0 {
+				if got != nil {
+					t.Errorf("%v, want nil", got)
+				}
+				return
+			}
+			if got[0].Seq != tc.first || got[tc.n-1].Seq != tc.last {
+				t.Errorf("%d to %d, want %d to %d", got[0].Seq, got[tc.n-1].Seq, tc.first, tc.last)
+			}
+		})
+	}
+}
+
+func TestTheOldestGo(t *testing.T) {
+	j, e := New(0, nil), typical()
+	added := uint64(0)
+	for ; j.Dropped() == 0; added++ {
+		j.Add(e)
+	}
+	// The bound is used: little more than one chunk of it may lie idle.
+	if used := j.Bytes(); used > DefaultMaxBytes || used < DefaultMaxBytes-2*largestChunk {
+		t.Errorf("%d bytes of %d", used, DefaultMaxBytes)
+	}
+	if perRequest := j.Bytes() / j.Len(); perRequest > 1700 {
+		t.Errorf("%d bytes a request", perRequest)
+	}
+	got := j.Requests(sandbox.Match{})
+	if len(got) != j.Len() || got[0].Seq != j.Dropped()+1 || got[len(got)-1].Seq != added {
+		t.Errorf("%d requests from %d to %d", len(got), got[0].Seq, got[len(got)-1].Seq)
+	}
+	for _, tc := range []struct {
+		since    uint64
+		complete bool
+	}{{0, false}, {j.Dropped() - 1, false}, {j.Dropped(), true}, {added, true}} {
+		if got := j.Complete(tc.since); got != tc.complete {
+			t.Errorf("complete since %d: %t", tc.since, got)
+		}
+	}
+	j.Forget()
+	if j.Len() != 0 || j.Dropped() != 0 || !j.Complete(0) || j.Bytes() != journalBytes || j.Requests(sandbox.Match{}) != nil {
+		t.Errorf("%d requests, %d dropped, %d bytes", j.Len(), j.Dropped(), j.Bytes())
+	}
+	j.Add(e)
+	if got := j.Requests(sandbox.Match{}); len(got) != 1 || got[0].Seq != 1 {
+		t.Errorf("%v, want number 1", got)
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	for _, tc := range []struct {
+		name              string
+		max, target, body int
+		want              string // what is kept: number, bytes of the body, whether it is cut
+	}{
+		{"fits", 8 << 10, 10, 2 << 10, "1 0 false, 2 2048 false, "},
+		{"takes the other's place", 8 << 10, 10, 4 << 10, "2 4096 false, "},
+		{"without its bodies", 8 << 10, 10, 10 << 10, "1 0 false, 2 0 true, "},
+		{"not even so", 8 << 10, 10 << 10, 10, ""},
+		{"nothing fits", 1, 10, 10, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			j := New(tc.max, nil)
+			j.Add(&Entry{Target: strings.Repeat("/", 3<<10)})
+			j.Add(&Entry{Target: strings.Repeat("/", tc.target), RequestBody: make([]byte, tc.body)})
+			got := ""
+			for _, r := range j.Requests(sandbox.Match{}) {
+				got += fmt.Sprint(r.Seq, " ", len(r.RequestBody), " ", r.BodiesCut, ", ")
+			}
+			if got != tc.want || j.Dropped()+uint64(j.Len()) != 2 || j.Bytes() > max(tc.max, journalBytes) {
+				t.Errorf("kept %q, want %q; %d dropped, %d bytes", got, tc.want, j.Dropped(), j.Bytes())
+			}
+			j.Forget()
+			if j.Add(&Entry{}); j.Len() != min(1, tc.max-1) || j.Dropped() != uint64(1-j.Len()) {
+				t.Errorf("the next: %d kept, %d dropped", j.Len(), j.Dropped())
+			}
+		})
+	}
+}
+
+func TestRecordingIsCheap(t *testing.T) {
+	j, e := New(1<<20, nil), typical()
+	if j.Bytes() != journalBytes {
+		t.Errorf("unused, it takes %d bytes", j.Bytes())
+	}
+	j.Add(e)
+	if j.Bytes() > 5<<10 {
+		t.Errorf("with one request, it takes %d bytes", j.Bytes())
+	}
+	if n := testing.AllocsPerRun(5000, func() { j.Add(e) }); n > 1 {
+		t.Errorf("%v allocations a request", n)
+	}
+}

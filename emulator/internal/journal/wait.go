@@ -1,0 +1,150 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+// ErrUnknown is in the error of a question that the journal cannot answer,
+// because it has dropped requests that may be the answer.
+var ErrUnknown = errors.New("unknown")
+
+// waiter is somebody who waits for a request.
+type waiter struct {
+	match sandbox.Match
+	got   chan arrival // with room for one
+}
+
+// arrival is a request that was waited for. It has a record of its own, for the
+// journal may have dropped it before the waiter runs.
+type arrival struct {
+	seq    uint64
+	record []byte
+}
+
+// Wait returns the oldest recorded request that matches, or else the first to
+// come. When the context ends before, the error says what came instead. It wraps
+// the context's cause, and ErrUnknown too if a request may have matched that was
+// dropped before Wait was called. The match's Key must be an id.
+func (j *Journal) Wait(ctx context.Context, m sandbox.Match) (sandbox.Request, error) {
+	w := &waiter{match: m, got: make(chan arrival, 1)}
+	// In one step, so that no request can come in between.
+	j.mu.Lock()
+	spans := j.open(m.Since)
+	j.waiters = append(j.waiters, w)
+	dropped := j.dropped()
+	j.mu.Unlock()
+
+	r, ok := j.first(spans, m)
+	j.close()
+	if ok {
+		j.leave(w)
+		return r, nil
+	}
+	select {
+	case a := <-w.got:
+		return j.arrived(a), nil
+	case <-ctx.Done():
+	}
+	j.leave(w)
+	select {
+	case a := <-w.got: // just in time
+		return j.arrived(a), nil
+	default:
+	}
+	what := j.describe(m) + j.instead(m)
+	if dropped > m.Since {
+		return sandbox.Request{}, fmt.Errorf("%w: %d requests were dropped from the record, and no other came%s: %w",
+			ErrUnknown, dropped-m.Since, what, context.Cause(ctx))
+	}
+	return sandbox.Request{}, fmt.Errorf("no request came%s: %w", what, context.Cause(ctx))
+}
+
+// first is the oldest request that matches.
+func (j *Journal) first(spans []span, m sandbox.Match) (sandbox.Request, bool) {
+	for _, s := range spans {
+		for seq, record := range s.records {
+			if r, ok := j.read(seq, record, m); ok {
+				return r, true
+			}
+		}
+	}
+	return sandbox.Request{}, false
+}
+
+// arrived is the request of an arrival.
+func (j *Journal) arrived(a arrival) sandbox.Request {
+	r, _ := j.read(a.seq, a.record, sandbox.Match{})
+	return r
+}
+
+// leave ends the wait of w, if a request has not ended it.
+func (j *Journal) leave(w *waiter) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if i := slices.Index(j.waiters, w); i >= 0 {
+		j.waiters = slices.Delete(j.waiters, i, i+1)
+	}
+}
+
+// tell gives the latest request to those who wait for it.
+func (j *Journal) tell(e *Entry, record []byte) {
+	r := sandbox.Request{Seq: j.last, Operation: e.Operation, Method: e.Method, Target: e.Target, Key: e.Key, Status: e.Status}
+	j.waiters = slices.DeleteFunc(j.waiters, func(w *waiter) bool {
+		if !w.match.Chooses(&r) {
+			return false
+		}
+		w.got <- arrival{j.last, bytes.Clone(record)}
+		return true
+	})
+}
+
+// describe is what a match asks for, to follow "no request came".
+func (j *Journal) describe(m sandbox.Match) string {
+	var b strings.Builder
+	add := func(ok bool, name string, value any) {
+		if ok {
+			fmt.Fprintf(&b, " %s=%v", name, value)
+		}
+	}
+	add(m.Operation != "", "operation", m.Operation)
+	add(m.Unmatched, "unmatched", true)
+	add(m.Status != 0, "status", m.Status)
+	add(m.Key != "", "key", m.Key)
+	add(m.Method != "", "method", m.Method)
+	add(m.Path != "", "path", m.Path)
+	add(m.Since > 0, "since", m.Since)
+	if b.Len() == 0 {
+		return ""
+	}
+	return " with" + j.clean(b.String())
+}
+
+// shown is how many requests are named that came instead of another.
+const shown = 3
+
+// instead says what came instead of a match, to follow what describe says.
+func (j *Journal) instead(m sandbox.Match) string {
+	since := m.Since
+	if m.Since = 0; m == (sandbox.Match{}) {
+		return "" // anything would have matched
+	}
+	j.mu.Lock()
+	last := j.last
+	j.mu.Unlock()
+	latest := j.Requests(sandbox.Match{Since: max(since, last-min(last, shown))})
+	if len(latest) == 0 {
+		return ", nor any other"
+	}
+	var b strings.Builder
+	for i, r := range latest {
+		b.WriteString([...]string{"; the latest that did: ", "; "}[min(i, 1)] + r.String())
+	}
+	return b.String()
+}
