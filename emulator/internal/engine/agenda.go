@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"time"
 
 	"github.com/tidwall/btree"
@@ -17,8 +18,8 @@ type Event struct {
 
 // Booking finds an event again to cancel it. The zero Booking is no event.
 type Booking struct {
-	At  time.Time
-	Seq uint64
+	At  time.Time `json:"at"`
+	Seq uint64    `json:"seq" dump:"-"`
 }
 
 // IsZero reports whether b books nothing.
@@ -53,3 +54,28 @@ func (a agenda) copy() agenda { return agenda{a.tree.IsoCopy()} }
 
 // next is the event due first.
 func (a agenda) next() (event, bool) { return a.tree.Min() }
+
+// rebook moves every booking ahead, and tells the rows that keep one.
+func (s *state) rebook(by int64) {
+	if by <= 0 || s.agenda.tree.Len() == 0 {
+		return
+	}
+	moved := newAgenda()
+	s.agenda.tree.Scan(func(e event) bool {
+		old := Booking{At: instant(e.at), Seq: e.seq}
+		e.at = min(e.at, math.MaxInt64-by) + by
+		for _, t := range s.tables {
+			t.rebook(e.subject, old, Booking{At: instant(e.at), Seq: e.seq})
+		}
+		moved.tree.Load(e)
+		return true
+	})
+	s.agenda = moved
+}
+
+// Booked is the number of events on the agenda.
+func (w *World) Booked() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.s.agenda.tree.Len()
+}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 )
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -48,6 +50,12 @@ func (w *World) idKind(prefix string) idKind {
 
 // sequenceDigits is how many digits of an id at least say which in order it is.
 const sequenceDigits = 5
+
+// How many digits the two sorts of ids have.
+const (
+	shortID = 11
+	longID  = 24
+)
 
 // idOf is the n-th id with the prefix: which it is, so that the ids of a world
 // never repeat and sort in the order they were made, and digits drawn from the
@@ -95,4 +103,30 @@ func (c chance) secret(purpose string) [32]byte {
 		binary.LittleEndian.PutUint64(out[i*8:], mix(key+uint64(i)))
 	}
 	return out
+}
+
+// Coming reports whether NewID or NewLongID will give an id with the prefix some
+// time.
+func (tx *Tx) Coming(prefix, id string) bool {
+	kind := tx.w.idKind(prefix)
+	tail, ok := strings.CutPrefix(id, prefix+"_")
+	if !ok {
+		return false
+	}
+	if next, counted := tx.s.counters.Get(kind.numbered); counted {
+		n, err := strconv.ParseUint(tail, 10, 64)
+		return err == nil && n >= next && strconv.FormatUint(n, 10) == tail
+	}
+	for _, digits := range []int{shortID, longID} {
+		if cut := len(tail) - (digits - sequenceDigits); cut >= sequenceDigits && cut <= 10 {
+			n := uint64(0)
+			for _, c := range []byte(tail[:cut]) {
+				n = n*62 + uint64(max(0, strings.IndexByte(base62, c)))
+			}
+			if n >= tx.Peek(kind.drawn) && idOf(prefix, kind.key, n, digits) == id {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -129,3 +129,48 @@ func TestRand(t *testing.T) {
 		}
 	})
 }
+
+// Coming knows the ids that a world is about to give, and no others.
+func TestComing(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		h := newHouse()
+		w := h.world(t, func(c *Config) { c.Seed = rapid.Uint64().Draw(rt, "seed") })
+		past := rapid.IntRange(0, 100).Draw(rt, "past")
+		var given, future, counted []string
+		do(w, func(tx *Tx) {
+			for range past {
+				given = append(given, tx.NewID("ins"))
+			}
+			tx.CountIDs("act", 7)
+		})
+		do(w.Fork("wsp_test"), func(tx *Tx) { // of the same name, so it gives the same
+			for range 20 {
+				future = append(future, tx.NewID("ins"))
+				counted = append(counted, tx.NewID("act"))
+			}
+			future = append(future, tx.NewLongID("ins"))
+		})
+		do(w, func(tx *Tx) {
+			for _, id := range future {
+				if !tx.Coming("ins", id) || tx.Coming("ins", id+"0") || tx.Coming("prj", id) {
+					rt.Fatalf("%s is coming, and nothing near it", id)
+				}
+			}
+			for _, id := range given {
+				if tx.Coming("ins", id) {
+					rt.Fatalf("%s was given", id)
+				}
+			}
+			for _, id := range counted {
+				if !tx.Coming("act", id) {
+					rt.Fatalf("%s is coming", id)
+				}
+			}
+			for _, id := range []string{"act_6", "act_07", "act_x", "act_", "ins_", "ins_123", "ins_zzzzzzzzzzz", "ins", "", "ins_00000000000000000000000000000000000000"} {
+				if tx.Coming("act", id) || tx.Coming("ins", id) {
+					rt.Fatalf("%q never comes", id)
+				}
+			}
+		})
+	})
+}

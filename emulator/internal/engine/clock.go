@@ -125,13 +125,16 @@ func (k *clock) set(c Clock, wall int64) {
 	}
 }
 
-// advance moves the clock to the instant t if that lies ahead.
-func (k *clock) advance(t, wall int64) {
-	if d := t - k.now(wall); d > 0 {
-		k.base += d
-		k.last += d
-		k.travelled += d
+// advance moves the clock to the instant t and reports true if that lies ahead.
+func (k *clock) advance(t, wall int64) bool {
+	d := t - k.now(wall)
+	if d <= 0 {
+		return false
 	}
+	k.base += d
+	k.last += d
+	k.travelled += d
+	return true
 }
 
 // resume makes a stored clock run on from here. A real clock is the wall clock

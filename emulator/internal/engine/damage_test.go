@@ -24,13 +24,13 @@ func TestLoadRefusesDamage(t *testing.T) {
 		{"an unknown member of the clock", `"mode"`, `"tick": 1, "mode"`, `/clock/tick: unknown object member`},
 		{"an unknown member of an event", `"step": "mark"`, `"step": "mark", "who": 1`, `/agenda/0/who: unknown object member`},
 		{"an unknown member of a table", `"name": "marks"`, `"name": "marks", "size": 0`, `/size: unknown object member`},
-		{"an unknown member of a row", `"n": 2`, `"n": 2, "m": 3`, `/tables/0/rows/0: items "b": line`},
+		{"an unknown member of a row", `"n": 2`, `"n": 2, "m": 3`, `line 30: /tables/0/rows/0: items "b": /m: unknown object member`},
 		{"a member given twice", `"last_seq": 7`, `"last_seq": 7, "last_seq": 8`, `duplicate`},
 		{"a counter given twice", `"id/ins": 1`, `"id/ins": 1, "id/ins": 2`, `duplicate`},
 		{"a member of another type", `"last_seq": 7`, `"last_seq": "7"`, `/last_seq: `},
 		{"a negative counter", `"id/ins": 1`, `"id/ins": -1`, `/counters/id~1ins: `},
 		{"no counters", `"counters": {`, `"counters": null, "x": {`, `/x: unknown`},
-		{"null counters", whole[strings.Index(whole, `"counters"`):strings.Index(whole, ` "agenda"`)], `"counters": null,`, `/counters and /agenda must be given`},
+		{"null counters", whole[strings.Index(whole, `"counters"`):strings.Index(whole, ` "agenda"`)], `"counters": null,`, `/counters is missing`},
 		{"an unknown clock mode", `"frozen"`, `"slow"`, `/clock: clock mode "slow" is unknown: use one of real, scaled`},
 		{"no clock mode", `"frozen"`, `""`, `/clock: mode, now and scale must be given`},
 		{"a scale of 0", `"scale": 1`, `"scale": 0`, `/clock: mode, now and scale must be given`},
@@ -51,8 +51,13 @@ func TestLoadRefusesDamage(t *testing.T) {
 		{"rows out of order", `"seq": 3`, `"seq": 2`, `/tables/0/rows/1: items "c": seq 2 is not above the one before (2) and at most last_seq (7)`},
 		{"a row from the future", `"seq": 3`, `"seq": 9`, `/tables/0/rows/1: items "c": seq 9 is not above the one before (2) and at most last_seq (7)`},
 		{"a row the table's check refuses", `"n": 2`, `"n": -2`, `/tables/0/rows/0: items "b": n is -2, not at least 0`},
-		{"a row of another type", `"n": 2`, `"n": 2.5`, `/tables/0/rows/0: items "b": line`},
+		{"a row of another type", `"n": 2`, `"n": 2.5`, `line 30: /tables/0/rows/0: items "b": /n: 2.5: `},
 		{"a row without a value", `"value": {`, `"worth": {`, `/worth: unknown object member`},
+		{"null for a row", `"value": {`, `"value": null, "worth": {`, `/worth: unknown object member`},
+		{"a list for an object", `"counters": {`, `"counters": [], "x": {`, `line 13: /counters: want an object, got a list`},
+		{"an object for a list", `"agenda": [`, `"agenda": {}, "x": [`, `/agenda: want a list, got an object`},
+		{"a number for a table", `"rows": [`, `"rows": 7, "x": [`, `/tables/0/rows: want a list, got a number`},
+		{"rows before the name", `"name": "marks",`, ``, `/tables/2: the rows come before the name of the table`},
 		{"bytes that are not UTF-8", `"B"`, "\"\xff\"", `invalid UTF-8`},
 		{"a missing comma", `"last_seq": 7,`, `"last_seq": 7`, `line 13: `},
 	} {
@@ -77,7 +82,7 @@ func TestLoadRefusesEventsThatStandThereTwice(t *testing.T) {
 	from, to := strings.Index(whole, `"agenda": [`)+len(`"agenda": [`), strings.Index(whole, ` "tables"`)
 	event := strings.TrimRight(whole[from:to], "\n ],")
 	twice := whole[:from] + event + "," + event + "]," + whole[to:]
-	if _, err := Load(h.Schema, strings.NewReader(twice)); err == nil || err.Error() != "saved world: /agenda/1: stands there twice" {
+	if _, err := Load(h.Schema, strings.NewReader(twice)); err == nil || err.Error() != "saved world: line 21: /agenda/1: stands there twice" {
 		t.Errorf("got %v", err)
 	}
 }

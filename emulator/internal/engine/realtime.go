@@ -35,3 +35,16 @@ func (a *alarm) clear() {
 	a.at = 0
 	a.timer.Stop()
 }
+
+// WallNow is the present by the wall clock, for what lives outside of all worlds,
+// such as certificates.
+func WallNow() time.Time { return time.Now() }
+
+// Wall is a moment of the wall clock, to tell how long something takes.
+type Wall struct{ at time.Time }
+
+// Begin is the present moment.
+func Begin() Wall { return Wall{time.Now()} }
+
+// Elapsed is the time since w.
+func (w Wall) Elapsed() time.Duration { return time.Since(w.at) }

@@ -51,6 +51,7 @@ func (w *World) Restore(p *Snapshot) error {
 func (w *World) restore(p *Snapshot) {
 	w.s = p.state()
 	w.s.clock.resume(wallNow())
+	w.touched()
 }
 
 // Fork returns a new world that starts as a copy of this one. Its ids differ
@@ -87,12 +88,17 @@ func (w *World) Baseline() *Snapshot {
 }
 
 // Reset returns the world to its baseline, clock and ids included, so that the
-// same requests give the same answers again.
+// same requests give the same answers again. A real clock goes on, and what the
+// baseline had booked lies as far ahead of the reset as it lay ahead of the
+// baseline.
 func (w *World) Reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()
 	w.restore(w.baseline)
+	if w.s.clock.mode == Real {
+		w.s.rebook(w.s.clock.now(wallNow()) - w.baseline.s.clock.last)
+	}
 	w.resets++
 	if w.every > 0 {
 		w.resetAt = w.s.clock.now(wallNow()) + w.every

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"iter"
+	"reflect"
 
 	"github.com/tidwall/btree"
 )
@@ -36,24 +37,73 @@ type rows[T any] struct {
 	bySeq btree.Map[uint64, entry[T]]
 	byID  btree.Map[string, uint64]
 	check func(id string, row T) error
+	keeps bool // T is a Keeper
 }
 
 // store is what a state can do with the rows of any table.
 type store interface {
 	copy() store
+	each(f func(id string, row any) error) error // row is a pointer, only to be read
+	rebook(id string, old, moved Booking)
 	encode() ([]savedRow, error)
-	decode(table string, saved []savedRow, limit uint64) error
+	decode(row savedRow) error
 }
 
 func (r *rows[T]) copy() store {
-	return &rows[T]{bySeq: *r.bySeq.Copy(), byID: *r.byID.Copy(), check: r.check}
+	return &rows[T]{bySeq: *r.bySeq.Copy(), byID: *r.byID.Copy(), check: r.check, keeps: r.keeps}
 }
 
+func (r *rows[T]) each(f func(id string, row any) error) (err error) {
+	r.bySeq.Scan(func(_ uint64, e entry[T]) bool {
+		err = f(e.id, e.value)
+		return err == nil
+	})
+	return err
+}
+
+func (r *rows[T]) rebook(id string, old, moved Booking) {
+	if !r.keeps {
+		return
+	}
+	seq, ok := r.byID.Get(id)
+	if !ok {
+		return
+	}
+	e, _ := r.bySeq.Get(seq)
+	row := any(*e.value).(Keeper[T]).Rebooked(old, moved)
+	r.bySeq.Set(seq, entry[T]{id: id, value: &row})
+}
+
+// Bookkeeping is a row that says how a world is used and not what is in it, as a
+// count of requests does. Dump leaves tables of such rows out.
+type Bookkeeping interface{ Bookkeeping() }
+
+// Apart is a row that can tell whether it belongs to its world itself and not to
+// what is in it. Dump leaves it out then.
+type Apart interface{ Apart() bool }
+
+// Keeper is a row that keeps the booking of an event whose subject it is.
+type Keeper[T any] interface {
+	// Rebooked is the row after an event about it was moved.
+	Rebooked(old, moved Booking) T
+}
+
+// Checker is a row that knows whether a saved world may hold it under an id.
+type Checker interface{ CheckSaved(id string) error }
+
 // AddTable adds a table to a schema that no world uses yet. check, which may be
-// nil, refuses a row that is read from a saved world.
+// nil, refuses a row that is read from a saved world. What else a row type has to
+// say of itself it says by its methods: see Bookkeeping, Keeper and Checker.
+// Members tagged `dump:"-"` are left out of dumps.
 func AddTable[T any](s *Schema, name string, check func(id string, row T) error) *Table[T] {
 	t := &Table[T]{name: name, index: len(s.tables)}
-	s.tables = append(s.tables, tableKind{name: name, empty: func() store { return &rows[T]{check: check} }})
+	_, keeps := any(*new(T)).(Keeper[T])
+	kind := tableKind{
+		name: name, hidden: hiddenIn(reflect.TypeFor[T]()),
+		empty: func() store { return &rows[T]{check: check, keeps: keeps} },
+	}
+	_, kind.bookkeeping = any(*new(T)).(Bookkeeping)
+	s.tables = append(s.tables, kind)
 	return t
 }
 

@@ -36,10 +36,10 @@ func (tx *Tx) Deliberate(t time.Time) bool {
 // NewID returns prefix, an underscore and eleven letters or digits. No id of a
 // world repeats, and those of a prefix sort in the order they were made. After
 // CountIDs the ids of a prefix are numbers.
-func (tx *Tx) NewID(prefix string) string { return tx.newID(prefix, 11) }
+func (tx *Tx) NewID(prefix string) string { return tx.newID(prefix, shortID) }
 
 // NewLongID is NewID with 24 letters or digits.
-func (tx *Tx) NewLongID(prefix string) string { return tx.newID(prefix, 24) }
+func (tx *Tx) NewLongID(prefix string) string { return tx.newID(prefix, longID) }
 
 func (tx *Tx) newID(prefix string, digits int) string {
 	kind := tx.w.idKind(prefix)
@@ -93,6 +93,7 @@ func (tx *Tx) After(d time.Duration, step, subject string) Booking {
 // caller's doing.
 func (tx *Tx) Run(step, subject string) {
 	tx.w.schema.step(step)(&Tx{w: tx.w, s: tx.s, now: tx.now}, subject)
+	tx.w.touched()
 }
 
 // Cancel takes a booking back and reports whether it was still open.

@@ -18,15 +18,18 @@ type Step func(tx *Tx, subject string)
 type Schema struct {
 	tables []tableKind
 	steps  map[string]Step
+	silent map[string]bool // steps that a dump leaves out
 }
 
 type tableKind struct {
-	name  string
-	empty func() store
+	name        string
+	empty       func() store
+	bookkeeping bool
+	hidden      map[string]bool // paths of members that a dump leaves out
 }
 
 // NewSchema returns an empty schema.
-func NewSchema() *Schema { return &Schema{steps: map[string]Step{}} }
+func NewSchema() *Schema { return &Schema{steps: map[string]Step{}, silent: map[string]bool{}} }
 
 // AddStep registers what an event of the name does when it falls due.
 func (s *Schema) AddStep(name string, step Step) {
@@ -34,6 +37,13 @@ func (s *Schema) AddStep(name string, step Step) {
 		panic("engine: step " + name + " is registered twice")
 	}
 	s.steps[name] = step
+}
+
+// AddBookkeeping is AddStep for a step that only concerns rows of Bookkeeping:
+// Dump leaves its events out.
+func (s *Schema) AddBookkeeping(name string, step Step) {
+	s.AddStep(name, step)
+	s.silent[name] = true
 }
 
 func (s *Schema) step(name string) Step {
@@ -96,6 +106,7 @@ type World struct {
 	resetAt  int64
 	alarm    alarm
 	closed   bool
+	changed  chan struct{} // closed with the next change; nil when nobody waits
 }
 
 // Config is what a new world starts from.
@@ -149,6 +160,9 @@ func (w *World) Do(f func(tx *Tx) error) error {
 	w.settle(now)
 	tx := Tx{w: w, s: w.s, now: w.s.clock.last}
 	err := f(&tx)
+	if tx.dirty {
+		w.touched()
+	}
 	if err != nil && tx.dirty && w.strict {
 		panic(fmt.Sprintf("engine: an operation changed the world and failed: %v", err))
 	}
@@ -162,19 +176,26 @@ const shortestReset = time.Second
 // settle runs every event due up to the instant, each at its own, and the
 // periodic resets between them.
 func (w *World) settle(until int64) {
-	for {
-		e, ok := w.s.agenda.next()
-		due := ok && e.at <= until
-		if w.every > 0 && w.resetAt <= until && (!due || w.resetAt < e.at) {
-			w.putBack(w.resetAt + (until-w.resetAt)/w.every*w.every)
-			continue
-		}
-		if !due {
-			return
-		}
-		w.s.agenda.tree.PopMin()
-		w.schema.step(e.step)(&Tx{w: w, s: w.s, now: e.at}, e.subject)
+	for w.step(until) {
 	}
+}
+
+// step runs what is due first up to the instant, an event or a reset; false if
+// nothing is.
+func (w *World) step(until int64) bool {
+	e, ok := w.s.agenda.next()
+	due := ok && e.at <= until
+	if w.every > 0 && w.resetAt <= until && (!due || w.resetAt < e.at) {
+		w.putBack(w.resetAt + (until-w.resetAt)/w.every*w.every)
+		return true
+	}
+	if !due {
+		return false
+	}
+	w.s.agenda.tree.PopMin()
+	w.schema.step(e.step)(&Tx{w: w, s: w.s, now: e.at}, e.subject)
+	w.touched()
+	return true
 }
 
 // putBack is the periodic reset at the instant it falls due: rows return to the
@@ -184,13 +205,16 @@ func (w *World) putBack(at int64) {
 	clock := w.s.clock
 	w.restore(w.baseline)
 	w.s.clock = clock
+	w.s.rebook(at - w.baseline.s.clock.last)
 	w.resets++
 	w.resetAt = at + w.every
 }
 
 // advance moves the clock and settles; the lock is held.
 func (w *World) advance(to int64) {
-	w.s.clock.advance(to, wallNow())
+	if w.s.clock.advance(to, wallNow()) {
+		w.touched()
+	}
 	w.settle(w.s.clock.last)
 }
 
@@ -199,86 +223,6 @@ func (w *World) Now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return instant(w.s.clock.now(wallNow()))
-}
-
-// Advance moves the world's time ahead by d and returns when everything that
-// falls due on the way has happened. It refuses a negative d, and one that leads
-// beyond the year 2200.
-func (w *World) Advance(d time.Duration) error {
-	if d < 0 {
-		return fmt.Errorf("cannot advance by %v: time only goes forward", d)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	defer w.arm()
-	now := w.s.clock.now(wallNow())
-	if err := reachable(instant(now).Add(d)); err != nil {
-		return err
-	}
-	w.advance(now + int64(d))
-	return nil
-}
-
-// AdvanceTo is Advance to an instant; it refuses one that has passed.
-func (w *World) AdvanceTo(t time.Time) error {
-	if err := reachable(t); err != nil {
-		return err
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	defer w.arm()
-	now := w.s.clock.now(wallNow())
-	if t.Before(instant(now)) {
-		return fmt.Errorf("cannot advance to %s: it is %s already and time only goes forward",
-			t.UTC().Format(time.RFC3339Nano), instant(now).Format(time.RFC3339Nano))
-	}
-	w.advance(t.UnixNano())
-	return nil
-}
-
-// AdvanceToNext moves to the instant of the next event and runs what is due
-// then. It reports false, and does nothing, when nothing is booked.
-func (w *World) AdvanceToNext() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	defer w.arm()
-	w.settle(w.s.clock.now(wallNow()))
-	e, ok := w.s.agenda.next()
-	if ok {
-		w.advance(e.at)
-	}
-	return ok
-}
-
-// Agenda lists the booked events in the order they will run.
-func (w *World) Agenda() []Event {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	events := make([]Event, 0, w.s.agenda.tree.Len())
-	w.s.agenda.tree.Scan(func(e event) bool {
-		events = append(events, e.public())
-		return true
-	})
-	return events
-}
-
-// SetClock changes how the clock moves and, with c.Now, moves it ahead first. It
-// refuses a wrong setting and a time that has passed.
-func (w *World) SetClock(c Clock) error {
-	if err := c.check(); err != nil {
-		return err
-	}
-	if !c.Now.IsZero() {
-		if err := w.AdvanceTo(c.Now); err != nil {
-			return err
-		}
-		c.Now = time.Time{}
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	defer w.arm()
-	w.s.clock.set(c, wallNow())
-	return nil
 }
 
 // NextReset is when the world returns to its baseline by itself; the zero time
