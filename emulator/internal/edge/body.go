@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -31,10 +32,13 @@ func ReadBody(x *Exchange) error {
 	if err := x.readBody(); err != nil {
 		return err
 	}
+	if x.lacksBody() {
+		return nil
+	}
 	if len(x.body) == 0 {
 		return notJSON(fail.Detail{Location: fail.Body, Code: "empty", Message: "The body is empty; send a JSON object."}, -1)
 	}
-	if err := x.checkType(); err != nil {
+	if err := x.checkType(); err != nil || x.Op.raw {
 		return err
 	}
 	v, err := x.parser.parse(x.body)
@@ -50,7 +54,7 @@ func (x *Exchange) readBody() error {
 	if x.read {
 		return nil
 	}
-	limit := x.server.MaxBody
+	limit := cmp.Or(x.Op.maxBody, x.server.MaxBody)
 	if x.Request.ContentLength > limit {
 		return tooLarge(limit)
 	}
@@ -71,6 +75,9 @@ func (x *Exchange) readBody() error {
 	x.body, x.read = buf.Bytes(), true
 	return nil
 }
+
+// lacksBody tells whether no body was sent where none is needed.
+func (x *Exchange) lacksBody() bool { return len(x.body) == 0 && !x.Op.body.Required }
 
 func tooLarge(limit int64) error {
 	return fail.Newf(fail.TooLarge, "payload_too_large", "The body is larger than %d bytes.", limit)

@@ -36,7 +36,9 @@ type Operation struct {
 	// only implied by them.
 	Documented bool
 
-	status     int // of success
+	status     int   // of success
+	raw        bool  // the body is handed over as it is
+	maxBody    int64 // bytes of a body; 0 for the server's limit
 	pathParams []string
 	query      []*parameter
 	body       *openapi3.RequestBody
@@ -90,6 +92,10 @@ func compile(doc *openapi3.T, path, method string, item *openapi3.PathItem, op *
 		ID: op.OperationID, Method: method, Path: path, Canonical: op.OperationID,
 		Documented: extension(op, "x-source") == "documented", Scope: extension(op, "x-scope"),
 		schemas: map[string]*openapi3.Schema{}, responses: map[int]*openapi3.Response{},
+	}
+	o.raw, _ = op.Extensions["x-raw-body"].(bool)
+	if n, ok := op.Extensions["x-max-body"].(float64); ok {
+		o.maxBody = int64(n)
 	}
 	if alias := extension(op, "x-alias-of"); alias != "" {
 		o.Canonical = alias

@@ -55,6 +55,8 @@ type Exchange struct {
 	query   []argument
 	body    []byte // kept for the next one, as buf is
 	parser  parser
+	stage   string // the last one that ran
+	begun   engine.Wall
 	read    bool // the body was read
 	value   any  // the parsed body; nil when there is none
 	output  any  // what the handler returned
@@ -129,6 +131,6 @@ func (x *Exchange) reset(s *Server, w http.ResponseWriter, r *http.Request) {
 	}
 	*x = Exchange{
 		server: s, w: w, header: w.Header(), values: make([]string, 0, 20), buf: buf, body: body[:0], parser: parser, Request: r,
-		params: x.params[:0], query: x.query[:0], api: s.apis[0], World: s.Home,
+		params: x.params[:0], query: x.query[:0], api: s.apis[0], World: s.Home, begun: engine.Begin(),
 	}
 }

@@ -16,7 +16,7 @@ import (
 // schemas and reports everything that breaks them at once (S50).
 func CheckContract(x *Exchange) error {
 	x.checkQuery()
-	if x.Op.takesBody() && !x.checkBody() {
+	if x.Op.takesBody() && !x.Op.raw && !x.lacksBody() && !x.checkBody() {
 		err := fail.Of(fail.Parameters(x.detail...))
 		err.Code = "invalid_request"
 		return err

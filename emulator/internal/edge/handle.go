@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"errors"
 	"math"
 	"reflect"
@@ -16,7 +17,7 @@ import (
 // Call is what a handler knows of the request beyond its input: the world, as a
 // transaction, and who is calling.
 type Call struct {
-	*engine.Tx
+	*engine.Tx // nil for a handler made by Act
 	Caller
 	// RequestID names the request in answers and logs.
 	RequestID string
@@ -40,6 +41,9 @@ func (c *Call) RequestHeader(name string) string { return c.x.Request.Header.Get
 
 // SentQuery is a query parameter as it was sent, "" if it was not.
 func (c *Call) SentQuery(name string) string { return c.x.Query(name) }
+
+// Admission is what the stage that authenticates left for the handlers.
+func (c *Call) Admission() any { return c.x.Admission }
 
 // Warn tells the sender about something that was tolerated.
 func (c *Call) Warn(text string) { c.x.Warn(text) }
@@ -70,17 +74,12 @@ func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) 
 	params := parametersOf(reflect.TypeFor[In]())
 	h := Handler{operation: operation}
 	h.serve = func(x *Exchange) (any, error) {
-		var in In
-		if x.value != nil {
-			if err := x.decode(&in); err != nil {
-				return nil, err
-			}
-		}
-		if len(params) > 0 {
-			fill(x, reflect.ValueOf(&in).Elem(), params)
+		in, err := input[In](x, params)
+		if err != nil {
+			return nil, err
 		}
 		var out Out
-		err := x.World.Do(func(tx *engine.Tx) (err error) {
+		err = x.World.Do(func(tx *engine.Tx) (err error) {
 			c := x.call(tx)
 			if check := x.Op.handler.check; check != nil {
 				if details := check(c, x.fields()); len(details) > 0 {
@@ -93,6 +92,35 @@ func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) 
 		return out, err
 	}
 	return h
+}
+
+// Act is Handle for a function that must not hold the world: because it moves
+// time, replaces the world or waits. Its Call has no transaction. The context
+// ends when the client goes away. A field of In tagged `body:"raw"` gets the
+// body as it was sent, where the contract says x-raw-body; it is the function's
+// only until it returns.
+func Act[In, Out any](operation string, f func(ctx context.Context, c *Call, in In) (Out, error)) Handler {
+	params := parametersOf(reflect.TypeFor[In]())
+	return Handler{operation: operation, serve: func(x *Exchange) (any, error) {
+		in, err := input[In](x, params)
+		if err != nil {
+			return nil, err
+		}
+		return f(x.Request.Context(), x.call(nil), in)
+	}}
+}
+
+// input is what the request says, in the handler's type.
+func input[In any](x *Exchange, params []field) (in In, err error) {
+	if x.value != nil {
+		if err := x.decode(&in); err != nil {
+			return in, err
+		}
+	}
+	if len(params) > 0 {
+		fill(x, reflect.ValueOf(&in).Elem(), params)
+	}
+	return in, nil
 }
 
 // Checked adds a check of what only the world can tell, such as names that must
@@ -169,7 +197,7 @@ func readWhole(d *jsontext.Decoder, to *int) error {
 type field struct {
 	index []int
 	name  string
-	path  bool
+	from  string // path, query or body
 }
 
 func parametersOf(t reflect.Type) []field {
@@ -178,10 +206,10 @@ func parametersOf(t reflect.Type) []field {
 	}
 	var out []field
 	for _, f := range reflect.VisibleFields(t) {
-		if name, ok := f.Tag.Lookup("path"); ok {
-			out = append(out, field{f.Index, name, true})
-		} else if name, ok := f.Tag.Lookup("query"); ok {
-			out = append(out, field{f.Index, name, false})
+		for _, from := range [...]string{"path", "query", "body"} {
+			if name, ok := f.Tag.Lookup(from); ok {
+				out = append(out, field{f.Index, name, from})
+			}
 		}
 	}
 	return out
@@ -190,8 +218,12 @@ func parametersOf(t reflect.Type) []field {
 func fill(x *Exchange, in reflect.Value, params []field) {
 	for _, p := range params {
 		to := in.FieldByIndex(p.index)
-		if p.path {
+		switch p.from {
+		case "path":
 			to.SetString(x.Param(p.name))
+			continue
+		case "body":
+			to.SetBytes(x.body)
 			continue
 		}
 		param := x.Op.parameter(p.name)

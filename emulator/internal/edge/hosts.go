@@ -96,7 +96,7 @@ func (s *Server) answerPreflight(x *Exchange) error {
 		h.Set("Access-Control-Expose-Headers", corsAnswerHeaders)
 		return nil
 	}
-	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PATCH, DELETE")
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
 	h.Set("Access-Control-Allow-Headers", corsRequestHeaders)
 	h.Set("Access-Control-Max-Age", "600")
 	x.finish(Answer{Status: http.StatusNoContent})

@@ -151,7 +151,7 @@ func TestCORS(t *testing.T) {
 				t.Errorf("statuses %d, %d, %d", preflight.Code, actual.Code, failed.Code)
 			}
 			for name, value := range map[string]string{
-				"Access-Control-Allow-Methods": "GET, HEAD, POST, PATCH, DELETE", "Access-Control-Max-Age": "600",
+				"Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE", "Access-Control-Max-Age": "600",
 				"Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match, SkyStack-Version, SkyStack-Project",
 			} {
 				if !tc.allowed {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -44,6 +45,17 @@ type record struct {
 	RetryAfter  string `json:"retry_after"`
 }
 
+// Bookkeeping implements engine.Bookkeeping.
+func (record) Bookkeeping() {}
+
+// CheckSaved implements engine.Checker.
+func (r record) CheckSaved(string) error {
+	if r.Status < http.StatusOK || r.Status > 599 {
+		return fmt.Errorf("status: %d is that of no answer", r.Status)
+	}
+	return nil
+}
+
 // pledge is the key a running request holds.
 type pledge struct {
 	keeper      *Idempotency
@@ -55,7 +67,7 @@ type pledge struct {
 func NewIdempotency(schema *engine.Schema) *Idempotency {
 	i := &Idempotency{running: map[runningKey]bool{}}
 	i.records = engine.AddTable[record](schema, "idempotency", nil)
-	schema.AddStep(forgetStep, func(tx *engine.Tx, id string) { i.records.Delete(tx, id) })
+	schema.AddBookkeeping(forgetStep, func(tx *engine.Tx, id string) { i.records.Delete(tx, id) })
 	return i
 }
 

@@ -39,6 +39,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // run passes the stages until one ends the exchange.
 func (x *Exchange) run(stages []Stage) {
 	for i := range stages {
+		x.stage = stages[i].Name
 		if err := stages[i].Run(x); err != nil {
 			x.refuse(err)
 			return
@@ -60,6 +61,9 @@ func (x *Exchange) refuse(err error) {
 // carries them (S41). These ids are counted apart, so that what strangers ask does
 // not change the bytes that a workspace answers (S6).
 func (x *Exchange) open() {
+	if x.ID == "" && x.api.Open != nil {
+		x.api.Open(x)
+	}
 	if x.ID == "" {
 		_ = x.World.Do(func(tx *engine.Tx) error {
 			x.Now, x.ID = tx.Now(), "req"+strings.TrimPrefix(tx.NewLongID("stranger"), "stranger")
@@ -97,8 +101,9 @@ func checkSize(x *Exchange) error {
 // routed runs the corridor of the API whose operation Echo found.
 func (x *Exchange) routed(api *API, op *Operation, params []string) {
 	x.api, x.Op = api, op
+	x.stage = "route"
 	if len(params) > 0 && !fits(op.Path, x.Request.URL.Path) {
-		x.refuse(noRoute(x.Request))
+		x.refuse(x.noRoute())
 		return
 	}
 	for _, p := range params {
@@ -119,8 +124,8 @@ func fits(template, path string) bool {
 }
 
 // noRoute explains why a path leads nowhere.
-func noRoute(r *http.Request) error {
-	hint := "GET /openapi.json lists the routes."
+func (x *Exchange) noRoute() error {
+	r, hint := x.Request, "GET "+x.api.Document+" lists the routes."
 	if path := r.URL.Path; len(path) > 1 && strings.HasSuffix(path, "/") {
 		hint = "Routes have no trailing slash."
 	} else if strings.Contains(path, "//") || strings.Contains(path, "/../") || strings.Contains(path, "/./") {

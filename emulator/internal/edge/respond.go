@@ -174,8 +174,8 @@ func (x *Exchange) checkResponse(a Answer) error {
 	return nil
 }
 
-// write sends the answer.
-func (x *Exchange) write() {
+// seal completes the answer: from here on it is only sent.
+func (x *Exchange) seal() {
 	if !x.done {
 		x.refuse(fail.New(fail.Internal, "internal_error", "The request passed every stage without an answer."))
 	}
@@ -202,6 +202,11 @@ func (x *Exchange) write() {
 		}
 		x.Set("Content-Length", strconv.Itoa(len(a.Body)))
 	}
+}
+
+// write sends the answer.
+func (x *Exchange) write() {
+	a := &x.answer
 	x.w.WriteHeader(a.Status)
 	if a.Body != nil && x.Request.Method != http.MethodHead {
 		_, _ = x.w.Write(a.Body) // the client is gone if this fails

@@ -19,8 +19,9 @@ import (
 
 // API is what the edge needs to know of one served API.
 type API struct {
-	// Contract is its parsed document.
+	// Contract is its parsed document, Document the path that serves it.
 	Contract *Contract
+	Document string
 	// Handlers holds one for every operation that is not an alias.
 	Handlers []Handler
 	// Corridor is what a routed request passes, in this order. It ends with the
@@ -35,6 +36,12 @@ type API struct {
 	// version; Strict whether one that does not is an error.
 	Known  func(x *Exchange, in fail.Location, name string) bool
 	Strict func(x *Exchange) bool
+	// Open gives an exchange that is refused before anybody is known its time and
+	// request id; nil draws them from its world.
+	Open func(x *Exchange)
+	// Owner is the world whose record a request belongs in that was admitted to
+	// none; nil for the home world's, or none if the operation is public.
+	Owner func(x *Exchange) *engine.World
 	// Complete adds the headers that every answer carries.
 	Complete func(x *Exchange)
 	// DocumentedOnly leaves out operations the documents only imply.
@@ -53,6 +60,9 @@ type Options struct {
 	MaxBody int64
 	// CheckResponses makes an answer that breaks the contract a 500.
 	CheckResponses bool
+	// Record receives every exchange before its answer is sent; nil for none. It
+	// must keep nothing of it.
+	Record func(r *Record)
 	// Log receives a line for each request at debug level; nil for none.
 	Log *slog.Logger
 }
@@ -136,7 +146,7 @@ func (s *Server) route(api *API) error {
 		s.echo.OPTIONS(path, func(c echo.Context) error {
 			x := c.Response().Writer.(*Exchange)
 			if !fits(path, x.Request.URL.Path) {
-				x.refuse(noRoute(x.Request))
+				x.refuse(x.noRoute())
 				return nil
 			}
 			x.Header().Set("Allow", strings.Join(allow, ", "))
@@ -156,6 +166,7 @@ func allowed(methods []string) []string {
 // unrouted answers what Echo found no handler for.
 func (s *Server) unrouted(err error, c echo.Context) {
 	x := c.Response().Writer.(*Exchange)
+	x.stage = "route"
 	var he *echo.HTTPError
 	if errors.As(err, &he) && he.Code == http.StatusMethodNotAllowed && fits(c.Path(), x.Request.URL.Path) {
 		x.Header().Del("Allow")
@@ -167,7 +178,7 @@ func (s *Server) unrouted(err error, c echo.Context) {
 		})
 		return
 	}
-	x.refuse(noRoute(x.Request))
+	x.refuse(x.noRoute())
 }
 
 // close answers the exchange, whatever happened, and frees it.
@@ -183,8 +194,13 @@ func (s *Server) close(x *Exchange) {
 	}
 	x.keep()
 	x.release()
+	x.seal()
+	s.record(x)
 	x.write()
 	s.log(x)
+	if x.Request.ProtoMajor > 1 {
+		x.buf = nil // HTTP/2 may still be sending it to a client that gave up
+	}
 	s.pool.Put(x)
 }
 

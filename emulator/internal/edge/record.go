@@ -1,0 +1,101 @@
+package edge
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+)
+
+// Record is an exchange as those see it who keep a record of requests: what was
+// asked, what was answered, and why. It is good only while it is handed over.
+type Record struct {
+	// World is the one whose record it belongs in; nil when nobody is concerned.
+	World *engine.World
+	ID    string
+	At    time.Time
+	// Operation is nil when the request led to none.
+	Operation *Operation
+	Method    string
+	// Target is path and query; values of parameters that the operation does not
+	// have are left out, for they may be anything.
+	Target string
+	// Token is the id of the accepted credential, "" if none was.
+	Token        string
+	Header       http.Header
+	RequestBody  []byte
+	Status       int
+	ResponseBody []byte
+	// Code and Reason are those of an error. Stage is what answered.
+	Code, Reason, Stage string
+	// Elapsed is how long it took by the wall clock.
+	Elapsed time.Duration
+}
+
+// record hands the exchange to whoever keeps a record.
+func (s *Server) record(x *Exchange) {
+	if s.Record == nil {
+		return
+	}
+	r := Record{
+		World: x.owner(), ID: x.ID, At: x.Now, Operation: x.Op, Method: x.Request.Method, Target: x.target(), Token: x.Caller.Token,
+		Header: x.Request.Header, Status: x.answer.Status, ResponseBody: x.answer.Body, Stage: x.stage, Elapsed: x.begun.Elapsed(),
+	}
+	if x.read {
+		r.RequestBody = x.body
+	}
+	if e := x.failed; e != nil {
+		r.Code, r.Reason = e.Code, e.Message
+	} else if x.served {
+		r.Stage = handleStage
+	}
+	s.Record(&r)
+}
+
+// handleStage is what answers when nothing is refused.
+const handleStage = "handle"
+
+// owner is the world whose record the exchange belongs in.
+func (x *Exchange) owner() *engine.World {
+	if x.Caller.Token != "" || x.World != x.server.Home {
+		return x.World
+	}
+	if x.api.Owner != nil {
+		if w := x.api.Owner(x); w != nil {
+			return w
+		}
+	}
+	if x.Op != nil && x.Op.Public {
+		return nil
+	}
+	return x.World
+}
+
+// target is path and query as they were sent, but for values nobody expects.
+func (x *Exchange) target() string {
+	u := x.Request.URL
+	path := u.EscapedPath()
+	if u.RawQuery == "" {
+		return path
+	}
+	var b strings.Builder
+	b.WriteString(path)
+	mark := byte('?')
+	for _, a := range x.query {
+		b.WriteByte(mark)
+		mark = '&'
+		b.WriteString(url.QueryEscape(a.name))
+		b.WriteByte('=')
+		if x.Op != nil && x.Op.parameter(a.name) != nil {
+			b.WriteString(url.QueryEscape(a.value))
+		} else {
+			b.WriteString("…")
+		}
+	}
+	if x.Op == nil {
+		b.WriteString("?…") // it was not read
+	}
+	return b.String()
+}
