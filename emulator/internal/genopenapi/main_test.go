@@ -9,21 +9,29 @@ import (
 )
 
 func TestCommittedCopiesAreUpToDate(t *testing.T) {
-	dir := t.TempDir()
-	if err := generate("../../../../openapi.yaml", dir); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"openapi.json", "openapi.yaml", "contract.json"} {
-		want, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
+	for _, room := range []struct {
+		path, source string
+		copies       []string
+	}{
+		{"skystack", "../../../openapi.yaml", []string{"openapi.yaml", "openapi.json", "contract.json"}},
+		{"control", "../control/openapi.yaml", []string{"openapi.json", "contract.json"}},
+	} {
+		dir := t.TempDir()
+		if err := generate(room.source, dir, room.copies...); err != nil {
 			t.Fatal(err)
 		}
-		got, err := os.ReadFile(filepath.Join("..", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got, want) {
-			t.Errorf("%s is out of date; run go generate ./emulator/internal/skystack", name)
+		for _, name := range room.copies {
+			want, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := os.ReadFile(filepath.Join("..", room.path, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("%s of %s is out of date; run go generate ./emulator/internal/%s", name, room.path, room.path)
+			}
 		}
 	}
 }
@@ -78,21 +86,57 @@ func TestToJSONRefuses(t *testing.T) {
 }
 
 func TestGenerateWritesNothingWhenRefusing(t *testing.T) {
-	dir := t.TempDir()
 	source := filepath.Join(t.TempDir(), "openapi.yaml")
-	if err := os.WriteFile(source, []byte("a: 1\na: 2\n"), 0o600); err != nil {
+	for _, tc := range []struct {
+		text, copy, want string
+	}{
+		{"a: 1\na: 2\n", "openapi.yaml", source + ": line 2:"},
+		{"a: 1\n", "swagger.json", `no copy is called "swagger.json"`},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(source, []byte(tc.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := generate(source, dir, "openapi.json", tc.copy); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%q: the error is %v; want %q in it", tc.text, err, tc.want)
+		}
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(entries) != 0 {
+			t.Errorf("%q: it wrote %v", tc.text, entries)
+		}
+	}
+}
+
+// Each room takes the copies it embeds, and no others.
+func TestGenerateWritesWhatIsAskedFor(t *testing.T) {
+	source, dir := filepath.Join(t.TempDir(), "openapi.yaml"), t.TempDir()
+	if err := os.WriteFile(source, []byte("openapi: 3.0.3 # kept\ninfo: {description: d}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err := generate(source, dir)
-	if err == nil || !strings.Contains(err.Error(), source+": line 2:") {
-		t.Errorf("the error is %v; it must name the file and the line", err)
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(entries) != 0 {
-		t.Errorf("it wrote %v", entries)
+	for name, want := range map[string]string{
+		"openapi.yaml":  "openapi: 3.0.3 # kept\ninfo: {description: d}\n",
+		"openapi.json":  "{\n \"openapi\": \"3.0.3\",\n \"info\": {\n  \"description\": \"d\"\n }\n}\n",
+		"contract.json": "{\n \"openapi\": \"3.0.3\",\n \"info\": {}\n}\n",
+	} {
+		if err := generate(source, dir, name); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		if entries, _ := os.ReadDir(dir); len(entries) != 0 {
+			t.Errorf("%s: it wrote %v as well", name, entries)
+		}
 	}
 }
 
@@ -102,25 +146,4 @@ func convert(text string) ([]byte, error) {
 		return nil, err
 	}
 	return toJSON(document)
-}
-
-// What the document names itself stays, even when it is called description.
-func TestStrip(t *testing.T) {
-	document, err := read([]byte(`{info: {description: x, title: y}, paths: {/a: {get: {summary: s, tags: [t], responses: {'200': {description: d, headers: {H: {}}, content: {c: {schema: {properties: {description: {type: string, example: e}}}, example: 1}}}}}}}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	strip(document, false)
-	got, err := toJSON(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var flat strings.Builder
-	for part := range strings.FieldsSeq(string(got)) {
-		flat.WriteString(part)
-	}
-	const want = `{"info":{"title":"y"},"paths":{"/a":{"get":{"responses":{"200":{"content":{"c":{"schema":{"properties":{"description":{"type":"string"}}}}}}}}}}}`
-	if flat.String() != want {
-		t.Errorf(" got %s\nwant %s", flat.String(), want)
-	}
 }

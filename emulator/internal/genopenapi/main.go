@@ -1,10 +1,12 @@
-// Command genopenapi makes the copies of the contract that the sandbox embeds.
+// Command genopenapi makes the copies of a contract that the sandbox embeds.
 //
-// It reads the OpenAPI document it is given, written as YAML, and writes
-// openapi.json, openapi.yaml and contract.json into the current folder. The YAML
-// is copied as it is. contract.json lacks what only people read, which is most of
-// the document and of the time it takes to load. The JSON keeps the order of the members and the spelling of the
-// numbers, so that the same document always gives the same bytes.
+//	genopenapi <openapi.yaml> <copy>...
+//
+// It reads the OpenAPI document it is given, written as YAML, and writes the
+// copies asked for into the current folder. openapi.yaml is the document as it
+// is, openapi.json the same as JSON. contract.json lacks what only people read,
+// which is most of the document and of the time it takes to load. The JSON keeps the order of the members and the spelling of
+// the numbers, so that the same document always gives the same bytes.
 //
 // Whatever YAML can say and JSON cannot, or would say differently, is an error
 // that names the line.
@@ -24,19 +26,19 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: genopenapi <openapi.yaml>")
+	if len(os.Args) < 3 {
+		fmt.Fprintln(os.Stderr, "usage: genopenapi <openapi.yaml> <copy>...")
 		os.Exit(2)
 	}
-	if err := generate(os.Args[1], "."); err != nil {
+	if err := generate(os.Args[1], ".", os.Args[2:]...); err != nil {
 		fmt.Fprintln(os.Stderr, "genopenapi:", err)
 		os.Exit(1)
 	}
 }
 
-// generate writes both copies of the document at source into dir. When the
-// document is refused it writes nothing.
-func generate(source, dir string) error {
+// generate writes copies of the document at source into dir. When the document
+// or the name of a copy is refused it writes nothing.
+func generate(source, dir string, names ...string) error {
 	text, err := os.ReadFile(source)
 	if err != nil {
 		return err
@@ -45,20 +47,25 @@ func generate(source, dir string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", source, err)
 	}
-	encoded, err := toJSON(document)
-	if err != nil {
+	copies := map[string][]byte{"openapi.yaml": text}
+	if copies["openapi.json"], err = toJSON(document); err != nil {
 		return fmt.Errorf("%s: %w", source, err)
 	}
 	strip(document, false)
-	contract, err := toJSON(document)
-	if err != nil {
+	prune(document)
+	if copies["contract.json"], err = toJSON(document); err != nil {
 		return fmt.Errorf("%s: %w", source, err)
 	}
-	return errors.Join(
-		os.WriteFile(filepath.Join(dir, "contract.json"), contract, 0o644),
-		os.WriteFile(filepath.Join(dir, "openapi.json"), encoded, 0o644),
-		os.WriteFile(filepath.Join(dir, "openapi.yaml"), text, 0o644),
-	)
+	for _, name := range names {
+		if copies[name] == nil {
+			return fmt.Errorf("no copy is called %q: use openapi.yaml, openapi.json or contract.json", name)
+		}
+	}
+	var faults []error
+	for _, name := range names {
+		faults = append(faults, os.WriteFile(filepath.Join(dir, name), copies[name], 0o644))
+	}
+	return errors.Join(faults...)
 }
 
 // read returns the one YAML document in text.
@@ -82,38 +89,6 @@ func toJSON(document *yaml.Node) ([]byte, error) {
 	}
 	w.out.WriteByte('\n')
 	return w.out.Bytes(), nil
-}
-
-// strip takes away what no request is checked against: texts, examples and the
-// headers of answers. named says that the members' names were chosen by the
-// document, as those of properties are: they mean nothing here.
-func strip(n *yaml.Node, named bool) {
-	if n.Kind == yaml.SequenceNode {
-		for _, item := range n.Content {
-			strip(item, false)
-		}
-	}
-	if n.Kind != yaml.MappingNode {
-		return
-	}
-	var kept []*yaml.Node
-	for i := 0; i < len(n.Content); i += 2 {
-		name, value := n.Content[i], n.Content[i+1]
-		if !named {
-			switch name.Value {
-			case "description", "summary", "example", "examples", "headers", "tags", "x-rules":
-				continue
-			}
-		}
-		chosen := false
-		switch name.Value {
-		case "properties", "responses", "paths", "schemas", "parameters", "requestBodies", "content", "securitySchemes":
-			chosen = !named
-		}
-		strip(value, chosen)
-		kept = append(kept, name, value)
-	}
-	n.Content = kept
 }
 
 // brokenLevels is the depth down to which each member has its own line. It puts

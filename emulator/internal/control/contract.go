@@ -1,0 +1,30 @@
+package control
+
+import (
+	_ "embed"
+	"sync"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+)
+
+// openapi.yaml of this room is written by hand; the copies below are made of it,
+// and a test fails when they are not.
+//
+//go:generate go run ../genopenapi openapi.yaml openapi.json contract.json
+
+// checkedJSON is what requests are checked against: the document without texts,
+// examples and headers of answers.
+//
+//go:embed contract.json
+var checkedJSON []byte
+
+// documentJSON is the document. It is served under both names: JSON is YAML, and
+// a second copy would only make the binary larger.
+//
+//go:embed openapi.json
+var documentJSON []byte
+
+// contract is the parsed document, which all emulators of a process share.
+//
+//nolint:gochecknoglobals // set once, read-only
+var contract = sync.OnceValues(func() (*edge.Contract, error) { return edge.LoadContract(checkedJSON) })

@@ -1,0 +1,193 @@
+// Package control is the control API under /_sandbox/: time, state, limits and
+// the record of requests of a sandbox, over HTTP. Each operation is a thin shell
+// over a method of sandbox.Workspace, and runs outside of any transaction. One
+// file a resource; this one is the table of contents.
+package control
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+// Server is the sandbox as a whole, for what concerns more than one workspace.
+type Server interface {
+	// Workspaces lists all workspaces by id.
+	Workspaces() []sandbox.Workspace
+	// AddWorkspace adds a workspace that starts as the default one did where the
+	// setup is zero.
+	AddWorkspace(setup sandbox.Setup) (sandbox.Workspace, error)
+	// ForkWorkspace adds a copy of a workspace, as it is now or, unless at is nil,
+	// as its snapshot has it; "" makes up an id.
+	ForkWorkspace(of string, at sandbox.Snapshot, id string) (sandbox.Workspace, error)
+	// RemoveWorkspace ends a workspace and everything in it. It tells API.Forget.
+	RemoveWorkspace(id string) error
+	// ForgetRequests empties the record of requests of a workspace.
+	ForgetRequests(workspace string) error
+	// Metrics writes all metrics in the text format of Prometheus.
+	Metrics(w io.Writer) error
+	// CA is the certificate, in PEM, of the authority behind the HTTPS listener;
+	// nil when there is no such listener, or it has a certificate of its own.
+	CA() []byte
+}
+
+// Config is what the API is told once. All of it but Origins must be given.
+type Config struct {
+	Server Server
+	// Home is the id of the default workspace.
+	Home string
+	// Workspace finds a workspace by its id, and World its world; false and nil
+	// when there is none. A world belongs to one workspace for as long as it
+	// lives.
+	Workspace func(id string) (sandbox.Workspace, bool)
+	World     func(id string) *engine.World
+	// Authenticate finds the workspace of a key, and what the key is called and
+	// may do; nil Scopes mean everything. It counts as no request and changes
+	// nothing. An error of it that is no *fail.Error is an invalid token.
+	Authenticate func(token string) (workspace string, key sandbox.Key, err error)
+	// Admin reports whether the token is the admin token, in constant time.
+	Admin func(token string) bool
+	// Refuse renders an error.
+	Refuse func(x *edge.Exchange, err *fail.Error) edge.Answer
+	// Origins are the web origins, as https://app.test, that may call from a page
+	// besides the sandbox's own; none by default.
+	Origins []string
+}
+
+// API holds the handlers of the control API, and what it keeps itself: snapshots.
+type API struct {
+	Config
+	crossOrigin http.CrossOriginProtection
+	asked       atomic.Uint64 // requests so far, which their ids count
+	closing     context.Context
+	close       context.CancelFunc
+
+	mu    sync.Mutex
+	desks map[*engine.World]*desk
+}
+
+// New returns the API. It refuses an origin that is none.
+func New(c Config) (*API, error) {
+	a := &API{Config: c, desks: map[*engine.World]*desk{}}
+	for _, origin := range c.Origins {
+		if err := a.crossOrigin.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("origin %q: %w", origin, err)
+		}
+	}
+	a.closing, a.close = context.WithCancel(context.Background())
+	return a, nil
+}
+
+// Close answers those who wait for something. It may be called more than once.
+func (a *API) Close() { a.close() }
+
+// Edge describes the API to the room that serves it.
+func (a *API) Edge() (*edge.API, error) {
+	c, err := contract()
+	if err != nil {
+		return nil, err
+	}
+	return &edge.API{
+		Contract: c, Document: "/_sandbox/openapi.json", Handlers: a.handlers(), Corridor: a.corridor(),
+		Refuse: a.Refuse, Open: a.open, Complete: complete,
+		Render: func(_ *edge.Exchange, out any) any { return out },
+		Known:  func(*edge.Exchange, fail.Location, string) bool { return true },
+		Strict: func(*edge.Exchange) bool { return true },
+	}, nil
+}
+
+// handlers is the table of contents: every operation and who serves it.
+func (a *API) handlers() []edge.Handler {
+	return []edge.Handler{
+		act("getWorkspace", a.getWorkspace),
+		act("getClock", a.getClock),
+		act("setClock", a.setClock),
+		act("advanceClock", a.advanceClock),
+		act("getAgenda", a.getAgenda),
+		act("resetWorkspace", a.resetWorkspace),
+		act("seedWorkspace", a.seedWorkspace),
+		act("getState", a.getState),
+		act("putState", a.putState),
+		act("getDump", a.getDump),
+		act("listSnapshots", a.listSnapshots),
+		act("createSnapshot", a.createSnapshot),
+		act("getSnapshot", a.getSnapshot),
+		act("deleteSnapshot", a.deleteSnapshot),
+		act("restoreSnapshot", a.restoreSnapshot),
+		act("getSnapshotDump", a.getSnapshotDump),
+		act("getSnapshotDiff", a.getSnapshotDiff),
+		act("listInstances", a.listInstances),
+		act("createInstance", a.createInstance),
+		act("getInstance", a.getInstance),
+		act("advanceInstance", a.advanceInstance),
+		act("failInstance", a.failInstance),
+		act("listProjects", a.listProjects),
+		act("createProject", a.createProject),
+		act("getProject", a.getProject),
+		act("listRateLimits", a.listRateLimits),
+		act("setRateLimit", a.setRateLimit),
+		act("exhaustRateLimits", a.exhaustRateLimits),
+		act("resetRateLimits", a.resetRateLimits),
+		act("listKeys", a.listKeys),
+		act("listRequests", a.listRequests),
+		act("forgetRequests", a.forgetRequests),
+		act("listFindings", a.listFindings),
+		act("listWorkspaces", a.listWorkspaces),
+		act("createWorkspace", a.createWorkspace),
+		act("deleteWorkspace", a.deleteWorkspace),
+		act("createKey", a.createKey),
+		act("getMetrics", a.getMetrics),
+		act("getCA", a.getCA),
+		act("getOpenAPIJSON", a.getOpenAPIJSON),
+		act("getOpenAPIYAML", a.getOpenAPIYAML),
+	}
+}
+
+// call is what a handler knows of the request beyond its input.
+type call struct {
+	// ctx ends when the client goes away.
+	ctx context.Context
+	// workspace is the one that is meant, and world its world; nil where the
+	// operation needs no credential.
+	workspace sandbox.Workspace
+	world     *engine.World
+	// admin says that the request carries the admin token. Otherwise own is the
+	// workspace of its key, key the key's id and scopes what it may do.
+	admin  bool
+	own    string
+	key    string
+	scopes []string
+}
+
+// act makes a function the handler of an operation. What a workspace refuses
+// becomes a refusal of the request here, so that no handler can forget it.
+func act[In, Out any](operation string, f func(c *call, in In) (Out, error)) edge.Handler {
+	return edge.Act(operation, func(ctx context.Context, e *edge.Call, in In) (Out, error) {
+		c := e.Admission().(*call)
+		c.ctx = ctx
+		out, err := f(c, in)
+		return out, refusal(err)
+	})
+}
+
+type none struct{}
+
+// list is what lists are wrapped in.
+type list[T any] struct {
+	Data []T `json:"data"`
+}
+
+func listOf[T any](items []T) list[T] {
+	if items == nil {
+		items = []T{} // JSON has no nil
+	}
+	return list[T]{items}
+}

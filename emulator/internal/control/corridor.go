@@ -1,0 +1,179 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// corridor is the order in which a control request is checked.
+func (a *API) corridor() []edge.Stage {
+	return []edge.Stage{
+		{Name: "origin", Run: a.origin},
+		{Name: "authenticate", Run: a.authenticate},
+		{Name: "accept", Run: edge.Accept},
+		{Name: "scope", Run: scope},
+		{Name: "workspace", Run: a.choose},
+		{Name: "read", Run: edge.ReadBody},
+		{Name: "contract", Run: edge.CheckContract},
+		{Name: "handle", Run: edge.Invoke},
+		{Name: "encode", Run: edge.Encode},
+	}
+}
+
+// open gives a request its id, and one that led to no workspace the time of the
+// default one. Neither changes a world.
+func (a *API) open(x *edge.Exchange) {
+	x.ID = fmt.Sprintf("ctl_%08d", a.asked.Add(1))
+	if w, ok := a.Workspace(a.Home); ok && x.Now.IsZero() {
+		x.Now = w.Now()
+	}
+}
+
+// complete adds the headers that every answer carries.
+func complete(x *edge.Exchange) {
+	x.Set("X-Request-Id", x.ID)
+	x.Set("Cache-Control", "no-store")
+}
+
+// origin is the stage that refuses pages of other origins, reads included: a page
+// that a developer has open must not control the sandbox (10.2, row 5).
+func (a *API) origin(x *edge.Exchange) error {
+	r := x.Request
+	for _, origin := range r.Header["Origin"] {
+		if !sameHost(origin, r) && !slices.Contains(a.Origins, origin) {
+			return fail.Newf(fail.Forbidden, "origin_not_allowed", "Pages of %q may not control this sandbox; allow the origin with --cors-origin.", clip(origin))
+		}
+	}
+	if a.crossOrigin.Check(r) != nil {
+		return fail.New(fail.Forbidden, "origin_not_allowed", "A page of another origin sent this request, as Sec-Fetch-Site says; it may not control this sandbox.")
+	}
+	return nil
+}
+
+// sameHost tells whether the origin is what the request is addressed to.
+func sameHost(origin string, r *http.Request) bool {
+	u, err := url.Parse(origin)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && strings.EqualFold(u.Host, r.Host)
+}
+
+// authenticate is the stage that finds out who calls.
+func (a *API) authenticate(x *edge.Exchange) error {
+	c := new(call)
+	x.Admission = c
+	if x.Op.Public {
+		return nil
+	}
+	token, err := bearer(x.Request)
+	if err != nil {
+		return err
+	}
+	if a.Admin(token) {
+		c.admin, x.Caller.Token = true, "admin"
+		return nil
+	}
+	workspace, key, err := a.Authenticate(token)
+	var refused *fail.Error
+	if errors.As(err, &refused) {
+		return err
+	}
+	if err != nil {
+		return unauthenticated("invalid_token", "The token is not accepted: "+err.Error()+".")
+	}
+	c.own, c.key, c.scopes = workspace, key.ID, key.Scopes
+	x.Caller = edge.Caller{Token: key.ID, Scopes: key.Scopes}
+	return nil
+}
+
+// bearer reads the Authorization header as the SkyStack API does: the scheme in
+// any case, exactly one space, the raw token (S30).
+func bearer(r *http.Request) (string, error) {
+	lines := r.Header["Authorization"]
+	if len(lines) == 0 {
+		return "", &fail.Error{
+			Kind: fail.Unauthenticated, Code: "authentication_required", Challenge: challenge,
+			Message: "Send the header Authorization: Bearer and a key of the workspace, or the admin token.",
+		}
+	}
+	scheme, token, _ := strings.Cut(strings.Trim(lines[0], " \t"), " ")
+	if len(lines) > 1 || !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " \t\"',") {
+		return "", unauthenticated("invalid_token", "The Authorization header must be sent once, with the scheme Bearer, a single space and the raw token.")
+	}
+	return token, nil
+}
+
+const challenge = `Bearer realm="skystack"`
+
+func unauthenticated(code, message string) error {
+	description := strings.NewReplacer(`"`, `'`, `\`, `/`).Replace(message)
+	return &fail.Error{
+		Kind: fail.Unauthenticated, Code: code, Message: message,
+		Challenge: challenge + `, error="invalid_token", error_description="` + description + `"`,
+	}
+}
+
+// everything is the scope that control needs, and adminScope the mark of what
+// only the admin token may do.
+const (
+	everything = "*"
+	adminScope = "admin"
+)
+
+// scope is the stage that refuses what the token may not do.
+func scope(x *edge.Exchange) error {
+	c := x.Admission.(*call)
+	switch {
+	case x.Op.Public || c.admin:
+		return nil
+	case x.Op.Scope == adminScope:
+		return fail.New(fail.Forbidden, "admin_required", "This needs the admin token, which the sandbox prints when it starts; a key controls its own workspace only.")
+	case c.scopes == nil || slices.Contains(c.scopes, everything):
+		return nil
+	}
+	return &fail.Error{
+		Kind: fail.Forbidden, Code: "insufficient_scope", Message: "The key lacks the scope *, which control needs.",
+		Challenge: challenge + `, error="insufficient_scope", scope="*"`,
+		Details:   []fail.Detail{{Extra: []fail.Member{{Name: "required_scopes", Value: []string{everything}}}}},
+	}
+}
+
+// choose is the stage that finds the workspace that is meant: the one that is
+// named, or that of the key, or the default one for the admin token. Whatever a
+// key names, it gets its own or nothing.
+func (a *API) choose(x *edge.Exchange) error {
+	if x.Op.Public {
+		return nil
+	}
+	c := x.Admission.(*call)
+	id := a.Home
+	if !c.admin {
+		id = c.own
+	}
+	names := []string{x.Query("workspace")}
+	if strings.HasPrefix(x.Op.Path, "/_sandbox/workspaces/{id}") {
+		names = append(names, x.Param("id"))
+	}
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		if !c.admin && name != c.own {
+			return fail.Newf(fail.Forbidden, "workspace_forbidden", "The key belongs to workspace %s and controls no other; use a key of the workspace you mean, or the admin token.", c.own)
+		}
+		id = name
+	}
+	workspace, ok := a.Workspace(id)
+	world := a.World(id)
+	if !ok || world == nil {
+		return noWorkspace(id)
+	}
+	c.workspace, c.world = workspace, world
+	x.World, x.Now = world, workspace.Now()
+	return nil
+}

@@ -1,0 +1,72 @@
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+// refusal is what an error of a workspace means for the request: its fault, or
+// that of what it names, and never one of the sandbox.
+func refusal(err error) error {
+	var refused *fail.Error
+	var unread *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &unread): // its text names our types
+		return wrong(fail.Body, unread.Field, "invalid_type", unread.Field+" has a value that cannot be read here.")
+	case errors.As(err, &refused) && refused.Kind != fail.Internal:
+		return err
+	case errors.Is(err, sandbox.ErrNotFound):
+		return fail.New(fail.NotFound, "not_found", without(err, sandbox.ErrNotFound))
+	case errors.Is(err, sandbox.ErrConflict):
+		return fail.New(fail.Conflict, "conflict", without(err, sandbox.ErrConflict))
+	default:
+		return fail.New(fail.Invalid, "invalid_request", err.Error())
+	}
+}
+
+// without is the text of an error without that of the one it ends with: the
+// status says as much.
+func without(err, end error) string {
+	return strings.TrimSuffix(err.Error(), ": "+end.Error())
+}
+
+func noWorkspace(id string) error {
+	return fail.Newf(fail.NotFound, "workspace_not_found", "There is no workspace %q.", clip(id))
+}
+
+func noInstance(id string) error {
+	return fail.Newf(fail.NotFound, "instance_not_found", "There is no instance %q.", clip(id))
+}
+
+// wrong is the refusal of a member or parameter.
+func wrong(in fail.Location, field, code, message string) error {
+	return fail.Parameters(fail.Detail{Field: field, Location: in, Code: code, Message: message})
+}
+
+// clip shortens what a client sent to what fits in a sentence.
+func clip(s string) string {
+	s = strings.ToValidUTF8(s, "?")
+	if len(s) > 100 {
+		return strings.ToValidUTF8(s[:100], "") + "…"
+	}
+	return s
+}
+
+// patient is a body of a type that reads itself. The fault it finds is kept for
+// the handler, because its text is the best there is.
+type patient[T any] struct {
+	value T
+	fault error
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (p *patient[T]) UnmarshalJSON(data []byte) error {
+	p.fault = json.Unmarshal(data, &p.value)
+	return nil
+}

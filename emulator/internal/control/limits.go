@@ -1,0 +1,52 @@
+package control
+
+import (
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+// listRateLimits shows what is left of the limits.
+//
+//	GET /_sandbox/rate-limits
+func (a *API) listRateLimits(c *call, _ none) (list[sandbox.Limit], error) {
+	return listOf(c.workspace.Limits()), nil
+}
+
+// setRateLimit changes the limits.
+//
+//	PUT /_sandbox/rate-limit and PUT /_sandbox/workspaces/{id}/rate-limit
+func (a *API) setRateLimit(c *call, in patient[sandbox.RateLimit]) (edge.Nothing, error) {
+	if in.fault != nil {
+		return edge.Nothing{}, in.fault
+	}
+	return edge.Nothing{}, c.workspace.SetRateLimit(in.value)
+}
+
+type exhaust struct {
+	Key string `json:"key"`
+}
+
+// exhaustRateLimits uses the limits of a key up: that of the request if none is
+// named.
+//
+//	POST /_sandbox/rate-limits/exhaust
+func (a *API) exhaustRateLimits(c *call, in exhaust) (edge.Nothing, error) {
+	if in.Key == "" {
+		in.Key = c.key // "" with the admin token, which is the workspace's
+	}
+	return edge.Nothing{}, c.workspace.Exhaust(in.Key)
+}
+
+// resetRateLimits gives back what was used.
+//
+//	POST /_sandbox/rate-limits/reset
+func (a *API) resetRateLimits(c *call, _ none) (edge.Nothing, error) {
+	return edge.Nothing{}, c.workspace.Refill()
+}
+
+// listKeys lists the keys of the workspace, oldest first.
+//
+//	GET /_sandbox/keys
+func (a *API) listKeys(c *call, _ none) (list[sandbox.Key], error) {
+	return listOf(c.workspace.Keys()), nil
+}

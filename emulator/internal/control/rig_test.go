@@ -1,0 +1,303 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"go.uber.org/goleak"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/skystack"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// The tokens of the rig, and what they may do.
+const (
+	keyA   = "key-a"      // everything in wsp_a
+	keyB   = "key-b"      // everything in wsp_b
+	narrow = "key-narrow" // little in wsp_a
+	admin  = "sky_admin_test"
+)
+
+// rig is the API before fakes: wsp_a, which is the default workspace, and wsp_b.
+// It is the server of the API as well.
+type rig struct {
+	api     *API
+	edge    *edge.Server
+	a, b    *fake
+	mu      sync.Mutex
+	spaces  map[string]*fake
+	worlds  map[string]*engine.World
+	calls   []string
+	fault   error
+	pem     []byte
+	origins []string
+}
+
+func newRig(t testing.TB, change ...func(*rig)) *rig {
+	t.Helper()
+	r := &rig{spaces: map[string]*fake{}, worlds: map[string]*engine.World{}, pem: []byte("-----BEGIN CERTIFICATE-----\n")}
+	r.a, r.b = r.enter(t, "wsp_a", keyA), r.enter(t, "wsp_b", keyB)
+	for _, f := range change {
+		f(r)
+	}
+	var err error
+	r.api, err = New(Config{
+		Server: r, Home: "wsp_a", Admin: func(token string) bool { return token == admin }, Authenticate: authenticate, Refuse: skystack.Refuse,
+		Workspace: func(id string) (sandbox.Workspace, bool) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			f := r.spaces[id]
+			return f, f != nil
+		},
+		World: func(id string) *engine.World {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return r.worlds[id]
+		},
+		Origins: r.origins,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.api.Close)
+	described, err := r.api.Edge()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.edge, err = edge.NewServer(edge.Options{Home: r.worlds["wsp_a"], CheckResponses: true, Origins: r.origins}, described)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// enter adds a workspace.
+func (r *rig) enter(t testing.TB, id, key string) *fake {
+	t.Helper()
+	world, err := engine.NewWorld(engine.NewSchema(), engine.Config{ID: id, Clock: engine.Clock{Mode: engine.Frozen, Now: aMoment()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(world.Close)
+	f := newFake(id, key)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.spaces[id], r.worlds[id] = f, world
+	return f
+}
+
+func authenticate(token string) (string, sandbox.Key, error) {
+	switch token {
+	case keyA:
+		return "wsp_a", sandbox.Key{ID: "tok_wsp_a"}, nil
+	case keyB:
+		return "wsp_b", sandbox.Key{ID: "tok_wsp_b", Scopes: []string{"*"}}, nil
+	case narrow:
+		return "wsp_a", sandbox.Key{ID: "tok_narrow", Scopes: []string{"instances:read"}}, nil
+	case "key-gone":
+		return "wsp_gone", sandbox.Key{ID: "tok_gone"}, nil
+	case "key-expired":
+		return "", sandbox.Key{}, &fail.Error{Kind: fail.Unauthenticated, Code: "token_expired", Message: "The token expired.", Challenge: "Bearer"}
+	default:
+		return "", sandbox.Key{}, errors.New("nobody knows it")
+	}
+}
+
+func (r *rig) note(format string, args ...any) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, fmt.Sprintf(format, args...))
+	return r.fault
+}
+
+// told returns what all were told since it was last asked: the server, wsp_a and
+// wsp_b.
+func (r *rig) told() []string {
+	r.mu.Lock()
+	calls := r.calls
+	r.calls = nil
+	r.mu.Unlock()
+	for _, f := range []*fake{r.a, r.b} {
+		for _, call := range f.told() {
+			calls = append(calls, strings.TrimPrefix(f.id, "wsp_")+"."+call)
+		}
+	}
+	return calls
+}
+
+func (r *rig) Workspaces() []sandbox.Workspace {
+	_ = r.note("Workspaces")
+	return []sandbox.Workspace{r.a, r.b}
+}
+
+// made is the workspace that Add and Fork give back: wsp_b, which is there.
+func (r *rig) made(err error) (sandbox.Workspace, error) {
+	if err != nil {
+		return nil, err
+	}
+	return r.b, nil
+}
+
+func (r *rig) AddWorkspace(s sandbox.Setup) (sandbox.Workspace, error) {
+	return r.made(r.note("AddWorkspace %s", asJSON(s)))
+}
+
+func (r *rig) ForkWorkspace(of string, at sandbox.Snapshot, id string) (sandbox.Workspace, error) {
+	text := "now"
+	if at != nil {
+		text = strings.TrimSuffix(at.Dump(), "\n")
+	}
+	return r.made(r.note("ForkWorkspace %s at %s as %q", of, text, id))
+}
+
+func (r *rig) RemoveWorkspace(id string) error { return r.note("RemoveWorkspace %s", id) }
+
+func (r *rig) ForgetRequests(id string) error { return r.note("ForgetRequests %s", id) }
+
+func (r *rig) Metrics(w io.Writer) error {
+	_, _ = io.WriteString(w, "up 1\n")
+	return r.note("Metrics")
+}
+
+func (r *rig) CA() []byte { return r.pem }
+
+// reply is an answer.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// send makes a request; headers are names and values in turn. The answer is held
+// against the contract by kin-openapi's own reading.
+func (r *rig) send(t testing.TB, method, target, token, body string, headers ...string) reply {
+	t.Helper()
+	return r.serve(t, request(t.Context(), method, target, token, strings.NewReader(body), headers...))
+}
+
+func request(ctx context.Context, method, target, token string, body io.Reader, headers ...string) *http.Request {
+	q := httptest.NewRequestWithContext(ctx, method, target, body)
+	q.Host = "127.0.0.1:8080"
+	if token != "" {
+		q.Header.Set("Authorization", "Bearer "+token)
+	}
+	if q.ContentLength != 0 {
+		q.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		if q.Header.Set(headers[i], headers[i+1]); headers[i] == "Host" {
+			q.Host = headers[i+1]
+		}
+	}
+	return q
+}
+
+func (r *rig) serve(t testing.TB, q *http.Request) reply {
+	t.Helper()
+	w := httptest.NewRecorder()
+	r.edge.ServeHTTP(w, q)
+	out := reply{w.Code, w.Header(), w.Body.String()}
+	if err := check(q, w.Code, w.Header(), w.Body.Bytes()); err != nil {
+		t.Errorf("%s %s: %d breaks the contract: %v\n%s", q.Method, q.URL, w.Code, err, out.body)
+	}
+	return out
+}
+
+// refused asserts the status and code of an error.
+func (r reply) refused(t testing.TB, status int, code string) {
+	t.Helper()
+	if r.status != status || !strings.HasPrefix(r.body, `{"error":{"code":"`+code+`",`) {
+		t.Errorf("got %d %s, want %d %s", r.status, r.body, status, code)
+	}
+}
+
+// wants asserts the status and the body.
+func (r reply) wants(t testing.TB, status int, body string) {
+	t.Helper()
+	if r.status != status || r.body != body {
+		t.Errorf("got %d %s\nwant %d %s", r.status, r.body, status, body)
+	}
+}
+
+// document is the contract as kin-openapi reads it, and oracle its router.
+var document = sync.OnceValues(func() (*openapi3.T, error) {
+	doc, err := openapi3.NewLoader().LoadFromFile("openapi.yaml")
+	if err == nil {
+		doc.Servers = nil // the router would match hosts
+	}
+	return doc, err
+})
+
+var oracle = sync.OnceValues(func() (routers.Router, error) {
+	doc, err := document()
+	if err != nil {
+		return nil, err
+	}
+	return gorillamux.NewRouter(doc)
+})
+
+// check holds an answer against the contract. One that belongs to no operation
+// must be an error envelope.
+func check(q *http.Request, status int, header http.Header, body []byte) error {
+	if id := header.Get("X-Request-Id"); !strings.HasPrefix(id, "ctl_") {
+		return fmt.Errorf("the request id is %q", id)
+	}
+	if header.Get("Cache-Control") != "no-store" || header.Get("X-Content-Type-Options") != "nosniff" || header.Get("Date") == "" {
+		return fmt.Errorf("headers %v", header)
+	}
+	if q.Method == http.MethodHead || q.Method == http.MethodOptions && status < 400 {
+		return nil
+	}
+	if status == http.StatusOK && bytes.Equal(body, documentJSON) {
+		return nil // it takes long to read
+	}
+	router, err := oracle()
+	if err != nil {
+		return err
+	}
+	asked := q.Clone(context.Background())
+	asked.Body = http.NoBody
+	route, params, err := router.FindRoute(asked)
+	if err != nil || status == http.StatusMethodNotAllowed {
+		if status < 400 || !bytes.HasPrefix(body, []byte(`{"error":{"code":"`)) {
+			return errors.New("no operation is there")
+		}
+		return nil
+	}
+	return openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: asked, PathParams: params, Route: route},
+		Status:                 status, Header: header, Body: io.NopCloser(bytes.NewReader(body)),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
+	})
+}
+
+// operations are those of the contract.
+func operations(t testing.TB) []*edge.Operation {
+	t.Helper()
+	c, err := contract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Clone(c.Operations)
+}
+
+// pathOf is the path of an operation about an object.
+func pathOf(o *edge.Operation, id string) string { return strings.ReplaceAll(o.Path, "{id}", id) }

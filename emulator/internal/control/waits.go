@@ -1,0 +1,103 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+const (
+	maxWait    = 30 * time.Second
+	maxWaiting = 100
+)
+
+// desk is what the API keeps for one workspace. It is guarded by API.mu.
+type desk struct {
+	taken   int // snapshots so far, which their ids count
+	kept    []snapshot
+	waiting int // requests
+}
+
+// desk is that of a world, made when it is missing; the lock is held.
+func (a *API) desk(w *engine.World) *desk {
+	d := a.desks[w]
+	if d == nil {
+		d = new(desk)
+		a.desks[w] = d
+	}
+	return d
+}
+
+// Forget drops what is kept for the world of a workspace that has ended.
+func (a *API) Forget(w *engine.World) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.desks, w)
+}
+
+// patience is the parameter of operations that wait.
+type patience struct {
+	Wait string `query:"wait"`
+}
+
+// duration is how long to wait; 0 when the parameter was not sent.
+func (p patience) duration() (time.Duration, error) {
+	if p.Wait == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(p.Wait)
+	if err != nil {
+		return 0, wrong(fail.Query, "wait", "invalid_format", "wait must be a duration such as 10s or 500ms.")
+	}
+	if d < 0 || d > maxWait {
+		return 0, wrong(fail.Query, "wait", "out_of_range", fmt.Sprintf("wait must be between 0s and %v.", maxWait))
+	}
+	return d, nil
+}
+
+// wait runs f until it returns, the time is over, the client goes away or the API
+// is closed. It reports whether f did what it was to do. Only so many requests of
+// a workspace may wait at a time.
+func (a *API) wait(c *call, d time.Duration, f func(ctx context.Context) error) (bool, error) {
+	if err := a.enter(c.world); err != nil {
+		return false, err
+	}
+	defer a.leave(c.world)
+	ctx, cancel := context.WithTimeout(c.ctx, d)
+	defer cancel()
+	defer context.AfterFunc(a.closing, cancel)()
+	err := f(ctx)
+	if err != nil && ctx.Err() != nil {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (a *API) enter(w *engine.World) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d := a.desk(w)
+	if d.waiting >= maxWaiting {
+		return &fail.Error{
+			Kind: fail.Unavailable, Code: "too_many_waiting", RetryAfter: time.Second,
+			Message: fmt.Sprintf("%d requests of the workspace are waiting already; ask again when some of them are answered.", maxWaiting),
+		}
+	}
+	d.waiting++
+	return nil
+}
+
+func (a *API) leave(w *engine.World) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d := a.desks[w]
+	if d == nil {
+		return // the workspace has ended
+	}
+	if d.waiting--; d.waiting == 0 && d.taken == 0 {
+		delete(a.desks, w)
+	}
+}

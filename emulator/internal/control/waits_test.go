@@ -1,0 +1,254 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+const (
+	forStatus   = "/_sandbox/instances/ins_1?status=running&wait=10s"
+	forRequests = "/_sandbox/requests?since=7&wait=10s"
+	nothing     = `{"data":[],"dropped":0,"complete":true}`
+)
+
+var running = strings.Replace(instance, "provisioning", "running", 1)
+
+// later sends a request that waits.
+func (r *rig) later(t *testing.T, ctx context.Context, target, token string) <-chan reply { //nolint:revive // a test comes first
+	t.Helper()
+	answer := make(chan reply, 1)
+	go func() { answer <- r.serve(t, request(ctx, "GET", target, token, http.NoBody)) }()
+	synctest.Wait()
+	return answer
+}
+
+func (r *rig) becomes(status string) {
+	r.a.update(func() { r.a.instances[0].Status = status })
+}
+
+func (r *rig) arrives(seq uint64) sandbox.Request {
+	q := r.a.requests[0]
+	q.Seq = seq
+	r.a.update(func() { r.a.requests = append(r.a.requests, q) })
+	return q
+}
+
+func TestWaitEndsWithWhatIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		begin := time.Now()
+		instances, requests := r.later(t, t.Context(), forStatus, keyA), r.later(t, t.Context(), forRequests, keyA)
+		r.becomes("starting")
+		r.arrives(6)
+		synctest.Wait()
+		if len(instances)+len(requests) > 0 {
+			t.Fatal("the answer came too soon")
+		}
+		r.becomes("running")
+		(<-instances).wants(t, 200, running)
+		r.arrives(8)
+		(<-requests).wants(t, 200, `{"data":[`+strings.Replace(recorded, `"seq":7`, `"seq":8`, 1)+`],"dropped":0,"complete":true}`)
+		if waited := time.Since(begin); waited != 0 || len(r.api.desks) != 0 {
+			t.Errorf("it took %v, and %d desks are left", waited, len(r.api.desks))
+		}
+	})
+}
+
+func TestWaitEndsWithItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		begin := time.Now()
+		r.send(t, "GET", forStatus, keyA, "").wants(t, 200, instance)
+		r.send(t, "GET", forRequests, keyA, "").wants(t, 200, nothing)
+		if waited := time.Since(begin); waited != 20*time.Second {
+			t.Errorf("they took %v", waited)
+		}
+		r.send(t, "GET", "/_sandbox/instances/ins_1?status=running&wait=0s", keyA, "").wants(t, 200, instance)
+		r.send(t, "GET", "/_sandbox/instances/ins_1?status=running", keyA, "").wants(t, 200, instance)
+		if waited := time.Since(begin); waited != 20*time.Second {
+			t.Errorf("without wait it took %v more", waited-20*time.Second)
+		}
+	})
+}
+
+func TestWaitEndsWithItsClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		begin := time.Now()
+		for _, target := range []string{forStatus, forRequests} {
+			ctx, cancel := context.WithCancel(t.Context())
+			answer := r.later(t, ctx, target, keyA)
+			if r.api.desks[r.worlds["wsp_a"]].waiting != 1 {
+				t.Fatal("it does not wait")
+			}
+			cancel()
+			<-answer
+		}
+		if waited := time.Since(begin); waited != 0 || len(r.api.desks) != 0 {
+			t.Errorf("it took %v, and %d desks are left", waited, len(r.api.desks))
+		}
+	})
+}
+
+func TestWaitEndsWithTheAPI(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		begin := time.Now()
+		instances, requests := r.later(t, t.Context(), forStatus, keyA), r.later(t, t.Context(), forRequests, admin)
+		r.api.Close()
+		(<-instances).wants(t, 200, instance)
+		(<-requests).wants(t, 200, nothing)
+		r.send(t, "GET", forStatus, keyA, "").wants(t, 200, instance)
+		r.api.Close()
+		if waited := time.Since(begin); waited != 0 {
+			t.Errorf("it took %v", waited)
+		}
+	})
+}
+
+// An instance that goes while somebody waits for it is not there any more.
+func TestWaitForWhatGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		answer := r.later(t, t.Context(), forStatus, keyA)
+		r.a.update(func() { r.a.instances = nil })
+		(<-answer).refused(t, 404, "instance_not_found")
+	})
+}
+
+// What a workspace says against waiting is told at once.
+func TestWaitIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		begin := time.Now()
+		r.a.fault = errors.New("the instance can never have the status")
+		r.send(t, "GET", forStatus, keyA, "").refused(t, 400, "invalid_request")
+		r.a.fault = fmt.Errorf("requests were dropped: %w", sandbox.ErrConflict)
+		r.send(t, "GET", forRequests, keyA, "").refused(t, 409, "conflict")
+		if waited := time.Since(begin); waited != 0 {
+			t.Errorf("it took %v", waited)
+		}
+	})
+}
+
+// Only so many requests of a workspace wait; those of another do not count.
+func TestWaitingIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		var answers []<-chan reply
+		for range 50 {
+			answers = append(answers, r.later(t, t.Context(), forStatus, keyA), r.later(t, t.Context(), forRequests, keyA))
+		}
+		for _, target := range []string{forStatus, forRequests} {
+			got := r.send(t, "GET", target, keyA, "")
+			got.refused(t, 503, "too_many_waiting")
+			if got.header.Get("Retry-After") != "1" {
+				t.Errorf("Retry-After %q", got.header.Get("Retry-After"))
+			}
+		}
+		r.send(t, "GET", "/_sandbox/instances/ins_1", keyA, "").wants(t, 200, instance)
+		other := r.later(t, t.Context(), forStatus, keyB)
+		r.becomes("running")
+		r.arrives(8)
+		for _, answer := range answers {
+			if got := <-answer; got.status != 200 {
+				t.Errorf("%d %s", got.status, got.body)
+			}
+		}
+		r.send(t, "GET", strings.Replace(forStatus, "running", "stopped", 1), keyA, "").wants(t, 200, running)
+		(<-other).wants(t, 200, instance)
+		if len(r.api.desks) != 0 {
+			t.Errorf("%d desks are left", len(r.api.desks))
+		}
+	})
+}
+
+// A workspace may end while somebody waits in it.
+func TestWaitInAWorkspaceThatEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		answer := r.later(t, t.Context(), forStatus, keyA)
+		r.api.Forget(r.worlds["wsp_a"])
+		r.becomes("running")
+		(<-answer).wants(t, 200, running)
+		if len(r.api.desks) != 0 {
+			t.Errorf("%d desks are left", len(r.api.desks))
+		}
+	})
+}
+
+// What the record has given up cannot be told from what never came.
+func TestCompleteRequests(t *testing.T) {
+	numbers := func(from, to uint64) (out []sandbox.Request) {
+		for seq := from; seq <= to; seq++ {
+			out = append(out, sandbox.Request{Seq: seq, ID: "r", At: aMoment(), Method: "GET", Status: 200, Header: http.Header{}, Operation: []string{"even", "odd"}[seq%2]})
+		}
+		return out
+	}
+	for _, tc := range []struct {
+		kept     []sandbox.Request
+		dropped  uint64
+		query    string
+		found    int
+		complete bool
+	}{
+		{numbers(1, 6), 0, "", 6, true},
+		{numbers(1, 6), 0, "?operation=odd", 3, true},
+		{numbers(1, 6), 0, "?limit=6", 6, true},
+		{numbers(1, 6), 0, "?limit=5", 5, false},
+		{nil, 0, "", 0, true},
+		{numbers(4, 6), 3, "", 3, false},
+		{numbers(4, 6), 3, "?operation=odd", 1, false},
+		{numbers(4, 6), 3, "?since=2", 3, false},
+		{numbers(4, 6), 3, "?since=3", 3, true},
+		{numbers(4, 6), 3, "?since=3&limit=2", 2, false},
+		{numbers(4, 6), 3, "?since=4&operation=even", 1, true},
+		{numbers(4, 6), 3, "?since=6", 0, true},
+		{numbers(4, 6), 3, "?since=7", 0, false}, // a number that was never given
+		{nil, 6, "?since=6", 0, false},
+		{nil, 6, "", 0, false},
+	} {
+		r := newRig(t, func(r *rig) { r.a.requests, r.a.dropped = tc.kept, tc.dropped })
+		got := r.send(t, "GET", "/_sandbox/requests"+tc.query, keyA, "")
+		if n := strings.Count(got.body, `"seq":`); n != tc.found || !strings.HasSuffix(got.body, fmt.Sprintf(`],"dropped":%d,"complete":%v}`, tc.dropped, tc.complete)) {
+			t.Errorf("%d to keep, %s: %d of %s", len(tc.kept), tc.query, n, got.body)
+		}
+	}
+}
+
+// Finishing a deletion leaves nothing to show but what was there.
+func TestAdvanceDeletes(t *testing.T) {
+	r := newRig(t)
+	r.a.instances[0].Status, r.a.instances[0].PendingAction = "deleting", "act_1"
+	gone := &vanishing{r.a}
+	r.api.Workspace = func(string) (sandbox.Workspace, bool) { return gone, true }
+	r.send(t, "POST", "/_sandbox/instances/ins_1/advance", keyA, "").wants(t, 200, strings.Replace(instance, "provisioning", "deleted", 1))
+	r.send(t, "POST", "/_sandbox/instances/ins_1/advance", keyA, "").refused(t, 404, "instance_not_found")
+}
+
+// vanishing is a workspace whose instances are gone when they are finished.
+type vanishing struct{ *fake }
+
+func (v *vanishing) Finish(string) error {
+	v.instances = nil
+	return nil
+}
+
+func TestAdvanceFindsNothingBooked(t *testing.T) {
+	r := newRig(t)
+	r.a.idle = true
+	for _, until := range []string{"next", "idle"} {
+		r.send(t, "POST", "/_sandbox/clock/advance", keyA, `{"until":"`+until+`"}`).wants(t, 200, `{"now":`+moment+`,"advanced":false}`)
+	}
+	if calls := strings.Join(r.told(), " "); calls != "a.AdvanceToNext a.AdvanceToNext" {
+		t.Errorf("calls %s", calls)
+	}
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// stripped is what becomes of a document, without white space.
+func stripped(t *testing.T, text string) string {
+	t.Helper()
+	document, err := read([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	strip(document, false)
+	prune(document)
+	got, err := toJSON(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(strings.Fields(string(got)), "")
+}
+
+func TestStrip(t *testing.T) {
+	for name, tc := range map[string]struct{ text, want string }{
+		"texts, examples and headers": {
+			`{info: {description: x, title: y}, paths: {/a: {get: {summary: s, tags: [t], x-rules: [r], responses: {'200': {description: d, headers: {H: {}}, content: {c: {schema: {type: object, example: e}, example: 1}}}}}}}}`,
+			`{"info":{"title":"y"},"paths":{"/a":{"get":{"responses":{"200":{"content":{"c":{"schema":{"type":"object"}}}}}}}}}`,
+		},
+		"what the document names itself stays": {
+			`{schema: {properties: {description: {type: string, example: e}, responses: {properties: {'400': {type: string}, default: {}}}, additionalProperties: {type: object}}}}`,
+			`{"schema":{"properties":{"description":{"type":"string"},"responses":{"properties":{"400":{"type":"string"},"default":{}}},"additionalProperties":{"type":"object"}}}}`,
+		},
+		"further members": {
+			`{a: {additionalProperties: false}, b: {additionalProperties: true}, c: {additionalProperties: {type: string, additionalProperties: false}}}`,
+			`{"a":{},"b":{"additionalProperties":true},"c":{"additionalProperties":{"type":"string"}}}`,
+		},
+		"errors": {
+			`{get: {responses: {'200': {x: 1}, '204': {}, 2XX: {}, '304': {}, '400': {}, '503': {}, 5XX: {}, default: {}}}}`,
+			`{"get":{"responses":{"200":{"x":1},"204":{},"2XX":{}}}}`,
+		},
+		"components that nothing refers to": {
+			`{paths: {/a: {get: {parameters: [{$ref: '#/components/parameters/P'}], responses: {'200': {$ref: '#/components/responses/R'}, '400': {$ref: '#/components/responses/E'}}}}},
+			  components: {parameters: {P: {in: query}, Q: {in: query}}, responses: {R: {content: {c: {schema: {$ref: '#/components/schemas/S'}}}}, E: {content: {c: {schema: {$ref: '#/components/schemas/Error'}}}}},
+			    schemas: {S: {items: {$ref: '#/components/schemas/S'}, oneOf: [{$ref: '#/components/schemas/T'}]}, T: {}, Error: {}, Alone: {$ref: '#/components/schemas/Lonely'}, Lonely: {}},
+			    headers: {H: {}}, requestBodies: {B: {}}, securitySchemes: {key: {type: http}}}}`,
+			`{"paths":{"/a":{"get":{"parameters":[{"$ref":"#/components/parameters/P"}],"responses":{"200":{"$ref":"#/components/responses/R"}}}}},` +
+				`"components":{"parameters":{"P":{"in":"query"}},"responses":{"R":{"content":{"c":{"schema":{"$ref":"#/components/schemas/S"}}}}},` +
+				`"schemas":{"S":{"items":{"$ref":"#/components/schemas/S"},"oneOf":[{"$ref":"#/components/schemas/T"}]},"T":{}},"securitySchemes":{"key":{"type":"http"}}}}`,
+		},
+	} {
+		if got := stripped(t, tc.text); got != tc.want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, tc.want)
+		}
+	}
+}
