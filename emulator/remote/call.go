@@ -1,0 +1,234 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const (
+	// maxAnswer is the longest answer that is held in memory.
+	maxAnswer = 64 << 20
+	// maxState is the longest saved state that is written on.
+	maxState = 1 << 30
+	// maxImport is the longest saved state that a sandbox takes.
+	maxImport = 64 << 20
+	// maxRefusal is what is read of an answer that is not the expected one.
+	maxRefusal = 1 << 20
+	// round is how long the server holds a question that has no answer yet.
+	round = 10 * time.Second
+)
+
+var (
+	errClosed = errors.New("the workspace is closed")
+	errSilent = errors.New("the sandbox did not answer in time")
+	errForm   = errors.New("the answer is not what the control API answers")
+)
+
+// call is one request of the control API.
+type call struct {
+	method, path string
+	query        url.Values
+	admin        bool // sent with the admin token, about no single workspace
+	in           any  // an io.Reader, or what becomes JSON; nil for no body
+	want         int  // the status of success
+	out          any  // an io.Writer, or where the JSON goes; nil for no body
+	text         bool // the answer is plain text
+	limit        int  // bytes of the answer; 0 for those that are held in memory
+}
+
+// String is how messages call it. The query is left out.
+func (c call) String() string { return c.method + " " + c.path }
+
+func get(path string, out any) call {
+	return call{method: http.MethodGet, path: path, want: http.StatusOK, out: out}
+}
+
+func post(path string, in any, want int, out any) call {
+	return call{method: http.MethodPost, path: path, in: in, want: want, out: out}
+}
+
+func put(path string, in any, want int, out any) call {
+	return call{method: http.MethodPut, path: path, in: in, want: want, out: out}
+}
+
+func remove(path string) call {
+	return call{method: http.MethodDelete, path: path, want: http.StatusNoContent}
+}
+
+// line is the way to one workspace.
+type line struct {
+	*host
+	token     string          // what authorizes its calls
+	workspace string          // what ?workspace= says; "" for the token's own
+	life      context.Context // ends all calls
+}
+
+// do makes a call, and returns when its answer is complete.
+func (l line) do(ctx context.Context, c call) error {
+	if l.life.Err() != nil {
+		return fmt.Errorf("%s: %w", c, errClosed)
+	}
+	limit := l.patience
+	if c.query.Has("wait") {
+		limit += round
+	}
+	ctx, end := context.WithTimeoutCause(ctx, limit, errSilent)
+	defer end()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(l.life, func() { cancel(errClosed) })()
+
+	r, err := l.request(ctx, c)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c, err)
+	}
+	resp, err := l.control.Do(r)
+	if err == nil {
+		err = l.read(c, resp)
+		_ = resp.Body.Close()
+	}
+	var refused *Error
+	switch {
+	case err == nil || errors.As(err, &refused):
+		return err
+	case context.Cause(ctx) != nil:
+		return fmt.Errorf("%s: %w", c, context.Cause(ctx))
+	}
+	return l.unreachable(c, err)
+}
+
+func (l line) request(ctx context.Context, c call) (*http.Request, error) {
+	var body io.Reader
+	switch in := c.in.(type) {
+	case nil:
+	case io.Reader:
+		body = in
+	default:
+		text, err := json.Marshal(in)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(text)
+	}
+	token, query := l.token, c.query
+	if c.admin {
+		token = l.admin
+	} else if l.workspace != "" {
+		if query == nil {
+			query = url.Values{}
+		}
+		query.Set("workspace", l.workspace)
+	}
+	target := l.base.String() + c.path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	r, err := http.NewRequestWithContext(ctx, c.method, target, body)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return r, nil
+}
+
+// read takes the answer in.
+func (l line) read(c call, resp *http.Response) error {
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	expected := "application/json"
+	if c.text {
+		expected = "text/plain"
+	}
+	if resp.StatusCode != c.want || c.out != nil && kind != expected {
+		body, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+		if err != nil && resp.StatusCode == c.want {
+			return err
+		}
+		e := refusal(c, resp, l.hide(body))
+		e.Message = string(l.hide([]byte(e.Message)))
+		return e
+	}
+	if c.out == nil {
+		_, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxRefusal))
+		return err
+	}
+	most := l.most
+	if c.limit > 0 {
+		most = c.limit
+	}
+	from := &io.LimitedReader{R: resp.Body, N: int64(most) + 1}
+	if w, stream := c.out.(io.Writer); stream {
+		if _, err := io.Copy(w, from); err != nil {
+			return err
+		}
+		return tooLong(from, most)
+	}
+	body, err := io.ReadAll(from)
+	if err != nil {
+		return err
+	}
+	if err := tooLong(from, most); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, c.out); err != nil {
+		return fmt.Errorf("%w: %w: %q", errForm, err, excerpt(l.hide(body)))
+	}
+	return nil
+}
+
+func tooLong(from *io.LimitedReader, most int) error {
+	if from.N > 0 {
+		return nil
+	}
+	return fmt.Errorf("the answer is longer than %d bytes", most)
+}
+
+// hide takes the tokens out of a text that the server chose.
+func (l line) hide(text []byte) []byte {
+	for _, token := range []string{l.token, l.admin} {
+		if token != "" {
+			text = bytes.ReplaceAll(text, []byte(token), []byte("…"))
+		}
+	}
+	return text
+}
+
+// list is the form of all lists.
+type list[T any] struct {
+	Data []T `json:"data"`
+}
+
+// UnmarshalJSON implements json.Unmarshaler. An object that is no list is not
+// taken for an empty one.
+func (l *list[T]) UnmarshalJSON(text []byte) error {
+	var in struct {
+		Data *[]T `json:"data"`
+	}
+	if err := json.Unmarshal(text, &in); err != nil {
+		return err
+	}
+	if in.Data == nil {
+		return errors.New("it has no data")
+	}
+	l.Data = *in.Data
+	return nil
+}
+
+// item is the path of a member of a collection. It refuses an empty id, which
+// would be another path.
+func item(collection, kind, id string) (string, error) {
+	if id == "" {
+		return "", fmt.Errorf("the id of the %s is empty", kind)
+	}
+	return collection + "/" + url.PathEscape(id), nil
+}

@@ -1,0 +1,167 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+const requests = "/_sandbox/requests"
+
+// Requests lists the recorded requests that match, oldest first.
+func (w *Workspace) Requests(m sandbox.Match) []sandbox.Request {
+	w.t.Helper()
+	out, err := w.requests(w.life, m, nil)
+	if err != nil {
+		w.fail("Requests", err)
+	}
+	return out
+}
+
+// Unmatched lists the requests that led to no operation.
+func (w *Workspace) Unmatched() []sandbox.Request {
+	w.t.Helper()
+	out, err := w.requests(w.life, sandbox.Match{Unmatched: true}, nil)
+	if err != nil {
+		w.fail("Unmatched", err)
+	}
+	return out
+}
+
+// Dropped is how many requests the record has given up.
+func (w *Workspace) Dropped() uint64 {
+	w.t.Helper()
+	n, err := w.dropped()
+	if err != nil {
+		w.fail("Dropped", err)
+	}
+	return n
+}
+
+func (w *Workspace) dropped() (uint64, error) {
+	var in info
+	err := w.do(w.life, get("/_sandbox/workspace", &in))
+	return in.Dropped, err
+}
+
+// requests asks for the requests that match, with more parameters.
+func (w *Workspace) requests(ctx context.Context, m sandbox.Match, more url.Values) ([]sandbox.Request, error) {
+	key, err := w.idOf(m.Key)
+	if err != nil {
+		return nil, err
+	}
+	q := url.Values{}
+	for name, value := range map[string]string{"operation": m.Operation, "key": key, "method": m.Method, "path": m.Path} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if m.Status != 0 {
+		q.Set("status", strconv.Itoa(m.Status))
+	}
+	if m.Since != 0 {
+		q.Set("since", strconv.FormatUint(m.Since, 10))
+	}
+	if m.Unmatched {
+		q.Set("unmatched", "true")
+	}
+	for name, values := range more {
+		q[name] = values
+	}
+	var out list[sandbox.Request]
+	c := get(requests, &out)
+	c.query = q
+	if err := w.do(ctx, c); err != nil {
+		return nil, err
+	}
+	return out.Data, nil
+}
+
+// WaitForRequest returns the first request that matches, as soon as there is
+// one.
+func (w *Workspace) WaitForRequest(ctx context.Context, m sandbox.Match) (sandbox.Request, error) {
+	for {
+		found, err := w.requests(ctx, m, url.Values{"wait": {round.String()}, "limit": {"1"}})
+		if err != nil {
+			return sandbox.Request{}, fmt.Errorf("no request came that matches: %w", err)
+		}
+		if len(found) > 0 {
+			return found[0], nil
+		}
+		if err := context.Cause(ctx); err != nil {
+			return sandbox.Request{}, fmt.Errorf("no request came that matches: %w", err)
+		}
+	}
+}
+
+// WaitForStatus returns an instance as soon as it has the status. It does not
+// move time: with a frozen clock somebody else must.
+func (w *Workspace) WaitForStatus(ctx context.Context, instance, status string) (sandbox.Instance, error) {
+	path, err := item(instances, "instance", instance)
+	if err != nil {
+		return sandbox.Instance{}, err
+	}
+	look := get(path, nil) // at first without patience: an error shall say what there is
+	for seen := ""; ; {
+		var i sandbox.Instance
+		look.out = &i
+		err := w.do(ctx, look)
+		if err == nil && i.Status == status {
+			return i, nil
+		}
+		if err == nil {
+			seen, err = fmt.Sprintf("it is %s: ", i.Status), context.Cause(ctx)
+		} else if errors.Is(err, sandbox.ErrNotFound) { // it may be created yet
+			seen, err = "there is no such instance: ", context.Cause(ctx)
+		}
+		if err != nil {
+			return sandbox.Instance{}, fmt.Errorf("waiting for instance %s to be %s: %s%w", instance, status, seen, err)
+		}
+		look.query = url.Values{"status": {status}, "wait": {round.String()}}
+	}
+}
+
+// AssertRequested fails the test unless an operation, as createInstance, was
+// requested so many times, and says what was requested. What cannot be asked
+// fails it too.
+func (w *Workspace) AssertRequested(t sandbox.TB, operation string, times int) {
+	t.Helper()
+	sandbox.AssertRequested(t, witness{w, t}, operation, times)
+}
+
+// witness is a workspace that answers to the test that asks: no answer must not
+// pass for "none".
+type witness struct {
+	*Workspace
+	t sandbox.TB
+}
+
+// Requests implements sandbox.Workspace.
+func (w witness) Requests(m sandbox.Match) []sandbox.Request {
+	w.t.Helper()
+	out, err := w.requests(w.life, m, nil)
+	if err != nil {
+		w.t.Fatalf("remote: AssertRequested: %v", err)
+	}
+	return out
+}
+
+// Dropped implements sandbox.Workspace.
+func (w witness) Dropped() uint64 {
+	w.t.Helper()
+	n, err := w.dropped()
+	if err != nil {
+		w.t.Fatalf("remote: AssertRequested: %v", err)
+	}
+	return n
+}
+
+// Findings lists what clients did wrong so far, oldest first (S39).
+func (w *Workspace) Findings() []sandbox.Finding {
+	w.t.Helper()
+	return fetch[list[sandbox.Finding]](w, "Findings", "/_sandbox/findings").Data
+}
