@@ -49,7 +49,7 @@ func BenchmarkWorld(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		w := e.home
+		w := e.world
 		old := w.Snapshot()
 		forks := 0
 		for _, op := range []struct {

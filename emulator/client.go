@@ -3,17 +3,13 @@ package emulator
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"sync"
 )
-
-// Client returns an HTTP client whose requests reach the emulator without a
-// socket, whatever host they name. A URL may be a path alone. It works inside a
-// testing/synctest bubble.
-func (e *Emulator) Client() *http.Client { return &http.Client{Transport: door{e}} }
 
 // inProcessHost is what a request without a host is addressed to.
 const inProcessHost = "sandbox.api.skystack.dev"
@@ -45,6 +41,10 @@ func (d door) RoundTrip(r *http.Request) (*http.Response, error) {
 		in.Host = inProcessHost
 	}
 	in.Body, in.Proto, in.ProtoMajor, in.ProtoMinor, in.RemoteAddr = body, "HTTP/1.1", 1, 1, "127.0.0.1:0"
+	in.TLS = nil
+	if in.URL.Scheme == "https" {
+		in.TLS = &tls.ConnectionState{Version: tls.VersionTLS13, HandshakeComplete: true, ServerName: in.URL.Hostname()}
+	}
 	if in.ContentLength == 0 && r.Body != nil && r.Body != http.NoBody {
 		in.ContentLength = -1
 	}
@@ -58,7 +58,7 @@ func (d door) RoundTrip(r *http.Request) (*http.Response, error) {
 			}
 			p.end(fault)
 		}()
-		d.e.server.ServeHTTP(p, in)
+		d.e.Handler().ServeHTTP(p, in)
 	}()
 	select {
 	case <-p.started:

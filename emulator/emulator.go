@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -8,7 +9,9 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
+	"skystack.dev/sandbox/emulator/internal/control"
 	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/redact"
@@ -23,19 +26,23 @@ const Version = "0.1.0"
 // the sandbox. Anybody knows it.
 const DefaultKey = fixtures.DefaultKey
 
-// Emulator is a running sandbox. It is made by New or Start and safe for use by
-// several goroutines.
+// Emulator is a running sandbox, and its default workspace. It is made by New or
+// Start and safe for use by several goroutines.
 type Emulator struct {
-	config   config
+	*Workspace
 	registry *engine.Registry
 	schema   *engine.Schema
 	sky      *skystack.API
 	server   *edge.Server
-	home     *engine.World
-	fixture  *fixtures.Fixture
-	key      string
+	control  func() (http.Handler, error)
+	spaces   sync.Map                    // *engine.World to *Workspace
+	steering atomic.Pointer[control.API] // nil before the control API is made
+	meter    meter
+	admin    string
+	secure   *secure // nil without HTTPS
 
 	mu     sync.Mutex
+	made   int // workspaces that got an id made up
 	http   *http.Server
 	url    string
 	served chan struct{} // closed when the socket of URL is done
@@ -46,84 +53,103 @@ type Emulator struct {
 // its URL, or Serve. It fails when an option or the fixture is wrong, and says
 // what would be right. Close it in the end.
 func New(opts ...Option) (*Emulator, error) {
-	c, err := configure(opts)
+	asked, err := configure(opts)
 	if err != nil {
 		return nil, err
 	}
-	fixture := c.given
-	if fixture == nil {
-		if fixture, err = fixtures.Load(c.fixture, c.seed); err != nil {
-			return nil, err
-		}
+	fixture, err := asked.load()
+	if err != nil {
+		return nil, err
 	}
+	c := asked
 	if err := c.complete(fixture); err != nil {
 		return nil, err
 	}
-	e := &Emulator{config: c, registry: engine.NewRegistry(), schema: engine.NewSchema(), fixture: fixture}
-	if err := e.build(); err != nil {
+	e := &Emulator{registry: engine.NewRegistry(), schema: engine.NewSchema(), admin: c.adminToken}
+	if e.admin == "" {
+		e.admin = newSecret(adminPrefix)
+	}
+	if err := e.build(asked, c, fixture); err != nil {
 		e.closeWorlds()
 		return nil, err
 	}
 	return e, nil
 }
 
-func (e *Emulator) build() error {
-	c := &e.config
+func (e *Emulator) build(asked, c config, fixture *fixtures.Fixture) error {
 	log := slog.New(redact.NewHandler(c.log.Handler()))
 	if c.anyToken {
 		c.sky.Adopt = e.adopt
 	}
-	c.sky.Registry, c.sky.Home, c.sky.Build, c.sky.Fixture, c.sky.Log = e.registry, e.fixture.Workspace.ID, Version, e.fixture.Name(), log
+	c.sky.Registry, c.sky.Home, c.sky.Build, c.sky.Fixture, c.sky.Log = e.registry, fixture.Workspace.ID, Version, fixture.Name(), log
 	e.sky = skystack.New(e.schema, c.sky)
-	if err := e.populate(); err != nil {
+	if err := e.populate(asked, c, fixture); err != nil {
 		return err
 	}
 	api, err := e.sky.Edge()
 	if err != nil {
 		return err
 	}
-	c.edge.Home, c.edge.Log = e.home, log
+	c.edge.Home, c.edge.Log = e.world, log
+	if e.secure, err = c.prepare(log); err != nil {
+		return err
+	}
+	e.control = sync.OnceValues(func() (http.Handler, error) { return e.newControl(c.edge) })
+	e.meter.init(api)
+	c.edge.Record = e.record
 	e.server, err = edge.NewServer(c.edge, api)
 	return err
 }
 
 // populate makes the default workspace and those that further keys name, and
 // binds all keys.
-func (e *Emulator) populate() (err error) {
-	if e.home, err = e.newWorkspace(e.fixture.Workspace.ID); err != nil {
+func (e *Emulator) populate(asked, c config, f *fixtures.Fixture) error {
+	world, err := e.newWorld(c, f, f.Workspace.ID)
+	if err != nil {
 		return err
 	}
-	for i, k := range e.fixture.Keys {
-		key := Key{
-			Token: k.Token, ID: k.ID, Name: k.Name, Scopes: k.Scopes, Environment: k.Environment, Owner: k.Owner, Project: k.ProjectID,
-			APIVersion: k.APIVersion, CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, RevokedAt: k.RevokedAt,
-		}
-		if err := e.addKey(e.home, key); err != nil {
-			return e.fixture.Errorf(fmt.Sprintf("keys[%d]", i), "%v", err)
-		}
+	e.Workspace = e.newWorkspace(world, asked, c, f)
+	if err := e.enter(e.Workspace); err != nil {
+		return err
 	}
-	for i, k := range e.config.keys {
-		w := e.home
-		if k.Workspace != "" {
-			if w = e.registry.World(k.Workspace); w == nil {
-				if w, err = e.newWorkspace(k.Workspace); err != nil {
+	for i, k := range fixtureKeys(f) {
+		if c.freshKey && k.Token == DefaultKey {
+			continue
+		}
+		if err := e.sky.AddKey(world, known(k)); err != nil {
+			return f.Errorf(fmt.Sprintf("keys[%d]", i), "%v", err)
+		}
+		e.key = cmp.Or(e.key, k.Token)
+	}
+	first := ""
+	for i, k := range c.keys {
+		w := e.Workspace
+		if k.Workspace != "" && k.Workspace != w.ID() {
+			if w = e.workspace(k.Workspace); w == nil {
+				if world, err = e.newWorld(c, f, k.Workspace); err != nil {
+					return err
+				}
+				w = e.newWorkspace(world, asked, c, f)
+				if err := e.enter(w); err != nil {
 					return err
 				}
 			}
 		}
-		if err := e.addKey(w, k); err != nil {
+		if err := e.sky.AddKey(w.world, known(k)); err != nil {
 			return fmt.Errorf("key %d: %w", i+1, err)
 		}
-		if e.key == "" && w == e.home {
-			e.key = k.Token
+		if w == e.Workspace {
+			first = cmp.Or(first, k.Token)
+		} else {
+			w.key = cmp.Or(w.key, k.Token)
 		}
 	}
-	if e.key == "" && len(e.fixture.Keys) > 0 {
-		e.key = e.fixture.Keys[0].Token
-	}
-	if e.key == "" {
+	if e.key = cmp.Or(first, e.key); e.key == "" {
 		e.key = DefaultKey
-		if err := e.addKey(e.home, Key{Token: DefaultKey, Name: "default"}); err != nil {
+		if c.freshKey {
+			e.key = NewKey()
+		}
+		if err := e.sky.AddKey(e.world, known(Key{Token: e.key, Name: "default"})); err != nil {
 			return err
 		}
 	}
@@ -133,28 +159,6 @@ func (e *Emulator) populate() (err error) {
 	return nil
 }
 
-func (e *Emulator) newWorkspace(id string) (*engine.World, error) {
-	c := &e.config
-	w, err := engine.NewWorld(e.schema, engine.Config{
-		ID: id, Seed: c.seed, Clock: c.clock, ResetEvery: c.resetEvery, Strict: c.strictEngine,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := e.sky.Seed(w, e.fixture, c.settings); err != nil {
-		w.Close()
-		return nil, err
-	}
-	return w, e.registry.Add(w)
-}
-
-func (e *Emulator) addKey(w *engine.World, k Key) error {
-	return e.sky.AddKey(w, k.known())
-}
-
-// maxAdopted bounds the workspaces that unknown keys may bring into being.
-const maxAdopted = 10_000
-
 // adopt gives a key nobody knows a workspace of its own.
 func (e *Emulator) adopt(token string) error {
 	e.mu.Lock()
@@ -163,66 +167,46 @@ func (e *Emulator) adopt(token string) error {
 	if w, _ := e.registry.Home(digest); w != nil {
 		return nil
 	}
-	if e.closed || e.registry.Len() >= maxAdopted {
+	if e.closed || e.registry.Len() >= maxWorkspaces {
 		return errors.New("there are too many workspaces")
 	}
-	w := e.home.ForkOf(e.home.Baseline(), "wsp_"+hex.EncodeToString(digest[:8]))
-	if err := e.registry.Add(w); err != nil {
-		return err
-	}
-	if err := e.addKey(w, Key{Token: token, Name: "adopted"}); err != nil {
-		e.registry.Remove(w)
-		return err
-	}
-	w.SetBaseline()
-	return nil
+	id := "wsp_" + hex.EncodeToString(digest[:8])
+	return e.furnish(e.copyOf(e.Workspace, e.world.Baseline(), id), Key{Token: token, Name: "adopted"})
 }
 
-// Key is a key of the default workspace: the first one given with WithKey, else
-// the fixture's first, else DefaultKey.
-func (e *Emulator) Key() string { return e.key }
+// Handler serves the sandbox's APIs, and the control API under /_sandbox/.
+func (e *Emulator) Handler() http.Handler { return front{e} }
 
-// Handler serves the sandbox's APIs.
-func (e *Emulator) Handler() http.Handler { return e.server }
-
-// Reset returns every workspace to what it started as, its time and ids
-// included; a real clock goes on.
-func (e *Emulator) Reset() {
-	for _, w := range e.registry.Worlds() {
+// ResetAll resets every workspace.
+func (e *Emulator) ResetAll() {
+	for _, w := range e.Workspaces() {
 		w.Reset()
 	}
 }
 
-// Finding is something that clients do and that would hurt them in production.
-type Finding = skystack.Finding
-
-// Findings lists what clients did wrong so far, oldest first (S39).
-func (e *Emulator) Findings() []Finding { return e.sky.Findings() }
-
-// Fail makes the running action of an instance of the default workspace fail
-// now, as section 2.2 has it, or crashes an instance that is running. code is
-// the reason shown; "" takes the usual one. It refuses an instance that does not
-// exist or that rests.
-func (e *Emulator) Fail(instance, code string) error { return e.sky.Fail(e.home, instance, code) }
-
-// Finish completes the running action of an instance of the default workspace
-// now; with the progression "manual" nothing else does. It refuses an instance
-// that does not exist or that rests.
-func (e *Emulator) Finish(instance string) error { return e.sky.Finish(e.home, instance) }
+// AllFindings lists what clients did wrong so far, oldest first, in any workspace
+// and in none (S39).
+func (e *Emulator) AllFindings() []Finding { return e.sky.Findings() }
 
 // Close stops serving and everything that moves by itself. It may be called more
 // than once.
 func (e *Emulator) Close() error {
 	e.mu.Lock()
-	server, served := e.http, e.served
+	server, served, secured := e.http, e.served, e.secure.open()
 	e.closed = true
 	e.mu.Unlock()
+	if api := e.steering.Load(); api != nil {
+		api.Close() // ends its waiting calls
+	}
 	var err error
 	if server != nil {
 		err = server.Close()
 	}
 	if served != nil {
 		<-served
+	}
+	if secured != nil {
+		<-secured
 	}
 	e.closeWorlds()
 	return err

@@ -7,29 +7,8 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/skystack"
+	"skystack.dev/sandbox/fixtures"
 )
-
-// Key is a key a workspace knows (section 8).
-type Key struct {
-	// Token is what the client sends after Bearer: a key made by NewKey, or any
-	// visible ASCII.
-	Token string
-	// Workspace is whose key it is: "" for the default workspace, another id for
-	// a further workspace that starts from the same fixture.
-	Workspace string
-	// Scopes is what the key may do; nil means everything.
-	Scopes []string
-	// Project is the project of requests that name none; "" for the workspace's.
-	Project string
-	// APIVersion is the date version of requests that name none; "" for the
-	// default one.
-	APIVersion string
-	// ID, Name, Environment and Owner describe the key; ID is made up if empty.
-	ID, Name, Environment, Owner string
-	// CreatedAt, ExpiresAt and RevokedAt are world times; nil means the first
-	// instant, never and never.
-	CreatedAt, ExpiresAt, RevokedAt *time.Time
-}
 
 // WithKey makes a key known. It refuses one that could not be used, and
 // production keys (S74).
@@ -38,7 +17,7 @@ func WithKey(k Key) Option {
 		if k.Workspace != "" && !workspaceID.MatchString(k.Workspace) {
 			return fmt.Errorf("workspace %q is not an id: use wsp_ and 1 to 60 letters or digits", k.Workspace)
 		}
-		if err := k.known().Check(); err != nil {
+		if err := known(k).Check(); err != nil {
 			return err
 		}
 		c.keys = append(c.keys, k)
@@ -49,7 +28,7 @@ func WithKey(k Key) Option {
 var workspaceID = regexp.MustCompile(`^wsp_[0-9A-Za-z]{1,60}$`)
 
 // known is the key as the API wants it.
-func (k Key) known() skystack.NewKey {
+func known(k Key) skystack.NewKey {
 	t := skystack.Token{
 		ID: k.ID, Name: k.Name, Scopes: k.Scopes, Environment: k.Environment, Owner: k.Owner, ProjectID: k.Project, APIVersion: k.APIVersion,
 		CreatedBy: "configuration",
@@ -62,10 +41,28 @@ func (k Key) known() skystack.NewKey {
 	return skystack.NewKey{Secret: k.Token, Token: t}
 }
 
+// fixtureKeys is the keys of a fixture.
+func fixtureKeys(f *fixtures.Fixture) []Key {
+	out := make([]Key, 0, len(f.Keys))
+	for _, k := range f.Keys {
+		out = append(out, Key{
+			Token: k.Token, ID: k.ID, Name: k.Name, Scopes: k.Scopes, Environment: k.Environment, Owner: k.Owner, Project: k.ProjectID,
+			APIVersion: k.APIVersion, CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, RevokedAt: k.RevokedAt,
+		})
+	}
+	return out
+}
+
 // NewKey makes a sandbox key of its own kind (8.1): sky_test_, 30 random digits
 // and a checksum. Nobody knows it until WithKey or a fixture does. It is the one
 // thing here that no seed decides.
-func NewKey() string {
+func NewKey() string { return newSecret(skystack.KeyPrefix) }
+
+// adminPrefix begins the admin tokens that are made up.
+const adminPrefix = "sky_admin_"
+
+// newSecret is a prefix, 30 random digits and a checksum.
+func newSecret(prefix string) string {
 	var random [30]byte
 	for i := range random {
 		// 248 is the largest multiple of 62 in a byte: above it, some digits
@@ -77,5 +74,5 @@ func NewKey() string {
 			}
 		}
 	}
-	return skystack.MintKey(random)
+	return skystack.Mint(prefix, random)
 }

@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
+	"strings"
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/edge"
-	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/fixtures"
 )
@@ -21,7 +22,7 @@ type config struct {
 	seed         uint64
 	fixture      string
 	given        *fixtures.Fixture
-	clock        engine.Clock
+	clock        Clock
 	settings     skystack.Settings
 	limits       bool
 	rate         *RateLimit
@@ -31,6 +32,11 @@ type config struct {
 	resetEvery   time.Duration
 	anyToken     bool
 	strictEngine bool
+	adminToken   string
+	freshKey     bool // the well-known key is not taken
+	noControl    bool
+	journal      int    // bytes; 0 for the default
+	https        *HTTPS // nil: none
 	log          *slog.Logger
 	sky          skystack.Config
 	edge         edge.Options
@@ -47,12 +53,62 @@ func configure(opts []Option) (config, error) {
 	return c, errors.Join(faults...)
 }
 
+// load is the fixture that was asked for.
+func (c *config) load() (*fixtures.Fixture, error) {
+	if c.given != nil {
+		return c.given, nil
+	}
+	return fixtures.Load(c.fixture, c.seed)
+}
+
+// with is the configuration with a workspace's own setup.
+func (c config) with(s Setup) (config, error) {
+	opts := []Option{}
+	switch {
+	case s.FixtureData != nil:
+		opts = append(opts, WithFixtureData(cmp.Or(s.Fixture, "fixture"), s.FixtureData))
+	case s.Fixture != "":
+		opts = append(opts, WithFixture(s.Fixture))
+	}
+	if s.Seed != 0 {
+		opts = append(opts, WithSeed(s.Seed))
+	}
+	c.clock.Mode, c.clock.Scale = cmp.Or(s.Clock.Mode, c.clock.Mode), cmp.Or(s.Clock.Scale, c.clock.Scale)
+	if !s.Clock.Now.IsZero() {
+		c.clock.Now = s.Clock.Now
+	}
+	if s.Speed != "" {
+		opts = append(opts, WithSpeed(s.Speed))
+	}
+	c.settings.Durations = maps.Clone(c.settings.Durations)
+	for action, d := range s.Durations {
+		opts = append(opts, WithDuration(action, d))
+	}
+	if s.Progression != "" {
+		opts = append(opts, WithProgression(s.Progression))
+	}
+	if s.RateLimit != nil {
+		opts = append(opts, WithRateLimit(*s.RateLimit))
+	}
+	if s.Quota != 0 {
+		opts = append(opts, WithQuota(s.Quota))
+	}
+	if s.ResetEvery != 0 {
+		opts = append(opts, WithResetEvery(s.ResetEvery))
+	}
+	var faults []error
+	for _, o := range opts {
+		faults = append(faults, o(&c))
+	}
+	return c, errors.Join(faults...)
+}
+
 // complete settles what depends on the fixture: options win over it, and it wins
 // over what WithLimits stands for.
 func (c *config) complete(f *fixtures.Fixture) error {
 	if f.Clock != nil {
 		if c.clock.Mode == "" {
-			c.clock.Mode = engine.Mode(f.Clock.Mode)
+			c.clock.Mode = ClockMode(f.Clock.Mode)
 		}
 		if c.clock.Now.IsZero() && f.Clock.Now != nil {
 			c.clock.Now = *f.Clock.Now
@@ -101,9 +157,6 @@ func finite(n int) *int {
 	return &n
 }
 
-// Unlimited takes a limit away.
-const Unlimited = -1
-
 // WithSeed decides everything random; default 1.
 func WithSeed(seed uint64) Option {
 	return func(c *config) error { c.seed = seed; return nil }
@@ -123,24 +176,6 @@ func WithFixtureData(name string, data []byte) Option {
 		return err
 	}
 }
-
-// ClockMode says how the world's time moves.
-type ClockMode = engine.Mode
-
-// The clock modes; see Clock.
-const (
-	RealClock   = engine.Real
-	ScaledClock = engine.Scaled
-	FrozenClock = engine.Frozen
-	AutoClock   = engine.Auto
-)
-
-// Clock is how the world's time moves: real (the wall clock's pace), scaled
-// (Scale times as fast), frozen (only when advanced) or auto (frozen, but
-// whoever waits for an object by reading it again is taken to the moment it is
-// done). The zero Clock is real; a zero Now is the fixture's first instant, else
-// the present.
-type Clock = engine.Clock
 
 // WithClock sets the clock; default the fixture's, else real. A Clock without a
 // mode keeps the fixture's mode, one without a Now the fixture's first instant.
@@ -178,18 +213,6 @@ func WithProgression(p string) Option {
 // win over these.
 func WithLimits() Option {
 	return func(c *config) error { c.limits = true; return nil }
-}
-
-// RateLimit is how many requests are served (S61 to S63).
-type RateLimit struct {
-	// PerMinute and PerDay count requests in any 60 seconds and in a UTC day; 0
-	// means the fixture's limit, else 120 and 10,000; Unlimited means none.
-	PerMinute, PerDay int
-	// Shared counts all keys of a workspace together instead of each alone;
-	// Separate counts each alone even if the fixture shares the limits.
-	Shared, Separate bool
-	// Fixed counts in whole UTC minutes instead of any 60 seconds.
-	Fixed bool
 }
 
 // WithRateLimit turns rate limits on.
@@ -301,3 +324,45 @@ func WithLogger(l *slog.Logger) Option {
 		return nil
 	}
 }
+
+// minAdminToken is the length of the shortest admin token.
+const minAdminToken = 16
+
+// WithAdminToken sets the bearer token of the control API's calls that concern
+// the whole server; default a random one, see AdminToken. It refuses one that is
+// shorter than 16 characters or not visible ASCII.
+func WithAdminToken(token string) Option {
+	return func(c *config) error {
+		if len(token) < minAdminToken || len(token) > 255 || strings.IndexFunc(token, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' || r == '"' }) >= 0 {
+			return fmt.Errorf("the admin token must have %d to 255 visible ASCII characters without comma and quotes", minAdminToken)
+		}
+		c.adminToken = token
+		return nil
+	}
+}
+
+// WithoutControl leaves out the control API under /_sandbox/.
+func WithoutControl() Option {
+	return func(c *config) error { c.noControl = true; return nil }
+}
+
+// WithoutDefaultKey does not accept DefaultKey. If there is no other key, a fresh
+// one is made; see Key.
+func WithoutDefaultKey() Option {
+	return func(c *config) error { c.freshKey = true; return nil }
+}
+
+// WithJournal bounds the record of requests of each workspace, in bytes; default
+// 16 MiB.
+func WithJournal(bytes int) Option {
+	return func(c *config) error {
+		if bytes < minJournal {
+			return fmt.Errorf("journal of %d bytes: use at least %d", bytes, minJournal)
+		}
+		c.journal = bytes
+		return nil
+	}
+}
+
+// minJournal holds a few requests with large bodies.
+const minJournal = 64 << 10

@@ -22,10 +22,9 @@ const (
 	maxConnections    = 1000
 )
 
-// URL is the base URL of a socket on the loopback interface, opened by the first
-// call. Inside a testing/synctest bubble use Client and no URL: a socket would
-// keep the bubble's time from moving. URL panics when no socket can be opened.
-func (e *Emulator) URL() string {
+// loopback is the base URL of a socket on the loopback interface, opened by the
+// first call.
+func (e *Emulator) loopback() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.url != "" {
@@ -64,11 +63,14 @@ func (e *Emulator) Serve(l net.Listener) error {
 // httpServer returns the one server behind all sockets; the lock is held.
 func (e *Emulator) httpServer() *http.Server {
 	if e.http == nil {
-		log := slog.New(redact.NewHandler(e.config.log.Handler()))
+		log := slog.New(redact.NewHandler(e.asked.log.Handler()))
 		e.http = &http.Server{
-			Handler: e.server, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+			Handler: e.Handler(), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 			DisableGeneralOptionsHandler: true, // OPTIONS * is a path like any other: it leads nowhere
 			IdleTimeout:                  idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		}
+		if e.secure != nil {
+			e.http.TLSConfig = e.secure.config
 		}
 		if e.closed {
 			_ = e.http.Close()

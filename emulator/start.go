@@ -1,29 +1,71 @@
 package emulator
 
 import (
+	"fmt"
 	"log/slog"
+	"os"
+	"regexp"
+	"strconv"
 	"strings"
 )
 
-// TB is the part of testing.TB that Start needs.
-type TB interface {
-	Helper()
-	Fatalf(format string, args ...any)
-	Logf(format string, args ...any)
-	Cleanup(func())
-}
+// seedVariable makes Start use another seed, to run or replay a test with it.
+const seedVariable = "SKYSTACK_SANDBOX_SEED"
 
 // Start returns an emulator for a test. It ends with the test, logs warnings to
-// it, and fails it at once when an option or the fixture is wrong.
+// it, and fails it at once when an option or the fixture is wrong. When the test
+// fails, the seed, the command that replays the test and the last requests are
+// logged. The variable SKYSTACK_SANDBOX_SEED chooses the seed of tests that do
+// not.
 func Start(t TB, opts ...Option) *Emulator {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(lines{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	e, err := New(append([]Option{WithLogger(log)}, opts...)...)
+	first := []Option{WithLogger(log)}
+	if text := os.Getenv(seedVariable); text != "" {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("emulator: %s is %q: use a whole number from 0 on", seedVariable, text)
+		}
+		first = append(first, WithSeed(seed))
+	}
+	e, err := New(append(first, opts...)...)
 	if err != nil {
 		t.Fatalf("emulator: %v", err)
 	}
-	t.Cleanup(func() { _ = e.Close() })
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s", e.replay(t.Name()))
+		}
+		_ = e.Close()
+	})
 	return e
+}
+
+// lastRequests is how many requests a failed test is shown.
+const lastRequests = 10
+
+// replay says how to run a failed test again, and what it last asked.
+func (e *Emulator) replay(test string) string {
+	s := e.Setup()
+	var b strings.Builder
+	fmt.Fprintf(&b, "emulator: seed %d, fixture %s; replay: %s=%d go test -count=1 -run '%s'", s.Seed, s.Fixture, seedVariable, s.Seed, pattern(test))
+	all := e.Requests(Match{})
+	if cut := len(all) - lastRequests; cut > 0 {
+		all = all[cut:]
+	}
+	for _, r := range all {
+		b.WriteString("\n  " + r.String())
+	}
+	return b.String()
+}
+
+// pattern chooses one test for go test -run.
+func pattern(test string) string {
+	parts := strings.Split(test, "/")
+	for i, p := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
+	}
+	return strings.Join(parts, "/")
 }
 
 // lines writes log lines to a test.

@@ -188,7 +188,7 @@ func TestKeysAreKept(t *testing.T) {
 		row := r.row(t, "tokens", "tok_"+env)
 		for member, want := range map[string]any{
 			"name": env + " key", "environment": env, "owner": "ada@example.test", "expires_at": "2026-03-20T10:22:44Z",
-			"created_at": "2026-03-19T10:22:44Z", "created_by": "test", "revoked_at": "0001-01-01T00:00:00Z", "last4": ("secret-of-" + env)[len(env)+6:],
+			"created_at": "2026-03-19T10:22:44Z", "created_by": "test", "revoked_at": "0001-01-01T00:00:00Z", "last4": "", // only of keys that the sandbox made
 		} {
 			if row[member] != want {
 				t.Errorf("%s: %s is %v, want %v", env, member, row[member], want)

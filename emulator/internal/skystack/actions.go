@@ -39,7 +39,8 @@ type Action struct {
 	Image       string         `json:"image"` // of a rebuild; the new one of a snapshot
 	Name        string         `json:"name"`  // of a snapshot's image
 	Force       bool           `json:"force"`
-	Due         engine.Booking `json:"due"` // its end; zero when nothing is booked
+	Stuck       bool           `json:"stuck,omitzero"` // only a command ends it
+	Due         engine.Booking `json:"due"`            // its end; zero when nothing is booked
 }
 
 // progress is how far a running action is, in percent of its time.

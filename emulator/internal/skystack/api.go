@@ -32,6 +32,9 @@ type Config struct {
 	LenientBearer bool
 	// EnforceSunset refuses versions past their sunset whatever clock says so.
 	EnforceSunset bool
+	// RequireHTTPS refuses plain HTTP where a credential is needed (S21, S31), and
+	// RevokeOnPlaintext then revokes the token that came with it.
+	RequireHTTPS, RevokeOnPlaintext bool
 	// Adopt makes a workspace for a key nobody knows, to accept any key; nil
 	// refuses such keys.
 	Adopt func(token string) error
@@ -95,8 +98,8 @@ func (a *API) Edge() (*edge.API, error) {
 		return nil, err
 	}
 	return &edge.API{
-		Contract: c, Handlers: a.handlers(), Corridor: a.corridor(), DocumentedOnly: a.DocumentedOnly,
-		Refuse: refuse, Render: render, Complete: a.complete,
+		Contract: c, Document: "/openapi.json", Handlers: a.handlers(), Corridor: a.corridor(), DocumentedOnly: a.DocumentedOnly,
+		Refuse: Refuse, Owner: a.owner, Render: render, Complete: a.complete,
 		Known:  func(x *edge.Exchange, in fail.Location, name string) bool { return versionOf(x).knows(in, name) },
 		Strict: func(x *edge.Exchange) bool { return a.Strict || versionOf(x).strict },
 	}, nil
@@ -105,6 +108,7 @@ func (a *API) Edge() (*edge.API, error) {
 // corridor is the order in which SkyStack checks a request (section 7.2).
 func (a *API) corridor() []edge.Stage {
 	return []edge.Stage{
+		{Name: "transport", Run: a.transport},
 		{Name: "authenticate", Run: a.authenticate}, // and counts the request, in the same transaction
 		{Name: "rate limit", Run: limited},
 		{Name: "version", Run: a.version},

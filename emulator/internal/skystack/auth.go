@@ -28,10 +28,7 @@ func (a *API) authenticate(x *edge.Exchange) error {
 		}
 		return a.misuse.note(a, digest, token, err)
 	}
-	w, id := a.Registry.Home(digest)
-	if w == nil && a.Adopt != nil && a.Adopt(token) == nil {
-		w, id = a.Registry.Home(digest)
-	}
+	w, id := a.lead(token, digest)
 	if w == nil {
 		return a.misuse.note(a, digest, token, unauthenticated("invalid_token", "The token is unknown here."))
 	}
@@ -52,17 +49,11 @@ func (a *API) authenticate(x *edge.Exchange) error {
 
 // admit holds a token against what the world knows of it.
 func (a *API) admit(tx *engine.Tx, x *edge.Exchange, id string, digest engine.Digest) error {
-	t, ok := a.tokens.Get(tx, id)
-	if !ok || subtle.ConstantTimeCompare(t.Digest[:], digest[:]) != 1 {
-		return unauthenticated("invalid_token", "The token is unknown here.")
+	t, err := a.valid(tx, id, digest)
+	if err != nil {
+		return err
 	}
 	now := tx.Now()
-	if !t.RevokedAt.IsZero() && !now.Before(t.RevokedAt) {
-		return unauthenticated("token_revoked", "The token was revoked at "+stamp(t.RevokedAt)+".")
-	}
-	if !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) {
-		return unauthenticated("token_expired", "The token expired at "+stamp(t.ExpiresAt)+".")
-	}
 	x.Caller = edge.Caller{Token: t.ID, Project: t.ProjectID, Scopes: t.Scopes, Version: t.APIVersion}
 	if !t.ExpiresAt.IsZero() && t.ExpiresAt.Sub(now) < 7*24*time.Hour {
 		x.Set("Skystack-Token-Expires", stamp(t.ExpiresAt))
@@ -73,6 +64,22 @@ func (a *API) admit(tx *engine.Tx, x *edge.Exchange, id string, digest engine.Di
 		l.LastUsedIP = ip
 	}
 	return nil
+}
+
+// valid is the key that a token leads to, unless it may not be used now.
+func (a *API) valid(tx *engine.Tx, id string, digest engine.Digest) (Token, error) {
+	t, ok := a.tokens.Get(tx, id)
+	if !ok || subtle.ConstantTimeCompare(t.Digest[:], digest[:]) != 1 {
+		return t, unauthenticated("invalid_token", "The token is unknown here.")
+	}
+	now := tx.Now()
+	if !t.RevokedAt.IsZero() && !now.Before(t.RevokedAt) {
+		return t, unauthenticated("token_revoked", "The token was revoked at "+stamp(t.RevokedAt)+".")
+	}
+	if !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) {
+		return t, unauthenticated("token_expired", "The token expired at "+stamp(t.ExpiresAt)+".")
+	}
+	return t, nil
 }
 
 // bearer reads the Authorization header, strictly (S30): the scheme in any case,
@@ -105,13 +112,20 @@ func (a *API) bearer(r *http.Request) (string, error) {
 		return "", malformed("After the token there must be nothing else.")
 	case strings.ContainsAny(token, `",'`):
 		return "", malformed("The token must be sent raw, without quotes or commas.")
-	case liveKey(token):
-		return token, unauthenticated("live_key_in_sandbox",
-			"This is a production token. It is not accepted, stored or logged here, but it was exposed to a sandbox: rotate it, and use a sandbox token.")
-	case !wellFormed(token):
-		return token, malformed("This is not a well-formed SkyStack token: its checksum is wrong, so it was mistyped or cut.")
 	}
-	return token, nil
+	return token, credible(token)
+}
+
+// credible refuses a token that cannot be one of a sandbox (S74).
+func credible(token string) error {
+	if liveKey(token) {
+		return unauthenticated("live_key_in_sandbox",
+			"This is a production token. It is not accepted, stored or logged here, but it was exposed to a sandbox: rotate it, and use a sandbox token.")
+	}
+	if !wellFormed(token) {
+		return malformed("This is not a well-formed SkyStack token: its checksum is wrong, so it was mistyped or cut.")
+	}
+	return nil
 }
 
 // elsewhere hints at credentials sent where they do not count (S28).

@@ -6,7 +6,7 @@ import _ "embed"
 // the contract in the root is copied here, and made JSON, which loads faster.
 // A test fails when the copies are not those of the root's document.
 //
-//go:generate go run ./genopenapi ../../../openapi.yaml
+//go:generate go run ../genopenapi ../../../openapi.yaml openapi.yaml openapi.json contract.json
 
 // checkedJSON is what requests are checked against: openapi.yaml of the
 // repository's root without texts, examples and headers of answers.

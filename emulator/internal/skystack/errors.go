@@ -94,8 +94,8 @@ func (d detail) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// refuse renders a refusal.
-func refuse(x *edge.Exchange, err *fail.Error) edge.Answer {
+// Refuse renders a refusal.
+func Refuse(x *edge.Exchange, err *fail.Error) edge.Answer {
 	x.Set("Cache-Control", "no-store")
 	if err.Challenge != "" {
 		x.Set("Www-Authenticate", err.Challenge)

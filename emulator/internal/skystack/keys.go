@@ -16,8 +16,8 @@ import (
 type Token struct {
 	ID          string        `json:"id"`
 	Name        string        `json:"name"`
-	Digest      engine.Digest `json:"digest"`
-	Last4       string        `json:"last4"`
+	Digest      engine.Digest `json:"digest" dump:"-"`
+	Last4       string        `json:"last4"` // "" of a key that the sandbox did not make
 	Scopes      []string      `json:"scopes"`
 	Environment string        `json:"environment"`
 	Owner       string        `json:"owner"`
@@ -75,9 +75,12 @@ const (
 	base62      = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
-// MintKey completes 30 random bytes to a key.
-func MintKey(random [randomChars]byte) string {
-	b := []byte(testPrefix)
+// KeyPrefix begins the keys that the sandbox makes.
+const KeyPrefix = testPrefix
+
+// Mint completes a prefix and 30 random bytes to a secret.
+func Mint(prefix string, random [randomChars]byte) string {
+	b := []byte(prefix)
 	for _, r := range random {
 		b = append(b, base62[int(r)%len(base62)])
 	}
@@ -141,6 +144,9 @@ func (k NewKey) Check() error {
 			return fmt.Errorf("scope %q is unknown; use some of %s", s, strings.Join(Scopes(), ", "))
 		}
 	}
+	if k.Token.ID != "" && !tokenID.MatchString(k.Token.ID) {
+		return fmt.Errorf("the key's id %q is none: write tok_ and 1 to 60 letters, digits or underscores", clip(k.Token.ID))
+	}
 	return CheckVersion(k.Token.APIVersion)
 }
 
@@ -150,30 +156,37 @@ func (a *API) AddKey(w *engine.World, k NewKey) error {
 	if err := k.Check(); err != nil {
 		return err
 	}
-	digest := engine.DigestOf(k.Secret)
+	return w.Do(func(tx *engine.Tx) error {
+		t, err := a.completed(tx, k)
+		if err != nil {
+			return err
+		}
+		if err := a.Registry.Bind(t.Digest, w, t.ID); err != nil {
+			return err
+		}
+		a.tokens.Put(tx, t.ID, t)
+		return nil
+	})
+}
+
+// completed is a key as it is kept. Its id and time are the next ones of the
+// world if it has none.
+func (a *API) completed(tx *engine.Tx, k NewKey) (Token, error) {
 	t := k.Token
-	t.Digest, t.Last4 = digest, k.Secret[max(0, len(k.Secret)-4):]
+	t.Digest, t.Last4 = engine.DigestOf(k.Secret), lastOf(k.Secret)
 	if t.Scopes == nil {
 		t.Scopes = []string{"*"}
 	}
-	var fault error
-	_ = w.Do(func(tx *engine.Tx) error {
-		if t.ProjectID != "" {
-			if _, ok := a.projects.Get(tx, t.ProjectID); !ok {
-				fault = fmt.Errorf("the key is bound to project %q, which does not exist", t.ProjectID)
-				return nil
-			}
+	if t.ProjectID != "" {
+		if _, ok := a.projects.Get(tx, t.ProjectID); !ok {
+			return t, fmt.Errorf("the key is bound to project %q, which does not exist", t.ProjectID)
 		}
-		if t.ID == "" {
-			t.ID = tx.NewID("tok")
-		}
-		if t.CreatedAt.IsZero() {
-			t.CreatedAt = tx.Now()
-		}
-		if fault = a.Registry.Bind(digest, w, t.ID); fault == nil {
-			a.tokens.Put(tx, t.ID, t)
-		}
-		return nil
-	})
-	return fault
+	}
+	if t.ID == "" {
+		t.ID = tx.NewID("tok")
+	}
+	if t.CreatedAt.IsZero() {
+		t.CreatedAt = tx.Now()
+	}
+	return t, nil
 }

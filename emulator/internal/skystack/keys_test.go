@@ -55,7 +55,7 @@ func FuzzKeyChecksum(f *testing.F) {
 	f.Fuzz(func(t *testing.T, random []byte, at uint8, other byte) {
 		var seed [randomChars]byte
 		copy(seed[:], random)
-		key := MintKey(seed)
+		key := Mint(KeyPrefix, seed)
 		place := len(testPrefix) + int(at)%(len(key)-len(testPrefix))
 		changed := key[:place] + string([]byte{other}) + key[place+1:]
 		if (changed == key) != wellFormed(changed) {
@@ -67,7 +67,7 @@ func FuzzKeyChecksum(f *testing.F) {
 // A cut or padded key is not a key either; another prefix is somebody else's
 // format and may have been imported (8.1).
 func TestKeysOfTheWrongLength(t *testing.T) {
-	key := MintKey([randomChars]byte{})
+	key := Mint(KeyPrefix, [randomChars]byte{})
 	for at := range key[len(testPrefix):] {
 		if short := key[:len(testPrefix)+at]; wellFormed(short) {
 			t.Errorf("%s passes", short)
@@ -105,5 +105,5 @@ func TestProductionKeysAreRecognised(t *testing.T) {
 func draw(t *rapid.T) string {
 	var random [randomChars]byte
 	copy(random[:], rapid.SliceOfN(rapid.Byte(), randomChars, randomChars).Draw(t, "random"))
-	return MintKey(random)
+	return Mint(KeyPrefix, random)
 }

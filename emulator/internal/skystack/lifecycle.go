@@ -9,6 +9,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 // Status is what an instance is doing.
@@ -193,7 +194,7 @@ func (a *API) start(tx *engine.Tx, i *Instance, t Action) Action {
 	}
 	t.ID, t.InstanceID, t.Status, t.StartedAt = tx.NewID("act"), i.ID, InProgress, tx.Now()
 	t.From = i.Status
-	if s.Progression != Manual && s.Progression.reads() == 0 {
+	if s.Progression != Manual && s.Progression.reads() == 0 && !t.Stuck {
 		t.Due = tx.After(s.duration(t.Type, t.Force), finishStep, t.ID)
 	}
 	if via := transitions[t.Type].via; via != "" {
@@ -248,7 +249,7 @@ func (a *API) giveUp(tx *engine.Tx, i Instance, r Reason) error {
 		i.Status = Error
 		r.Code = cmp.Or(r.Code, "host_failure")
 	default:
-		return fmt.Errorf("instance %s is %s: only a running action or a running instance can fail", i.ID, i.Status)
+		return fmt.Errorf("instance %s is %s: only a running action or a running instance can fail: %w", i.ID, i.Status, sandbox.ErrConflict)
 	}
 	r.Message = cmp.Or(r.Message, reasonText(r.Code))
 	if i.Status == Error {
@@ -305,6 +306,7 @@ func (a *API) look(tx *engine.Tx, shown ...Instance) bool {
 		w.Reads++
 		t, _ := a.actions.Get(tx, i.PendingAction)
 		switch {
+		case t.Stuck:
 		case n > 0 && w.Reads >= n:
 			tx.Run(finishStep, t.ID)
 			moved = true
@@ -357,7 +359,7 @@ func (a *API) Fail(w *engine.World, instance, code string) error {
 func (a *API) Finish(w *engine.World, instance string) error {
 	return a.command(w, instance, func(tx *engine.Tx, i Instance) error {
 		if i.PendingAction == "" {
-			return fmt.Errorf("instance %s is %s: nothing is running that could be finished", i.ID, i.Status)
+			return fmt.Errorf("instance %s is %s: nothing is running that could be finished: %w", i.ID, i.Status, sandbox.ErrConflict)
 		}
 		a.finish(tx, i.PendingAction)
 		return nil
@@ -368,7 +370,7 @@ func (a *API) command(w *engine.World, instance string, do func(*engine.Tx, Inst
 	return w.Do(func(tx *engine.Tx) error {
 		i, ok := a.instances.Get(tx, instance)
 		if !ok {
-			return fmt.Errorf("there is no instance %q", instance)
+			return fmt.Errorf("there is no instance %q: %w", clip(instance), sandbox.ErrNotFound)
 		}
 		return do(tx, i)
 	})

@@ -84,7 +84,7 @@ func TestListIsASlice(t *testing.T) {
 			"create": m.create, "create another": m.create, "delete": m.delete, "relabel": m.relabel,
 			"page": m.page, "cursor": m.cursor,
 		})
-		_ = m.s.Close()
+		m.s.Close()
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 // A client that goes on with a refused credential is told nothing new, but the
@@ -20,18 +21,21 @@ const (
 	misuseTracked = 1024
 )
 
-// Finding is something a client does that would hurt it in production.
-type Finding struct {
-	At      time.Time
-	Code    string
-	Message string
-}
+// maxFindings bounds the findings of one workspace, and those of none.
+const maxFindings = 1024
 
 // misuse watches for clients that retry a refused credential.
 type misuse struct {
 	mu       sync.Mutex
 	streaks  map[engine.Digest]streak
-	findings []Finding
+	findings []finding
+	count    map[string]int // findings by owner
+}
+
+// finding belongs to the workspace that the credential leads to, "" for none.
+type finding struct {
+	sandbox.Finding
+	owner string
 }
 
 type streak struct {
@@ -39,9 +43,17 @@ type streak struct {
 	count int
 }
 
-// note counts a refusal and returns it.
+// note counts a refusal and returns it. The time is that of the workspace it
+// concerns.
 func (m *misuse) note(a *API, d engine.Digest, token string, refusal error) error {
-	now := a.Registry.World(a.Home).Now()
+	owner := ""
+	w, _ := a.Registry.Home(d)
+	if w != nil {
+		owner = w.ID()
+	} else {
+		w = a.Registry.World(a.Home)
+	}
+	now := w.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.streaks[d]
@@ -54,10 +66,14 @@ func (m *misuse) note(a *API, d engine.Digest, token string, refusal error) erro
 	}
 	m.streaks[d] = s
 	if s.count == misuseCount {
-		f := Finding{At: now, Code: "retries_after_401", Message: fmt.Sprintf(
+		f := sandbox.Finding{At: now, Code: "retries_after_401", Message: fmt.Sprintf(
 			"a client sent %d requests in %v with a token that is refused (%s): it should stop and refresh it", s.count, now.Sub(s.since), codeOf(refusal))}
-		if len(m.findings) < misuseTracked {
-			m.findings = append(m.findings, f)
+		if m.count == nil {
+			m.count = map[string]int{}
+		}
+		if m.count[owner] < maxFindings {
+			m.count[owner]++
+			m.findings = append(m.findings, finding{f, owner})
 		}
 		a.Log.Warn(f.Message, "token", masked(token))
 	}
@@ -90,9 +106,35 @@ func codeOf(err error) string {
 	return err.Error()
 }
 
-// Findings lists what clients did wrong so far.
-func (a *API) Findings() []Finding {
+// Findings lists what clients did wrong so far, oldest first.
+func (a *API) Findings() []sandbox.Finding {
+	return a.findings(func(string) bool { return true })
+}
+
+// FindingsOf lists what clients of a workspace did wrong so far, oldest first,
+// and with unowned also clients of none.
+func (a *API) FindingsOf(workspaceID string, unowned bool) []sandbox.Finding {
+	return a.findings(func(owner string) bool { return owner == workspaceID || unowned && owner == "" })
+}
+
+func (a *API) findings(of func(owner string) bool) []sandbox.Finding {
 	a.misuse.mu.Lock()
 	defer a.misuse.mu.Unlock()
-	return slices.Clone(a.misuse.findings)
+	out := []sandbox.Finding{}
+	for _, f := range a.misuse.findings {
+		if of(f.owner) {
+			out = append(out, f.Finding)
+		}
+	}
+	return out
+}
+
+// ForgetFindings drops the findings of a workspace, which has ended or begins
+// anew.
+func (a *API) ForgetFindings(workspaceID string) {
+	m := &a.misuse
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.findings = slices.DeleteFunc(m.findings, func(f finding) bool { return f.owner == workspaceID })
+	delete(m.count, workspaceID)
 }

@@ -80,7 +80,7 @@ func TestRandomWalk(t *testing.T) {
 			opts = append(opts, emulator.WithNoopConflict())
 		}
 		w.Server = wire.Start(t, opts...)
-		defer func() { _ = w.Close() }()
+		defer func() { w.Close() }()
 		rt.Repeat(map[string]func(*rapid.T){
 			"": w.observe, "create": w.create, "act": w.act, "patch": w.patch, "delete": w.delete, "get": w.get, "advance": w.advance,
 			"fail": w.fail, "finish": w.finish, "odd": w.odd,

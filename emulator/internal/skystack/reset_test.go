@@ -16,7 +16,7 @@ import (
 func TestPeriodicResetS72(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		s := start(still(), emulator.WithResetEvery(24*time.Hour), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 100, PerDay: 1000}),
-			emulator.WithKey(emulator.Key{Token: "mine"}), emulator.WithKey(emulator.Key{Token: "other", Workspace: "wsp_other"})).As("mine")
+			emulator.WithKey(emulator.Key{Token: "mine"}), emulator.WithKey(emulator.Key{Token: "other"})).As("mine")
 		next := func(want string) {
 			t.Helper()
 			s.As("").Get("/v1/version").Wants(200).Has("next_reset_at", want)
@@ -84,19 +84,19 @@ func TestPeriodicResetByTheWallClockS72(t *testing.T) {
 	})
 }
 
-// S72: Reset takes every workspace back to its first instant, time and ids
+// S72: Reset takes a workspace back to its first instant, time and ids
 // included, so that the same requests have the same answers.
 func TestResetS72(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		s := start(still(), emulator.WithResetEvery(48*time.Hour), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 30}),
-			emulator.WithKey(emulator.Key{Token: "mine"}), emulator.WithKey(emulator.Key{Token: "other", Workspace: "wsp_other"}))
+			emulator.WithKey(emulator.Key{Token: "mine"}), emulator.WithKey(emulator.Key{Token: "other"}))
 		script := func() string {
 			var seen bytes.Buffer
 			note := func(r *wire.Reply, body string) *wire.Reply { seen.WriteString(exchange(r, body)); return r }
 			for _, key := range []string{"mine", "other"} {
 				k := s.As(key)
-				id := note(k.Post("/v1/instances", bookable, "Idempotency-Key", "k"), bookable).Text("id")
-				note(k.Post("/v1/instances", bookable, "Idempotency-Key", "k"), bookable).Header("Idempotent-Replayed", "true")
+				id := note(k.Post("/v1/instances", bookable, "Idempotency-Key", "of-"+key), bookable).Text("id")
+				note(k.Post("/v1/instances", bookable, "Idempotency-Key", "of-"+key), bookable).Header("Idempotent-Replayed", "true")
 				note(k.Get("/v1/instances?limit=200"), "")
 				note(k.Post("/v1/projects", `{"name":"p"}`), "").Wants(201)
 				note(k.Delete("/v1/instances/"+id), "").Wants(204)

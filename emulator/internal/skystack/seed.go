@@ -85,10 +85,16 @@ func (a *API) seedCatalogue(tx *engine.Tx, f *fixtures.Fixture) {
 	}
 }
 
+// What an instance has that is seeded or created without saying so.
+const (
+	standardRegion = "us-east-1"
+	standardSize   = "standard-1"
+)
+
 func (a *API) seedInstance(tx *engine.Tx, f *fixtures.Fixture, s Settings, n int, in fixtures.Instance) error {
 	i := Instance{
 		ID: in.ID, Name: in.Name, Status: Status(cmp.Or(in.Status, string(Running))), ProjectID: cmp.Or(in.ProjectID, s.DefaultProject),
-		Region: cmp.Or(in.Region, "us-east-1"), Size: cmp.Or(in.Size, "standard-1"), Image: cmp.Or(in.Image, s.DefaultImage),
+		Region: cmp.Or(in.Region, standardRegion), Size: cmp.Or(in.Size, standardSize), Image: cmp.Or(in.Image, s.DefaultImage),
 		PrivateIP: in.IP, WantsPublicIP: in.PublicIP, Subnet: in.Subnet, FirewallIDs: in.FirewallIDs,
 		Version: 1, CreatedAt: since(tx, in.CreatedAt, in.Age),
 	}
@@ -125,31 +131,33 @@ func (a *API) seedInstance(tx *engine.Tx, f *fixtures.Fixture, s Settings, n int
 		return f.Errorf(fmt.Sprintf("instances[%d].metadata", n), "cannot be written as JSON: %v", err)
 	}
 	a.enrol(tx, i, 1)
-	return a.seedStatus(tx, i)
+	a.seedStatus(tx, i, Action{RequestedBy: "fixture"})
+	return nil
 }
 
-// seedStatus gives an instance what belongs to its status: addresses, or an
-// action that will end it.
-func (a *API) seedStatus(tx *engine.Tx, i Instance) error {
-	if i.PrivateIP != "" {
-		a.addresses.Put(tx, i.PrivateIP, address{i.ID})
+// seedStatus stores an instance with what belongs to its status: addresses, or
+// an action that will end it, which t says more about.
+func (a *API) seedStatus(tx *engine.Tx, i Instance, t Action) {
+	for _, ip := range []string{i.PrivateIP, i.PublicIP} {
+		if ip != "" {
+			a.addresses.Put(tx, ip, address{i.ID})
+		}
 	}
 	if i.Status != Provisioning && i.Status != Error {
 		a.attach(tx, &i)
 	}
-	for action, t := range transitions {
-		if t.via == i.Status && t.via != "" {
-			from := Stopped
-			if len(t.from) > 0 {
-				from = t.from[0]
+	for action, way := range transitions {
+		if way.via == i.Status && way.via != "" {
+			i.Status = Stopped
+			if len(way.from) > 0 {
+				i.Status = way.from[0]
 			}
-			i.Status = from
-			a.start(tx, &i, Action{Type: action, Size: i.Size, Image: i.Image, RequestedBy: "fixture"})
-			return nil
+			t.Type, t.Size, t.Image = action, i.Size, i.Image
+			a.start(tx, &i, t)
+			return
 		}
 	}
 	a.instances.Put(tx, i.ID, i)
-	return nil
 }
 
 // since is when something of a fixture was created: at a time, or an age before

@@ -56,7 +56,7 @@ func staged(t *testing.T, log *slog.Logger, stage func(*edge.Exchange) error) *h
 	}
 	a := New(engine.NewSchema(), Config{})
 	server, err := edge.NewServer(edge.Options{Home: w, Log: log}, &edge.API{
-		Contract: c, Handlers: a.handlers(), Refuse: refuse, Render: render, Complete: a.complete,
+		Contract: c, Handlers: a.handlers(), Refuse: Refuse, Render: render, Complete: a.complete,
 		Corridor: []edge.Stage{{Name: "the only one", Run: stage}},
 	})
 	if err != nil {

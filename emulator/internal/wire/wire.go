@@ -15,26 +15,57 @@ import (
 	"testing"
 
 	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/remote"
+	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// Server is a sandbox and a key to it.
+// Server is a workspace of a sandbox and a key to it.
 type Server struct {
-	*emulator.Emulator
+	sandbox.Workspace
 	T      *testing.T
 	key    string
 	base   string
 	client *http.Client
+	end    func() error
+}
+
+// Close ends a sandbox made by Start before its test does.
+func (s *Server) Close() {
+	if err := s.end(); err != nil {
+		s.T.Errorf("close: %v", err)
+	}
 }
 
 // Start returns a sandbox behind the in-process door.
 func Start(t *testing.T, opts ...emulator.Option) *Server {
 	t.Helper()
-	e := emulator.Start(t, append([]emulator.Option{emulator.WithResponseCheck()}, opts...)...)
-	return &Server{Emulator: e, T: t, key: e.Key(), base: "http://sandbox.api.skystack.dev", client: e.Client()}
+	e := emulator.Start(t, checked(opts)...)
+	s := inProcess(t, e)
+	s.end = e.Close
+	return s
 }
 
-// Doors runs a test through both doors, in parallel: in-process and over a
-// socket.
+// In speaks to a workspace through its own client.
+func In(t *testing.T, w sandbox.Workspace) *Server {
+	switch w.(type) {
+	case *emulator.Emulator, *emulator.Workspace:
+		return inProcess(t, w)
+	}
+	return &Server{Workspace: w, T: t, key: w.Key(), base: w.URL(), client: w.Client()}
+}
+
+// inProcess opens no socket.
+func inProcess(t *testing.T, w sandbox.Workspace) *Server {
+	return &Server{Workspace: w, T: t, key: w.Key(), base: "http://sandbox.api.skystack.dev", client: w.Client()}
+}
+
+// checked makes the sandbox hold its answers against the contract too.
+func checked(opts []emulator.Option) []emulator.Option {
+	return append([]emulator.Option{emulator.WithResponseCheck()}, opts...)
+}
+
+// Doors runs a test through all doors, in parallel: in-process, over a socket, and
+// over a socket with every command given by the control API.
 func Doors(t *testing.T, test func(t *testing.T, start func(opts ...emulator.Option) *Server)) {
 	t.Run("in-process", func(t *testing.T) {
 		t.Parallel()
@@ -48,6 +79,13 @@ func Doors(t *testing.T, test func(t *testing.T, start func(opts ...emulator.Opt
 			t.Cleanup(transport.CloseIdleConnections)
 			s.base, s.client = s.URL(), &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 			return s
+		})
+	})
+	t.Run("remote", func(t *testing.T) {
+		t.Parallel()
+		test(t, func(opts ...emulator.Option) *Server {
+			e := emulator.Start(t, checked(opts)...)
+			return In(t, remote.Start(t, e.URL(), e.Key(), remote.WithAdminToken(e.AdminToken())))
 		})
 	})
 }

@@ -1,0 +1,130 @@
+package emulator
+
+import (
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"skystack.dev/sandbox/emulator/internal/control"
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/metrics"
+	"skystack.dev/sandbox/emulator/internal/skystack"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+// AdminToken is the bearer token of the control API's calls that concern the whole
+// server: the one given with WithAdminToken, else a random one.
+func (e *Emulator) AdminToken() string { return e.admin }
+
+// controlPrefix begins the paths of the control API.
+const controlPrefix = "/_sandbox"
+
+// front parts the control API from those it controls. The control API is made
+// when it is first asked, so that it costs nothing before.
+type front struct{ e *Emulator }
+
+// ServeHTTP implements http.Handler.
+func (f front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	rest, ours := strings.CutPrefix(r.URL.Path, controlPrefix)
+	if !ours || rest != "" && rest[0] != '/' || f.e.asked.noControl {
+		f.e.server.ServeHTTP(w, r)
+		return
+	}
+	h, err := f.e.control()
+	if err != nil { // the document is embedded and tested
+		panic(err)
+	}
+	h.ServeHTTP(w, r)
+}
+
+// newControl makes the server of the control API.
+func (e *Emulator) newControl(o edge.Options) (http.Handler, error) {
+	o.Record, o.Home = nil, e.world
+	api, err := control.New(control.Config{
+		Server: e, Home: e.ID(), Origins: o.Origins, Refuse: skystack.Refuse,
+		Workspace: func(id string) (sandbox.Workspace, bool) {
+			w := e.workspace(id)
+			return w, w != nil
+		},
+		World: e.registry.World,
+		Authenticate: func(token string) (string, sandbox.Key, error) {
+			world, t, err := e.sky.Identify(token)
+			if err != nil {
+				return "", sandbox.Key{}, err
+			}
+			return world.ID(), sandbox.Key{ID: t.ID, Scopes: t.Scopes}, nil
+		},
+		Admin: func(token string) bool { return subtle.ConstantTimeCompare([]byte(token), []byte(e.admin)) == 1 },
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.steering.Store(api)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		api.Close()
+	}
+	described, err := api.Edge()
+	if err != nil {
+		return nil, err
+	}
+	return edge.NewServer(o, described)
+}
+
+// ForgetRequests empties the record of requests of a workspace.
+func (e *Emulator) ForgetRequests(workspace string) error {
+	w := e.workspace(workspace)
+	if w == nil {
+		return fmt.Errorf("there is no workspace %q: %w", workspace, sandbox.ErrNotFound)
+	}
+	w.journal.Forget()
+	return nil
+}
+
+// gauges is what can be measured of each workspace.
+func (e *Emulator) gauges() []metrics.World {
+	worlds := e.registry.Worlds()
+	out := make([]metrics.World, 0, len(worlds))
+	for _, world := range worlds {
+		if w := e.of(world); w != nil {
+			out = append(out, metrics.World{
+				ID: w.ID(), Agenda: world.Booked(), Instances: e.sky.CountInstances(world), JournalBytes: w.journal.Bytes(),
+				JournalEntries: w.journal.Len(), JournalDropped: w.journal.Dropped(), LimiterRefused: w.refused.Load(),
+			})
+		}
+	}
+	return out
+}
+
+// meter counts the requests of each operation.
+type meter struct {
+	all       *metrics.Requests
+	unmatched *metrics.Operation
+	known     map[string]*metrics.Operation
+}
+
+func (m *meter) init(apis ...*edge.API) {
+	m.all = metrics.New()
+	m.unmatched, m.known = m.all.Operation(""), map[string]*metrics.Operation{}
+	for _, api := range apis {
+		for _, op := range api.Contract.Operations {
+			m.known[op.ID] = m.all.Operation(op.ID)
+		}
+	}
+}
+
+func (m *meter) observe(r *edge.Record) {
+	to := m.unmatched
+	if r.Operation != nil {
+		to = m.known[r.Operation.ID]
+	}
+	to.Observe(r.Status, r.Elapsed)
+}
+
+// Metrics writes the counters of the server in the text format of Prometheus.
+func (e *Emulator) Metrics(to io.Writer) error {
+	return metrics.Write(to, metrics.Source{Requests: e.meter.all, Version: Version, Worlds: e.gauges})
+}

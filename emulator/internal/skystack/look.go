@@ -1,0 +1,119 @@
+package skystack
+
+import (
+	"github.com/go-json-experiment/json"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+// What tests see of a world without HTTP. None of it counts as a read: nothing
+// moves on because of it.
+
+// Instances lists the instances of a world, oldest first.
+func (a *API) Instances(w *engine.World) []sandbox.Instance {
+	var rows []seenInstance
+	_ = w.Do(func(tx *engine.Tx) error {
+		rows = make([]seenInstance, 0, a.instances.Len(tx))
+		for row := range a.instances.After(tx, 0) {
+			rows = append(rows, a.see(tx, row.Value))
+		}
+		return nil
+	})
+	out := make([]sandbox.Instance, len(rows))
+	for n := range rows {
+		out[n] = rows[n].public()
+	}
+	return out
+}
+
+// Instance finds an instance; false if there is none.
+func (a *API) Instance(w *engine.World, id string) (sandbox.Instance, bool) {
+	var row seenInstance
+	var ok bool
+	_ = w.Do(func(tx *engine.Tx) error {
+		var i Instance
+		if i, ok = a.instances.Get(tx, id); ok {
+			row = a.see(tx, i)
+		}
+		return nil
+	})
+	if !ok {
+		return sandbox.Instance{}, false
+	}
+	return row.public(), true
+}
+
+// Projects lists the projects of a world, oldest first.
+func (a *API) Projects(w *engine.World) []sandbox.Project {
+	out := []sandbox.Project{}
+	_ = w.Do(func(tx *engine.Tx) error {
+		for row := range a.projects.After(tx, 0) {
+			out = append(out, sandbox.Project(row.Value))
+		}
+		return nil
+	})
+	return out
+}
+
+// Project finds a project; false if there is none.
+func (a *API) Project(w *engine.World, id string) (p sandbox.Project, ok bool) {
+	_ = w.Do(func(tx *engine.Tx) error {
+		var row Project
+		row, ok = a.projects.Get(tx, id)
+		p = sandbox.Project(row)
+		return nil
+	})
+	return p, ok
+}
+
+// Settings is how a world behaves now.
+func (a *API) Settings(w *engine.World) (s Settings) {
+	_ = w.Do(func(tx *engine.Tx) error {
+		s = a.settingsOf(tx)
+		return nil
+	})
+	return s
+}
+
+// seenInstance is an instance and what its action tells of it.
+type seenInstance struct {
+	Instance
+	stuck bool
+}
+
+func (a *API) see(tx *engine.Tx, i Instance) seenInstance {
+	if i.PendingAction == "" {
+		return seenInstance{Instance: i}
+	}
+	t, _ := a.actions.Get(tx, i.PendingAction)
+	return seenInstance{i, t.Stuck && t.Status == InProgress}
+}
+
+// public shares nothing with the row.
+func (i *seenInstance) public() sandbox.Instance {
+	out := sandbox.Instance{
+		ID: i.ID, Name: i.Name, Status: string(i.Status), Stuck: i.stuck, ProjectID: i.ProjectID, Region: i.Region, Size: i.Size, Image: i.Image,
+		IP: i.PrivateIP, PublicIP: i.PublicIP, Autoscale: i.Autoscale != nil && i.Autoscale.Enabled,
+		PendingAction: i.PendingAction, Version: i.Version, CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt,
+	}
+	if i.Reason != nil {
+		out.Reason = &sandbox.Reason{Code: i.Reason.Code, Message: i.Reason.Message}
+	}
+	if len(i.Labels) > len("{}") {
+		_ = json.Unmarshal(i.Labels, &out.Labels) // it was checked when it came
+	}
+	if len(i.Metadata) > len("{}") {
+		_ = json.Unmarshal(i.Metadata, &out.Metadata)
+	}
+	return out
+}
+
+// CountInstances is how many instances a world has.
+func (a *API) CountInstances(w *engine.World) (n int) {
+	_ = w.Do(func(tx *engine.Tx) error {
+		n = a.instances.Len(tx)
+		return nil
+	})
+	return n
+}

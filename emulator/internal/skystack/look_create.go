@@ -1,0 +1,225 @@
+package skystack
+
+import (
+	"cmp"
+	stdjson "encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+// What is created without HTTP was asked for by nobody's key.
+const creator = "sandbox"
+
+// maxFree bounds labels and metadata, in bytes, as a body is bounded.
+const maxFree = 1 << 20
+
+// autoAddress asks for a public address.
+const autoAddress = "auto"
+
+// CreateInstance adds an instance in any state, at once, by the rules of a
+// fixture: members left out take the workspace's defaults, and no quota counts.
+// It refuses what no instance can be, and says which member, why, and what would
+// be right; what it refuses changes nothing.
+func (a *API) CreateInstance(w *engine.World, in sandbox.Instance) (sandbox.Instance, error) {
+	i, f := instanceOf(in)
+	var row seenInstance
+	err := w.Do(func(tx *engine.Tx) error {
+		a.place(tx, &i, &f)
+		if err := f.err("instance"); err != nil {
+			return err
+		}
+		if i.ID == "" {
+			i.ID = tx.NewID("ins")
+		}
+		a.enrol(tx, i, 1)
+		a.seedStatus(tx, i, Action{RequestedBy: creator, Stuck: in.Stuck})
+		i, _ = a.instances.Get(tx, i.ID)
+		row = a.see(tx, i)
+		return nil
+	})
+	if err != nil {
+		return sandbox.Instance{}, err
+	}
+	return row.public(), nil
+}
+
+// instanceOf is the row of a new instance as far as it can be told without the
+// world, and what is wrong with it.
+func instanceOf(in sandbox.Instance) (Instance, faults) {
+	var f faults
+	i := Instance{
+		ID: in.ID, Name: in.Name, Status: cmp.Or(Status(in.Status), Running), ProjectID: in.ProjectID, Region: in.Region, Size: in.Size, Image: in.Image,
+		PrivateIP: in.IP, PublicIP: in.PublicIP, WantsPublicIP: in.PublicIP != "", Version: 1, CreatedAt: in.CreatedAt.UTC().Round(0),
+	}
+	if i.PublicIP == autoAddress {
+		i.PublicIP = ""
+	}
+	if in.Autoscale {
+		i.Autoscale = standardAutoscale()
+	}
+	i.shapes(&f)
+	if in.Stuck && slices.Contains(Statuses(), i.Status) && !i.Status.passing() {
+		f.add("stuck", "an instance that is %s rests and cannot be stuck; leave it out, or choose one of %s", i.Status, passingNames())
+	}
+	if in.Reason != nil {
+		i.Reason = &Reason{in.Reason.Code, cmp.Or(in.Reason.Message, reasonText(in.Reason.Code))}
+		if i.Status != Error {
+			f.add("status_reason", "goes with the status error alone, and this is %s; leave it out", i.Status)
+		}
+		f.text("status_reason.code", in.Reason.Code, 1, 63)
+		f.line("status_reason.code", in.Reason.Code)
+		f.text("status_reason.message", i.Reason.Message, 1, 1000)
+		f.line("status_reason.message", i.Reason.Message)
+	}
+	var err error
+	if i.Labels, err = freeJSON(in.Labels); err != nil {
+		f.add("labels", "%v", err)
+	}
+	if i.Metadata, err = freeJSON(in.Metadata); err != nil {
+		f.add("metadata", "%v", err)
+	}
+	i.freeShapes(&f)
+	f.chosen("pending_action", in.PendingAction != "")
+	f.chosen("version", in.Version != 0)
+	f.chosen("updated_at", !in.UpdatedAt.IsZero())
+	return i, f
+}
+
+// place completes a new instance by what the world has, and finds what does not
+// fit into it. It changes nothing.
+func (a *API) place(tx *engine.Tx, i *Instance, f *faults) {
+	s := a.settingsOf(tx)
+	i.ProjectID, i.Image = cmp.Or(i.ProjectID, s.DefaultProject), cmp.Or(i.Image, s.DefaultImage)
+	i.Region, i.Size = cmp.Or(i.Region, standardRegion), cmp.Or(i.Size, standardSize)
+	f.free(tx, "id", "ins", i.ID, has(a.instances, tx, i.ID))
+	f.past(tx, &i.CreatedAt)
+	i.UpdatedAt = i.CreatedAt
+	if !has(a.projects, tx, i.ProjectID) {
+		f.add("project_id", "there is no project %q; add it first, or use one of %s", clip(i.ProjectID), firstIDs(a.projects, tx))
+	}
+	if !s.OpenCatalog {
+		for _, known := range []struct {
+			member, slug, some string
+			ok                 bool
+		}{
+			{"region", i.Region, firstIDs(a.regions, tx), has(a.regions, tx, i.Region)},
+			{"size", i.Size, firstIDs(a.profiles, tx), has(a.profiles, tx, i.Size)},
+			{"image", i.Image, firstIDs(a.images, tx), has(a.images, tx, i.Image)},
+		} {
+			if !known.ok && slugShape.MatchString(known.slug) {
+				f.add(known.member, "there is no %s %q; use one of %s", known.member, clip(known.slug), known.some)
+			}
+		}
+	}
+	for _, ip := range []struct{ member, address string }{{"ip", i.PrivateIP}, {"public_ip", i.PublicIP}} {
+		if held, ok := a.addresses.Get(tx, ip.address); ok {
+			f.taken(ip.member, "%s is the address of %s; choose another, or leave it out", ip.address, held.InstanceID)
+		}
+	}
+}
+
+// CreateProject adds a project; see CreateInstance.
+func (a *API) CreateProject(w *engine.World, in sandbox.Project) (sandbox.Project, error) {
+	var f faults
+	p := Project{ID: in.ID, Name: in.Name, Description: in.Description, Environment: in.Environment, Version: 1, CreatedAt: in.CreatedAt.UTC().Round(0)}
+	p.shapes(&f)
+	f.text("environment", p.Environment, 0, 255)
+	f.line("name", p.Name)
+	f.line("description", p.Description)
+	f.line("environment", p.Environment)
+	f.chosen("version", in.Version != 0)
+	f.chosen("updated_at", !in.UpdatedAt.IsZero())
+	err := w.Do(func(tx *engine.Tx) error {
+		f.free(tx, "id", "prj", p.ID, has(a.projects, tx, p.ID))
+		f.past(tx, &p.CreatedAt)
+		p.UpdatedAt = p.CreatedAt
+		if err := f.err("project"); err != nil {
+			return err
+		}
+		if p.ID == "" {
+			p.ID = tx.NewID("prj")
+		}
+		a.projects.Put(tx, p.ID, p)
+		return nil
+	})
+	if err != nil {
+		return sandbox.Project{}, err
+	}
+	return sandbox.Project(p), nil
+}
+
+// free finds fault with an id that is taken, now or by an object to come.
+func (f *faults) free(tx *engine.Tx, member, prefix, id string, taken bool) {
+	switch {
+	case taken:
+		f.taken(member, "%s exists already; choose another, or leave it out", id)
+	case id != "" && tx.Coming(prefix, id):
+		f.taken(member, "%s is an id that the workspace itself will give out; choose another, or leave it out", id)
+	}
+}
+
+// past finds fault with a time of creation that has not come; none is the
+// present.
+func (f *faults) past(tx *engine.Tx, at *time.Time) {
+	switch {
+	case at.IsZero():
+		*at = tx.Now()
+	case at.After(tx.Now()):
+		f.add("created_at", "%s has not come; the workspace's time is %s", at.Format(time.RFC3339), tx.Now().Format(time.RFC3339))
+	}
+}
+
+// chosen finds fault with a member that only the sandbox sets.
+func (f *faults) chosen(member string, set bool) {
+	if set {
+		f.add(member, "cannot be chosen; leave it out")
+	}
+}
+
+// firstIDs lists some rows, to choose from.
+func firstIDs[T any](t *engine.Table[T], tx *engine.Tx) string {
+	const most = 8
+	var ids []string
+	for row := range t.After(tx, 0) {
+		if len(ids) == most {
+			ids = append(ids, "…")
+			break
+		}
+		ids = append(ids, row.ID)
+	}
+	return strings.Join(ids, ", ")
+}
+
+func passingNames() string {
+	var names []string
+	for _, s := range Statuses() {
+		if s.passing() {
+			names = append(names, string(s))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// freeJSON writes a map as labels and metadata are kept.
+func freeJSON[V any](m map[string]V) (jsontext.Value, error) {
+	if len(m) == 0 {
+		return nil, nil
+	}
+	digits := json.MarshalToFunc(func(e *jsontext.Encoder, n stdjson.Number) error { return e.WriteValue(jsontext.Value(n)) })
+	v, err := json.Marshal(m, json.Deterministic(true), json.WithMarshalers(digits))
+	if err != nil {
+		return nil, fmt.Errorf("cannot be written as JSON: %w", err)
+	}
+	if len(v) > maxFree {
+		return nil, fmt.Errorf("has %d bytes as JSON; at most %d are kept", len(v), maxFree)
+	}
+	return v, nil
+}

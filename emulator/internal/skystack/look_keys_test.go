@@ -1,0 +1,116 @@
+package skystack_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/skystack"
+)
+
+const otherKey = "sky_test_0000000000000000000000000000001vWQpT"
+
+// Keys are listed by what may be shown of them (S24, S36): of a token nothing but
+// the last characters of one the sandbox made.
+func TestKeys(t *testing.T) {
+	r := newLook(t, "empty", skystack.Settings{}, engine.Clock{})
+	r.addKey(t, "abcd", skystack.Token{
+		ID: "tok_short", Name: "short", Scopes: []string{"catalog:read"}, Environment: "ci", Owner: "o", ProjectID: "prj_default", APIVersion: "2026-10-01",
+		CreatedAt: aMoment().Add(-time.Hour), ExpiresAt: aMoment().Add(time.Hour), RevokedAt: aMoment().Add(2 * time.Hour),
+	})
+	r.addKey(t, otherKey, skystack.Token{})
+	keys := r.api.Keys(r.world)
+	if len(keys) != 3 {
+		t.Fatalf("got %+v", keys)
+	}
+	if k := keys[0]; k.Token != "sky_test_…yOq4" || k.ID != "tok_default" || k.Workspace != "wsp_default" || fmt.Sprint(k.Scopes) != "[*]" ||
+		!k.CreatedAt.Equal(aMoment()) || k.ExpiresAt != nil || k.RevokedAt != nil {
+		t.Errorf("got %+v", k)
+	}
+	if k := keys[1]; k.Token != "…" || k.ID != "tok_short" || k.Name != "short" || fmt.Sprint(k.Scopes) != "[catalog:read]" || k.Environment != "ci" || k.Owner != "o" ||
+		k.Project != "prj_default" || k.APIVersion != "2026-10-01" || !k.CreatedAt.Equal(aMoment().Add(-time.Hour)) ||
+		!k.ExpiresAt.Equal(aMoment().Add(time.Hour)) || !k.RevokedAt.Equal(aMoment().Add(2*time.Hour)) {
+		t.Errorf("got %+v", k)
+	}
+	if k := keys[2]; k.Token != "sky_test_…WQpT" || !strings.HasPrefix(k.ID, "tok_") {
+		t.Errorf("got %+v", k)
+	}
+	if text := r.saved(t); strings.Contains(text, "abcd") || strings.Contains(text, otherKey) {
+		t.Error("the saved world holds a key")
+	}
+	if err := r.api.AddKey(r.world, skystack.NewKey{Secret: "x", Token: skystack.Token{ID: "my key"}}); err == nil ||
+		err.Error() != `the key's id "my key" is none: write tok_ and 1 to 60 letters, digits or underscores` {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A copy knows the keys of its original, which do not lead to it.
+func TestKeysOfACopy(t *testing.T) {
+	r := newLook(t, "empty", skystack.Settings{}, engine.Clock{})
+	f := r.world.Fork("wsp_fork")
+	t.Cleanup(f.Close)
+	if err := r.api.Registry.Add(f); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.api.Keys(f); len(got) != 0 || got == nil {
+		t.Errorf("got %+v", got)
+	}
+	if err := r.api.AddKey(f, skystack.NewKey{Secret: "own"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.api.Keys(f); len(got) != 1 || got[0].Workspace != "wsp_fork" {
+		t.Errorf("got %+v", got)
+	}
+	if got := r.api.Keys(r.world); len(got) != 1 || got[0].ID != "tok_default" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// What a client does with a key is found in the workspace of the key, and with a
+// key nobody knows in none (S39).
+func TestFindingsBelongToWorkspaces(t *testing.T) {
+	r := newLook(t, "empty", skystack.Settings{}, engine.Clock{})
+	w := joined(t, r, "wsp_other", engine.Clock{Mode: engine.Frozen, Now: aMoment().AddDate(1, 0, 0)})
+	expired := skystack.NewKey{Secret: "expired", Token: skystack.Token{ID: "tok_expired", ExpiresAt: aMoment()}}
+	if err := r.api.AddKey(w, expired); err != nil {
+		t.Fatal(err)
+	}
+	insist := func(key string, times int) {
+		t.Helper()
+		for range times {
+			request := httptest.NewRequest(http.MethodGet, "http://localhost/v1/regions", http.NoBody)
+			request.Header.Set("Authorization", "Bearer "+key)
+			if code := r.serve(request).Code; code != http.StatusUnauthorized {
+				t.Fatalf("%s: %d", key, code)
+			}
+		}
+	}
+	insist("unknown", 20)
+	insist("expired", 20)
+	insist("expired", 19)
+	for _, c := range []struct {
+		id      string
+		unowned bool
+		want    int
+	}{{"wsp_other", false, 1}, {"wsp_other", true, 2}, {"wsp_default", false, 0}, {"wsp_default", true, 1}, {"", false, 1}} {
+		if got := r.api.FindingsOf(c.id, c.unowned); len(got) != c.want || got == nil {
+			t.Errorf("%+v: got %+v", c, got)
+		}
+	}
+	got := r.api.FindingsOf("wsp_other", false)[0]
+	if !got.At.Equal(aMoment().AddDate(1, 0, 0)) || got.Code != "retries_after_401" ||
+		got.Message != "a client sent 20 requests in 0s with a token that is refused (token_expired): it should stop and refresh it" {
+		t.Errorf("got %+v", got)
+	}
+	if all := r.api.Findings(); len(all) != 2 || all[1] != got {
+		t.Errorf("got %+v", all)
+	}
+	r.api.ForgetFindings("wsp_other")
+	if all := r.api.Findings(); len(all) != 1 || len(r.api.FindingsOf("wsp_other", false)) != 0 {
+		t.Errorf("got %+v", all)
+	}
+}

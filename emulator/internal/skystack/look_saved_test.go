@@ -1,0 +1,222 @@
+package skystack_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/skystack"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+// stored is a saved world with rows in every table.
+func stored(t testing.TB) (*rig, string) {
+	r := newLook(t, "empty", skystack.Settings{}, engine.Clock{Mode: engine.Auto})
+	if err := r.api.SetRateLimit(r.world, sandbox.RateLimit{PerMinute: 100, PerDay: 1000}); err != nil {
+		t.Fatal(err)
+	}
+	r.add(t, sandbox.Instance{ID: "ins_a", Name: "a", IP: "10.0.0.1", Labels: map[string]string{"k": "v"}, Metadata: map[string]any{"m": 1}})
+	r.add(t, sandbox.Instance{ID: "ins_b", Name: "b", Status: "stopping"})
+	r.ask(http.MethodGet, "/v1/instances/ins_b", "")
+	request, _ := http.NewRequest(http.MethodDelete, "http://localhost/v1/instances/ins_gone", http.NoBody)
+	r.add(t, sandbox.Instance{ID: "ins_gone", Name: "gone"})
+	request.Header.Set("Authorization", "Bearer "+r.key)
+	request.Header.Set("Idempotency-Key", "k")
+	if code := r.serve(request).Code; code != http.StatusNoContent {
+		t.Fatal(code)
+	}
+	return r, r.saved(t)
+}
+
+// Rows that no world can have are refused, so that they never reach an answer
+// (10.2 row 12).
+func TestLoadChecksEveryRow(t *testing.T) {
+	r, file := stored(t)
+	for _, c := range [][3]string{
+		{`"id": "ins_a",
+      "name": "a"`, `"id": "ins_a",
+      "name": "<a>"`, `instances "ins_a": name: "<a>" is not a name`},
+		{`"name": "b"`, `"name": ""`, `instances "ins_b": name: "" is not a name`},
+		{`"region": "us-east-1"`, `"region": "US"`, `region: "US" is not a slug`},
+		{`"region": "us-east-1"`, `"region": ""`, `region: is missing`},
+		{`"private_ip": "10.0.0.1"`, `"private_ip": "10.0.0.256"`, `ip: "10.0.0.256" is not an IPv4 address`},
+		{`"k": "v"`, `"k": 1`, `labels: must be an object of strings`},
+		{`"k": "v"`, `"K": "v"`, `labels.K: A label's key has`},
+		{`"m": 1`, `"m": ` + strings.Repeat("[", 63) + strings.Repeat("]", 63), `nests more than 69 deep`},
+		{`"metadata": {`, `"metadata": [], "x": {`, `/x: unknown object member`},
+		{`"project_id": "prj_default"`, `"project_id": "web"`, `project_id: "web" is not an id`},
+		{`"type": "stop",
+      "status": "in_progress"`, `"type": "stop",
+      "status": "asleep"`, `status: "asleep" is unknown`},
+		{`"progress": 0`, `"progress": 101`, `progress: is 101, not within 0 to 100`},
+		{`"started_at": "2026`, `"started_at": "1826`, `started_at: is in the year 1826`},
+		{`"id": "tok_default",
+      "name": "default"`, `"id": "tok_other",
+      "name": "default"`, `tokens "tok_default": id: is "tok_other"`},
+		{`"scopes": [
+       "*"`, `"scopes": [
+       "root"`, `scopes: "root" is unknown`},
+		{`"api_version": ""`, `"api_version": "2020-01-01"`, `api_version: "2020-01-01" is unknown`},
+		{`"digest": "`, `"digest": "00`, `a digest has 64 hexadecimal digits`},
+		{`"slug": "us-east-1"`, `"slug": "mars"`, `regions "us-east-1": id: is "mars"`},
+		{`"slug": "debian-12"`, `"slug": "mars"`, `images "debian-12": id: is "mars"`},
+		{`"slug": "standard-1"`, `"slug": "mars"`, `profiles "standard-1": id: is "mars"`},
+		{`"id": "10.0.0.1"`, `"id": "example.test"`, `addresses "example.test": id: "example.test" is not an IPv4 address`},
+		{`"reads": 1`, `"reads": -1`, `watches "ins_b": reads: is -1, not at least 0`},
+		{`"instances": 2`, `"instances": -2`, `members "prj_default": instances: is -2, not at least 0`},
+		{`"status": 204`, `"status": 99`, `status: 99 is that of no answer`},
+		{`"status": 204`, `"status": 1000`, `status: 1000 is that of no answer`},
+		{`"day": 2`, `"day": -2`, `limit: usage: day is -2`},
+	} {
+		broken := strings.Replace(file, c[0], c[1], 1)
+		if broken == file {
+			t.Errorf("%s is not in the file\n%s", c[0], file)
+			return
+		}
+		_, err := engine.Load(r.schema, strings.NewReader(broken))
+		if err == nil || !strings.Contains(err.Error(), c[2]) || !strings.HasPrefix(err.Error(), "saved world: line ") {
+			t.Errorf("%s: got %v, want %s", c[1], err, c[2])
+		}
+	}
+	if _, err := engine.Load(r.schema, strings.NewReader(file)); err != nil {
+		t.Errorf("the file itself: %v", err)
+	}
+}
+
+// FuzzImport: whatever is taken for a saved world can be served: it never makes
+// the sandbox panic, answer 500 or break its contract, and its dump is that of the
+// world it saves as.
+func FuzzImport(f *testing.F) {
+	r, file := stored(f)
+	f.Add([]byte(file))
+	f.Add([]byte(strings.NewReplacer(`"pending_action": "act_`, `"pending_action": "act_x`, `"mode": "auto"`, `"mode": "scaled"`).Replace(file)))
+	f.Add([]byte(strings.Replace(file, `"default_project": "prj_default"`, `"default_project": ""`, 1)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := engine.Load(r.schema, bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		if err := r.world.Restore(p); err != nil {
+			t.Fatal(err)
+		}
+		use(t, r)
+		before := dump(t, r.world)
+		if p, err = engine.Load(r.schema, strings.NewReader(r.saved(t))); err != nil {
+			t.Fatalf("what it saves is refused: %v", err)
+		}
+		if err := r.world.Restore(p); err != nil {
+			t.Fatal(err)
+		}
+		if after := dump(t, r.world); r.world.Clock().Mode != engine.Real && after != before {
+			t.Fatalf("the dump changed:\n%s", sandbox.Diff(text(before), text(after)))
+		}
+	})
+}
+
+// What a hand might write into a file instead of what was there.
+var scribbles = []string{
+	`null`, `true`, `""`, `"x"`, `"ins_a"`, `"ins_b"`, `"act_none"`, `"prj_none"`, `"tok_default"`, `"deleting"`, `"running"`, `"snapshot"`, `"resize"`, `"reads:1"`,
+	`"manual"`, `"real"`, `"scaled"`, `"0001-01-01T00:00:00Z"`, `"1970-01-01T00:00:00Z"`, `"2199-12-31T23:59:59Z"`, `"2261-12-31T23:59:59Z"`,
+	`"9999-12-31T23:59:59-12:00"`, `"10.0.0.1"`, `"a\nb"`, `"<script>"`, `-1`, `0`, `1`, `7`, `1e6`, `9007199254740991`, `0.5`, `[]`, `{}`, `["x"]`, `{"x":"y"}`,
+}
+
+// Whatever single value is another in a saved world: it is refused, or what is
+// taken can be served.
+func TestImportOfScribbledWorlds(t *testing.T) {
+	r, file := stored(t)
+	taken := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		var world any
+		if err := json.Unmarshal([]byte(file), &world); err != nil {
+			rt.Fatal(err)
+		}
+		for range rapid.IntRange(1, 3).Draw(rt, "scribbles") {
+			scribble(rt, world)
+		}
+		text, err := json.Marshal(world)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		p, err := engine.Load(r.schema, bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		taken++
+		if err := r.world.Restore(p); err != nil {
+			rt.Fatal(err)
+		}
+		use(rt, r)
+		if _, err := engine.Load(r.schema, strings.NewReader(r.saved(t))); err != nil {
+			rt.Fatalf("what it saves is refused: %v", err)
+		}
+	})
+	t.Logf("%d were taken", taken)
+}
+
+// scribble replaces a value somewhere.
+func scribble(rt *rapid.T, at any) {
+	for {
+		var inner any
+		var put func(any)
+		switch at := at.(type) {
+		case map[string]any:
+			if len(at) == 0 {
+				return
+			}
+			name := rapid.SampledFrom(slices.Sorted(maps.Keys(at))).Draw(rt, "member")
+			inner, put = at[name], func(v any) { at[name] = v }
+		case []any:
+			if len(at) == 0 {
+				return
+			}
+			n := rapid.IntRange(0, len(at)-1).Draw(rt, "item")
+			inner, put = at[n], func(v any) { at[n] = v }
+		}
+		_, object := inner.(map[string]any)
+		_, list := inner.([]any)
+		if !object && !list || rapid.IntRange(0, 20).Draw(rt, "here") == 0 {
+			var v any
+			if err := json.Unmarshal([]byte(rapid.SampledFrom(scribbles).Draw(rt, "value")), &v); err != nil {
+				rt.Fatal(err)
+			}
+			put(v)
+			return
+		}
+		at = inner
+	}
+}
+
+// use does everything to a world that tests and clients do.
+func use(t interface{ Fatalf(string, ...any) }, r *rig) {
+	paths := []string{"/v1/instances", "/v1/projects", "/v1/regions", "/v1/images", "/v1/profiles", "/v1/version", "/v1/instances?status=running&label=k"}
+	for _, i := range r.api.Instances(r.world) {
+		paths = append(paths, "/v1/instances/"+i.ID, "/v1/instances/"+i.ID+"/actions", "/v1/actions/"+i.PendingAction)
+		_ = r.api.Finish(r.world, i.ID)
+		_ = r.api.Fail(r.world, i.ID, "")
+		r.ask(http.MethodPost, "/v1/instances/"+i.ID+"/actions", `{"type":"stop"}`)
+	}
+	for _, path := range paths {
+		if code, body := r.ask(http.MethodGet, path, ""); code >= 500 {
+			t.Fatalf("%s: %d %v", path, code, body)
+		}
+	}
+	if code, body := r.ask(http.MethodPost, "/v1/instances", `{"name":"a","region":"us-east-1","size":"standard-1"}`); code >= 500 {
+		t.Fatalf("%d %v", code, body)
+	}
+	r.api.Keys(r.world)
+	r.api.Limits(r.world)
+	_ = r.api.SetRateLimit(r.world, sandbox.RateLimit{PerMinute: 1000})
+	_ = r.api.Exhaust(r.world, "tok_default")
+	_ = r.api.Refill(r.world)
+	_, _ = r.api.CreateInstance(r.world, sandbox.Instance{Name: "a", Status: "stopping"})
+	_ = r.world.Advance(time.Minute)
+	_ = r.world.AdvanceUntilIdle(100)
+}

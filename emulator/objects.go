@@ -1,0 +1,54 @@
+package emulator
+
+// Instances lists the workspace's instances, oldest first. Unlike a GET, that is
+// no read.
+func (w *Workspace) Instances() []Instance { return w.e.sky.Instances(w.world) }
+
+// Instance finds an instance; false if there is none.
+func (w *Workspace) Instance(id string) (Instance, bool) { return w.e.sky.Instance(w.world, id) }
+
+// CreateInstance adds an instance in any state, at once. Members left out take
+// the workspace's defaults. It refuses what no instance can be, and says which
+// member and why.
+func (w *Workspace) CreateInstance(i Instance) (Instance, error) {
+	return w.e.sky.CreateInstance(w.world, i)
+}
+
+// Projects lists the workspace's projects, oldest first.
+func (w *Workspace) Projects() []Project { return w.e.sky.Projects(w.world) }
+
+// Project finds a project; false if there is none.
+func (w *Workspace) Project(id string) (Project, bool) { return w.e.sky.Project(w.world, id) }
+
+// CreateProject adds a project.
+func (w *Workspace) CreateProject(p Project) (Project, error) {
+	return w.e.sky.CreateProject(w.world, p)
+}
+
+// Fail makes the running action of an instance fail now, as section 2.2 has it,
+// or crashes an instance that is running. code is the reason shown; "" takes the
+// usual one. It refuses an instance that does not exist or that rests.
+func (w *Workspace) Fail(instance, code string) error { return w.e.sky.Fail(w.world, instance, code) }
+
+// Finish completes the running action of an instance now; with the progression
+// "manual" nothing else does. It refuses an instance that does not exist or that
+// rests.
+func (w *Workspace) Finish(instance string) error { return w.e.sky.Finish(w.world, instance) }
+
+// SetRateLimit changes how many requests are served from the next one on; limits
+// of 0 stay as they are.
+func (w *Workspace) SetRateLimit(r RateLimit) error { return w.e.sky.SetRateLimit(w.world, r) }
+
+// Exhaust uses up the limits of a key, given by its token or its id; "" is Key.
+func (w *Workspace) Exhaust(key string) error {
+	if key == "" {
+		key = w.key
+	}
+	return w.e.sky.Exhaust(w.world, key)
+}
+
+// Refill gives back everything that was used of all limits.
+func (w *Workspace) Refill() error { return w.e.sky.Refill(w.world) }
+
+// Limits lists the limits of each key that is limited and what is left of them.
+func (w *Workspace) Limits() []Limit { return w.e.sky.Limits(w.world) }

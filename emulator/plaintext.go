@@ -1,0 +1,120 @@
+package emulator
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// greeter hands out connections to the HTTPS port that know plain HTTP when they
+// see it.
+type greeter struct {
+	net.Listener
+	e *Emulator
+}
+
+// Accept implements net.Listener. It reads nothing: a silent client keeps nobody
+// waiting.
+func (g greeter) Accept() (net.Conn, error) {
+	conn, err := g.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &greeted{Conn: conn, e: g.e}, nil
+}
+
+// greeted is a connection whose first byte tells whether the client speaks TLS.
+// It is looked at when the handshake reads it, so net/http's time limits for
+// handshakes and its end of connections hold for plain HTTP as well.
+type greeted struct {
+	net.Conn
+	e     *Emulator
+	begun bool
+}
+
+var errPlaintext = errors.New("the client speaks plain HTTP")
+
+// Read implements net.Conn.
+func (c *greeted) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.begun || n == 0 {
+		return n, err
+	}
+	c.begun = true
+	// A request line begins with a letter, no record of TLS does.
+	if first := b[0] | 0x20; first < 'a' || first > 'z' {
+		return n, err
+	}
+	c.refuse(io.MultiReader(bytes.NewReader(bytes.Clone(b[:n])), c.Conn))
+	return 0, errPlaintext
+}
+
+// maxDrained is how much of a request is read that is not wanted, so that the
+// client sees the answer and no broken connection.
+const maxDrained = 1 << 20
+
+// refuse answers a request in plain HTTP.
+func (c *greeted) refuse(from io.Reader) {
+	in := &failing{Reader: io.LimitReader(from, maxHeaderBytes)}
+	r, err := http.ReadRequest(bufio.NewReader(in))
+	if in.err != nil {
+		return // too slow, or gone
+	}
+	if err != nil {
+		r = &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{}}
+	}
+	r.RemoteAddr = c.RemoteAddr().String()
+	message := "This port speaks HTTPS, and the request came in plain HTTP. Send it to the https:// address."
+	if err := c.e.sky.Secure(r); err != nil { // a token that came with it is exposed as anywhere else
+		message = fail.Of(err).Message
+	}
+	page := &page{header: http.Header{}}
+	c.e.server.Refuse(page, r, fail.New(fail.Invalid, "https_required", message))
+	answer := http.Response{
+		StatusCode: page.status, ProtoMajor: 1, ProtoMinor: 1, Header: page.header, Request: r, Close: true,
+		Body: io.NopCloser(&page.body), ContentLength: int64(page.body.Len()),
+	}
+	if answer.Write(c.Conn) != nil {
+		return
+	}
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		_, _ = io.CopyN(io.Discard, c.Conn, maxDrained)
+	}
+}
+
+// failing remembers why reading failed, which a parser may not tell.
+type failing struct {
+	io.Reader
+	err error // nil if nothing failed, or the end came
+}
+
+// Read implements io.Reader.
+func (f *failing) Read(b []byte) (int, error) {
+	n, err := f.Reader.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.err = err
+	}
+	return n, err
+}
+
+// page keeps an answer.
+type page struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+// Header implements http.ResponseWriter.
+func (p *page) Header() http.Header { return p.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (p *page) WriteHeader(status int) { p.status = status }
+
+// Write implements http.ResponseWriter.
+func (p *page) Write(b []byte) (int, error) { return p.body.Write(b) }

@@ -1,0 +1,105 @@
+package emulator
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/journal"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+// record takes every exchange of the served APIs into the journal of its
+// workspace.
+func (e *Emulator) record(r *edge.Record) {
+	e.meter.observe(r)
+	w := e.of(r.World)
+	if w == nil {
+		return
+	}
+	if r.Status == http.StatusTooManyRequests {
+		w.refused.Add(1)
+	}
+	entry := journal.Entry{
+		ID: r.ID, At: r.At, Method: r.Method, Target: r.Target, Key: r.Token, Status: r.Status, Code: r.Code, Reason: r.Reason, Stage: r.Stage,
+		Header: r.Header, RequestBody: r.RequestBody, ResponseBody: r.ResponseBody,
+	}
+	if r.Operation != nil {
+		entry.Operation = r.Operation.ID
+	}
+	w.journal.Add(&entry)
+}
+
+// Requests lists the recorded requests that match, oldest first. Requests without
+// a key that is known belong to the default workspace.
+func (w *Workspace) Requests(m Match) []Request { return w.journal.Requests(w.named(m)) }
+
+// Unmatched lists the requests that led to no operation.
+func (w *Workspace) Unmatched() []Request { return w.Requests(Match{Unmatched: true}) }
+
+// Dropped is how many requests the record has given up to stay within its bounds;
+// see WithJournal. What is asked about them has no answer.
+func (w *Workspace) Dropped() uint64 { return w.journal.Dropped() }
+
+// named is a match with the key's id in the place of its token.
+func (w *Workspace) named(m Match) Match {
+	if m.Key != "" {
+		if id, ok := w.e.sky.KeyID(w.world, m.Key); ok {
+			m.Key = id
+		}
+	}
+	return m
+}
+
+// WaitForRequest returns the first request that matches, as soon as there is one;
+// set Match.Since to leave out those of the past. Its error says what came
+// instead.
+func (w *Workspace) WaitForRequest(ctx context.Context, m Match) (Request, error) {
+	return w.journal.Wait(ctx, w.named(m))
+}
+
+// WaitForStatus returns an instance as soon as it has the status. It does not move
+// time: with a frozen clock somebody else must. Its error says what the instance
+// waits for.
+func (w *Workspace) WaitForStatus(ctx context.Context, instance, status string) (Instance, error) {
+	for {
+		changed := w.world.Changed()
+		i, ok := w.Instance(instance)
+		if ok && i.Status == status {
+			return i, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return i, w.stillWaiting(ctx, instance, status, i, ok)
+		}
+	}
+}
+
+func (w *Workspace) stillWaiting(ctx context.Context, instance, status string, i Instance, there bool) error {
+	if !there {
+		return fmt.Errorf("waiting for instance %s to be %s: there is no such instance: %w", instance, status, context.Cause(ctx))
+	}
+	next := "nothing is booked that could change it"
+	for _, event := range w.Agenda() {
+		if event.Subject == i.PendingAction && event.Subject != "" {
+			next = fmt.Sprintf("its %s falls due in %v, and the clock is %s", event.Step, event.At.Sub(w.Now()), w.Clock().Mode)
+			break
+		}
+	}
+	return fmt.Errorf("waiting for instance %s to be %s: it is %s; %s: %w", instance, status, i.Status, next, context.Cause(ctx))
+}
+
+// AssertRequested fails the test unless an operation, as createInstance, was
+// requested so many times, and says what was requested.
+func (w *Workspace) AssertRequested(t TB, operation string, times int) {
+	t.Helper()
+	sandbox.AssertRequested(t, w, operation, times)
+}
+
+// Findings lists what clients of the workspace did wrong so far, oldest first
+// (S39). Those of no workspace are with the default one.
+func (w *Workspace) Findings() []Finding {
+	return w.e.sky.FindingsOf(w.ID(), w == w.e.Workspace)
+}

@@ -1,0 +1,215 @@
+package emulator
+
+import (
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"golang.org/x/net/netutil"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/localca"
+)
+
+// HTTPS says what certificate the sandbox shows (S21, S32). The zero HTTPS has
+// one made by a CA that lives in memory and ends with the emulator.
+type HTTPS struct {
+	// Dir holds the CA of this installation: its certificate, ca.pem, which
+	// clients must trust, and its key. What is missing is made. The CA can vouch
+	// for the names of the sandbox and those it was made with, and for nothing
+	// else.
+	Dir string
+	// CertFile and KeyFile are a certificate of your own, in PEM, and its key.
+	// Intermediate certificates follow the first one. Dir is not used then.
+	CertFile, KeyFile string
+	// Names are further names and addresses under which clients reach the
+	// sandbox, besides localhost, 127.0.0.1, ::1, host.docker.internal,
+	// api.skystack.dev and sandbox.api.skystack.dev. The certificate is good for
+	// them, and they are allowed in the Host header.
+	Names []string
+}
+
+// WithHTTPS makes HTTPSURL and ServeHTTPS possible. New fails when the
+// certificate cannot be had, or is not good for a name.
+func WithHTTPS(h HTTPS) Option {
+	return func(c *config) error {
+		var faults []error
+		for _, name := range h.Names {
+			faults = append(faults, localca.CheckName(name))
+		}
+		if (h.CertFile == "") != (h.KeyFile == "") {
+			faults = append(faults, errors.New("a certificate of your own needs its key, and a key its certificate: give both"))
+		}
+		h.Names = slices.Clone(h.Names)
+		c.https = &h
+		return errors.Join(faults...)
+	}
+}
+
+// WithRequireHTTPS answers plain HTTP with 403 https_required where a key is
+// needed, and never with a redirect (S21, S31). A request of Client came over
+// HTTPS if its URL begins with https.
+func WithRequireHTTPS() Option {
+	return func(c *config) error { c.sky.RequireHTTPS = true; return nil }
+}
+
+// WithRevokeOnPlaintext is WithRequireHTTPS and revokes a key that is sent over
+// plain HTTP: from then on it is as good as published (S21). Reset gives it back.
+func WithRevokeOnPlaintext() Option {
+	return func(c *config) error { c.sky.RequireHTTPS, c.sky.RevokeOnPlaintext = true, true; return nil }
+}
+
+// secure is what HTTPS needs.
+type secure struct {
+	config *tls.Config
+	ca     []byte
+	url    string
+	served chan struct{} // closed when the socket of HTTPSURL is done; nil if it is not open
+}
+
+// open is closed when the socket of HTTPSURL is done; nil if it is not open.
+func (s *secure) open() <-chan struct{} {
+	if s == nil {
+		return nil
+	}
+	return s.served
+}
+
+// prepare gets the certificate, if HTTPS is wanted.
+func (c *config) prepare(log *slog.Logger) (*secure, error) {
+	if c.https == nil {
+		return nil, nil
+	}
+	h, now := c.https, engine.WallNow()
+	s := &secure{config: &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}}
+	c.edge.Hosts = append(slices.Clone(c.edge.Hosts), h.Names...)
+	if h.CertFile != "" || h.KeyFile != "" {
+		own, err := localca.LoadOwn(h.CertFile, h.KeyFile, now, h.Names)
+		if err != nil {
+			return nil, err
+		}
+		c.edge.Hosts = append(c.edge.Hosts, own.Domains()...)
+		s.config.Certificates, s.ca = []tls.Certificate{*own.Certificate}, own.Root
+		return s, nil
+	}
+	ca, err := h.authority(now)
+	if err != nil {
+		return nil, err
+	}
+	if !ca.Expired.IsZero() {
+		log.Warn("the CA of this installation had expired and has a new certificate, which clients must trust", "file", ca.Path(), "expired", ca.Expired)
+	}
+	leaves, err := ca.Keep(h.Names)
+	if err != nil {
+		return nil, err
+	}
+	s.ca = ca.PEM()
+	s.config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return leaves.At(engine.WallNow()) }
+	_, err = leaves.At(now)
+	return s, err
+}
+
+func (h *HTTPS) authority(now time.Time) (*localca.CA, error) {
+	if h.Dir == "" {
+		return localca.New(now, h.Names)
+	}
+	return localca.Open(h.Dir, now, h.Names)
+}
+
+// CA is the certificate, in PEM, that clients must trust to check the sandbox's:
+// that of the CA behind it. It is nil without HTTPS, and with a certificate of
+// your own unless its file ends with its root.
+func (e *Emulator) CA() []byte {
+	if e.secure == nil {
+		return nil
+	}
+	return slices.Clone(e.secure.ca)
+}
+
+// HTTPSURL is the base URL of a socket on the loopback interface that speaks
+// HTTPS, opened by the first call; clients must trust CA. HTTPSURL panics without
+// WithHTTPS, and when no socket can be opened.
+func (e *Emulator) HTTPSURL() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.secure
+	if s == nil {
+		panic("emulator: there is no certificate for HTTPSURL: use WithHTTPS")
+	}
+	if s.url != "" {
+		return s.url
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic("emulator: cannot listen on a loopback port: " + err.Error())
+	}
+	s.url, s.served = "https://"+l.Addr().String(), make(chan struct{})
+	server := e.httpServer()
+	go func(done chan<- struct{}) {
+		defer close(done)
+		_ = server.ServeTLS(e.guarded(l), "", "") // ends with Close
+	}(s.served)
+	return s.url
+}
+
+// ServeHTTPS is Serve with HTTPS, as WithHTTPS has it. Plain HTTP gets an answer
+// that says so.
+func (e *Emulator) ServeHTTPS(l net.Listener) error {
+	e.mu.Lock()
+	closed := e.closed
+	if closed || e.secure == nil {
+		e.mu.Unlock()
+		_ = l.Close()
+		if closed {
+			return errClosed
+		}
+		return errors.New("there is no certificate to serve HTTPS with: use WithHTTPS")
+	}
+	server := e.httpServer()
+	e.mu.Unlock()
+	if err := server.ServeTLS(e.guarded(l), "", ""); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// guarded is a listener for HTTPS as it may be served.
+func (e *Emulator) guarded(l net.Listener) net.Listener {
+	return netutil.LimitListener(greeter{l, e}, maxConnections)
+}
+
+// CA is the authority of an installation that signs the sandbox's certificate.
+type CA struct {
+	// Path is the file that holds its certificate, PEM what is in it.
+	Path string
+	PEM  []byte
+	// Scope lists what it can vouch for: domains with all below them, addresses,
+	// and ranges of addresses.
+	Scope []string
+	// Until is when it ends.
+	Until time.Time
+}
+
+// LocalCA returns the CA that HTTPS.Dir names, and makes what is missing. The
+// names must be among those it was made with.
+func LocalCA(dir string, names ...string) (CA, error) {
+	return described(localca.Open(dir, engine.WallNow(), names))
+}
+
+// RenewLocalCA makes the certificate of a CA anew, for the names it had and these
+// further ones. Clients must trust the new certificate; a running sandbox goes on
+// with the old one.
+func RenewLocalCA(dir string, names ...string) (CA, error) {
+	return described(localca.Renew(dir, engine.WallNow(), names))
+}
+
+func described(ca *localca.CA, err error) (CA, error) {
+	if err != nil {
+		return CA{}, err
+	}
+	return CA{Path: ca.Path(), PEM: ca.PEM(), Scope: ca.Scope(), Until: ca.Until()}, nil
+}

@@ -1,0 +1,58 @@
+package emulator
+
+import "skystack.dev/sandbox/emulator/sandbox"
+
+// What tests say and hear is defined in package sandbox, because it is the same
+// behind a URL; here it has the same names.
+type (
+	// Setup is what a workspace starts with.
+	Setup = sandbox.Setup
+	// Clock is how the world's time moves: real (the wall clock's pace), scaled
+	// (Scale times as fast), frozen (only when advanced) or auto (frozen, but
+	// whoever waits for an object by reading it again is taken to the moment it
+	// is done). The zero Clock is real; a zero Now is the fixture's first
+	// instant, else the present.
+	Clock = sandbox.Clock
+	// ClockMode says how the world's time moves.
+	ClockMode = sandbox.ClockMode
+	// Event is something that will happen in a workspace.
+	Event = sandbox.Event
+	// RateLimit is how many requests are served (S61 to S63).
+	RateLimit = sandbox.RateLimit
+	// Limit is what a key may still ask in one window.
+	Limit = sandbox.Limit
+	// Key is a key a workspace knows (section 8).
+	Key = sandbox.Key
+	// Instance is an instance as the workspace holds it.
+	Instance = sandbox.Instance
+	// Project is a project as the workspace holds it.
+	Project = sandbox.Project
+	// Reason says why an instance is in its status.
+	Reason = sandbox.Reason
+	// Request is one exchange as the workspace recorded it.
+	Request = sandbox.Request
+	// Match chooses requests; the zero Match chooses all.
+	Match = sandbox.Match
+	// Finding is something that clients do and that would hurt them in
+	// production.
+	Finding = sandbox.Finding
+	// Snapshot is a workspace as it was at one moment.
+	Snapshot = sandbox.Snapshot
+	// TB is the part of testing.TB that tests hand over.
+	TB = sandbox.TB
+)
+
+// The clock modes; see Clock.
+const (
+	RealClock   = sandbox.RealClock
+	ScaledClock = sandbox.ScaledClock
+	FrozenClock = sandbox.FrozenClock
+	AutoClock   = sandbox.AutoClock
+)
+
+// Unlimited takes a limit away.
+const Unlimited = sandbox.Unlimited
+
+// Diff says how one state differs from another: "" if they are equal, else the
+// lines that went, with "-", and those that came, with "+".
+func Diff(before, after Snapshot) string { return sandbox.Diff(before, after) }

@@ -1,0 +1,342 @@
+package emulator
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/journal"
+	"skystack.dev/sandbox/emulator/internal/redact"
+	"skystack.dev/sandbox/emulator/internal/skystack"
+	"skystack.dev/sandbox/emulator/sandbox"
+	"skystack.dev/sandbox/fixtures"
+)
+
+// Workspace is an isolated world of an Emulator: with its own instances, keys,
+// limits, clock and record of requests. An Emulator is its default workspace too.
+// It is safe for use by several goroutines.
+type Workspace struct {
+	e       *Emulator
+	world   *engine.World
+	journal *journal.Journal
+	key     string
+	refused atomic.Uint64 // requests answered 429
+	asked   config        // before a fixture had its say
+
+	mu      sync.Mutex
+	config  config
+	fixture *fixtures.Fixture
+}
+
+var _ sandbox.Workspace = (*Workspace)(nil)
+
+var errClosed = errors.New("the emulator is closed")
+
+// newWorkspace makes a workspace of a world.
+func (e *Emulator) newWorkspace(world *engine.World, asked, c config, f *fixtures.Fixture) *Workspace {
+	return &Workspace{e: e, world: world, journal: journal.New(c.journal, redact.String), asked: asked, config: c, fixture: f}
+}
+
+// newWorld makes a world as a configuration and its fixture have it.
+func (e *Emulator) newWorld(c config, f *fixtures.Fixture, id string) (*engine.World, error) {
+	w, err := engine.NewWorld(e.schema, engine.Config{
+		ID: id, Seed: c.seed, Clock: engineClock(c.clock), ResetEvery: c.resetEvery, Strict: c.strictEngine,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := e.sky.Seed(w, f, c.settings); err != nil {
+		w.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// enter makes a workspace findable.
+func (e *Emulator) enter(w *Workspace) error {
+	if err := e.registry.Add(w.world); err != nil {
+		w.world.Close()
+		return fmt.Errorf("%w: %w", err, sandbox.ErrConflict)
+	}
+	e.spaces.Store(w.world, w)
+	return nil
+}
+
+// leave forgets a workspace, its keys included.
+func (e *Emulator) leave(w *Workspace) {
+	e.registry.Remove(w.world)
+	e.spaces.Delete(w.world)
+	if api := e.steering.Load(); api != nil {
+		api.Forget(w.world)
+	}
+}
+
+// ID is the workspace's id, as wsp_default.
+func (w *Workspace) ID() string { return w.world.ID() }
+
+// Key is a key of the workspace: of the default one the first given with
+// WithKey, else the fixture's first, else DefaultKey.
+func (w *Workspace) Key() string { return w.key }
+
+// URL is the base URL of a socket on the loopback interface, opened by the first
+// call. Inside a testing/synctest bubble use Client and no URL: a socket would
+// keep the bubble's time from moving. URL panics when no socket can be opened.
+func (w *Workspace) URL() string { return w.e.loopback() }
+
+// Client returns an HTTP client whose requests reach the emulator without a
+// socket, whatever host they name. A URL may be a path alone. It works inside a
+// testing/synctest bubble.
+func (w *Workspace) Client() *http.Client { return &http.Client{Transport: door{w.e}} }
+
+// NewWorkspace returns another workspace, which ends with the test. It starts as
+// the default one did, where the setup (at most one) says nothing else; its id
+// follows from the test's name, so that the same test gets the same ids.
+func (w *Workspace) NewWorkspace(t TB, setup ...Setup) sandbox.Workspace {
+	t.Helper()
+	s := slices.Concat(setup, []Setup{{}})[0]
+	s.Workspace = cmp.Or(s.Workspace, w.e.nameFor(t))
+	other, err := w.e.AddWorkspace(s)
+	return w.e.lend(t, other, err)
+}
+
+// Fork returns a copy of the workspace as it is now, clock and agenda included,
+// with a key of its own; it ends with the test. A fork costs the same for any
+// number of instances.
+func (w *Workspace) Fork(t TB) sandbox.Workspace {
+	t.Helper()
+	other, err := w.e.ForkWorkspace(w.ID(), nil, w.e.nameFor(t))
+	return w.e.lend(t, other, err)
+}
+
+// lend gives a workspace to a test.
+func (e *Emulator) lend(t TB, w sandbox.Workspace, err error) sandbox.Workspace {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("emulator: %v", err)
+	}
+	t.Cleanup(func() { _ = e.RemoveWorkspace(w.ID()) })
+	return w
+}
+
+// AddWorkspace adds a workspace until RemoveWorkspace. It starts as the default
+// one did where the setup is zero. It refuses a wrong setup and an id that is
+// taken.
+func (e *Emulator) AddWorkspace(s Setup) (sandbox.Workspace, error) {
+	if s.Workspace != "" && !workspaceID.MatchString(s.Workspace) {
+		return nil, fmt.Errorf("workspace %q is not an id: use wsp_ and 1 to 60 letters or digits", s.Workspace)
+	}
+	if isDefault(s) {
+		return e.fork(e.Workspace, e.world.Baseline(), e.nextID(s.Workspace))
+	}
+	asked, err := e.asked.with(s)
+	if err != nil {
+		return nil, err
+	}
+	f, err := asked.load()
+	if err != nil {
+		return nil, err
+	}
+	c := asked
+	if err := c.complete(f); err != nil {
+		return nil, err
+	}
+	world, err := e.newWorld(c, f, e.nextID(s.Workspace))
+	if err != nil {
+		return nil, err
+	}
+	return e.open(e.newWorkspace(world, asked, c, f))
+}
+
+// ForkWorkspace adds a copy of a workspace, as it is now or, with a snapshot of
+// it, as it was; "" makes up an id.
+func (e *Emulator) ForkWorkspace(of string, at Snapshot, id string) (sandbox.Workspace, error) {
+	w := e.workspace(of)
+	if w == nil {
+		return nil, fmt.Errorf("there is no workspace %q: %w", of, sandbox.ErrNotFound)
+	}
+	if id != "" && !workspaceID.MatchString(id) {
+		return nil, fmt.Errorf("workspace %q is not an id: use wsp_ and 1 to 60 letters or digits", id)
+	}
+	p := w.world.Snapshot()
+	if at != nil {
+		own, ok := at.(snapshot)
+		if !ok || !own.Of(e.schema) {
+			return nil, errors.New("the snapshot is of another emulator: import it into a new workspace instead")
+		}
+		p = own.Snapshot
+	}
+	return e.fork(w, p, e.nextID(id))
+}
+
+func (e *Emulator) fork(of *Workspace, p *engine.Snapshot, id string) (sandbox.Workspace, error) {
+	return e.open(e.copyOf(of, p, id))
+}
+
+// copyOf makes a workspace that starts as a snapshot of another.
+func (e *Emulator) copyOf(of *Workspace, p *engine.Snapshot, id string) *Workspace {
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	world := of.world.ForkOf(p, id)
+	e.sky.DropKeys(world)
+	return e.newWorkspace(world, of.asked, of.config, of.fixture)
+}
+
+// open gives a new workspace a key of its own and lets it be found.
+func (e *Emulator) open(w *Workspace) (sandbox.Workspace, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	fault := error(nil)
+	switch {
+	case e.closed:
+		fault = errClosed
+	case e.registry.Len() >= maxWorkspaces:
+		fault = fmt.Errorf("there are %d workspaces already, remove some: %w", maxWorkspaces, sandbox.ErrConflict)
+	}
+	if fault != nil {
+		w.world.Close()
+		return nil, fault
+	}
+	return w, e.furnish(w, Key{Token: NewKey(), Name: "workspace"})
+}
+
+// furnish lets a new workspace be found by its first key.
+func (e *Emulator) furnish(w *Workspace, k Key) error {
+	if err := e.enter(w); err != nil {
+		return err
+	}
+	if err := e.sky.AddKey(w.world, known(k)); err != nil {
+		e.leave(w)
+		return err
+	}
+	w.key = k.Token
+	w.world.SetBaseline()
+	return nil
+}
+
+// maxWorkspaces bounds the workspaces of an emulator.
+const maxWorkspaces = 10_000
+
+// RemoveWorkspace ends a workspace and everything in it. It refuses the default
+// one.
+func (e *Emulator) RemoveWorkspace(id string) error {
+	w := e.workspace(id)
+	switch {
+	case w == nil:
+		return fmt.Errorf("there is no workspace %q: %w", id, sandbox.ErrNotFound)
+	case w == e.Workspace:
+		return fmt.Errorf("workspace %q is the default one, which stays: %w", id, sandbox.ErrConflict)
+	}
+	e.leave(w)
+	return nil
+}
+
+// Workspaces lists all workspaces by id.
+func (e *Emulator) Workspaces() []sandbox.Workspace {
+	worlds := e.registry.Worlds()
+	out := make([]sandbox.Workspace, 0, len(worlds))
+	for _, world := range worlds {
+		if w := e.of(world); w != nil {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+func (e *Emulator) workspace(id string) *Workspace { return e.of(e.registry.World(id)) }
+
+// of is the workspace of a world; nil if it has ended.
+func (e *Emulator) of(world *engine.World) *Workspace {
+	w, _ := e.spaces.Load(world)
+	found, _ := w.(*Workspace)
+	return found
+}
+
+// AddKey makes a further key of the workspace known; an empty Token is minted. It
+// refuses one that could not be used, that belongs to another workspace, and
+// production keys (S74).
+func (w *Workspace) AddKey(k Key) (Key, error) {
+	if k.Workspace != "" && k.Workspace != w.ID() {
+		return Key{}, fmt.Errorf("the key names workspace %q, and this is %q", k.Workspace, w.ID())
+	}
+	k.Token = cmp.Or(k.Token, NewKey())
+	if err := w.e.sky.AddKey(w.world, known(k)); err != nil {
+		return Key{}, err
+	}
+	k.ID, _ = w.e.sky.KeyID(w.world, k.Token)
+	k.Workspace = w.ID()
+	return k, nil
+}
+
+// Keys lists the workspace's keys, oldest first, with masked tokens.
+func (w *Workspace) Keys() []Key { return w.e.sky.Keys(w.world) }
+
+// Setup returns what the workspace started with.
+func (w *Workspace) Setup() Setup {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := &w.config
+	s := Setup{
+		Fixture: w.fixture.Name(), Workspace: w.ID(), Seed: w.world.Seed(), Clock: c.clock,
+		Speed:       string(cmp.Or(c.settings.Speed, skystack.Fast)),
+		Progression: string(cmp.Or(c.settings.Progression, skystack.ByTime)),
+		Quota:       Unlimited, ResetEvery: c.resetEvery,
+	}
+	s.Clock.Mode = cmp.Or(s.Clock.Mode, RealClock)
+	if s.Clock.Mode == ScaledClock {
+		s.Clock.Scale = cmp.Or(s.Clock.Scale, 1)
+	}
+	if c.settings.Durations != nil {
+		s.Durations = map[string]time.Duration{}
+		for action, d := range c.settings.Durations {
+			s.Durations[string(action)] = time.Duration(d)
+		}
+	}
+	if r := c.allowance; c.settings.Limited && (r.PerMinute != Unlimited || r.PerDay != Unlimited) {
+		r.Separate = !r.Shared
+		s.RateLimit = &r
+	}
+	if c.settings.Quota != nil {
+		s.Quota = *c.settings.Quota
+	}
+	return s
+}
+
+// nextID is an id for a workspace that was given none.
+func (e *Emulator) nextID(id string) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id == "" {
+		e.made++
+		id = fmt.Sprintf("wsp_%d", e.made+1)
+		if e.registry.World(id) != nil {
+			id = ""
+		}
+	}
+	return id
+}
+
+// nameFor is a free id that follows from a test's name.
+func (e *Emulator) nameFor(t TB) string {
+	sum := sha256.Sum256([]byte(t.Name()))
+	name := "wsp_" + hex.EncodeToString(sum[:6])
+	for n, id := 2, name; ; n++ {
+		if e.registry.World(id) == nil {
+			return id
+		}
+		id = fmt.Sprintf("%sx%d", name, n)
+	}
+}
+
+func isDefault(s Setup) bool {
+	s.Workspace = ""
+	return reflect.DeepEqual(s, Setup{})
+}
