@@ -18,7 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"skystack-sandbox": main})
+	testscript.Main(m, map[string]func(){"skystack-sandbox": main, "fetch": fetch})
 }
 
 // The stories of testdata/script are told with the real binary over real
@@ -27,13 +27,19 @@ func TestMain(m *testing.M) {
 // what the banner says (S73). Beside testscript's own commands they use:
 //
 //	sandbox [flags]      start a server on a free port; sets $URL, $ADDR and $KEY,
-//	                     and its banner is what stdout then shows
-//	stop [INT|TERM]      end it, want exit code 0; shows its output and logs
+//	                     and $HTTPS and $PLAIN if it has two; its banner is what
+//	                     stdout then shows
+//	end [INT|TERM]       end it, want exit code 0; shows its output and logs
+//	                     (testscript's own stop ends the script)
 //	http [-key K] [-header 'N: V'] [-host H] METHOD PATH [BODY]
 //	                     send a request and show status, headers and body
 //	until RE METHOD PATH repeat a request until RE matches what it shows; with a !
 //	                     before it, until RE does not
 //	let NAME MEMBER      set $NAME to a member of the body last shown, as in data.0.id
+//	trust FILE           let the commands here trust the certificates of a file, and
+//	                     nobody else
+//	exec fetch URL [KEY] get a URL with a client that trusts what the environment
+//	                     says
 //	printed-curl         do what the curl in the banner would do
 //	raw FILE OUT         send each line of FILE, a method, a path and a body, and
 //	                     keep the answers as they are on the wire
@@ -53,6 +59,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sandbox": sandbox, "stop": stop, "http": sendHTTP, "until": until, "let": let,
+			"trust": trust, "end": stop,
 			"printed-curl": printedCurl, "raw": raw, "drain": drain,
 		},
 	})
@@ -117,6 +124,12 @@ func sandbox(ts *testscript.TestScript, neg bool, args []string) {
 		if base, ok := strings.CutPrefix(line, "export SKYSTACK_BASE_URL="); ok {
 			ts.Setenv("URL", strings.TrimSpace(base))
 			ts.Setenv("ADDR", strings.TrimPrefix(strings.TrimSpace(base), "http://"))
+		}
+		for name, scheme := range map[string]string{"HTTPS": "https://", "PLAIN": "http://"} {
+			if _, rest, ok := strings.Cut(line, " "+scheme); ok && strings.HasPrefix(line, "  ") && !strings.Contains(rest, "/") {
+				at, _, _ := strings.Cut(strings.TrimSpace(rest), ",")
+				ts.Setenv(name, scheme+at)
+			}
 		}
 		if key, ok := strings.CutPrefix(line, "export SKYSTACK_API_TOKEN="); ok {
 			ts.Setenv("KEY", words(key)[0])

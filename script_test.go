@@ -149,6 +149,9 @@ func printedCurl(ts *testscript.TestScript, neg bool, args []string) {
 		case w[0] == "-d" && len(w) > 1:
 			method, body = http.MethodPost, w[1]
 			w = w[1:]
+		case w[0] == "--cacert" && len(w) > 1:
+			s.trust(ts, w[1])
+			w = w[1:]
 		case !strings.HasPrefix(w[0], "-") && target == "":
 			target = w[0]
 		default:

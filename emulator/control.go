@@ -43,7 +43,7 @@ func (f front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (e *Emulator) newControl(o edge.Options) (http.Handler, error) {
 	o.Record, o.Home = nil, e.world
 	api, err := control.New(control.Config{
-		Server: e, Home: e.ID(), Origins: o.Origins, Refuse: skystack.Refuse,
+		Server: e, Home: e.ID(), Origins: o.Origins, Secure: e.sky.Secure, Refuse: skystack.Refuse,
 		Workspace: func(id string) (sandbox.Workspace, bool) {
 			w := e.workspace(id)
 			return w, w != nil

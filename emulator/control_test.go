@@ -228,3 +228,22 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 }
+
+// Where HTTPS is required, control needs it too (S21, S31).
+func TestControlRequiresHTTPS(t *testing.T) {
+	e := emulator.Start(t, emulator.WithRequireHTTPS())
+	for _, c := range []controlCall{{"GET", "/_sandbox/clock"}, {"POST", "/_sandbox/reset"}, {"GET", "/_sandbox/metrics"}} {
+		for _, token := range []string{"", e.Key(), e.AdminToken()} {
+			if status, head, body := ask(t, e, c, token, ""); status != 403 || !strings.Contains(body, "https_required") || head.Get("Location") != "" {
+				t.Errorf("%v: %d %s", c, status, body)
+			}
+		}
+		c.path = "https://localhost" + c.path
+		if status, _, body := ask(t, e, c, e.AdminToken(), ""); status >= 400 {
+			t.Errorf("%v: %d %s", c, status, body)
+		}
+	}
+	if status, _, _ := ask(t, e, controlCall{"GET", "/_sandbox/openapi.json"}, "", ""); status != 200 {
+		t.Errorf("a public call: %d", status)
+	}
+}

@@ -95,11 +95,11 @@ func TestHTTPS(t *testing.T) {
 	if _, err := trusting(t, e, other.CA()).Get("https://localhost/healthz"); err == nil {
 		t.Error("another CA vouches for it")
 	}
-	old := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11}}} //nolint:gosec // nothing is sent
+	old := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11}}}
 	if _, err := old.Get(e.HTTPSURL()); err == nil {
 		t.Error("TLS 1.1 is spoken")
 	}
-	if e.HTTPSURL() != e.HTTPSURL() || e.HTTPSURL() == e.URL() || !strings.HasPrefix(e.HTTPSURL(), "https://127.0.0.1:") {
+	if again := e.HTTPSURL(); e.HTTPSURL() != again || e.HTTPSURL() == e.URL() || !strings.HasPrefix(e.HTTPSURL(), "https://127.0.0.1:") {
 		t.Errorf("%s and %s", e.HTTPSURL(), e.URL())
 	}
 }

@@ -10,12 +10,23 @@ import (
 )
 
 // baseURL is where a client of this machine finds the sandbox.
-func baseURL(at *net.TCPAddr) string {
+func baseURL(at *net.TCPAddr) string { return "http://" + reachable(at) }
+
+// secureURL is where a client of this machine finds the HTTPS port; "" if there
+// is none.
+func secureURL(at *net.TCPAddr) string {
+	if at == nil {
+		return ""
+	}
+	return "https://" + reachable(at)
+}
+
+func reachable(at *net.TCPAddr) string {
 	host := at.IP.String()
 	if at.IP == nil || at.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, fmt.Sprint(at.Port))
+	return net.JoinHostPort(host, fmt.Sprint(at.Port))
 }
 
 // exports are the lines that point a client at the sandbox (S24, S70).
@@ -24,16 +35,21 @@ func exports(base, key string) string {
 }
 
 // banner is what a person needs to know (S73).
-func banner(e *emulator.Emulator, base string) string {
+func banner(p *plan, e *emulator.Emulator, base, secure string) string {
 	s, key := e.Setup(), e.Key()
 	var b strings.Builder
 	fmt.Fprintf(&b, "SkyStack Sandbox %s, for integration tests only: its data does not last.\n\n", emulator.Version)
-	fmt.Fprintf(&b, "  base URL  %s\n  key       %s\n\n", base, key)
+	base, curl := p.describeTLS(&b, base, secure)
+	fmt.Fprintf(&b, "  key       %s\n", key)
+	if !p.ownAdmin && !p.noControl {
+		fmt.Fprintf(&b, "  admin     %s\n", e.AdminToken())
+	}
+	b.WriteString("\n")
 	fmt.Fprintf(&b, "Point a client at it:\n\n%s\n", exports(base, key))
-	fmt.Fprintf(&b, "Create an instance:\n\ncurl %s \\\n  -H %s \\\n  -H 'Content-Type: application/json' \\\n  -d '{\"name\":\"web-1\",\"region\":\"eu-central\",\"size\":\"standard-2\"}'\n\n",
-		shellWord(base+"/v1/instances"), shellWord("Authorization: Bearer "+key))
-	fmt.Fprintf(&b, "What is on:\n\n  fixture   %s, seed %d\n  clock     %s\n  speed     %s\n  limits    %s\n  quota     %s\n  reset     %s\n\n",
-		s.Fixture, s.Seed, describeClock(s.Clock), describeSpeed(s), describeLimits(s.RateLimit), describeQuota(s.Quota), describeReset(s.ResetEvery))
+	fmt.Fprintf(&b, "Create an instance:\n\ncurl %s%s \\\n  -H %s \\\n  -H 'Content-Type: application/json' \\\n  -d '{\"name\":\"web-1\",\"region\":\"eu-central\",\"size\":\"standard-2\"}'\n\n",
+		curl, shellWord(base+"/v1/instances"), shellWord("Authorization: Bearer "+key))
+	fmt.Fprintf(&b, "What is on:\n\n  fixture   %s, seed %d\n  clock     %s\n  speed     %s\n  limits    %s\n  quota     %s\n  reset     %s\n  control   %s\n\n",
+		s.Fixture, s.Seed, describeClock(s.Clock), describeSpeed(s), describeLimits(s.RateLimit), describeQuota(s.Quota), describeReset(s.ResetEvery), describeControl(p.noControl))
 	b.WriteString("Serving. Stop it with Ctrl-C.\n")
 	return b.String()
 }
@@ -90,4 +106,11 @@ func describeReset(d time.Duration) string {
 		return "never"
 	}
 	return "every " + d.String()
+}
+
+func describeControl(off bool) string {
+	if off {
+		return "off"
+	}
+	return "on, under /_sandbox/"
 }

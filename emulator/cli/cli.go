@@ -1,11 +1,14 @@
 // Package cli is the commands of skystack-sandbox: they turn flags, environment
-// and a file into options of package emulator, and serve.
+// and a file into options of package emulator, and serve; or they talk to a
+// sandbox that runs, through package remote.
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/redact"
@@ -28,6 +31,12 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
+	code := exitFailure
+	if x, ok := errors.AsType[*exitError](err); ok {
+		if code = x.code; x.err == nil {
+			return code
+		}
+	}
 	// A value may be a secret that landed in the wrong place.
 	text := redact.String(err.Error())
 	for line := range strings.Lines(text + "\n") {
@@ -41,10 +50,13 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintf(stderr, "%s: run %q for what is right\n", program, strings.Join(words, " "))
 		return exitUsage
 	}
-	return exitFailure
+	return code
 }
 
 func run(args, environ []string, stdout, stderr io.Writer) error {
+	if len(args) > 0 && args[0] == completeCommand {
+		return complete(args[1:], stdout)
+	}
 	in, err := parse(args)
 	if err != nil || in.help != nil {
 		if in.help != nil {
@@ -57,15 +69,48 @@ func run(args, environ []string, stdout, stderr io.Writer) error {
 		return keyNew(in.Key.New, stdout)
 	case "version":
 		return printVersion(stdout)
+	case "completion":
+		return completion(in.Completion, stdout)
+	case "healthcheck":
+		return healthcheck(in.given, environ)
+	}
+	if client := in.client(environ, stdout, stderr); client != nil {
+		ctx, stop := interruptible()
+		defer stop()
+		return client(ctx)
 	}
 	p, err := newPlan(in.given, environ)
 	if err != nil {
 		return &usageError{in.command, err}
 	}
-	if in.command == "env" {
+	switch in.command {
+	case "env":
 		return printEnv(p, stdout)
+	case "ca":
+		return printCA(p, in.given, stdout)
+	case "test":
+		return test(p, in.words, environ, streams{os.Stdin, stdout, stderr})
 	}
 	return serve(p, stdout, stderr)
+}
+
+// client is what to do for a command that talks to a sandbox that runs; nil for
+// any other.
+func (in *input) client(environ []string, stdout, stderr io.Writer) func(context.Context) error {
+	group, _, _ := strings.Cut(in.command, " ")
+	switch group {
+	case "clock":
+		return func(ctx context.Context) error { return clock(ctx, in.command, in.Clock, environ, stdout) }
+	case "reset":
+		return func(ctx context.Context) error { return reset(ctx, in.Reset, environ) }
+	case "snapshot":
+		return func(ctx context.Context) error {
+			return snapshot(ctx, in.command, in.Snapshot, environ, os.Stdin, stdout)
+		}
+	case "requests":
+		return func(ctx context.Context) error { return requests(ctx, in.Requests, environ, stdout, stderr) }
+	}
+	return nil
 }
 
 // usageError is the user's to mend.

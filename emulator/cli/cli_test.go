@@ -34,8 +34,50 @@ func TestExitCodes(t *testing.T) {
 		{"--fixture busy=many", 2, "busy=N"},
 		{"--listen 0.0.0.0:0 --accept-any-token", 2, "accept-any-token"},
 		{"env --listen 127.0.0.1:0", 2, "port 0"},
-		{"start", 2, "the commands are serve, env, key new and version"},
+		{"env --listen 0.0.0.0:8080", 2, "give it a key with --key"},
+		{"env --listen 0.0.0.0:8080 --key mine", 0, "export SKYSTACK_API_TOKEN=mine\n"},
+		{"start", 2, "the commands are serve, "},
 		{"key", 2, "new"},
+		{"key old", 2, "there is no command key old; key is followed by new"},
+		{"version please", 2, "version takes no argument; got please"},
+		{"clock advance", 2, "say how far, in one way"},
+		{"clock advance 3s --next", 2, "say how far, in one way"},
+		{"clock advance 3s 4s", 2, "clock advance takes no further argument; got 4s"},
+		{"clock advance soon", 2, `"soon" is not a duration ahead`},
+		{"clock advance --to=noon", 2, `--to: "noon" is not a time`},
+		{"clock set", 2, "say what to change"},
+		{"clock set --mode=fast", 2, `--mode: "fast" is unknown`},
+		{"clock set --mode=frozen --scale=2", 2, "--scale: there is no scale with a clock that is frozen"},
+		{"clock set --now=later", 2, `--now: "later" is not a time`},
+		{"clock forth", 2, "there is no command clock forth; clock is followed by show, advance, set or agenda"},
+		{"clock agend", 2, "(did you mean agenda?)"},
+		{"clock --url=127.0.0.1:1", 1, "is not the URL of a sandbox"},
+		{"clock --url=http://127.0.0.1:1", 1, "nothing listens at http://127.0.0.1:1"},
+		{"clock --key=sky_live_1", 2, "production key"},
+		{"clock --cacert=nowhere.pem", 2, "--cacert: open nowhere.pem"},
+		{"clock --workspace=wsp_1", 2, "set SKYSTACK_SANDBOX_ADMIN_TOKEN"},
+		{"reset --fixture=defalt", 2, "did you mean default?"},
+		{"reset now", 2, "reset takes no argument; got now"},
+		{"requests --status=7xx", 2, `--status: "7xx" is not a status`},
+		{"requests --last=-1", 2, "--last: -1 is not a number of requests"},
+		{"requests --operation=x --unmatched", 2, "--unmatched: no request is without"},
+		{"snapshot", 2, "expected one of"},
+		{"snapshot save", 2, "FILE is missing: write " + program + " snapshot save FILE"},
+		{"snapshot load nowhere.json", 2, "open nowhere.json"},
+		{"snapshot save .", 2, ".: not a file"},
+		{"snapshot diff - -", 2, "standard input holds one file"},
+		{"test", 2, "name the command to run"},
+		{"test --", 2, "name the command to run"},
+		{"test --speed=quick -- true", 2, `speed "quick" is unknown`},
+		{"test -- no-such-command", 127, "no-such-command: command not found"},
+		{"test -- ./no-such-command", 127, "no-such-command: command not found"},
+		{"test -- /", 126, "/: cannot be run"},
+		{"test --listen=192.0.2.1:0 -- true", 1, "no such address"},
+		{"healthcheck --listen=127.0.0.1:1", 1, "not ready: http://127.0.0.1:1/readyz: "},
+		{"healthcheck --listen=127.0.0.1:0", 2, "with port 0"},
+		{"completion ksh", 2, "use bash, zsh or fish"},
+		{"completion", 2, "is missing"},
+		{"completion bash", 0, "complete "},
 	} {
 		var out, faults strings.Builder
 		code := Run(strings.Fields(tc.args), nil, &out, &faults)
@@ -59,9 +101,10 @@ func TestMessagesHoldNoSecret(t *testing.T) {
 	for _, args := range [][]string{
 		{"sky_live_" + secret}, {"--sky_live_" + secret}, {"--key=sky_live_" + secret}, {"--speed=sky_live_" + secret},
 		{"--listen=sky_live_" + secret}, {"--durations=sky_live_" + secret}, {"--fixture=sky_live_" + secret}, {"--config=sky_live_" + secret},
+		{"clock", "--key=sky_live_" + secret}, {"clock", "sky_live_" + secret}, {"requests", "--status=sky_live_" + secret}, {"--admin-token=" + secret[:15]},
 	} {
 		var out, faults strings.Builder
-		if code := Run(args, nil, &out, &faults); code != exitUsage || strings.Contains(out.String()+faults.String(), secret) {
+		if code := Run(args, nil, &out, &faults); code != exitUsage || strings.Contains(out.String()+faults.String(), secret[:15]) {
 			t.Errorf("%s: exit code %d, %s", args[0][:8], code, &faults)
 		}
 	}

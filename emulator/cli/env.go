@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 
@@ -15,14 +16,44 @@ func printEnv(p *plan, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if addr.Port == 0 {
+	secureAddr, err := p.secureAddress()
+	if err != nil {
+		return err
+	}
+	if err := p.checkHTTPS(); err != nil {
+		return &usageError{"env", err}
+	}
+	p.guard(addr, secureAddr)
+	shown, base := addr, baseURL(addr)
+	if p.required { // keys are taken nowhere else
+		shown, base = secureAddr, secureURL(secureAddr)
+	}
+	if shown.Port == 0 {
 		return &usageError{"env", errors.New("with port 0 only the running server knows its address: copy the lines it prints, or listen on a port of your choice")}
 	}
-	e, err := emulator.New(p.options(slog.New(slog.DiscardHandler))...)
+	key, err := p.key()
 	if err != nil {
 		return &usageError{"env", err}
 	}
-	defer func() { _ = e.Close() }()
-	_, err = io.WriteString(stdout, exports(baseURL(addr), e.Key()))
+	if open(addr, secureAddr) {
+		listen := p.listen
+		if !open(addr) {
+			listen = p.https
+		}
+		if again, err := p.key(); err != nil || again != key {
+			return &usageError{"env", fmt.Errorf("listening on %s the server makes itself another key at every start: copy the lines it prints, or give it a key with --key", listen)}
+		}
+	}
+	_, err = io.WriteString(stdout, exports(base, key))
 	return err
+}
+
+// key is the key that a server of these settings has.
+func (p *plan) key() (string, error) {
+	e, err := emulator.New(p.options(slog.New(slog.DiscardHandler))...)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = e.Close() }()
+	return e.Key(), nil
 }

@@ -219,7 +219,7 @@ func (r *configReader) text(s setting, path string, v *yaml.Node) {
 	// A number's other words, as off, are strings.
 	if s.kind == number && kindOf(v) == "a string" || r.is(v, path, want) {
 		text := v.Value
-		if s.name == "fixture" && isFile(text) {
+		if s.name == "fixture" && isFile(text) || s.name == "tls-cert" || s.name == "tls-key" || s.name == "tls-dir" && text != inMemory {
 			text = beside(r.name, text)
 		}
 		r.add(s, item{text, r.origin(v, path)})

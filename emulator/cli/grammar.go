@@ -16,7 +16,12 @@ type grammar struct {
 	Help helpFlag `short:"h" help:"Show this help."`
 
 	// Commands; kong lists them in the order of parse.
-	Key keyCommand `kong:"-"`
+	Key        keyCommand        `kong:"-"`
+	Clock      clockCommand      `kong:"-"`
+	Reset      resetCommand      `kong:"-"`
+	Snapshot   snapshotCommand   `kong:"-"`
+	Requests   requestsCommand   `kong:"-"`
+	Completion completionCommand `kong:"-"`
 }
 
 type keyCommand struct {
@@ -36,20 +41,37 @@ type input struct {
 	grammar
 	command string              // as in "key new"; "" when not even that is clear
 	given   map[string][]string // settings, by name
+	words   []string            // what test is to run
 	help    *kong.Context       // not nil: help is wanted, for what it selected
 }
 
-// parse reads the arguments. serve and env take every setting; serve is the
-// default command.
-func parse(args []string) (input, error) {
-	var in input
-	k, err := kong.New(&in.grammar,
+// newParser knows all commands. serve, test and env take every setting; serve is
+// the default command.
+func newParser(g *grammar) (*kong.Kong, error) {
+	words := reflect.StructField{
+		Name: "Words", Type: reflect.TypeFor[[]string](), Tag: `arg:"" optional:"" passthrough:"partial" name:"COMMAND"`,
+	}
+	return kong.New(g,
 		kong.Name(program), kong.NoDefaultHelp(),
 		kong.DynamicCommand("serve", "Serve the sandbox. This is what happens when no command is named.", "", newFlags(), `default:"withargs"`),
+		kong.DynamicCommand("test", "Run a command beside a sandbox of its own, and end as it does.", "", newFlags(words)),
 		kong.DynamicCommand("env", "Print export lines for a client's shell: eval \"$("+program+" env)\"", "", newFlags()),
-		kong.DynamicCommand("key", "Make keys.", "", &in.Key),
+		kong.DynamicCommand("ca", "Print the certificate authority to trust for https, and how to.", "", newFlags(caFlags()...)),
+		kong.DynamicCommand("healthcheck", "Ask the sandbox of this machine whether it is ready; exit code 0 or 1.", "", newFlags()),
+		kong.DynamicCommand("clock", "Show and move the time of a workspace.", "", &g.Clock),
+		kong.DynamicCommand("reset", "Return a workspace to what it started as.", "", &g.Reset),
+		kong.DynamicCommand("snapshot", "Save and load a workspace.", "", &g.Snapshot),
+		kong.DynamicCommand("requests", "Show what requests a workspace has got, and what became of them.", "", &g.Requests),
+		kong.DynamicCommand("key", "Make keys.", "", &g.Key),
+		kong.DynamicCommand("completion", "Print what completes commands and flags in a shell.", "", &g.Completion),
 		kong.DynamicCommand("version", "Print the version.", "", &struct{}{}),
 	)
+}
+
+// parse reads the arguments.
+func parse(args []string) (input, error) {
+	var in input
+	k, err := newParser(&in.grammar)
 	if err != nil {
 		return in, err
 	}
@@ -72,6 +94,9 @@ func parse(args []string) (input, error) {
 		if at.Flag != nil {
 			in.given[at.Flag.Name] = values(at.Flag.Target)
 		}
+		if at.Positional != nil && in.command == "test" {
+			in.words = values(at.Positional.Target)
+		}
 	}
 	return in, nil
 }
@@ -91,10 +116,22 @@ func commandOf(ctx *kong.Context) string {
 func explain(ctx *kong.Context, err error) error {
 	if word, ok := strings.CutPrefix(err.Error(), "unexpected argument "); ok {
 		word, _, _ = strings.Cut(word, ",")
-		if ctx != nil && commandOf(ctx) != "serve" && commandOf(ctx) != "" {
-			return fmt.Errorf("%s takes no argument; got %s", commandOf(ctx), word)
+		node := branch(ctx)
+		if node != nil && node.Leaf() {
+			if len(node.Positional) > 0 {
+				return fmt.Errorf("%s takes no further argument; got %s", node.Path(), word)
+			}
+			return fmt.Errorf("%s takes no argument; got %s", node.Path(), word)
 		}
-		return fmt.Errorf("there is no command %s%s; the commands are serve, env, key new and version", word, meant(word, "serve", "env", "key", "version"))
+		names := childrenOf(node)
+		if node == nil || node.Type == kong.ApplicationNode {
+			return fmt.Errorf("there is no command %s%s; the commands are %s", word, meant(word, names...), joined(names, "and"))
+		}
+		return fmt.Errorf("there is no command %s %s%s; %s is followed by %s", node.Path(), word, meant(word, names...), node.Path(), joined(names, "or"))
+	}
+	if word, ok := strings.CutPrefix(err.Error(), "expected \"<"); ok {
+		word, _, _ = strings.Cut(word, ">")
+		return fmt.Errorf("%s is missing: write %s", word, usageOf(branch(ctx)))
 	}
 	if flag, rest, ok := strings.Cut(err.Error(), ": expected "); ok && strings.Contains(rest, "value but got") {
 		return fmt.Errorf("%s: there is no value; write it as %s=VALUE", flag, flag)
@@ -102,10 +139,36 @@ func explain(ctx *kong.Context, err error) error {
 	return err
 }
 
+// branch is the command whose words come next: what was named, not what stands
+// for nothing being named.
+func branch(ctx *kong.Context) *kong.Node {
+	if ctx == nil {
+		return nil
+	}
+	node := ctx.Model.Node
+	for _, at := range ctx.Path {
+		if at.Command != nil && at.Command != node.DefaultCmd {
+			node = at.Command
+		}
+	}
+	return node
+}
+
+// childrenOf is the names of the commands below one.
+func childrenOf(node *kong.Node) []string {
+	var names []string
+	if node != nil {
+		for _, c := range node.Children {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
 // newFlags is a pointer to a struct with a field for each setting that has a
-// flag: kong reads its grammar from struct tags, and one table of settings is
-// enough.
-func newFlags() any {
+// flag, and further ones: kong reads its grammar from struct tags, and one table
+// of settings is enough.
+func newFlags(more ...reflect.StructField) any {
 	var fields []reflect.StructField
 	for _, s := range settings() {
 		t := reflect.TypeFor[string]()
@@ -121,7 +184,7 @@ func newFlags() any {
 			Name: "S" + strconv.Itoa(len(fields)), Type: t, Tag: reflect.StructTag(`name:"` + s.name + `" placeholder:"` + s.arg + `"`),
 		})
 	}
-	return reflect.New(reflect.StructOf(fields)).Interface()
+	return reflect.New(reflect.StructOf(append(fields, more...))).Interface()
 }
 
 // values is what a flag was given.

@@ -27,9 +27,8 @@ const (
 // printHelp explains the selected command; none selected is the whole program.
 func printHelp(w io.Writer, ctx *kong.Context) error {
 	var b strings.Builder
-	node := ctx.Selected()
-	name := commandOf(ctx)
-	switch name {
+	node := branch(ctx)
+	switch name := node.Path(); name {
 	case "", "serve":
 		fmt.Fprintf(&b, "Usage: %s [serve] [settings]\n       %s <command> [flags]\n\n", program, program)
 		paragraphs(&b, about)
@@ -40,20 +39,96 @@ func printHelp(w io.Writer, ctx *kong.Context) error {
 		helpOfSettings(&b)
 	case "env":
 		fmt.Fprintf(&b, "Usage: eval \"$(%s env [settings])\"\n\n", program)
-		paragraphs(&b, "Prints the export lines for a client of a server with the same settings, and nothing else: the base URL from listen, and the key. The server need not be running. The settings are those of serve: see "+program+" --help.")
-	case "key new":
-		fmt.Fprintf(&b, "Usage: %s key new [flags]\n\n", program)
-		paragraphs(&b, "Prints a fresh sandbox key on a line of its own. Nobody knows it until a server is told, as with --key or the environment variable SKYSTACK_SANDBOX_KEY. With --yaml it is printed as the member keys of a configuration file, with whatever else the flags say of it.")
+		paragraphs(&b, "Prints the export lines for a client of a server with the same settings, and nothing else: the base URL from listen, and the key. The server need not be running. "+likeServe)
+	case "ca":
+		fmt.Fprintf(&b, "Usage: %s ca [settings] [flags]\n\n", program)
+		paragraphs(&b, caHelp)
 		for _, f := range node.Flags {
-			row(&b, "  --"+f.Name+argument(f), f.Help)
+			if f.Help != "" {
+				row(&b, "  --"+f.Name, f.Help)
+			}
 		}
+	case "healthcheck":
+		fmt.Fprintf(&b, "Usage: %s healthcheck [settings]\n\n", program)
+		paragraphs(&b, "Asks the server of this machine that has the same settings whether it is ready, at /readyz. The exit code is 0 when it says so within 2 seconds, else 1, and then a line says why. Of the settings it needs listen alone. "+likeServe)
+	case "test":
+		fmt.Fprintf(&b, "Usage: %s test [settings] -- COMMAND [ARGUMENT...]\n\n", program)
+		paragraphs(&b, testHelp+likeServe)
 	default:
-		fmt.Fprintf(&b, "Usage: %s %s\n\n", program, name)
-		paragraphs(&b, node.Help)
-		commands(&b, node)
+		helpOf(&b, node)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// likeServe ends the help of a command that takes settings.
+const likeServe = "The settings are those of serve: see " + program + " --help."
+
+const testHelp = `Starts a sandbox, on a free port unless listen says where, runs the command, ends the sandbox, and exits with the command's exit code: 128 and the signal's number when a signal ended it, 127 when there is no such command, 126 when it cannot be run. SIGINT, SIGTERM and other signals are handed on.
+
+The command's environment says where the sandbox is and what opens it: SKYSTACK_BASE_URL, SKYSTACK_API_TOKEN, SKYSTACK_SANDBOX_ADMIN_TOKEN and SKYSTACK_SANDBOX_SEED. The other commands of this program read the same variables, so that the command may use them, as in: ` + program + ` clock advance 3s. With --https=127.0.0.1:0 the URL is the secure one, and SSL_CERT_FILE, REQUESTS_CA_BUNDLE, NODE_EXTRA_CA_CERTS, CURL_CA_BUNDLE and SKYSTACK_SANDBOX_CA name files that let the command trust the sandbox besides all it trusts anyway.
+
+When the command succeeds nothing is printed. When it fails, standard error says with which seed, how to do it again, and what the sandbox saw.
+
+`
+
+// helpOf explains a command by its grammar.
+func helpOf(b *strings.Builder, node *kong.Node) {
+	flags := ofInterest(node)
+	b.WriteString("Usage: " + usageOf(node))
+	switch {
+	case node.DefaultCmd != nil:
+		b.WriteString(" [command]")
+	case !node.Leaf():
+		b.WriteString(" <command>")
+	}
+	if len(flags) > 0 {
+		b.WriteString(" [flags]")
+	}
+	b.WriteString("\n\n")
+	text := node.Detail
+	if text == "" {
+		text = node.Help
+	}
+	paragraphs(b, text)
+	for _, arg := range node.Positional {
+		if arg.Help != "" {
+			row(b, "  "+arg.Name, arg.Help)
+		}
+	}
+	commands(b, node)
+	if !node.Leaf() && len(flags) > 0 {
+		b.WriteString("\n")
+	}
+	for _, f := range flags {
+		name := "  --" + f.Name + argument(f)
+		if f.Short != 0 {
+			name = "  -" + string(f.Short) + "," + name[1:]
+		}
+		row(b, name, f.Help)
+	}
+}
+
+// usageOf is a command as it is written.
+func usageOf(node *kong.Node) string {
+	usage := program + " " + node.Path()
+	for _, arg := range node.Positional {
+		word := arg.Name
+		if !arg.Required {
+			word = "[" + word + "]"
+		}
+		usage += " " + word
+	}
+	return usage
+}
+
+// ofInterest is the flags of a command, its own first, but for --help.
+func ofInterest(node *kong.Node) []*kong.Flag {
+	var all []*kong.Flag
+	for ; node.Parent != nil; node = node.Parent {
+		all = append(all, node.Flags...)
+	}
+	return all
 }
 
 func argument(f *kong.Flag) string {

@@ -20,6 +20,11 @@ type keyNewCommand struct {
 	ExpiresIn   time.Duration `placeholder:"DURATION" help:"How long from now the key is good, as 720h; without, for ever."`
 }
 
+// Help implements kong.HelpProvider.
+func (keyNewCommand) Help() string {
+	return "Prints a fresh sandbox key on a line of its own. Nobody knows it until a server is told, as with --key or the environment variable SKYSTACK_SANDBOX_KEY. With --yaml it is printed as the member keys of a configuration file, with whatever else the flags say of it."
+}
+
 // keySnippet is a key as a configuration file has it.
 type keySnippet struct {
 	Token       string   `yaml:"token"`

@@ -21,10 +21,14 @@ const (
 
 // plan is what all settings come to.
 type plan struct {
+	given     map[string][]item // what was said, by setting
 	listen    string
 	level     slog.Level
 	json      bool
 	anyToken  bool
+	ownAdmin  bool // --admin-token was given
+	noControl bool // --control=off
+	secured
 	unlimited bool                // --rate-limit=off
 	limits    *emulator.RateLimit // nil: as the fixture and the defaults have it
 	clock     emulator.Clock
@@ -46,7 +50,7 @@ func newPlan(flags map[string][]string, environ []string) (*plan, error) {
 		}
 	}
 	fill(given, env)
-	p := &plan{listen: defaultListen}
+	p := &plan{given: given, listen: defaultListen}
 	if at := given[configName]; at != nil {
 		// The last flag counts, as for any other setting of one value.
 		file, err := readConfig(at[len(at)-1])
@@ -132,9 +136,9 @@ func variable(name string) string {
 func spelled(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "-")) }
 
 // foreign are variables with our prefix that are not ours: Kubernetes sets them
-// in every pod beside a service called skystack-sandbox, and the project's own
-// tests are told by one where Docker must be present.
-var foreign = regexp.MustCompile(`^SKYSTACK_SANDBOX_(SERVICE_(HOST|PORT.*)|PORT(_.*)?|REQUIRE_DOCKER)$`)
+// in every pod beside a service called skystack-sandbox, the project's own tests
+// are told by one where Docker must be present, and clients by one what to trust.
+var foreign = regexp.MustCompile(`^SKYSTACK_SANDBOX_(SERVICE_(HOST|PORT.*)|PORT(_.*)?|REQUIRE_DOCKER|CA)$`)
 
 // fromEnvironment reads the variables with our prefix. An empty one says
 // nothing, as in a compose file that hands on what may be unset.

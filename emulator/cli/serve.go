@@ -20,37 +20,21 @@ const drain = 5 * time.Second
 
 // serve runs the sandbox until SIGINT or SIGTERM.
 func serve(p *plan, stdout, stderr io.Writer) error {
-	log := p.logger(stderr)
-	addr, err := p.address()
-	if err != nil {
-		return err
-	}
-	if p.anyToken && !addr.IP.IsLoopback() {
-		return &usageError{"", fmt.Errorf(
-			"accept-any-token on %s: whoever reaches that address would be let in; listen on a loopback address, as %s, or name the keys", p.listen, defaultListen)}
-	}
 	// Installed before anybody is told that the sandbox is there.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	e, err := emulator.New(p.options(log)...)
+	log := p.logger(stderr)
+	r, err := start(p, "", log)
 	if err != nil {
-		return &usageError{"", err}
+		return err
 	}
-	defer func() { _ = e.Close() }()
-	l, err := net.ListenTCP("tcp", addr)
-	if err != nil {
-		return cannotListen(p.listen, err)
-	}
-	bound, _ := l.Addr().(*net.TCPAddr)
-	warnIfOpen(log, e, bound)
-	if _, err := io.WriteString(stdout, banner(e, baseURL(bound))); err != nil {
-		_ = l.Close()
+	defer r.end()
+	if _, err := io.WriteString(stdout, banner(p, r.Emulator, baseURL(r.at(0)), secureURL(r.at(1)))); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}
-	served := make(chan error, 1)
-	go func() { served <- e.Serve(l) }()
+	r.serve()
 	select {
-	case err := <-served:
+	case err := <-r.served:
 		return err
 	case <-ctx.Done():
 	}
@@ -58,7 +42,7 @@ func serve(p *plan, stdout, stderr io.Writer) error {
 	log.Info("stopping: requests in flight may end", "within", drain)
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
-	if err := e.Shutdown(ctx); err != nil {
+	if err := r.Shutdown(ctx); err != nil {
 		log.Warn("requests were cut off", "error", err)
 	}
 	return nil
@@ -74,11 +58,14 @@ func (p *plan) address() (*net.TCPAddr, error) {
 }
 
 // cannotListen says what to do about an address that is not to be had.
-func cannotListen(listen string, err error) error {
-	advice := "choose another with --listen"
+func cannotListen(listen string, err error) error { return cannotListenAs("--listen", listen, err) }
+
+// cannotListenAs is cannotListen for the address that a flag names.
+func cannotListenAs(flag, listen string, err error) error {
+	advice := "choose another with " + flag
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		advice = "something else listens there; end it, or choose another port: --listen 127.0.0.1:0 takes a free one"
+		advice = "something else listens there; end it, or choose another port: " + flag + " 127.0.0.1:0 takes a free one"
 	case errors.Is(err, syscall.EACCES):
 		advice = "the system does not allow that port; choose one from 1024 on"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
@@ -91,11 +78,14 @@ func cannotListen(listen string, err error) error {
 }
 
 // warnIfOpen says so when other machines can reach the sandbox (10.2, row 1).
-func warnIfOpen(log *slog.Logger, e *emulator.Emulator, at *net.TCPAddr) {
-	if at.IP.IsLoopback() {
+func warnIfOpen(log *slog.Logger, e *emulator.Emulator, plain, secure *net.TCPAddr) {
+	at, text := plain, "other machines can reach the sandbox; it speaks plain HTTP and guards nothing worth guarding"
+	if !open(plain) {
+		at, text = secure, "other machines can reach the sandbox; it guards nothing worth guarding"
+	}
+	if !open(at) {
 		return
 	}
-	text := "other machines can reach the sandbox; it speaks plain HTTP and guards nothing worth guarding"
 	if e.Key() == emulator.DefaultKey {
 		text += ", and everybody knows its key: give it another with --key"
 	}

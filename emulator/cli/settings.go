@@ -105,6 +105,8 @@ func groups() []group {
 			{"accept-any-token", truth, "", "", "Give every unknown token a workspace of its own. Only on a loopback address.", takeAnyToken},
 			{"lenient-bearer", truth, "", "", "Accept more than one space after Bearer.", option(emulator.WithLenientBearer())},
 		}},
+		accessSettings(),
+		httpsSettings(),
 		{"Logs", []setting{
 			{"log-level", word, "debug|info|warn|error", "info", "What to log to standard error. At debug there is a line for each request.", takeLogLevel},
 			{"log-format", word, "text|json", "text", "How to log.", takeLogFormat},
@@ -146,8 +148,7 @@ func option(o emulator.Option) func(*plan, string) error {
 }
 
 func unknown(s string, words ...string) error {
-	last := len(words) - 1
-	return fmt.Errorf("%q is unknown%s: use %s or %s", s, meant(s, words...), strings.Join(words[:last], ", "), words[last])
+	return fmt.Errorf("%q is unknown%s: use %s", s, meant(s, words...), joined(words, "or"))
 }
 
 func yes(s string) (bool, error) {
@@ -181,11 +182,16 @@ func allowance(s string) (int, error) {
 }
 
 func takeListen(p *plan, s string) error {
+	p.listen = s
+	return checkAddress(s, defaultListen)
+}
+
+// checkAddress refuses what is no address to listen on.
+func checkAddress(s, example string) error {
 	_, port, err := net.SplitHostPort(s)
 	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n > math.MaxUint16 {
-		return fmt.Errorf("%q is not an address: use a host and a port from 0 to 65535, as in %s", s, defaultListen)
+		return fmt.Errorf("%q is not an address: use a host and a port from 0 to 65535, as in %s", s, example)
 	}
-	p.listen = s
 	return nil
 }
 

@@ -10,6 +10,15 @@ func meant(written string, names ...string) string {
 	return ""
 }
 
+// joined lists words in a sentence.
+func joined(words []string, last string) string {
+	n := len(words) - 1
+	if n < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:n], ", ") + " " + last + " " + words[n]
+}
+
 // nearest is the names that what was written differs from by a slip or two, all
 // that are equally near, or else the names it begins.
 func nearest(written string, names ...string) []string {

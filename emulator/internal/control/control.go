@@ -55,6 +55,8 @@ type Config struct {
 	Authenticate func(token string) (workspace string, key sandbox.Key, err error)
 	// Admin reports whether the token is the admin token, in constant time.
 	Admin func(token string) bool
+	// Secure refuses a request that came over plain HTTP, if HTTPS is required.
+	Secure func(r *http.Request) error
 	// Refuse renders an error.
 	Refuse func(x *edge.Exchange, err *fail.Error) edge.Answer
 	// Origins are the web origins, as https://app.test, that may call from a page

@@ -16,6 +16,7 @@ import (
 func (a *API) corridor() []edge.Stage {
 	return []edge.Stage{
 		{Name: "origin", Run: a.origin},
+		{Name: "transport", Run: a.transport},
 		{Name: "authenticate", Run: a.authenticate},
 		{Name: "accept", Run: edge.Accept},
 		{Name: "scope", Run: scope},
@@ -53,6 +54,15 @@ func (a *API) origin(x *edge.Exchange) error {
 	}
 	if a.crossOrigin.Check(r) != nil {
 		return fail.New(fail.Forbidden, "origin_not_allowed", "A page of another origin sent this request, as Sec-Fetch-Site says; it may not control this sandbox.")
+	}
+	return nil
+}
+
+// transport is the stage that refuses plain HTTP where a credential is needed
+// (S21, S31).
+func (a *API) transport(x *edge.Exchange) error {
+	if err := a.Secure(x.Request); err != nil && !x.Op.Public {
+		return err
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func newRig(t testing.TB, change ...func(*rig)) *rig {
 	}
 	var err error
 	r.api, err = New(Config{
-		Server: r, Home: "wsp_a", Admin: func(token string) bool { return token == admin }, Authenticate: authenticate, Refuse: skystack.Refuse,
+		Server: r, Home: "wsp_a", Admin: func(token string) bool { return token == admin }, Authenticate: authenticate, Refuse: skystack.Refuse, Secure: func(*http.Request) error { return nil },
 		Workspace: func(id string) (sandbox.Workspace, bool) {
 			r.mu.Lock()
 			defer r.mu.Unlock()

@@ -381,35 +381,3 @@ func TestPlaces(t *testing.T) {
 		t.Errorf("something was written: %v", files(t, root))
 	}
 }
-
-// FuzzDirectory: whatever is in the files of a CA, the answer is a CA that works
-// or an error that names the place, and nobody's file is changed.
-func FuzzDirectory(f *testing.F) {
-	dir := f.TempDir()
-	if _, err := localca.Open(dir, aMoment(), nil); err != nil {
-		f.Fatal(err)
-	}
-	cert, key := read(f, filepath.Join(dir, localca.CertFile)), read(f, filepath.Join(dir, localca.KeyFile))
-	otherCert, otherKey := selfSigned(f, &x509.Certificate{IsCA: true, BasicConstraintsValid: true})
-	for _, c := range []string{cert, key, otherCert, "", cert[:100], strings.Replace(cert, "A", "B", 1)} {
-		for _, k := range []string{key, cert, otherKey, "", key[:50]} {
-			f.Add([]byte(c), []byte(k))
-		}
-	}
-	f.Fuzz(func(t *testing.T, cert, key []byte) {
-		dir := t.TempDir()
-		write(t, filepath.Join(dir, localca.CertFile), string(cert), 0o644)
-		write(t, filepath.Join(dir, localca.KeyFile), string(key), 0o600)
-		ca, err := localca.Open(dir, aMoment(), nil)
-		if err != nil {
-			if !strings.Contains(err.Error(), dir) {
-				t.Fatalf("the error does not say where: %v", err)
-			}
-		} else if err := verify(ca.PEM(), leafOf(t, ca, aMoment()).Leaf, "localhost", aMoment()); err != nil {
-			t.Fatalf("a CA that does not work: %v\n%s\n%s", err, cert, key)
-		}
-		if after := files(t, dir); after[localca.CertFile] != string(cert) || after[localca.KeyFile] != string(key) || len(after) != 2 {
-			t.Fatalf("the files changed: %v", after)
-		}
-	})
-}

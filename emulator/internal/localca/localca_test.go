@@ -231,7 +231,9 @@ func TestHandshake(t *testing.T) {
 		if err := client.HandshakeContext(t.Context()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+		if err := <-done; err != nil {
+			t.Errorf("%s: the server: %v", name, err)
+		}
 		_ = ours.Close()
-		<-done
 	}
 }

@@ -99,28 +99,3 @@ func placed(t *testing.T, name, text string) string {
 	write(t, name, text, 0o600)
 	return name
 }
-
-// FuzzOwn: whatever is in the two files, there is no panic, and what is taken can
-// serve.
-func FuzzOwn(f *testing.F) {
-	cert, key := selfSigned(f, &x509.Certificate{DNSNames: []string{"a.test"}})
-	for _, c := range []string{cert, key, cert + cert, "", cert[:80]} {
-		for _, k := range []string{key, cert, "", key[:80]} {
-			f.Add([]byte(c), []byte(k))
-		}
-	}
-	f.Fuzz(func(t *testing.T, cert, key []byte) {
-		dir := t.TempDir()
-		c, k := filepath.Join(dir, "cert"), filepath.Join(dir, "key")
-		write(t, c, string(cert), 0o644)
-		write(t, k, string(key), 0o600)
-		own, err := localca.LoadOwn(c, k, aMoment(), nil)
-		if err != nil {
-			if !strings.Contains(err.Error(), dir) {
-				t.Fatalf("the error does not say where: %v", err)
-			}
-		} else if own.Certificate.Leaf == nil || own.Certificate.PrivateKey == nil {
-			t.Fatalf("half a certificate: %+v", own.Certificate)
-		}
-	})
-}
