@@ -113,7 +113,7 @@ func (e *Emulator) populate(asked, c config, f *fixtures.Fixture) error {
 		return err
 	}
 	for i, k := range fixtureKeys(f) {
-		if c.freshKey && k.Token == DefaultKey {
+		if c.isKnownToAll(f, k) {
 			continue
 		}
 		if err := e.sky.AddKey(world, known(k)); err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/skystack"
@@ -51,6 +52,12 @@ func fixtureKeys(f *fixtures.Fixture) []Key {
 		})
 	}
 	return out
+}
+
+// isKnownToAll tells the keys that WithoutDefaultKey leaves out: those that come
+// with the sandbox.
+func (c *config) isKnownToAll(f *fixtures.Fixture, k Key) bool {
+	return c.freshKey && (k.Token == DefaultKey || slices.Contains(fixtures.Names(), f.Name()))
 }
 
 // NewKey makes a sandbox key of its own kind (8.1): sky_test_, 30 random digits

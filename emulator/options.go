@@ -346,7 +346,8 @@ func WithoutControl() Option {
 	return func(c *config) error { c.noControl = true; return nil }
 }
 
-// WithoutDefaultKey does not accept DefaultKey. If there is no other key, a fresh
+// WithoutDefaultKey does not accept DefaultKey, nor any other key of the fixtures
+// that come with the sandbox: anybody knows them. If there is no other key, a fresh
 // one is made; see Key.
 func WithoutDefaultKey() Option {
 	return func(c *config) error { c.freshKey = true; return nil }

@@ -99,6 +99,9 @@ func (w *Workspace) load(f *fixtures.Fixture) error {
 	}
 	defer fresh.Close()
 	for i, k := range fixtureKeys(f) {
+		if c.isKnownToAll(f, k) {
+			continue
+		}
 		if home, _ := w.e.registry.Home(engine.DigestOf(k.Token)); home != nil && home != w.world {
 			continue
 		}

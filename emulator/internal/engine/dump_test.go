@@ -242,6 +242,34 @@ func TestLoadAsksTheRow(t *testing.T) {
 	}
 }
 
+// sun is the only row of its table.
+type sun struct {
+	Hot bool `json:"hot"`
+}
+
+// LoneID implements Lone.
+func (sun) LoneID() string { return "sun" }
+
+func TestLoadWantsTheOnlyRow(t *testing.T) {
+	s := NewSchema()
+	table := AddTable[sun](s, "suns", nil)
+	w, err := NewWorld(s, Config{Clock: Clock{Mode: Frozen}})
+	must(t, err)
+	empty := saved(t, w.Snapshot())
+	do(w, func(tx *Tx) { table.Put(tx, "sun", sun{true}) })
+	text := saved(t, w.Snapshot())
+	_, err = Load(s, strings.NewReader(text))
+	must(t, err)
+	for text, want := range map[string]string{
+		empty: `/tables/0/rows: suns "sun" is missing`,
+		strings.Replace(text, `"id": "sun"`, `"id": "moon"`, 1): `/tables/0/rows/0: suns "moon": the only row of this table is "sun"`,
+	} {
+		if _, err := Load(s, strings.NewReader(text)); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 func TestDumpReportsFaults(t *testing.T) {
 	w := newMuseum().world(t, Clock{Mode: Frozen, Now: start})
 	if err := w.Snapshot().Dump(full{}); !errors.Is(err, errGone) {

@@ -195,8 +195,9 @@ func (l *loader) table(i int) error {
 }
 
 func (l *loader) rows(i, table int) error {
-	last := uint64(0)
-	return l.list(func(n int) error {
+	last, lone := uint64(0), l.schema.tables[table].lone
+	after := l.dec.InputOffset()
+	err := l.list(func(n int) error {
 		begin := l.dec.InputOffset()
 		var row savedRow
 		if err := l.read(&row); err != nil {
@@ -208,6 +209,8 @@ func (l *loader) rows(i, table int) error {
 			err = fmt.Errorf("seq %d is not above the one before (%d) and at most last_seq (%d)", row.Seq, last, l.s.seq)
 		case row.ID == "":
 			err = errors.New("the id is empty")
+		case lone != "" && row.ID != lone:
+			err = fmt.Errorf("the only row of this table is %q", lone)
 		case row.Value == nil:
 			err = errors.New("the value is missing")
 		default:
@@ -219,6 +222,10 @@ func (l *loader) rows(i, table int) error {
 		last = row.Seq
 		return nil
 	})
+	if err == nil && lone != "" && last == 0 {
+		err = fmt.Errorf("%s: %s %q is missing", l.at(after, "/tables/%d/rows", i), l.schema.tables[table].name, lone)
+	}
+	return err
 }
 
 // decode takes a row in. Parts that stay JSON lose the white space of the file.

@@ -91,9 +91,13 @@ type Keeper[T any] interface {
 // Checker is a row that knows whether a saved world may hold it under an id.
 type Checker interface{ CheckSaved(id string) error }
 
+// Lone is a row that is the only one of its table, under a fixed id. A saved
+// world must have it.
+type Lone interface{ LoneID() string }
+
 // AddTable adds a table to a schema that no world uses yet. check, which may be
 // nil, refuses a row that is read from a saved world. What else a row type has to
-// say of itself it says by its methods: see Bookkeeping, Keeper and Checker.
+// say of itself it says by its methods: see Bookkeeping, Keeper, Checker and Lone.
 // Members tagged `dump:"-"` are left out of dumps.
 func AddTable[T any](s *Schema, name string, check func(id string, row T) error) *Table[T] {
 	t := &Table[T]{name: name, index: len(s.tables)}
@@ -103,6 +107,9 @@ func AddTable[T any](s *Schema, name string, check func(id string, row T) error)
 		empty: func() store { return &rows[T]{check: check, keeps: keeps} },
 	}
 	_, kind.bookkeeping = any(*new(T)).(Bookkeeping)
+	if l, ok := any(*new(T)).(Lone); ok {
+		kind.lone = l.LoneID()
+	}
 	s.tables = append(s.tables, kind)
 	return t
 }

@@ -25,6 +25,7 @@ type tableKind struct {
 	name        string
 	empty       func() store
 	bookkeeping bool
+	lone        string          // the id of the only row; "" for any number of rows
 	hidden      map[string]bool // paths of members that a dump leaves out
 }
 

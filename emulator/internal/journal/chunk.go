@@ -95,7 +95,7 @@ type span struct {
 func (j *Journal) open(since uint64) []span {
 	j.readers++
 	var spans []span
-	first := j.dropped() + 1
+	first := j.gone() + 1
 	for c := j.oldest; c != nil; c = c.next {
 		next := first + uint64(c.n)
 		if next-1 > since {

@@ -54,6 +54,7 @@ type Journal struct {
 	bytes          int    // what all chunks cost
 	kept           int    // requests in them
 	last           uint64 // Seq of the latest request, whether it is kept or not
+	forgotten      uint64 // the number of the last request that was forgotten
 	readers        int    // of chunks, outside of the lock
 	waiters        []*waiter
 }
@@ -142,21 +143,30 @@ func (j *Journal) Dropped() uint64 {
 	return j.dropped()
 }
 
-func (j *Journal) dropped() uint64 { return j.last - uint64(j.kept) }
+func (j *Journal) dropped() uint64 { return j.gone() - j.forgotten }
+
+// gone is the number of the last request that is not kept.
+func (j *Journal) gone() uint64 { return j.last - uint64(j.kept) }
+
+// lost is how many requests after a number were dropped.
+func (j *Journal) lost(since uint64) uint64 {
+	return j.gone() - min(j.gone(), max(since, j.forgotten))
+}
 
 // Complete reports whether all requests after the given Seq are still there.
-func (j *Journal) Complete(since uint64) bool { return j.Dropped() <= since }
+func (j *Journal) Complete(since uint64) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.lost(since) == 0
+}
 
-// Forget empties the journal. Numbering begins again, and nothing counts as
-// dropped. Those who wait go on waiting, for what comes now.
+// Forget empties the journal. Numbering goes on, so that who asks for what came
+// since a request misses nothing, and nothing counts as dropped. Those who wait go on waiting, for what comes now.
 func (j *Journal) Forget() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.clear()
-	j.last = 0
-	for _, w := range j.waiters {
-		w.match.Since = 0 // the old numbers say nothing about the new ones
-	}
+	j.forgotten = j.last
 }
 
 // Len is how many requests are kept.

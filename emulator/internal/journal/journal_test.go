@@ -192,8 +192,8 @@ func TestTheOldestGo(t *testing.T) {
 		t.Errorf("%d requests, %d dropped, %d bytes", j.Len(), j.Dropped(), j.Bytes())
 	}
 	j.Add(e)
-	if got := j.Requests(sandbox.Match{}); len(got) != 1 || got[0].Seq != 1 {
-		t.Errorf("%v, want number 1", got)
+	if got := j.Requests(sandbox.Match{}); len(got) != 1 || got[0].Seq != added+1 {
+		t.Errorf("%v, want number %d", got, added+1)
 	}
 }
 

@@ -64,6 +64,7 @@ func TestAgainstModel(t *testing.T) {
 		limit := rapid.SampledFrom([]int{1, 500, 2 << 10, 10 << 10, 64 << 10, 300 << 10, 1 << 20}).Draw(t, "max")
 		j := New(limit, nil)
 		var added []*Entry
+		forgotten := uint64(0)
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
 				e := drawEntry(t)
@@ -75,16 +76,17 @@ func TestAgainstModel(t *testing.T) {
 			"forget": func(t *rapid.T) {
 				if rapid.IntRange(0, 9).Draw(t, "really") == 0 {
 					j.Forget()
+					forgotten += uint64(len(added))
 					added = nil
 				}
 			},
-			"": func(t *rapid.T) { checkModel(t, j, limit, added, drawMatch(t, len(added))) },
+			"": func(t *rapid.T) { checkModel(t, j, limit, forgotten, added, drawMatch(t, int(forgotten)+len(added))) },
 		})
 	})
 }
 
 // checkModel wants the journal to hold the end of what was added, whole.
-func checkModel(t *rapid.T, j *Journal, limit int, added []*Entry, m sandbox.Match) {
+func checkModel(t *rapid.T, j *Journal, limit int, forgotten uint64, added []*Entry, m sandbox.Match) {
 	if j.Dropped()+uint64(j.Len()) != uint64(len(added)) {
 		t.Fatalf("%d dropped and %d kept of %d", j.Dropped(), j.Len(), len(added))
 	}
@@ -101,7 +103,7 @@ func checkModel(t *rapid.T, j *Journal, limit int, added []*Entry, m sandbox.Mat
 	for _, m := range []sandbox.Match{{}, m} {
 		got := j.Requests(m)
 		for i := int(j.Dropped()); i < len(added); i++ {
-			want := naive(uint64(i+1), added[i])
+			want := naive(forgotten+uint64(i+1), added[i])
 			if !m.Chooses(&want) {
 				continue
 			}

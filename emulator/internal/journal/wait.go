@@ -38,7 +38,7 @@ func (j *Journal) Wait(ctx context.Context, m sandbox.Match) (sandbox.Request, e
 	j.mu.Lock()
 	spans := j.open(m.Since)
 	j.waiters = append(j.waiters, w)
-	dropped := j.dropped()
+	lost := j.lost(m.Since)
 	j.mu.Unlock()
 
 	r, ok := j.first(spans, m)
@@ -59,9 +59,9 @@ func (j *Journal) Wait(ctx context.Context, m sandbox.Match) (sandbox.Request, e
 	default:
 	}
 	what := j.describe(m) + j.instead(m)
-	if dropped > m.Since {
+	if lost > 0 {
 		return sandbox.Request{}, fmt.Errorf("%w: %d requests were dropped from the record, and no other came%s: %w",
-			ErrUnknown, dropped-m.Since, what, context.Cause(ctx))
+			ErrUnknown, lost, what, context.Cause(ctx))
 	}
 	return sandbox.Request{}, fmt.Errorf("no request came%s: %w", what, context.Cause(ctx))
 }

@@ -1,6 +1,7 @@
 package skystack
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -30,6 +31,17 @@ func (t Action) Rebooked(old, moved engine.Booking) Action {
 		t.Due = moved
 	}
 	return t
+}
+
+// LoneID implements engine.Lone.
+func (Settings) LoneID() string { return settingsID }
+
+// CheckSaved implements engine.Checker.
+func (s Settings) CheckSaved(string) error {
+	var f faults
+	f.id("default_project", "prj", cmp.Or(s.DefaultProject, "?"))
+	f.slug("default_image", cmp.Or(s.DefaultImage, "?"))
+	return f.first()
 }
 
 // CheckSaved implements engine.Checker.

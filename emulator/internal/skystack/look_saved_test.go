@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -75,6 +76,9 @@ func TestLoadChecksEveryRow(t *testing.T) {
 		{`"status": 204`, `"status": 99`, `status: 99 is that of no answer`},
 		{`"status": 204`, `"status": 1000`, `status: 1000 is that of no answer`},
 		{`"day": 2`, `"day": -2`, `limit: usage: day is -2`},
+		{`"default_image": "ubuntu-24.04"`, `"default_image": ""`, `settings "workspace": default_image: "?" is not a slug`},
+		{`"default_project": "prj_default"`, `"default_project": "web"`, `settings "workspace": default_project: "web" is not an id`},
+		{`"id": "workspace"`, `"id": "other"`, `settings "other": the only row of this table is "workspace"`},
 	} {
 		broken := strings.Replace(file, c[0], c[1], 1)
 		if broken == file {
@@ -183,11 +187,13 @@ func scribble(rt *rapid.T, at any) {
 		_, object := inner.(map[string]any)
 		_, list := inner.([]any)
 		if !object && !list || rapid.IntRange(0, 20).Draw(rt, "here") == 0 {
-			var v any
-			if err := json.Unmarshal([]byte(rapid.SampledFrom(scribbles).Draw(rt, "value")), &v); err != nil {
-				rt.Fatal(err)
-			}
-			put(v)
+			alike := rapid.IntRange(0, 4).Draw(rt, "alike") > 0 // or anything
+			put(rapid.Custom(func(rt *rapid.T) (v any) {
+				if err := json.Unmarshal([]byte(rapid.SampledFrom(scribbles).Draw(rt, "text")), &v); err != nil {
+					rt.Fatal(err)
+				}
+				return v
+			}).Filter(func(v any) bool { return !alike || reflect.TypeOf(v) == reflect.TypeOf(inner) }).Draw(rt, "value"))
 			return
 		}
 		at = inner

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+
+	"skystack.dev/sandbox/emulator"
+)
+
+// accessSettings is who may steer the sandbox, and what it keeps to be asked
+// about.
+func accessSettings() group {
+	return group{"Control", []setting{
+		{"control", word, "on|off", "on", "Whether there is a control API under /_sandbox/. Off, nobody can move the clock, reset or look behind the scenes.",
+			takeControl},
+		{"admin-token", word, "TOKEN", "random", "Opens the control API of all workspaces: 16 or more visible ASCII characters. Other users of the machine see flags: better set the variable.", takeAdminToken},
+		{"journal", number, "BYTES", "16777216", "How much each workspace remembers of the requests it got. The oldest are given up first.", takeJournal},
+	}}
+}
+
+func takeControl(p *plan, s string) error {
+	p.noControl = s == "off"
+	return choice("on", nil, "off", emulator.WithoutControl())(p, s)
+}
+
+func takeAdminToken(p *plan, s string) error {
+	p.ownAdmin = true
+	return p.use(emulator.WithAdminToken(s))
+}
+
+func takeJournal(p *plan, s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return fmt.Errorf("%q is not a number of bytes: use digits alone, as in 16777216", s)
+	}
+	return p.use(emulator.WithJournal(n))
+}
+
+// open reports whether other machines can reach one of the addresses.
+func open(addrs ...*net.TCPAddr) bool {
+	for _, at := range addrs {
+		if at != nil && !at.IP.IsLoopback() {
+			return true
+		}
+	}
+	return false
+}
+
+// guard does not let the key that everybody knows in where other machines can
+// reach the sandbox (10.2, row 6): unless another key is named, by flag,
+// environment, file or fixture, the sandbox makes itself one. Who names the known
+// key means it.
+func (p *plan) guard(addrs ...*net.TCPAddr) {
+	if open(addrs...) {
+		p.opts = append(p.opts, emulator.WithoutDefaultKey())
+	}
+}
+
+// secret reports whether the value of a setting opens something.
+func secret(setting string) bool { return setting == "key" || setting == "admin-token" }

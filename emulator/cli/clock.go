@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"skystack.dev/sandbox/emulator/remote"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+type clockCommand struct {
+	connection
+	Show    struct{}            `cmd:"" default:"1" help:"Show the time of the workspace, how it moves, and what happens next."`
+	Advance clockAdvanceCommand `cmd:"" help:"Move time ahead and wait until all that falls due has happened; print the new time."`
+	Set     clockSetCommand     `cmd:"" help:"Change how time moves."`
+	Agenda  struct{}            `cmd:"" help:"List what will happen, a line each: when, what, and to which object."`
+}
+
+type clockAdvanceCommand struct {
+	By        string `arg:"" optional:"" name:"duration" help:"How far, as 3s or 1h30m."`
+	To        string `placeholder:"TIME" help:"To this instant, as 2026-03-19T10:22:44Z."`
+	Next      bool   `help:"To the next event; exit code 1 when nothing is booked."`
+	UntilIdle bool   `help:"Until nothing is booked any more."`
+}
+
+type clockSetCommand struct {
+	Mode  string `placeholder:"real|scaled|frozen|auto" help:"How time moves from now on. Without, as before."`
+	Now   string `placeholder:"TIME" help:"Move ahead to this instant first. Time never goes back."`
+	Scale string `placeholder:"X" help:"How many seconds pass in a second of a scaled clock, which it implies."`
+}
+
+// advance is what the words of clock advance ask for: one of four ways.
+func (c clockAdvanceCommand) advance(stdout io.Writer) (func(*remote.Workspace) error, error) {
+	ways := 0
+	for _, given := range []bool{c.By != "", c.To != "", c.Next, c.UntilIdle} {
+		if given {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return nil, errors.New("say how far, in one way: a duration as 3s, --to=TIME, --next or --until-idle")
+	}
+	move := (*remote.Workspace).AdvanceUntilIdle
+	switch {
+	case c.By != "":
+		d, err := time.ParseDuration(c.By)
+		if err != nil || d < 0 {
+			return nil, fmt.Errorf("%q is not a duration ahead: write it as 3s or 1h30m", c.By)
+		}
+		move = func(w *remote.Workspace) error { return w.Advance(d) }
+	case c.To != "":
+		t, err := time.Parse(time.RFC3339, c.To)
+		if err != nil {
+			return nil, fmt.Errorf("--to: %q is not a time: write it as 2026-03-19T10:22:44Z", c.To)
+		}
+		move = func(w *remote.Workspace) error { return w.AdvanceTo(t) }
+	case c.Next:
+		move = func(w *remote.Workspace) error {
+			if w.AdvanceToNext() || w.Err() != nil {
+				return w.Err()
+			}
+			return errors.New("nothing is booked: time stays where it is")
+		}
+	}
+	return func(w *remote.Workspace) error {
+		if err := move(w); err != nil {
+			return err
+		}
+		return printed(stdout, w, instant(w.Now())+"\n")
+	}, nil
+}
+
+// set is what the flags of clock set ask for. They are read as those of serve
+// are.
+func (c clockSetCommand) set(stdout io.Writer) (func(*remote.Workspace) error, error) {
+	if c == (clockSetCommand{}) {
+		return nil, errors.New("say what to change: --mode, --now or --scale")
+	}
+	p := &plan{}
+	for _, f := range []struct {
+		name, text string
+		take       func(*plan, string) error
+	}{{"--mode", c.Mode, takeClock}, {"--now", c.Now, takeNow}, {"--scale", c.Scale, takeScale}} {
+		if f.text != "" {
+			if err := f.take(p, f.text); err != nil {
+				return nil, fmt.Errorf("%s: %w", f.name, err)
+			}
+		}
+	}
+	return func(w *remote.Workspace) error {
+		to := p.clock
+		if to.Mode == "" {
+			was := w.Clock()
+			if err := w.Err(); err != nil {
+				return err
+			}
+			to.Mode, to.Scale = was.Mode, was.Scale
+		}
+		if err := w.SetClock(to); err != nil {
+			return err
+		}
+		return showClock(w, stdout)
+	}, nil
+}
+
+// clock carries out the clock commands.
+func clock(ctx context.Context, command string, c clockCommand, environ []string, stdout io.Writer) error {
+	do := func(w *remote.Workspace) error { return showClock(w, stdout) }
+	var err error
+	switch command {
+	case "clock advance":
+		do, err = c.Advance.advance(stdout)
+	case "clock set":
+		do, err = c.Set.set(stdout)
+	case "clock agenda":
+		do = func(w *remote.Workspace) error {
+			var lines []byte
+			for _, e := range w.Agenda() {
+				lines = fmt.Appendf(lines, "%s\n", eventLine(e))
+			}
+			return printed(stdout, w, string(lines))
+		}
+	}
+	if err != nil {
+		return &usageError{command, err}
+	}
+	return c.use(ctx, command, environ, do)
+}
+
+func showClock(w *remote.Workspace, stdout io.Writer) error {
+	how, agenda := w.Clock(), w.Agenda()
+	next := "nothing is booked"
+	if len(agenda) > 0 {
+		next = eventLine(agenda[0])
+	}
+	now := instant(how.Now)
+	how.Now = time.Time{}
+	return printed(stdout, w, fmt.Sprintf("now    %s\nclock  %s\nnext   %s\n", now, describeClock(how), next))
+}
+
+func eventLine(e sandbox.Event) string {
+	return fmt.Sprintf("%s  %s  %s", instant(e.At), e.Step, e.Subject)
+}
+
+func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// printed prints what the sandbox said, unless an answer got lost on the way.
+func printed(stdout io.Writer, w *remote.Workspace, text string) error {
+	if err := w.Err(); err != nil {
+		return err
+	}
+	_, err := io.WriteString(stdout, text)
+	return err
+}

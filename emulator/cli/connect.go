@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/remote"
+)
+
+// connection is how a command reaches a sandbox that runs.
+type connection struct {
+	URL       string `name:"url" placeholder:"URL" help:"Where the sandbox is. Default: SKYSTACK_BASE_URL, else what SKYSTACK_SANDBOX_LISTEN says, else http://127.0.0.1:8080."`
+	Key       string `placeholder:"TOKEN" help:"A key of the workspace, with every scope. Default: SKYSTACK_API_TOKEN, else the first of SKYSTACK_SANDBOX_KEY, else the key everybody knows."`
+	Workspace string `placeholder:"ID" help:"A workspace that is not the key's, for those who have the admin token in SKYSTACK_SANDBOX_ADMIN_TOKEN."`
+	CACert    string `name:"cacert" placeholder:"FILE" help:"The certificate authority to trust with https besides those of the system, as PEM. Default: SKYSTACK_SANDBOX_CA."`
+}
+
+// maxCA is the most a file of certificates may hold, in bytes.
+const maxCA = 1 << 20
+
+// caVariable names the file of the certificate authority that clients trust.
+const caVariable = envPrefix + "CA"
+
+// complete fills what no flag said from the environment.
+func (c connection) complete(environ []string) connection {
+	if c.URL == "" {
+		c.URL = lookup(environ, "SKYSTACK_BASE_URL")
+	}
+	if c.URL == "" {
+		c.URL = urlOfListen(lookup(environ, variable("listen")))
+	}
+	if c.Key == "" {
+		c.Key = lookup(environ, "SKYSTACK_API_TOKEN")
+	}
+	if c.Key == "" {
+		first, _, _ := strings.Cut(lookup(environ, variable("key")), ",")
+		c.Key = strings.TrimSpace(first)
+	}
+	if c.Key == "" {
+		c.Key = emulator.DefaultKey
+	}
+	if c.CACert == "" && strings.HasPrefix(c.URL, "https:") {
+		c.CACert = lookup(environ, caVariable)
+	}
+	return c
+}
+
+// lookup is a variable's value; "" when it is not set.
+func lookup(environ []string, name string) string {
+	value := ""
+	for _, pair := range environ {
+		if text, ok := strings.CutPrefix(pair, name+"="); ok {
+			value = text // the last one counts, as for os/exec
+		}
+	}
+	return value
+}
+
+// urlOfListen is where a client of this machine finds a server that listens
+// there.
+func urlOfListen(listen string) string {
+	if listen == "" {
+		listen = defaultListen
+	}
+	host, port, err := net.SplitHostPort(listen)
+	if ip := net.ParseIP(host); err != nil || host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// options is how package remote hears of it.
+func (c connection) options(environ []string) ([]remote.Option, error) {
+	// A production key goes nowhere (S74).
+	if err := emulator.Check(emulator.WithKey(emulator.Key{Token: c.Key})); err != nil {
+		return nil, err
+	}
+	var opts []remote.Option
+	if c.Workspace != "" {
+		token := lookup(environ, variable("admin-token"))
+		if token == "" {
+			return nil, errors.New("--workspace: set SKYSTACK_SANDBOX_ADMIN_TOKEN to the admin token, which the sandbox prints when it starts")
+		}
+		opts = append(opts, remote.WithWorkspace(c.Workspace), remote.WithAdminToken(token))
+	}
+	if c.CACert != "" {
+		pem, err := readFile(c.CACert, maxCA)
+		if err != nil {
+			return nil, fmt.Errorf("--cacert: %w", err)
+		}
+		opts = append(opts, remote.WithCA(pem))
+	}
+	return opts, nil
+}
+
+// use does something with the workspace at the other end, for a command. It ends
+// early when the context does.
+func (c connection) use(ctx context.Context, command string, environ []string, do func(*remote.Workspace) error) error {
+	c = c.complete(environ)
+	opts, err := c.options(environ)
+	if err != nil {
+		return &usageError{command, err}
+	}
+	w, err := remote.New(ctx, c.URL, c.Key, opts...)
+	if err == nil {
+		stop := context.AfterFunc(ctx, func() { _ = w.Close() })
+		err = do(w)
+		if err == nil {
+			err = w.Err()
+		}
+		stop()
+		_ = w.Close()
+	}
+	if err != nil && ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
+	return err
+}
+
+// readFile is a file that holds at most so many bytes.
+func readFile(name string, most int64) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	return readAll(file, name, most)
+}
+
+// interruptible ends with SIGINT or SIGTERM.
+func interruptible() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+}

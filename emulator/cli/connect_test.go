@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"skystack.dev/sandbox/emulator"
+)
+
+// commanded is what a command prints that talks to a sandbox.
+func commanded(t *testing.T, e *emulator.Emulator, args ...string) (code int, out, faults string) {
+	t.Helper()
+	environ := []string{"SKYSTACK_BASE_URL=" + e.URL(), "SKYSTACK_API_TOKEN=" + e.Key(), "SKYSTACK_SANDBOX_ADMIN_TOKEN=" + e.AdminToken()}
+	var stdout, stderr strings.Builder
+	code = Run(args, environ, &stdout, &stderr)
+	return code, stdout.String(), stderr.String()
+}
+
+// What no flag says, the environment does: what clients are told first, then what
+// the server is told, as in its container.
+func TestConnection(t *testing.T) {
+	server := []string{"SKYSTACK_SANDBOX_LISTEN=0.0.0.0:9000", "SKYSTACK_SANDBOX_KEY=first, second"}
+	client := []string{"SKYSTACK_BASE_URL=https://sandbox.test", "SKYSTACK_API_TOKEN=token", "SKYSTACK_SANDBOX_CA=ca.pem"}
+	for _, tc := range []struct {
+		name    string
+		said    connection
+		environ []string
+		want    connection
+	}{
+		{"nothing", connection{}, nil, connection{URL: "http://127.0.0.1:8080", Key: emulator.DefaultKey}},
+		{"the server's settings", connection{}, server, connection{URL: "http://127.0.0.1:9000", Key: "first"}},
+		{"the client's over them", connection{}, append(server, client...), connection{URL: "https://sandbox.test", Key: "token", CACert: "ca.pem"}},
+		{"flags over all", connection{URL: "http://[::1]:1", Key: "k", CACert: "own.pem"}, append(server, client...), connection{URL: "http://[::1]:1", Key: "k", CACert: "own.pem"}},
+		{"no CA without https", connection{URL: "http://[::1]:1"}, client, connection{URL: "http://[::1]:1", Key: "token"}},
+		{"empty variables say nothing", connection{}, []string{"SKYSTACK_BASE_URL=", "SKYSTACK_API_TOKEN="}, connection{URL: "http://127.0.0.1:8080", Key: emulator.DefaultKey}},
+	} {
+		if got := tc.said.complete(tc.environ); got != tc.want {
+			t.Errorf("%s: got %+v, want %+v", tc.name, got, tc.want)
+		}
+	}
+}
+
+// A command controls the key's workspace, or with the admin token any.
+func TestWorkspaceOfACommand(t *testing.T) {
+	e := emulator.Start(t)
+	other := e.NewWorkspace(t, emulator.Setup{Clock: emulator.Clock{Mode: emulator.FrozenClock}})
+	if code, out, faults := commanded(t, e, "clock"); code != 0 || !strings.Contains(out, "\nclock  real\n") {
+		t.Errorf("exit code %d, %s%s", code, out, faults)
+	}
+	if code, out, faults := commanded(t, e, "clock", "--workspace", other.ID()); code != 0 || !strings.Contains(out, "\nclock  frozen\n") {
+		t.Errorf("exit code %d, %s%s", code, out, faults)
+	}
+	if code, out, faults := commanded(t, e, "clock", "--key", other.Key()); code != 0 || !strings.Contains(out, "\nclock  frozen\n") {
+		t.Errorf("exit code %d, %s%s", code, out, faults)
+	}
+	if code, _, faults := commanded(t, e, "clock", "--workspace", "wsp_none"); code != exitFailure || !strings.Contains(faults, "wsp_none") {
+		t.Errorf("exit code %d, %s", code, faults)
+	}
+	if code, _, faults := commanded(t, e, "clock", "--key", "unknown"); code != exitFailure || !strings.Contains(faults, "refuses the key") {
+		t.Errorf("exit code %d, %s", code, faults)
+	}
+}

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"skystack.dev/sandbox/emulator/remote"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+type requestsCommand struct {
+	Operation string `placeholder:"ID" help:"Those that led to an operation, as createInstance."`
+	Status    string `placeholder:"STATUS" help:"Those answered with a status, as 404, or with one of a class, as 4xx."`
+	Method    string `placeholder:"METHOD" help:"Those of a method, as POST."`
+	Path      string `placeholder:"PATH" help:"Those of a path, without the query, as /v1/instances."`
+	Unmatched bool   `help:"Those that led to no operation."`
+	Since     uint64 `placeholder:"N" help:"Those after number N, with which each line begins."`
+	Last      int    `name:"last" short:"n" placeholder:"N" help:"The last N of them alone."`
+	Follow    bool   `short:"f" help:"Go on with what comes, until Ctrl-C."`
+	JSON      bool   `name:"json" help:"Print each as a JSON object on a line of its own, with headers and bodies."`
+	connection
+}
+
+// Help implements kong.HelpProvider.
+func (requestsCommand) Help() string {
+	return "Prints the requests that the workspace has got, oldest first, a line each: number, method, path, status, operation, and for an error what refused it and why. Secrets are taken out. Flags choose some of them; those that match all flags are printed."
+}
+
+// match is what the flags choose.
+func (c requestsCommand) match() (sandbox.Match, error) {
+	m := sandbox.Match{Operation: c.Operation, Unmatched: c.Unmatched, Method: c.Method, Path: c.Path, Since: c.Since}
+	if c.Last < 0 {
+		return m, fmt.Errorf("--last: %d is not a number of requests", c.Last)
+	}
+	if c.Unmatched && c.Operation != "" {
+		return m, fmt.Errorf("--unmatched: no request is without an operation and of the operation %s", c.Operation)
+	}
+	if c.Status != "" {
+		n, ok := statusOf(c.Status)
+		if !ok {
+			return m, fmt.Errorf("--status: %q is not a status: write it as 404, or as 4xx for all that begin with 4", c.Status)
+		}
+		m.Status = n
+	}
+	return m, nil
+}
+
+// statusOf is a status, or the first digit of a class of them.
+func statusOf(s string) (int, bool) {
+	if class, ok := strings.CutSuffix(strings.ToLower(s), "xx"); ok {
+		n, err := strconv.Atoi(class)
+		return n, err == nil && len(class) == 1 && 1 <= n && n <= 5
+	}
+	n, err := strconv.Atoi(s)
+	return n, err == nil && len(s) == 3 && 100 <= n && n <= 599
+}
+
+// requests prints the record of the workspace.
+func requests(ctx context.Context, c requestsCommand, environ []string, stdout, stderr io.Writer) error {
+	m, err := c.match()
+	if err != nil {
+		return &usageError{"requests", err}
+	}
+	return c.use(ctx, "requests", environ, func(w *remote.Workspace) error {
+		found, dropped := w.Requests(m), w.Dropped()
+		if err := w.Err(); err != nil {
+			return err
+		}
+		if c.Last > 0 && len(found) > c.Last {
+			found = found[len(found)-c.Last:]
+		}
+		if dropped > m.Since {
+			_, _ = fmt.Fprintf(stderr, "%s: %d older requests are no longer on record\n", program, dropped)
+		}
+		for {
+			for _, r := range found {
+				if err := c.print(stdout, r); err != nil {
+					return err
+				}
+				m.Since = r.Seq
+			}
+			if !c.Follow {
+				return nil
+			}
+			var err error
+			if found, err = next(ctx, w, m); ctx.Err() != nil {
+				return nil // the user has asked for the end
+			} else if err != nil {
+				return err
+			}
+		}
+	})
+}
+
+// next waits for requests. After a reset numbers begin again.
+func next(ctx context.Context, w *remote.Workspace, m sandbox.Match) ([]sandbox.Request, error) {
+	first, err := w.WaitForRequest(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	m.Since = first.Seq - 1
+	return w.Requests(m), w.Err()
+}
+
+func (c requestsCommand) print(stdout io.Writer, r sandbox.Request) error {
+	if c.JSON {
+		to := json.NewEncoder(stdout)
+		to.SetEscapeHTML(false)
+		return to.Encode(r)
+	}
+	_, err := io.WriteString(stdout, visible(r.String())+"\n")
+	return err
+}
+
+// visible is a text that moves no cursor and changes no colour, whatever a
+// client put in it.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
+}

@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"skystack.dev/sandbox/emulator"
+)
+
+func TestRequestsCommand(t *testing.T) {
+	e := frozen(t)
+	sent(t, e, http.MethodPost, "/v1/instances", newInstance)
+	sent(t, e, http.MethodGet, "/v1/instances?limit=0", "")
+	sent(t, e, http.MethodGet, "/v1/nowhere", "")
+	sent(t, e, http.MethodGet, "/v1/projects", "")
+	for _, tc := range []struct {
+		flags string
+		want  []string // how its lines begin
+	}{
+		{"", []string{"1 POST /v1/instances -> 201 createInstance", "2 GET /v1/instances?limit=0 -> 400 listInstances (", "3 GET /v1/nowhere -> 404 (", "4 GET /v1/projects -> 200 listProjects"}},
+		{"-n 1", []string{"4 "}},
+		{"--last=2", []string{"3 ", "4 "}},
+		{"--since=2", []string{"3 ", "4 "}},
+		{"--operation=createInstance", []string{"1 "}},
+		{"--status=4xx", []string{"2 ", "3 "}},
+		{"--status=404", []string{"3 "}},
+		{"--unmatched", []string{"3 "}},
+		{"--method=post", []string{"1 "}},
+		{"--path=/v1/instances", []string{"1 ", "2 "}},
+		{"--path=/v1/instances --status=2XX", []string{"1 "}},
+		{"--operation=getInstance", nil},
+	} {
+		code, out, faults := commanded(t, e, append([]string{"requests"}, strings.Fields(tc.flags)...)...)
+		var got []string
+		for line := range strings.Lines(out) {
+			got = append(got, line)
+		}
+		if code != 0 || faults != "" || len(got) != len(tc.want) {
+			t.Errorf("%s: exit code %d, %s%s", tc.flags, code, out, faults)
+			continue
+		}
+		for i := range got {
+			if !strings.HasPrefix(got[i], tc.want[i]) {
+				t.Errorf("%s: got %s, want %s", tc.flags, got[i], tc.want[i])
+			}
+		}
+	}
+	code, out, faults := commanded(t, e, "requests", "--json", "--operation=createInstance")
+	var r emulator.Request
+	if err := json.Unmarshal([]byte(out), &r); code != 0 || err != nil || strings.Count(out, "\n") != 1 || r.RequestBody != newInstance || r.Status != 201 {
+		t.Errorf("exit code %d, %v, %s%s", code, err, out, faults)
+	}
+	if strings.Contains(out, e.Key()) {
+		t.Error("the key is shown")
+	}
+}
+
+// What was given up is not passed over in silence.
+func TestRequestsSaysWhatIsMissing(t *testing.T) {
+	e := frozen(t, emulator.WithJournal(64<<10))
+	for e.Dropped() == 0 {
+		sent(t, e, http.MethodGet, "/v1/projects", "")
+	}
+	if code, _, faults := commanded(t, e, "requests"); code != 0 || !strings.HasSuffix(faults, " older requests are no longer on record\n") {
+		t.Errorf("exit code %d, %s", code, faults)
+	}
+}
+
+// With --follow each request is printed as it comes, until the user has had
+// enough.
+func TestRequestsFollow(t *testing.T) {
+	e := frozen(t)
+	ctx, enough := context.WithCancel(t.Context())
+	lines, out := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		c := requestsCommand{Follow: true, Method: http.MethodGet, connection: connection{URL: e.URL(), Key: e.Key()}}
+		err := requests(ctx, c, nil, out, io.Discard)
+		_ = out.Close()
+		ended <- err
+	}()
+	printed := bufio.NewReader(lines)
+	wants := func(want string) {
+		t.Helper()
+		if line, err := printed.ReadString('\n'); err != nil || line != want+"\n" {
+			t.Fatalf("got %q, %v, want %s", line, err, want)
+		}
+	}
+	sent(t, e, http.MethodGet, "/v1/projects", "")
+	wants("1 GET /v1/projects -> 200 listProjects")
+	sent(t, e, http.MethodPost, "/v1/instances", newInstance)
+	sent(t, e, http.MethodGet, "/v1/regions", "")
+	wants("3 GET /v1/regions -> 200 listRegions")
+	enough()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStatusOf(t *testing.T) {
+	for s, want := range map[string]int{"404": 404, "100": 100, "599": 599, "4xx": 4, "5XX": 5, "": -1, "600": -1, "99": -1, "0404": -1, "+404": -1, "6xx": -1, "xx": -1, "44xx": -1, "-4xx": -1, "4x": -1} {
+		n, ok := statusOf(s)
+		if ok != (want > 0) || ok && n != want {
+			t.Errorf("%q: got %d, %v, want %d", s, n, ok, want)
+		}
+	}
+}
+
+// No text is taken for a status that the server would not know.
+func FuzzStatusOf(f *testing.F) {
+	for _, s := range []string{"404", "4xx", "5XX", "", "0", "+10", "-1xx", "１００"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if n, ok := statusOf(s); ok && (n < 1 || n > 5) && (n < 100 || n > 599) {
+			t.Fatalf("%q is %d", s, n)
+		}
+	})
+}
+
+// What a client sends cannot take over the terminal.
+func TestVisible(t *testing.T) {
+	for s, want := range map[string]string{
+		"GET /a?b=c -> 200": "GET /a?b=c -> 200", "/\x1b[31mred": "/�[31mred", "a\nb": "a�b", "\u009b2J": "�2J", "\xff": "�", "größe": "größe",
+	} {
+		if got := visible(s); got != want {
+			t.Errorf("%q: got %q, want %q", s, got, want)
+		}
+	}
+}

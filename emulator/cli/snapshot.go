@@ -1,0 +1,237 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/remote"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+type snapshotCommand struct {
+	connection
+	Save snapshotSaveCommand `cmd:"" help:"Write the workspace as it is now to a file."`
+	Load snapshotLoadCommand `cmd:"" help:"Make the workspace what a file holds, its time included."`
+	Dump snapshotDumpCommand `cmd:"" help:"Print the workspace as it is now, or a file, as text for people."`
+	Diff snapshotDiffCommand `cmd:"" help:"Print what differs between a file and the workspace as it is now, or a second file."`
+}
+
+type snapshotSaveCommand struct {
+	File string `arg:"" name:"FILE" help:"The file, or - for standard output."`
+}
+
+type snapshotLoadCommand struct {
+	File string `arg:"" name:"FILE" help:"What save wrote, or - for standard input."`
+}
+
+type snapshotDumpCommand struct {
+	File string `arg:"" optional:"" name:"FILE" help:"What save wrote, or - for standard input; without, the workspace as it is now."`
+}
+
+type snapshotDiffCommand struct {
+	File  string `arg:"" name:"FILE" help:"What save wrote before, or - for standard input."`
+	Other string `arg:"" optional:"" name:"OTHER" help:"What save wrote later; without, the workspace as it is now."`
+}
+
+// Help implements kong.HelpProvider.
+func (snapshotSaveCommand) Help() string {
+	return "Writes the workspace as it is now as one JSON file, clock and agenda included; the same state gives the same bytes. A file of that name is replaced, but only once everything is written, and only the owner may read it. A symbolic link is not followed. Of keys it holds hashes alone."
+}
+
+// Help implements kong.HelpProvider.
+func (snapshotLoadCommand) Help() string {
+	return "Makes the workspace what the file holds, its time included. The workspace keeps its own keys. The file may come from another workspace, another sandbox, or a Go test. A file that is damaged or of another kind changes nothing."
+}
+
+// Help implements kong.HelpProvider.
+func (snapshotDiffCommand) Help() string {
+	return "Prints the lines that went, with -, and those that came, with +, each under the object they belong to; nothing when both are equal. With two files no sandbox need run."
+}
+
+// maxSnapshot is the most a saved world may hold, in bytes (10.2, row 12).
+const maxSnapshot = 64 << 20
+
+// snapshot carries out the snapshot commands.
+func snapshot(ctx context.Context, command string, c snapshotCommand, environ []string, stdin io.Reader, stdout io.Writer) error {
+	switch command {
+	case "snapshot save":
+		return c.save(ctx, environ, stdout)
+	case "snapshot load":
+		return c.load(ctx, environ, stdin)
+	case "snapshot dump":
+		text, err := c.dump(ctx, command, c.Dump.File, environ, stdin)
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(stdout, text)
+		return err
+	}
+	if c.Diff.File == "-" && c.Diff.Other == "-" {
+		return &usageError{command, errors.New("standard input holds one file: name the other")}
+	}
+	before, err := c.dump(ctx, command, c.Diff.File, environ, stdin)
+	if err != nil {
+		return err
+	}
+	after, err := c.dump(ctx, command, c.Diff.Other, environ, stdin)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(stdout, sandbox.Diff(dumped(before), dumped(after)))
+	return err
+}
+
+func (c snapshotCommand) save(ctx context.Context, environ []string, stdout io.Writer) error {
+	name := c.Save.File
+	if name != "-" {
+		if err := replaceable(name); err != nil {
+			return &usageError{"snapshot save", err}
+		}
+	}
+	return c.use(ctx, "snapshot save", environ, func(w *remote.Workspace) error {
+		s := w.Snapshot()
+		if err := w.Err(); err != nil {
+			return err
+		}
+		if name == "-" {
+			return s.Save(stdout)
+		}
+		return replaceFile(name, s.Save)
+	})
+}
+
+func (c snapshotCommand) load(ctx context.Context, environ []string, stdin io.Reader) error {
+	data, err := readSnapshot(c.Load.File, stdin)
+	if err != nil {
+		return &usageError{"snapshot load", err}
+	}
+	return c.use(ctx, "snapshot load", environ, func(w *remote.Workspace) error {
+		if err := w.Import(bytes.NewReader(data)); err != nil {
+			return fmt.Errorf("%s: %w", shownFile(c.Load.File), err)
+		}
+		return nil
+	})
+}
+
+// dump is the text of a file; without a name, of the workspace as it is now.
+func (c snapshotCommand) dump(ctx context.Context, command, name string, environ []string, stdin io.Reader) (text string, err error) {
+	if name == "" {
+		err := c.use(ctx, command, environ, func(w *remote.Workspace) error {
+			text = w.Dump()
+			return w.Err()
+		})
+		return text, err
+	}
+	data, err := readSnapshot(name, stdin)
+	if err != nil {
+		return "", &usageError{command, err}
+	}
+	text, err = dumpOf(data)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", shownFile(name), err)
+	}
+	return text, nil
+}
+
+// reader is the id of a key that is nobody's.
+const reader = "tok_ofwhoeverreadsthefile"
+
+// dumpOf is the text of a saved world: that of a workspace which becomes it, but
+// for the key that the workspace keeps.
+func dumpOf(data []byte) (string, error) {
+	e, err := emulator.New(emulator.WithFixture("empty"), emulator.WithoutDefaultKey(), emulator.WithKey(emulator.Key{Token: emulator.NewKey(), ID: reader}))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = e.Close() }()
+	if err := e.Import(bytes.NewReader(data)); err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	hidden := false
+	for line := range strings.Lines(e.Dump()) {
+		if !strings.HasPrefix(line, " ") {
+			hidden = line == "tokens "+reader+"\n"
+		}
+		if !hidden {
+			b.WriteString(line)
+		}
+	}
+	return b.String(), nil
+}
+
+// dumped is a snapshot of which the text is all that is needed.
+type dumped string
+
+// Dump implements sandbox.Snapshot.
+func (d dumped) Dump() string { return string(d) }
+
+// Save implements sandbox.Snapshot.
+func (dumped) Save(io.Writer) error { return errors.ErrUnsupported }
+
+func readSnapshot(name string, stdin io.Reader) ([]byte, error) {
+	if name == "-" {
+		return readAll(stdin, shownFile(name), maxSnapshot)
+	}
+	return readFile(name, maxSnapshot)
+}
+
+// shownFile is a file's name in messages.
+func shownFile(name string) string {
+	if name == "-" {
+		return "standard input"
+	}
+	return name
+}
+
+// readAll reads at most so many bytes.
+func readAll(r io.Reader, name string, most int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, most+1))
+	if err == nil && int64(len(data)) > most {
+		err = fmt.Errorf("%s: larger than %d MiB", name, most>>20)
+	}
+	return data, err
+}
+
+// replaceable reports why a file of that name cannot be written. What is there
+// may only be a file: a link would lead somewhere else.
+func replaceable(name string) error {
+	info, err := os.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode()&fs.ModeSymlink != 0:
+		return fmt.Errorf("%s: a symbolic link, which is not followed: name the file itself, or - for standard output", name)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s: not a file: name one, or - for standard output", name)
+	}
+	return nil
+}
+
+// replaceFile writes a file beside the one of that name and puts it in its
+// place when it is complete. Only its owner may read it.
+func replaceFile(name string, write func(io.Writer) error) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(file.Name())
+		}
+	}()
+	if err := errors.Join(write(file), file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), name)
+}

@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"skystack.dev/sandbox/emulator"
+)
+
+// A saved world is the world: loaded elsewhere it gives the same text, and what
+// differs is told.
+func TestSnapshotCommands(t *testing.T) {
+	e := frozen(t)
+	sent(t, e, http.MethodPost, "/v1/instances", newInstance)
+	file := filepath.Join(t.TempDir(), "world.json")
+	if code, out, faults := commanded(t, e, "snapshot", "save", file); code != 0 || out+faults != "" {
+		t.Fatalf("exit code %d, %s%s", code, out, faults)
+	}
+	saved, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if code, out, _ := commanded(t, e, "snapshot", "save", "-"); code != 0 || out != string(saved) {
+		t.Errorf("exit code %d, and standard output is not the file", code)
+	}
+	dump := e.Dump()
+	if code, out, faults := commanded(t, e, "snapshot", "dump"); code != 0 || out != dump {
+		t.Errorf("exit code %d, %s", code, faults)
+	}
+	if code, out, faults := commanded(t, e, "snapshot", "dump", file); code != 0 || out != dump {
+		t.Errorf("exit code %d, %s, the file's text is not the world's:\n%s", code, faults, out)
+	}
+	if code, out, faults := commanded(t, e, "snapshot", "diff", file); code != 0 || out+faults != "" {
+		t.Errorf("exit code %d, %s%s", code, out, faults)
+	}
+	if err := e.AdvanceUntilIdle(); err != nil {
+		t.Fatal(err)
+	}
+	code, out, faults := commanded(t, e, "snapshot", "diff", file)
+	if code != 0 || !strings.Contains(out, "\n-   status \"provisioning\"\n") || !strings.Contains(out, "\n+   status \"running\"\n") {
+		t.Errorf("exit code %d, %s%s", code, out, faults)
+	}
+	later := filepath.Join(filepath.Dir(file), "later.json")
+	if code, _, faults := commanded(t, e, "snapshot", "save", later); code != 0 {
+		t.Errorf("exit code %d, %s", code, faults)
+	}
+	if code, between, faults := commanded(t, e, "snapshot", "diff", file, later); code != 0 || between != out {
+		t.Errorf("exit code %d, %s%s", code, between, faults)
+	}
+	if code, out, faults := commanded(t, e, "snapshot", "load", file); code != 0 || out+faults != "" || e.Dump() != dump {
+		t.Errorf("exit code %d, %s%s", code, out, faults)
+	}
+	other := emulator.Start(t, emulator.WithFixture("empty"))
+	if code, _, faults := commanded(t, other, "snapshot", "load", file); code != 0 || len(other.Instances()) != len(e.Instances()) {
+		t.Errorf("exit code %d, %s", code, faults)
+	}
+	if left, err := os.ReadDir(filepath.Dir(file)); err != nil || len(left) != 2 {
+		t.Errorf("files %v, %v", left, err)
+	}
+}
+
+// What is no saved world changes nothing, and the message names the file.
+func TestWrongSnapshots(t *testing.T) {
+	e := frozen(t)
+	before, dir := e.Dump(), t.TempDir()
+	for name, text := range map[string]string{
+		"empty.json": "", "other.json": "{}", "list.json": "[]", "cut.json": `{"format":"skystack-sandbox-world","version":1,`, "binary.json": "\x00\xff",
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, command := range []string{"load", "dump", "diff"} {
+			if code, out, faults := commanded(t, e, "snapshot", command, file); code != exitFailure || out != "" || !strings.HasPrefix(faults, program+": "+file+": ") {
+				t.Errorf("%s %s: exit code %d, %s%s", command, name, code, out, faults)
+			}
+		}
+	}
+	if e.Dump() != before {
+		t.Error("the workspace has changed")
+	}
+	var long io.Reader = zeros{}
+	if _, err := readAll(long, "standard input", maxSnapshot); err == nil || err.Error() != "standard input: larger than 64 MiB" {
+		t.Errorf("%v", err)
+	}
+}
+
+type zeros struct{}
+
+// Read implements io.Reader.
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+// A file that cannot be written completely is not written at all.
+func TestReplaceFile(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "world.json")
+	if err := replaceFile(file, func(w io.Writer) error { _, err := io.WriteString(w, "old"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("the line broke")
+	if err := replaceFile(file, func(w io.Writer) error { _, _ = io.WriteString(w, "half"); return broken }); !errors.Is(err, broken) {
+		t.Errorf("%v", err)
+	}
+	if text, err := os.ReadFile(file); err != nil || string(text) != "old" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("files %v, %v", left, err)
+	}
+	link := filepath.Join(dir, "link.json")
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	var out, faults bytes.Buffer
+	if code := Run([]string{"snapshot", "save", link}, nil, &out, &faults); code != exitUsage || !strings.Contains(faults.String(), "a symbolic link, which is not followed") {
+		t.Errorf("exit code %d, %s", code, &faults)
+	}
+	if err := replaceable(filepath.Join(file, "below")); err == nil {
+		t.Error("a file is no directory")
+	}
+}

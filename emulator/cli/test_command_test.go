@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// tested is what the command test does with a script of the shell.
+func tested(t *testing.T, script string, flags ...string) (code int, out, faults string) {
+	t.Helper()
+	environ := append(os.Environ(), "SKYSTACK_SANDBOX_FIXTURE=docs", "KEEP=kept")
+	var stdout, stderr strings.Builder
+	args := append(append([]string{"test"}, flags...), "--", "sh", "-c", script)
+	code = Run(args, environ, &stdout, &stderr)
+	return code, stdout.String(), stderr.String()
+}
+
+func TestTestCommand(t *testing.T) {
+	for _, tc := range []struct {
+		name, script string
+		flags        []string
+		code         int
+		out          string
+	}{
+		{"it ends as the command does", "exit 7", nil, 7, ""},
+		{"it prints what the command prints", "echo one; echo two >&2", nil, 0, "one\n"},
+		{"the command is told where", "echo $SKYSTACK_BASE_URL | tr 0-9 n", nil, 0, "http://nnn.n.n.n:nnnnn\n"},
+		{"the command is told what opens it", "echo $SKYSTACK_API_TOKEN $SKYSTACK_SANDBOX_SEED $SKYSTACK_SANDBOX_FIXTURE $KEEP", []string{"--key=mine", "--seed=9"}, 0, "mine 9 docs kept\n"},
+		{"the admin token is a fresh one", "echo ${SKYSTACK_SANDBOX_ADMIN_TOKEN%????????????????????????????????????}", nil, 0, "sky_admin_\n"},
+		{"or that of the settings", "echo $SKYSTACK_SANDBOX_ADMIN_TOKEN", []string{"--admin-token=sixteen-or-more."}, 0, "sixteen-or-more.\n"},
+		{"a signal ends the command", "kill -KILL $$", nil, 128 + 9, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			code, out, faults := tested(t, tc.script, tc.flags...)
+			if code != tc.code || out != tc.out {
+				t.Errorf("exit code %d, output %q, want %d, %q\n%s", code, out, tc.code, tc.out, faults)
+			}
+			if strings.Contains(faults, program) != (code != 0) {
+				t.Errorf("exit code %d, and it says %s", code, faults)
+			}
+		})
+	}
+}
+
+// A failure says how to do it again, without secrets.
+func TestReport(t *testing.T) {
+	code, _, faults := tested(t, "exit 3", "--seed=9", "--key=first", "--key=second", "--durations=create=5s", "--strict", "--speed=fast")
+	const want = `skystack-sandbox: sh: exit code 3
+skystack-sandbox: seed 9; to do it again: skystack-sandbox test --seed=9 --fixture=docs --speed=fast --durations='create=5s' --strict=true --key=… --key=… -- sh -c 'exit 3'
+skystack-sandbox: no request came
+`
+	if code != 3 || faults != want {
+		t.Errorf("exit code %d, got %s, want %s", code, faults, want)
+	}
+}
+
+// A file that is there but no program, and one from the current directory.
+func TestRunnable(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	t.Setenv("PATH", dir+string(filepath.ListSeparator)+".")
+	for name, mode := range map[string]os.FileMode{"plain": 0o600, "broken": 0o700} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("\x7fnothing"), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for words, want := range map[string]struct {
+		code int
+		text string
+	}{
+		"./plain":  {exitNotRunnable, "./plain: cannot be run: permission denied"},
+		"plain":    {exitNotFound, "plain: command not found"},
+		"./broken": {exitNotRunnable, "./broken: cannot be run: "},
+		"absent":   {exitNotFound, "absent: command not found"},
+	} {
+		var out, faults strings.Builder
+		code := Run([]string{"test", "--", words}, nil, &out, &faults)
+		if code != want.code || !strings.HasPrefix(faults.String(), program+": "+want.text) || out.Len() > 0 {
+			t.Errorf("%s: exit code %d, %s", words, code, &faults)
+		}
+	}
+}
+
+// Signals go to the command, which decides what to make of them.
+func TestSignalsAreHandedOn(t *testing.T) {
+	for name, sig := range map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP, "USR1": syscall.SIGUSR1} {
+		t.Run(name, func(t *testing.T) {
+			// The trap is set before anybody hears of it; read keeps the shell there.
+			cmd := exec.Command("sh", "-c", "trap 'exit 42' "+name+"; echo ready; while :; do read line; done")
+			stdin, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = stdin.Close() }()
+			out, in, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = out.Close() }()
+			cmd.Stdout = in
+			signals := make(chan os.Signal, 1)
+			ended := make(chan int, 1)
+			go func() {
+				code, err := runCommand(cmd, signals)
+				if err != nil {
+					t.Error(err)
+				}
+				ended <- code
+			}()
+			line, err := bufio.NewReader(out).ReadString('\n')
+			if err != nil || line != "ready\n" {
+				t.Fatalf("%q, %v", line, err)
+			}
+			signals <- sig
+			if code := <-ended; code != 42 {
+				t.Errorf("exit code %d", code)
+			}
+			_ = in.Close()
+		})
+	}
+	if signal.Ignored(syscall.SIGTERM) {
+		t.Error("signals stay as they are")
+	}
+}
