@@ -31,9 +31,11 @@ LABEL org.opencontainers.image.title="skystack-sandbox" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/skystack-sandbox /skystack-sandbox
-# Inside the container every address is its own; publish the ports on 127.0.0.1
-# alone, as in docker run -p 127.0.0.1:8080:8080.
-ENV SKYSTACK_SANDBOX_LISTEN=0.0.0.0:8080
+# Publish the ports on 127.0.0.1 alone, as in docker run -p 127.0.0.1:8080:8080.
+# HTTPS is on with -e SKYSTACK_SANDBOX_HTTPS=0.0.0.0:8443; its authority is made
+# at each start, unless TLS_DIR names a volume.
+ENV SKYSTACK_SANDBOX_LISTEN=0.0.0.0:8080 \
+    SKYSTACK_SANDBOX_TLS_DIR=memory
 EXPOSE 8080 8443
 USER 65532:65532
 STOPSIGNAL SIGTERM

@@ -229,10 +229,10 @@ const maxWorkspaces = 10_000
 // one.
 func (e *Emulator) RemoveWorkspace(id string) error {
 	w := e.workspace(id)
-	switch {
-	case w == nil:
+	switch w {
+	case nil:
 		return fmt.Errorf("there is no workspace %q: %w", id, sandbox.ErrNotFound)
-	case w == e.Workspace:
+	case e.Workspace:
 		return fmt.Errorf("workspace %q is the default one, which stays: %w", id, sandbox.ErrConflict)
 	}
 	e.leave(w)

@@ -17,6 +17,7 @@ import (
 	"skystack.dev/sandbox/emulator"
 	"skystack.dev/sandbox/emulator/internal/suite"
 	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/remote"
 	"skystack.dev/sandbox/emulator/sandbox"
 	"skystack.dev/sandbox/emulator/testcontainer"
 )
@@ -191,6 +192,24 @@ func TestHostURL(t *testing.T) {
 	if got := receiver.Received(); len(got) == 0 || !strings.HasPrefix(got[0].Path, "/_sandbox/") {
 		t.Errorf("from %s came %v", url, got)
 	}
+}
+
+// HTTPS works in a container that can write nothing: its authority is in memory.
+func TestHTTPS(t *testing.T) {
+	t.Parallel()
+	c := run(t, testcontainers.WithEnv(map[string]string{"SKYSTACK_SANDBOX_HTTPS": "0.0.0.0:8443"}), testcontainers.WithExposedPorts("8443/tcp"),
+		testcontainers.WithHostConfigModifier(func(h *container.HostConfig) { h.ReadonlyRootfs = true }))
+	url, err := c.PortEndpoint(t.Context(), "8443/tcp", "https")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := open(t, c).Get("/_sandbox/ca.pem").Wants(200)
+	w, err := remote.New(t.Context(), url, c.Key(), remote.WithCA(ca.Body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	wire.In(t, w).Post("/v1/instances", newInstance).Wants(201)
 }
 
 // A container that is used again keeps its tokens.

@@ -14,6 +14,9 @@ import (
 // booking, and what one must be like that comes from a saved world, so that no
 // such world makes the API answer what its contract does not allow.
 
+// maxNumber bounds what is written as a number of 32 bits.
+const maxNumber = 1 << 30
+
 // Bookkeeping implements engine.Bookkeeping.
 func (ledger) Bookkeeping() {}
 
@@ -54,6 +57,19 @@ func (i Instance) CheckSaved(string) error {
 			f.add(m[0], "is missing")
 		}
 	}
+	f.within("version", i.Version, 1, maxNumber)
+	for _, v := range i.Storage {
+		f.within("storage.size_gb", v.SizeGB, 1, 16384)
+		if !slices.Contains([]string{"ssd", "nvme", "hdd"}, v.Type) {
+			f.add("storage.type", "%q is unknown", clip(v.Type))
+		}
+	}
+	if s := i.Autoscale; s != nil {
+		f.within("autoscale.min", s.Min, 1, 500)
+		f.within("autoscale.max", s.Max, 1, 1000)
+		f.within("autoscale.target_cpu", s.TargetCPU, 1, 100)
+		f.within("autoscale.cooldown_seconds", s.CooldownSeconds, 60, 3600)
+	}
 	return f.first()
 }
 
@@ -62,9 +78,7 @@ func (p Project) CheckSaved(id string) error {
 	var f faults
 	p.shapes(&f)
 	f.same(p.ID, id)
-	if p.Version < 1 {
-		f.add("version", "is %d, not at least 1", p.Version)
-	}
+	f.within("version", p.Version, 1, maxNumber)
 	return f.first()
 }
 
@@ -74,9 +88,7 @@ func (t Action) CheckSaved(string) error {
 	if !slices.Contains([]ActionStatus{InProgress, Completed, Failed, Cancelled}, t.Status) {
 		f.add("status", "%q is unknown", clip(string(t.Status)))
 	}
-	if t.Progress < 0 || t.Progress > 100 {
-		f.add("progress", "is %d, not within 0 to 100", t.Progress)
-	}
+	f.within("progress", t.Progress, 0, 100)
 	f.time("started_at", t.StartedAt)
 	f.time("completed_at", t.CompletedAt)
 	return f.first()
@@ -109,16 +121,19 @@ func (t Token) CheckSaved(id string) error {
 func (r Region) CheckSaved(id string) error { return checkEntry(id, r.Slug) }
 
 // CheckSaved implements engine.Checker.
-func (p Profile) CheckSaved(id string) error { return checkEntry(id, p.Slug) }
+func (p Profile) CheckSaved(id string) error {
+	var f faults
+	f.within("vcpus", p.VCPUs, 0, maxNumber)
+	f.within("memory_mb", p.MemoryMB, 0, maxNumber)
+	f.within("disk_gb", p.DiskGB, 0, maxNumber)
+	return f.orElse(checkEntry(id, p.Slug))
+}
 
 // CheckSaved implements engine.Checker.
 func (i Image) CheckSaved(id string) error {
 	var f faults
 	f.time("created_at", i.CreatedAt)
-	if err := f.first(); err != nil {
-		return err
-	}
-	return checkEntry(id, i.Slug)
+	return f.orElse(checkEntry(id, i.Slug))
 }
 
 // checkEntry refuses a row of the catalogue that no slug leads to.
@@ -138,16 +153,17 @@ func (a address) CheckSaved(id string) error {
 }
 
 // CheckSaved implements engine.Checker.
-func (w watch) CheckSaved(string) error { return notNegative("reads", w.Reads) }
+func (w watch) CheckSaved(string) error {
+	var f faults
+	f.within("reads", w.Reads, 0, maxNumber)
+	return f.first()
+}
 
 // CheckSaved implements engine.Checker.
-func (m members) CheckSaved(string) error { return notNegative("instances", m.Instances) }
-
-func notNegative(member string, n int) error {
-	if n < 0 {
-		return fmt.Errorf("%s: is %d, not at least 0", member, n)
-	}
-	return nil
+func (m members) CheckSaved(string) error {
+	var f faults
+	f.within("instances", m.Instances, 0, maxNumber)
+	return f.first()
 }
 
 // same finds fault with a row that has another id than its place.

@@ -68,6 +68,14 @@ func (f *faults) first() error {
 	return errors.New(f.list[0])
 }
 
+// orElse is the first fault, or err when there is none.
+func (f *faults) orElse(err error) error {
+	if first := f.first(); first != nil {
+		return first
+	}
+	return err
+}
+
 // id checks the form of an id; none is for the caller to judge.
 func (f *faults) id(member, prefix, id string) {
 	if tail, ok := strings.CutPrefix(id, prefix+"_"); id != "" && (!ok || !idTail.MatchString(tail)) {
@@ -98,6 +106,13 @@ func (f *faults) line(member, s string) {
 func (f *faults) ipv4(member, address string) {
 	if addr, err := netip.ParseAddr(address); address != "" && (err != nil || !addr.Is4()) {
 		f.add(member, "%q is not an IPv4 address; write it as 10.24.8.12", clip(address))
+	}
+}
+
+// within checks a number from least to most.
+func (f *faults) within(member string, n, least, most int) {
+	if n < least || n > most {
+		f.add(member, "is %d, not within %d to %d", n, least, most)
 	}
 }
 

@@ -21,7 +21,7 @@ func rateLimits(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	s.Get("/v1/projects").Wants(200)
 	s.Get("/v1/projects").Refused(429, "rate_limited").Header("Retry-After", "50")
 	limits := s.Limits()
-	if len(limits) != 1 || limits[0].Window != "minute" || limits[0].Limit != 2 || limits[0].Remaining != 0 || !limits[0].ResetAt.Equal(start.Add(time.Minute)) || limits[0].Key != s.Keys()[0].ID {
+	if len(limits) != 1 || limits[0].Window != "minute" || limits[0].Limit != 2 || limits[0].Remaining != 0 || !limits[0].ResetAt.Equal(start().Add(time.Minute)) || limits[0].Key != s.Keys()[0].ID {
 		t.Errorf("limits %+v", limits)
 	}
 	must(t, s.Refill())
@@ -52,7 +52,7 @@ func sharedLimits(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 func keys(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	setup := frozen()
 	s := open(setup)
-	expiry := start.Add(time.Hour)
+	expiry := start().Add(time.Hour)
 	reader := sandbox.Key{Token: "a-key-of-" + strings.ReplaceAll(s.ID(), "_", "-"), Name: "reader", Scopes: []string{"instances:read"}, ExpiresAt: &expiry}
 	added, err := s.AddKey(reader)
 	must(t, err)
@@ -97,7 +97,7 @@ func journal(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	}
 	r := all[0]
 	if r.Operation != "createInstance" || r.Method != "POST" || r.Target != "/v1/instances" || r.Status != 201 || r.Stage != "handle" || r.Key != s.Keys()[0].ID ||
-		r.RequestBody != newInstance || !strings.Contains(r.ResponseBody, `"status":"provisioning"`) || !r.At.Equal(start) || !strings.HasPrefix(r.ID, "req_") || r.Seq != 1 {
+		r.RequestBody != newInstance || !strings.Contains(r.ResponseBody, `"status":"provisioning"`) || !r.At.Equal(start()) || !strings.HasPrefix(r.ID, "req_") || r.Seq != 1 {
 		t.Errorf("first request %+v", r)
 	}
 	if got := r.Header.Get("Content-Type"); got != "application/json" {

@@ -18,7 +18,7 @@ func anyState(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	for _, status := range []string{"provisioning", "running", "stopping", "stopped", "starting", "rebooting", "resizing", "rebuilding", "error"} {
 		want := sandbox.Instance{
 			Name: "in-" + status, Status: status, ProjectID: p.ID, Region: "eu-central", Size: "standard-4",
-			Labels: map[string]string{"env": "test"}, Metadata: map[string]any{"depth": map[string]any{"n": 1.5}}, CreatedAt: start.Add(-time.Hour),
+			Labels: map[string]string{"env": "test"}, Metadata: map[string]any{"depth": map[string]any{"n": 1.5}}, CreatedAt: start().Add(-time.Hour),
 		}
 		if status == "error" {
 			want.Reason = &sandbox.Reason{Code: "host_failure"}
@@ -94,7 +94,7 @@ func snapshot(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	}
 	must(t, s.Restore(before))
 	s.Get("/v1/instances/"+id).Has("status", "provisioning")
-	if got := s.Now(); !got.Equal(start) {
+	if got := s.Now(); !got.Equal(start()) {
 		t.Errorf("now %s", got)
 	}
 	if d := sandbox.Diff(before, s.Snapshot()); d != "" {
@@ -131,7 +131,7 @@ func strangers(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	b.Get("/v1/instances/"+id).Refused(404, "instance_not_found")
 	b.Delete("/v1/instances/"+id).Refused(404, "instance_not_found")
 	must(t, b.Advance(time.Hour))
-	if got := a.Now(); !got.Equal(start) {
+	if got := a.Now(); !got.Equal(start()) {
 		t.Errorf("now %s in the other workspace", got)
 	}
 	if got := len(a.Requests(sandbox.Match{})); got != 1 {
@@ -226,7 +226,7 @@ func reset(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 
 func setup(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	want := sandbox.Setup{
-		Fixture: "docs", Seed: 7, Clock: sandbox.Clock{Mode: sandbox.FrozenClock, Now: start}, Speed: "realistic",
+		Fixture: "docs", Seed: 7, Clock: sandbox.Clock{Mode: sandbox.FrozenClock, Now: start()}, Speed: "realistic",
 		Durations: map[string]time.Duration{"create": time.Minute}, Progression: "manual", Quota: 80,
 	}
 	s := open(want)

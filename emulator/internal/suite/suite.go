@@ -57,10 +57,11 @@ func Run(t *testing.T, open Open) {
 
 // frozen is a setup whose time stands still at the start of the documents.
 func frozen() sandbox.Setup {
-	return sandbox.Setup{Fixture: "empty", Clock: sandbox.Clock{Mode: sandbox.FrozenClock, Now: start}}
+	return sandbox.Setup{Fixture: "empty", Clock: sandbox.Clock{Mode: sandbox.FrozenClock, Now: start()}}
 }
 
-var start = time.Date(2026, 3, 19, 10, 22, 44, 0, time.UTC)
+// start is the first instant of a frozen setup.
+func start() time.Time { return time.Date(2026, 3, 19, 10, 22, 44, 0, time.UTC) }
 
 const newInstance = `{"name":"web-1","region":"eu-central","size":"standard-2"}`
 

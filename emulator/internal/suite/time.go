@@ -23,7 +23,7 @@ func lifecycle(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	must(t, s.Advance(time.Millisecond))
 	ip := s.Get("/v1/instances/"+id).Wants(200).Has("status", "running").Has("updated_at", "2026-03-19T10:22:47Z").Text("ip")
 	i, ok := s.Instance(id)
-	if !ok || i.Status != "running" || i.IP != ip || i.Name != "web-1" || i.Region != "eu-central" || i.Size != "standard-2" || !i.UpdatedAt.Equal(start.Add(3*time.Second)) {
+	if !ok || i.Status != "running" || i.IP != ip || i.Name != "web-1" || i.Region != "eu-central" || i.Size != "standard-2" || !i.UpdatedAt.Equal(start().Add(3*time.Second)) {
 		t.Errorf("instance %+v", i)
 	}
 	s.Delete("/v1/instances/" + id).Wants(204)
@@ -37,10 +37,10 @@ func actions(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	i, err := s.CreateInstance(sandbox.Instance{Name: "web-1"})
 	must(t, err)
 	s.Post("/v1/instances/"+i.ID+"/actions", `{"type":"stop"}`).Wants(202).Has("status", "in_progress")
-	s.Post("/v1/instances/"+i.ID+"/actions", `{"type":"start"}`).Refused(409, "instance_busy").Header("Retry-After", "2")
+	s.Post("/v1/instances/"+i.ID+"/actions", `{"type":"start()"}`).Refused(409, "instance_busy").Header("Retry-After", "2")
 	must(t, s.Finish(i.ID))
 	s.Get("/v1/instances/"+i.ID).Has("status", "stopped")
-	s.Post("/v1/instances/"+i.ID+"/actions", `{"type":"start"}`).Wants(202)
+	s.Post("/v1/instances/"+i.ID+"/actions", `{"type":"start()"}`).Wants(202)
 	must(t, s.Fail(i.ID, "insufficient_capacity"))
 	s.Get("/v1/instances/"+i.ID).Has("status", "stopped")
 	s.Post("/v1/instances/"+i.ID+"/actions", `{"type":"resize","size":"standard-4"}`).Wants(202)
@@ -52,10 +52,10 @@ func actions(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 
 func clock(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	s := open(frozen())
-	if got := s.Now(); !got.Equal(start) {
+	if got := s.Now(); !got.Equal(start()) {
 		t.Errorf("now %s", got)
 	}
-	if got, want := s.Clock(), (sandbox.Clock{Mode: sandbox.FrozenClock, Now: start}); got != want {
+	if got, want := s.Clock(), (sandbox.Clock{Mode: sandbox.FrozenClock, Now: start()}); got != want {
 		t.Errorf("clock %+v, want %+v", got, want)
 	}
 	if s.AdvanceToNext() || len(s.Agenda()) != 0 {
@@ -66,15 +66,15 @@ func clock(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	second := s.Post("/v1/instances", newInstance).Wants(201).Text("pending_action")
 	agenda := s.Agenda()
 	if len(agenda) != 2 || agenda[0].Subject != first || agenda[1].Subject != second || agenda[0].Step != "action.finish" ||
-		!agenda[0].At.Equal(start.Add(3*time.Second)) || !agenda[1].At.Equal(start.Add(4*time.Second)) {
+		!agenda[0].At.Equal(start().Add(3*time.Second)) || !agenda[1].At.Equal(start().Add(4*time.Second)) {
 		t.Errorf("agenda %+v", agenda)
 	}
-	if !s.AdvanceToNext() || !s.Now().Equal(start.Add(3*time.Second)) {
+	if !s.AdvanceToNext() || !s.Now().Equal(start().Add(3*time.Second)) {
 		t.Errorf("now %s after the first event", s.Now())
 	}
-	must(t, s.AdvanceTo(start.Add(time.Hour)))
-	must(t, s.SetClock(sandbox.Clock{Mode: sandbox.FrozenClock, Now: start.Add(24 * time.Hour)}))
-	if got := s.Now(); !got.Equal(start.Add(24 * time.Hour)) {
+	must(t, s.AdvanceTo(start().Add(time.Hour)))
+	must(t, s.SetClock(sandbox.Clock{Mode: sandbox.FrozenClock, Now: start().Add(24 * time.Hour)}))
+	if got := s.Now(); !got.Equal(start().Add(24 * time.Hour)) {
 		t.Errorf("now %s", got)
 	}
 	must(t, s.SetClock(sandbox.Clock{Mode: sandbox.ScaledClock, Scale: 1e6}))
@@ -92,7 +92,7 @@ func autoClock(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 		t.Errorf("status %s", i.Status)
 	}
 	s.Get("/v1/instances/"+id).Has("status", "running")
-	if got := s.Now(); !got.Equal(start.Add(3 * time.Second)) {
+	if got := s.Now(); !got.Equal(start().Add(3 * time.Second)) {
 		t.Errorf("now %s", got)
 	}
 }
@@ -104,7 +104,7 @@ func untilIdle(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 		must(t, s.Advance(time.Second))
 	}
 	must(t, s.AdvanceUntilIdle())
-	if got := s.Now(); !got.Equal(start.Add(5*time.Second)) || len(s.Agenda()) != 0 {
+	if got := s.Now(); !got.Equal(start().Add(5*time.Second)) || len(s.Agenda()) != 0 {
 		t.Errorf("now %s, agenda %v", got, s.Agenda())
 	}
 	for _, i := range s.Instances() {
@@ -117,12 +117,12 @@ func untilIdle(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 func refusedClock(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	s := open(frozen())
 	refused(t, s.Advance(-time.Second), "forward")
-	refused(t, s.AdvanceTo(start.Add(-time.Second)), "forward")
-	refused(t, s.AdvanceTo(start.AddDate(300, 0, 0)), "2200")
+	refused(t, s.AdvanceTo(start().Add(-time.Second)), "forward")
+	refused(t, s.AdvanceTo(start().AddDate(300, 0, 0)), "2200")
 	refused(t, s.SetClock(sandbox.Clock{Mode: "backwards"}), "mode")
 	refused(t, s.SetClock(sandbox.Clock{Mode: sandbox.ScaledClock, Scale: 1e9}), "scale")
-	refused(t, s.SetClock(sandbox.Clock{Mode: sandbox.RealClock, Now: start.Add(-time.Hour)}), "forward")
-	if got := s.Clock(); got.Mode != sandbox.FrozenClock || !got.Now.Equal(start) {
+	refused(t, s.SetClock(sandbox.Clock{Mode: sandbox.RealClock, Now: start().Add(-time.Hour)}), "forward")
+	if got := s.Clock(); got.Mode != sandbox.FrozenClock || !got.Now.Equal(start()) {
 		t.Errorf("clock %+v", got)
 	}
 }
