@@ -58,7 +58,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sandbox": sandbox, "stop": stop, "http": sendHTTP, "until": until, "let": let,
+			"sandbox": sandbox, "http": sendHTTP, "until": until, "let": let,
 			"trust": trust, "end": stop,
 			"printed-curl": printedCurl, "raw": raw, "drain": drain,
 		},

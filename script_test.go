@@ -199,8 +199,8 @@ func words(line string) []string {
 	return all
 }
 
-// raw keeps answers byte for byte, each request on a connection of its own. They
-// are addressed to the public sandbox, so that no port is in them.
+// raw keeps answers byte for byte, each request on a connection of its own; one
+// whose method begins with - is sent without the key. They are addressed to the public sandbox, so that no port is in them.
 func raw(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: raw FILE OUT")
@@ -212,7 +212,11 @@ func raw(ts *testscript.TestScript, neg bool, args []string) {
 			continue
 		}
 		parts = slices.Grow(parts, 3)[:3]
-		request := parts[0] + " " + parts[1] + " HTTP/1.1\r\nHost: sandbox.api.skystack.dev\r\nConnection: close\r\nAuthorization: Bearer " + ts.Getenv("KEY") + "\r\n"
+		method, anonymous := strings.CutPrefix(parts[0], "-")
+		request := method + " " + parts[1] + " HTTP/1.1\r\nHost: sandbox.api.skystack.dev\r\nConnection: close\r\n"
+		if !anonymous {
+			request += "Authorization: Bearer " + ts.Getenv("KEY") + "\r\n"
+		}
 		if parts[2] != "" {
 			request += "Content-Type: application/json\r\nContent-Length: " + length(parts[2]) + "\r\n"
 		}

@@ -2,6 +2,8 @@ package testcontainer_test
 
 import (
 	"bytes"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -203,8 +205,16 @@ func TestHTTPS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ca := open(t, c).Get("/_sandbox/ca.pem").Wants(200)
-	w, err := remote.New(t.Context(), url, c.Key(), remote.WithCA(ca.Body))
+	resp, err := open(t, c).Client().Get("/_sandbox/ca.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, error %v", resp.Status, ca, err)
+	}
+	w, err := remote.New(t.Context(), url, c.Key(), remote.WithCA(ca))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,7 @@ func build(ctx context.Context) error {
 		return fmt.Errorf("docker build: %w\n%s", err, log.String())
 	}
 	if after, err := docker.ImageInspect(ctx, imageName); err == nil && before.ID != "" && before.ID != after.ID {
-		_, _ = docker.ImageRemove(ctx, before.ID, client.ImageRemoveOptions{}) // stays if somebody uses it
+		_, _ = docker.ImageRemove(ctx, before.ID, client.ImageRemoveOptions{PruneChildren: true}) // stays if somebody uses it
 	}
 	return nil
 }

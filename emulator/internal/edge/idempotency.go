@@ -46,7 +46,7 @@ type record struct {
 }
 
 // Bookkeeping implements engine.Bookkeeping.
-func (record) Bookkeeping() {}
+func (record) Bookkeeping() bool { return true }
 
 // CheckSaved implements engine.Checker.
 func (r record) CheckSaved(string) error {

@@ -20,17 +20,14 @@ import (
 // indented by two spaces. No heading stands there twice. The same state gives
 // the same text, wherever it was loaded and whatever the world's id and seed
 // are. How a world is used and how it keeps account does not belong to it:
-// counters, sequence numbers, tables of Bookkeeping with their events, and
-// members tagged `dump:"-"`. The present is only given where it stands still.
+// counters, sequence numbers, rows and events of Bookkeeping, and members tagged
+// `dump:"-"`. The present is only given where it stands still.
 func (p *Snapshot) Dump(to io.Writer) error {
 	s := p.state()
 	d := dumper{out: bufio.NewWriterSize(to, 64<<10)}
 	d.clock(s.clock)
 	d.agenda(p.schema, s.agenda)
 	for i, kind := range p.schema.tables {
-		if kind.bookkeeping {
-			continue
-		}
 		d.table = &p.schema.tables[i]
 		if err := s.tables[i].each(d.row); err != nil {
 			return fmt.Errorf("table %s: %w", kind.name, err)
@@ -83,6 +80,9 @@ func (d *dumper) agenda(schema *Schema, a agenda) {
 // row writes one row; value is a pointer to it.
 func (d *dumper) row(id string, value any) error {
 	if a, ok := value.(Apart); ok && a.Apart() {
+		return nil
+	}
+	if b, ok := value.(Bookkeeping); ok && b.Bookkeeping() {
 		return nil
 	}
 	d.heading(d.table.name, id)

@@ -48,13 +48,13 @@ type inner struct {
 	Due    Booking `json:"due"`
 }
 
-// usage is bookkeeping.
+// usage is bookkeeping unless it is above 9.
 type usage struct {
 	N int `json:"n"`
 }
 
 // Bookkeeping implements Bookkeeping.
-func (usage) Bookkeeping() {}
+func (u usage) Bookkeeping() bool { return u.N <= 9 }
 
 // museum is a schema with things to look at.
 type museum struct {
@@ -94,6 +94,7 @@ func TestDump(t *testing.T) {
 		})
 		m.things.Put(tx, "t 2\n  name", thing{})
 		m.usages.Put(tx, "u", usage{1})
+		m.usages.Put(tx, "v", usage{10})
 		m.words.Put(tx, "w", "hello")
 		m.things.Put(tx, "gone", thing{})
 		m.things.Delete(tx, "gone")
@@ -127,6 +128,8 @@ things t1
   free.z.deep [{"a":2,"b":1}]
   open true
 things "t 2\n  name"
+usages v
+  n 10
 words w
   value "hello"
 `)

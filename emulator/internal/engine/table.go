@@ -74,9 +74,9 @@ func (r *rows[T]) rebook(id string, old, moved Booking) {
 	r.bySeq.Set(seq, entry[T]{id: id, value: &row})
 }
 
-// Bookkeeping is a row that says how a world is used and not what is in it, as a
-// count of requests does. Dump leaves tables of such rows out.
-type Bookkeeping interface{ Bookkeeping() }
+// Bookkeeping is a row that may say how a world is used and not what is in it, as
+// a count of requests does. Dump leaves rows out that report true.
+type Bookkeeping interface{ Bookkeeping() bool }
 
 // Apart is a row that can tell whether it belongs to its world itself and not to
 // what is in it. Dump leaves it out then.
@@ -106,7 +106,6 @@ func AddTable[T any](s *Schema, name string, check func(id string, row T) error)
 		name: name, hidden: hiddenIn(reflect.TypeFor[T]()),
 		empty: func() store { return &rows[T]{check: check, keeps: keeps} },
 	}
-	_, kind.bookkeeping = any(*new(T)).(Bookkeeping)
 	if l, ok := any(*new(T)).(Lone); ok {
 		kind.lone = l.LoneID()
 	}

@@ -22,11 +22,10 @@ type Schema struct {
 }
 
 type tableKind struct {
-	name        string
-	empty       func() store
-	bookkeeping bool
-	lone        string          // the id of the only row; "" for any number of rows
-	hidden      map[string]bool // paths of members that a dump leaves out
+	name   string
+	empty  func() store
+	lone   string          // the id of the only row; "" for any number of rows
+	hidden map[string]bool // paths of members that a dump leaves out
 }
 
 // NewSchema returns an empty schema.

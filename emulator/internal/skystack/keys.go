@@ -9,6 +9,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/limit"
+	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 // Token is a key as the world knows it: never the secret, only its hash (S24,
@@ -182,8 +183,11 @@ func (a *API) completed(tx *engine.Tx, k NewKey) (Token, error) {
 			return t, fmt.Errorf("the key is bound to project %q, which does not exist", t.ProjectID)
 		}
 	}
+	if old, taken := a.tokens.Get(tx, t.ID); taken && old.Digest != t.Digest {
+		return t, fmt.Errorf("the key's id %q is that of another key; choose another, or leave it out: %w", t.ID, sandbox.ErrConflict)
+	}
 	if t.ID == "" {
-		t.ID = tx.NewID("tok")
+		t.ID = a.newTokenID(tx)
 	}
 	if t.CreatedAt.IsZero() {
 		t.CreatedAt = tx.Now()

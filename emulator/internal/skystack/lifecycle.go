@@ -352,6 +352,12 @@ func reasonText(code string) string {
 // Fail makes the running action of an instance fail, or crashes one that runs;
 // an empty code takes the usual reason.
 func (a *API) Fail(w *engine.World, instance, code string) error {
+	var f faults
+	f.text("code", code, 0, 63)
+	f.line("code", code)
+	if err := f.err("reason"); err != nil {
+		return err
+	}
 	return a.command(w, instance, func(tx *engine.Tx, i Instance) error { return a.giveUp(tx, i, Reason{Code: code}) })
 }
 

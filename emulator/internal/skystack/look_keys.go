@@ -34,6 +34,16 @@ func (a *API) keysOf(tx *engine.Tx) []Token {
 	return out
 }
 
+// newTokenID is an id that no key has. One that was kept from another state of the
+// world may have the next.
+func (a *API) newTokenID(tx *engine.Tx) string {
+	for {
+		if id := tx.NewID("tok"); !has(a.tokens, tx, id) {
+			return id
+		}
+	}
+}
+
 // keyNames lists the ids of some keys, to choose from.
 func (a *API) keyNames(tx *engine.Tx) string {
 	const most = 8

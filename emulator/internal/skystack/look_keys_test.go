@@ -1,6 +1,7 @@
 package skystack_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/skystack"
+	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 const otherKey = "sky_test_0000000000000000000000000000001vWQpT"
@@ -45,6 +47,44 @@ func TestKeys(t *testing.T) {
 	if err := r.api.AddKey(r.world, skystack.NewKey{Secret: "x", Token: skystack.Token{ID: "my key"}}); err == nil ||
 		err.Error() != `the key's id "my key" is none: write tok_ and 1 to 60 letters, digits or underscores` {
 		t.Errorf("got %v", err)
+	}
+}
+
+// No key takes the id of another, not even one that was kept from another state.
+func TestKeyIDsAreTaken(t *testing.T) {
+	r := newLook(t, "empty", skystack.Settings{}, engine.Clock{})
+	err := r.api.AddKey(r.world, skystack.NewKey{Secret: "x", Token: skystack.Token{ID: "tok_default"}})
+	if !errors.Is(err, sandbox.ErrConflict) || err.Error() != `the key's id "tok_default" is that of another key; choose another, or leave it out: conflict` {
+		t.Errorf("got %v", err)
+	}
+	r.addKey(t, r.key, skystack.Token{ID: "tok_default", Name: "again"}) // the same key is no other
+	p := r.world.Snapshot()
+	r.addKey(t, "first", skystack.Token{})
+	id, ok := r.api.KeyID(r.world, "first")
+	if err := r.world.Restore(p); err != nil || !ok {
+		t.Fatal(err)
+	}
+	r.addKey(t, "kept", skystack.Token{ID: id}) // the id that comes next
+	r.addKey(t, "second", skystack.Token{})
+	if second, _ := r.api.KeyID(r.world, "second"); second == id || second == "" {
+		t.Errorf("got %s", second)
+	}
+	if keys := r.api.Keys(r.world); len(keys) != 3 {
+		t.Errorf("got %+v", keys)
+	}
+}
+
+// The workspace's own keys are no part of what happens in it.
+func TestOwnKeysAreNotInTheDump(t *testing.T) {
+	r := newLook(t, "empty", skystack.Settings{}, engine.Clock{})
+	before := dump(t, r.world)
+	r.addKey(t, "own", skystack.Token{CreatedBy: "configuration"})
+	if after := dump(t, r.world); after != before {
+		t.Errorf("got\n%s", after)
+	}
+	r.addKey(t, "other", skystack.Token{ID: "tok_other", CreatedBy: "ada"})
+	if after := dump(t, r.world); !strings.Contains(after, "\ntokens tok_other\n") || strings.Contains(after, "digest") {
+		t.Errorf("got\n%s", after)
 	}
 }
 

@@ -18,13 +18,17 @@ import (
 const maxNumber = 1 << 30
 
 // Bookkeeping implements engine.Bookkeeping.
-func (ledger) Bookkeeping() {}
+func (ledger) Bookkeeping() bool { return true }
 
 // Bookkeeping implements engine.Bookkeeping.
-func (watch) Bookkeeping() {}
+func (watch) Bookkeeping() bool { return true }
 
 // Bookkeeping implements engine.Bookkeeping.
-func (members) Bookkeeping() {}
+func (members) Bookkeeping() bool { return true }
+
+// Bookkeeping implements engine.Bookkeeping. A key that belongs to the workspace
+// itself stays when its state is replaced, so it is no part of that.
+func (t Token) Bookkeeping() bool { return t.CreatedBy == configuration }
 
 // Rebooked implements engine.Keeper. The action began as much later as it ends,
 // so that it is as far as it was.
