@@ -21,6 +21,15 @@ import (
 // imageName is the image that these tests make and keep.
 const imageName = "skystack-sandbox:test"
 
+// Every test ends its containers itself: the one by which testcontainers would do
+// it after a crash need not be fetched.
+func TestMain(m *testing.M) {
+	if _, decided := os.LookupEnv("TESTCONTAINERS_RYUK_DISABLED"); !decided {
+		_ = os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
+	}
+	os.Exit(m.Run())
+}
+
 // built makes the image once.
 var built = sync.OnceValue(func() error { return build(context.Background()) })
 
