@@ -34,6 +34,28 @@ func (a *API) keysOf(tx *engine.Tx) []Token {
 	return out
 }
 
+// keyWith is the key with a secret's digest, whatever its id is in the present
+// state.
+func (a *API) keyWith(tx *engine.Tx, digest engine.Digest) (Token, bool) {
+	for row := range a.tokens.After(tx, 0) {
+		if row.Value.Digest == digest {
+			return row.Value, true
+		}
+	}
+	return Token{}, false
+}
+
+// keyNamed is the key that leads to the transaction's world, given by its token
+// or its id.
+func (a *API) keyNamed(tx *engine.Tx, name string) (Token, bool) {
+	t, ok := a.keyWith(tx, engine.DigestOf(name))
+	if !ok {
+		t, ok = a.tokens.Get(tx, name)
+	}
+	home, _ := a.Registry.Home(t.Digest)
+	return t, ok && home == tx.World()
+}
+
 // newTokenID is an id that no key has. One that was kept from another state of the
 // world may have the next.
 func (a *API) newTokenID(tx *engine.Tx) string {

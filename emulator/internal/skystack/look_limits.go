@@ -104,16 +104,16 @@ func changed(old *int, n int) *int {
 // request is answered 429. It refuses a key the world does not have, and a world
 // without limits.
 func (a *API) Exhaust(w *engine.World, key string) error {
-	id, known := a.KeyID(w, key)
 	return w.Do(func(tx *engine.Tx) error {
 		s := a.settingsOf(tx)
+		t, known := a.keyNamed(tx, key)
 		switch {
 		case !known:
 			return fmt.Errorf("the workspace has no such key; use the token or the id of one of %s: %w", a.keyNames(tx), sandbox.ErrNotFound)
 		case !s.Limited:
 			return fmt.Errorf("requests are not limited in this workspace; set a rate limit first: %w", sandbox.ErrConflict)
 		}
-		engine.Own(a.ledgers, tx, ledgerOf(s, id)).Usage.Exhaust(tx.Now(), s.Limits)
+		engine.Own(a.ledgers, tx, ledgerOf(s, t.ID)).Usage.Exhaust(tx.Now(), s.Limits)
 		return nil
 	})
 }
