@@ -18,7 +18,7 @@ const (
 	lastLines = 20
 	lastBytes = 4 << 10
 
-	// logPatience is how long the engine may take to tell the output.
+	// logPatience is how long the engine may take to tell state and output.
 	logPatience = 5 * time.Second
 )
 
@@ -69,7 +69,14 @@ func explain(ctx context.Context, req *testcontainers.GenericContainerRequest, c
 	case c == nil:
 		return err
 	}
+	// The caller's time may be what ran out.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logPatience)
+	defer cancel()
 	printed := c.last(ctx)
+	if state, unknown := c.State(ctx); unknown == nil && state.Running {
+		url, _ := c.URL(ctx)
+		return fmt.Errorf("the sandbox runs, but nothing ready answers at %s/readyz: if the engine's machine has another name for tests, let TESTCONTAINERS_HOST_OVERRIDE say it: %w%s", url, err, printed)
+	}
 	if printed == "" {
 		printed = ": it printed nothing; is that the sandbox's image, and for this kind of machine?"
 	}
@@ -98,9 +105,6 @@ func named(req *testcontainers.GenericContainerRequest) string {
 // last is what the container printed at the end, without its tokens; "" if that
 // was nothing.
 func (c *Container) last(ctx context.Context) string {
-	// The caller's time may be what ran out.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logPatience)
-	defer cancel()
 	logs, err := c.Logs(ctx)
 	if err != nil {
 		return fmt.Sprintf("; what it printed is unknown: %v", err)

@@ -8,16 +8,26 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/testcontainers/testcontainers-go"
 )
 
-// stopped is a container whose output is known.
-type stopped struct {
+// known is a container whose state and output are known.
+type known struct {
 	testcontainers.Container
-	output io.Reader
+	running bool
+	output  io.Reader
 }
 
-func (s stopped) Logs(context.Context) (io.ReadCloser, error) {
+func (s known) State(context.Context) (*container.State, error) {
+	return &container.State{Running: s.running}, nil
+}
+
+func (s known) PortEndpoint(context.Context, string, string) (string, error) {
+	return "http://engine.test:32768", nil
+}
+
+func (s known) Logs(context.Context) (io.ReadCloser, error) {
 	if s.output == nil {
 		return nil, errors.New("the engine is gone")
 	}
@@ -28,7 +38,7 @@ func TestExplain(t *testing.T) {
 	failed := errors.New("container exited with code 2")
 	taken := errors.New("Bind for 127.0.0.1:8080 failed: port is already allocated")
 	printing := func(output io.Reader) *Container {
-		return &Container{Container: stopped{output: output}, key: "sky_test_secret", admin: "sky_admin_secret"}
+		return &Container{Container: known{output: output}, key: "sky_test_secret", admin: "sky_admin_secret"}
 	}
 	for _, tc := range []struct {
 		name  string
@@ -40,6 +50,7 @@ func TestExplain(t *testing.T) {
 		{"no output", printing(strings.NewReader("\n")), failed, "the image \"img\" did not start: container exited with code 2: it printed nothing; is that the sandbox's image, and for this kind of machine?"},
 		{"unknown output", printing(nil), failed, "the image \"img\" did not start: container exited with code 2; what it printed is unknown: the engine is gone"},
 		{"secrets", printing(strings.NewReader("key sky_test_secret admin sky_admin_secret")), failed, "the image \"img\" did not start: container exited with code 2; the last it printed:\n  key sky_test_… admin sky_admin_…"},
+		{"not reached", &Container{Container: known{running: true, output: strings.NewReader("Serving.")}}, context.DeadlineExceeded, "the sandbox runs, but nothing ready answers at http://engine.test:32768/readyz: if the engine's machine has another name for tests, let TESTCONTAINERS_HOST_OVERRIDE say it: context deadline exceeded; the last it printed:\n  Serving."},
 		{"taken port", printing(nil), taken, "a port is taken that the container is to be published on: end what listens there, or publish on no fixed port: " + taken.Error()},
 		{"another taken port", printing(nil), errors.New("listen tcp4 0.0.0.0:80: bind: address already in use"), "a port is taken that the container is to be published on: end what listens there, or publish on no fixed port: listen tcp4 0.0.0.0:80: bind: address already in use"},
 		{"no reaper", printing(nil), errors.New("create container: reaper: no such host"), "the container by which testcontainers cleans up does not start: let its image be pulled, or set TESTCONTAINERS_RYUK_DISABLED=true: create container: reaper: no such host"},

@@ -13,7 +13,7 @@ type hostile struct {
 	name             string
 	head, part, tail string
 	numbered         bool // the part has a number in it
-	size             int  // 0 means 16 MiB
+	size             int  // 0 means 4 MiB
 	want             string
 }
 
@@ -81,7 +81,7 @@ func TestLoadRefusesHostileFiles(t *testing.T) {
 // reader gives the file without keeping it.
 func (c hostile) reader() io.Reader {
 	if c.size == 0 {
-		c.size = 16 << 20
+		c.size = 4 << 20
 	}
 	if !c.numbered {
 		c.part = strings.Repeat(c.part, 1+4096/len(c.part))
