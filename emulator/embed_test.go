@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"skystack.dev/sandbox/emulator"
@@ -164,4 +165,17 @@ func TestResetAll(t *testing.T) {
 	if len(other.Instances()) != 0 {
 		t.Errorf("after ResetAll: %v", other.Instances())
 	}
+}
+
+// A workspace made later starts as the default one did: what was booked then falls
+// due as much later.
+func TestNewWorkspaceStartsNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := emulator.Start(t, emulator.WithFixtureData("one.yaml", []byte("format: skystack-sandbox/1\ninstances: [{id: ins_1, name: web-1, status: provisioning}]\n")))
+		<-time.After(time.Hour)
+		w := wire.In(t, e.NewWorkspace(t))
+		w.Get("/v1/instances/ins_1").Wants(200).Has("status", "provisioning")
+		<-time.After(3 * time.Second)
+		w.Get("/v1/instances/ins_1").Has("status", "running")
+	})
 }

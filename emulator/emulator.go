@@ -171,7 +171,7 @@ func (e *Emulator) adopt(token string) error {
 		return errors.New("there are too many workspaces")
 	}
 	id := "wsp_" + hex.EncodeToString(digest[:8])
-	return e.furnish(e.copyOf(e.Workspace, e.world.Baseline(), id), Key{Token: token, Name: "adopted"})
+	return e.furnish(e.again(e.Workspace, id), Key{Token: token, Name: "adopted"})
 }
 
 // Handler serves the sandbox's APIs, and the control API under /_sandbox/.

@@ -75,6 +75,7 @@ func (e *Emulator) enter(w *Workspace) error {
 func (e *Emulator) leave(w *Workspace) {
 	e.registry.Remove(w.world)
 	e.spaces.Delete(w.world)
+	e.sky.ForgetFindings(w.ID())
 	if api := e.steering.Load(); api != nil {
 		api.Forget(w.world)
 	}
@@ -135,7 +136,7 @@ func (e *Emulator) AddWorkspace(s Setup) (sandbox.Workspace, error) {
 		return nil, fmt.Errorf("workspace %q is not an id: use wsp_ and 1 to 60 letters or digits", s.Workspace)
 	}
 	if isDefault(s) {
-		return e.fork(e.Workspace, e.world.Baseline(), e.nextID(s.Workspace))
+		return e.open(e.again(e.Workspace, e.nextID(s.Workspace)))
 	}
 	asked, err := e.asked.with(s)
 	if err != nil {
@@ -174,18 +175,20 @@ func (e *Emulator) ForkWorkspace(of string, at Snapshot, id string) (sandbox.Wor
 		}
 		p = own.Snapshot
 	}
-	return e.fork(w, p, e.nextID(id))
+	return e.open(e.copied(w, w.world.ForkOf(p, e.nextID(id))))
 }
 
-func (e *Emulator) fork(of *Workspace, p *engine.Snapshot, id string) (sandbox.Workspace, error) {
-	return e.open(e.copyOf(of, p, id))
+// again makes a workspace that starts as another did.
+func (e *Emulator) again(of *Workspace, id string) *Workspace {
+	world := of.world.ForkOf(of.world.Baseline(), id)
+	world.Reset() // what the start had booked falls due as much later
+	return e.copied(of, world)
 }
 
-// copyOf makes a workspace that starts as a snapshot of another.
-func (e *Emulator) copyOf(of *Workspace, p *engine.Snapshot, id string) *Workspace {
+// copied makes a workspace of a copy of another's world.
+func (e *Emulator) copied(of *Workspace, world *engine.World) *Workspace {
 	of.mu.Lock()
 	defer of.mu.Unlock()
-	world := of.world.ForkOf(p, id)
 	e.sky.DropKeys(world)
 	return e.newWorkspace(world, of.asked, of.config, of.fixture)
 }

@@ -79,9 +79,6 @@ func (d *dumper) agenda(schema *Schema, a agenda) {
 
 // row writes one row; value is a pointer to it.
 func (d *dumper) row(id string, value any) error {
-	if a, ok := value.(Apart); ok && a.Apart() {
-		return nil
-	}
 	if b, ok := value.(Bookkeeping); ok && b.Bookkeeping() {
 		return nil
 	}

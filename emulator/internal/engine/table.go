@@ -78,10 +78,6 @@ func (r *rows[T]) rebook(id string, old, moved Booking) {
 // a count of requests does. Dump leaves rows out that report true.
 type Bookkeeping interface{ Bookkeeping() bool }
 
-// Apart is a row that can tell whether it belongs to its world itself and not to
-// what is in it. Dump leaves it out then.
-type Apart interface{ Apart() bool }
-
 // Keeper is a row that keeps the booking of an event whose subject it is.
 type Keeper[T any] interface {
 	// Rebooked is the row after an event about it was moved.

@@ -11,9 +11,6 @@ import (
 // to what happens in it.
 const configuration = "configuration"
 
-// Apart implements engine.Apart: a workspace keeps its own keys in any state.
-func (t Token) Apart() bool { return t.CreatedBy == configuration }
-
 // Configured lists the keys that belong to the workspace itself, whatever state
 // it is put into.
 func (a *API) Configured(w *engine.World) []Token {
@@ -58,7 +55,7 @@ func (a *API) KeepKeys(tx *engine.Tx, kept []Token) {
 	}
 	for _, t := range kept {
 		if _, taken := a.tokens.Get(tx, t.ID); taken {
-			t.ID = tx.NewID("tok")
+			t.ID = a.newTokenID(tx)
 		}
 		a.tokens.Put(tx, t.ID, t)
 	}
@@ -84,14 +81,13 @@ func (a *API) StoreKey(w *engine.World, k NewKey) error {
 
 // KeyID is the id of a key of the workspace, given by its secret or its id.
 func (a *API) KeyID(w *engine.World, key string) (id string, ok bool) {
-	if home, holder := a.Registry.Home(engine.DigestOf(key)); home == w {
-		return holder, true
-	}
 	_ = w.Do(func(tx *engine.Tx) error {
-		_, ok = a.tokens.Get(tx, key)
+		var t Token
+		t, ok = a.keyNamed(tx, key)
+		id = t.ID
 		return nil
 	})
-	return key, ok
+	return id, ok
 }
 
 // Identify finds the workspace and the key of a token as the API does, and leaves

@@ -161,6 +161,9 @@ func exportAndImport(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	a.Get("/v1/instances/"+id).Has("status", "provisioning")
 	must(t, b.Restore(a.Snapshot())) // from another workspace
 	b.Get("/v1/instances/"+id).Has("status", "provisioning")
+	must(t, b.Import(bytes.NewReader(file.Bytes())))
+	b.Reset()
+	b.Get("/v1/instances").Wants(200) // its own key stays good, whatever was imported and reset
 	if secret := a.Key(); strings.Contains(file.String(), secret) {
 		t.Error("the file holds a key")
 	}
