@@ -14,10 +14,29 @@
 //		}
 //	}
 //
+// An Emulator is its default workspace, and a Workspace is an isolated world: with
+// its own instances, keys, limits, clock and record of requests. NewWorkspace gives
+// a test one of its own, Fork a copy of what there is, so that parallel tests
+// cannot disturb each other:
+//
+//	before := sandbox.Snapshot()
+//	sandbox.CreateInstance(emulator.Instance{Name: "db-1", Status: "error"})
+//	sandbox.SetRateLimit(emulator.RateLimit{PerMinute: 10})
+//	// ... the code under test ...
+//	sandbox.AssertRequested(t, "deleteInstance", 1)
+//	t.Log(emulator.Diff(before, sandbox.Snapshot()))
+//	sandbox.Restore(before)
+//
 // Client returns an http.Client that reaches the emulator without a socket,
 // which also works inside a testing/synctest bubble; there, use no URL: a path
 // such as /v1/instances is enough.
 //
 // The same seed and the same requests give the same bytes. Limits on requests
-// and instances are off unless WithLimits turns them on.
+// and instances are off unless WithLimits turns them on. When a test fails, its
+// seed and the command that replays it are logged.
+//
+// Package remote has the same methods for a sandbox behind a URL, and package
+// testcontainer starts one in a container; both, and a Workspace of this package,
+// are a sandbox.Workspace. Other languages use the control API under /_sandbox/,
+// which GET /_sandbox/openapi.json describes.
 package emulator

@@ -48,3 +48,73 @@ func ExampleNew() {
 	// ins_987 provisioning
 	// ins_987 running
 }
+
+// frozen starts an emulator whose time stands still.
+func frozen() *emulator.Emulator {
+	sandbox, err := emulator.New(emulator.WithFixture("empty"),
+		emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock, Now: time.Date(2026, 3, 19, 10, 22, 44, 0, time.UTC)}))
+	if err != nil {
+		panic(err)
+	}
+	return sandbox
+}
+
+// An instance in any state is there at once, and time brings it on.
+func ExampleWorkspace_CreateInstance() {
+	sandbox := frozen()
+	defer func() { _ = sandbox.Close() }()
+	i, err := sandbox.CreateInstance(emulator.Instance{ID: "ins_db", Name: "db-1", Status: "rebooting"})
+	fmt.Println(i.Status, err)
+	fmt.Println(sandbox.AdvanceToNext(), sandbox.Now().Format(time.TimeOnly))
+	i, _ = sandbox.Instance("ins_db")
+	fmt.Println(i.Status)
+	// Output:
+	// rebooting <nil>
+	// true 10:22:47
+	// running
+}
+
+// What happens between two snapshots can be shown, and undone.
+func ExampleDiff() {
+	sandbox := frozen()
+	defer func() { _ = sandbox.Close() }()
+	if _, err := sandbox.CreateInstance(emulator.Instance{ID: "ins_db", Name: "db-1", Status: "stopping"}); err != nil {
+		fmt.Println(err)
+	}
+	before := sandbox.Snapshot()
+	if err := sandbox.Fail("ins_db", "host_failure"); err != nil {
+		fmt.Println(err)
+	}
+	for line := range strings.Lines(emulator.Diff(before, sandbox.Snapshot())) {
+		if strings.Contains(line, "status") {
+			fmt.Print(line)
+		}
+	}
+	fmt.Println(sandbox.Restore(before))
+	i, _ := sandbox.Instance("ins_db")
+	fmt.Println(i.Status)
+	// Output:
+	// -   status "stopping"
+	// +   status "error"
+	// -   status "in_progress"
+	// +   status "failed"
+	// <nil>
+	// stopping
+}
+
+// The record says what was asked, what was answered, and why.
+func ExampleWorkspace_Requests() {
+	sandbox := frozen()
+	defer func() { _ = sandbox.Close() }()
+	resp, err := sandbox.Client().Get("/v1/instances")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = resp.Body.Close()
+	for _, r := range sandbox.Requests(emulator.Match{Status: 4}) {
+		fmt.Println(r.Operation, r.Status, "by", r.Stage+":", r.Code)
+	}
+	// Output:
+	// listInstances 401 by authenticate: authentication_required
+}
