@@ -13,9 +13,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
+
+	"skystack.dev/sandbox/emulator/testcontainer"
 )
 
 // imageName is the image that these tests make and keep.
@@ -33,18 +36,42 @@ func TestMain(m *testing.M) {
 // built makes the image once.
 var built = sync.OnceValue(func() error { return build(context.Background()) })
 
+// required says that there must be a Docker engine whose containers can be reached.
+func required() bool { return os.Getenv("SKYSTACK_SANDBOX_REQUIRE_DOCKER") == "1" }
+
+// reached tells once whether what runs in a container can be reached from here:
+// in a container of its own a machine may take the wrong name for its engine's.
+var reached = sync.OnceValue(func() error {
+	if required() {
+		return nil // a test will say so
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	c, err := testcontainer.Run(ctx, imageName)
+	if c != nil {
+		err = errors.Join(err, testcontainers.TerminateContainer(c))
+	}
+	if err != nil && strings.Contains(err.Error(), "nothing ready answers") {
+		return err
+	}
+	return nil
+})
+
 // image is the name of an image of this tree's sandbox. Without a Docker engine
 // the test is skipped, or fails where an engine must be.
 func image(t *testing.T) string {
 	t.Helper()
 	if err := engine(t.Context()); err != nil {
-		if os.Getenv("SKYSTACK_SANDBOX_REQUIRE_DOCKER") == "1" {
+		if required() {
 			t.Fatalf("there must be a Docker engine here: %v", err)
 		}
 		t.Skipf("there is no Docker engine: %v", err)
 	}
 	if err := built(); err != nil {
 		t.Fatalf("the image: %v", err)
+	}
+	if err := reached(); err != nil {
+		t.Skipf("there is a Docker engine, but its containers cannot be reached: %v", err)
 	}
 	return imageName
 }
