@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 
 	"skystack.dev/sandbox/emulator/internal/control"
 	"skystack.dev/sandbox/emulator/internal/edge"
@@ -103,23 +104,22 @@ func (e *Emulator) gauges() []metrics.World {
 type meter struct {
 	all       *metrics.Requests
 	unmatched *metrics.Operation
-	known     map[string]*metrics.Operation
+	known     sync.Map // operation id to *metrics.Operation, made by its first request
 }
 
-func (m *meter) init(apis ...*edge.API) {
+func (m *meter) init() {
 	m.all = metrics.New()
-	m.unmatched, m.known = m.all.Operation(""), map[string]*metrics.Operation{}
-	for _, api := range apis {
-		for _, op := range api.Contract.Operations {
-			m.known[op.ID] = m.all.Operation(op.ID)
-		}
-	}
+	m.unmatched = m.all.Operation("")
 }
 
 func (m *meter) observe(r *edge.Record) {
 	to := m.unmatched
 	if r.Operation != nil {
-		to = m.known[r.Operation.ID]
+		known, ok := m.known.Load(r.Operation.ID)
+		if !ok {
+			known, _ = m.known.LoadOrStore(r.Operation.ID, m.all.Operation(r.Operation.ID))
+		}
+		to, _ = known.(*metrics.Operation)
 	}
 	to.Observe(r.Status, r.Elapsed)
 }

@@ -95,7 +95,7 @@ func (e *Emulator) build(asked, c config, fixture *fixtures.Fixture) error {
 		return err
 	}
 	e.control = sync.OnceValues(func() (http.Handler, error) { return e.newControl(c.edge) })
-	e.meter.init(api)
+	e.meter.init()
 	c.edge.Record = e.record
 	e.server, err = edge.NewServer(c.edge, api)
 	return err
