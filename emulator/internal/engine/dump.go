@@ -28,7 +28,7 @@ func (p *Snapshot) Dump(to io.Writer) error {
 	d.clock(s.clock)
 	d.agenda(p.schema, s.agenda)
 	for i, kind := range p.schema.tables {
-		d.table = &p.schema.tables[i]
+		d.table, d.hidden = &p.schema.tables[i], hiddenIn(kind.row)
 		if err := s.tables[i].each(d.row); err != nil {
 			return fmt.Errorf("table %s: %w", kind.name, err)
 		}
@@ -40,7 +40,9 @@ func (p *Snapshot) Dump(to io.Writer) error {
 type dumper struct {
 	out   *bufio.Writer
 	table *tableKind
-	buf   bytes.Buffer
+	// hidden is the members of the table's rows that are left out, by their paths.
+	hidden map[string]bool
+	buf    bytes.Buffer
 }
 
 func (d *dumper) clock(c clock) {
@@ -95,7 +97,7 @@ func (d *dumper) row(id string, value any) error {
 	}
 	return members(v, func(name string, v jsontext.Value) error {
 		// An empty one comes of a list or map that was saved when it was nil.
-		if d.table.hidden[name] || string(v) == "[]" || string(v) == "{}" {
+		if d.hidden[name] || string(v) == "[]" || string(v) == "{}" {
 			return nil
 		}
 		if v.Kind() != '{' && v.Kind() != '[' {
@@ -117,7 +119,7 @@ func (d *dumper) inside(path string, v jsontext.Value) error {
 		return nil
 	}
 	return members(v, func(name string, v jsontext.Value) error {
-		if below := path + "." + name; !d.table.hidden[below] {
+		if below := path + "." + name; !d.hidden[below] {
 			return d.inside(below, v)
 		}
 		return nil

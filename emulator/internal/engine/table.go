@@ -99,7 +99,7 @@ func AddTable[T any](s *Schema, name string, check func(id string, row T) error)
 	t := &Table[T]{name: name, index: len(s.tables)}
 	_, keeps := any(*new(T)).(Keeper[T])
 	kind := tableKind{
-		name: name, hidden: hiddenIn(reflect.TypeFor[T]()),
+		name: name, row: reflect.TypeFor[T](),
 		empty: func() store { return &rows[T]{check: check, keeps: keeps} },
 	}
 	if l, ok := any(*new(T)).(Lone); ok {

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -22,10 +23,10 @@ type Schema struct {
 }
 
 type tableKind struct {
-	name   string
-	empty  func() store
-	lone   string          // the id of the only row; "" for any number of rows
-	hidden map[string]bool // paths of members that a dump leaves out
+	name  string
+	empty func() store
+	lone  string // the id of the only row; "" for any number of rows
+	row   reflect.Type
 }
 
 // NewSchema returns an empty schema.
