@@ -40,7 +40,7 @@ func (w *Workspace) Restore(s Snapshot) error {
 		return errors.New("there is no snapshot to restore")
 	}
 	if own, ok := s.(snapshot); ok && own.Of(w.e.schema) {
-		return w.replace(own.Snapshot)
+		return w.world.Restore(own.Snapshot)
 	}
 	var b bytes.Buffer
 	if err := s.Save(&b); err != nil {
@@ -55,24 +55,16 @@ func (w *Workspace) Import(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	return w.replace(p)
-}
-
-// replace puts a state in the place of the workspace's own and keeps its keys.
-func (w *Workspace) replace(p *engine.Snapshot) error {
-	kept := w.e.sky.Configured(w.world)
-	return w.world.RestoreWith(p, func(tx *engine.Tx) error {
-		w.e.sky.KeepKeys(tx, kept)
-		return nil
-	})
+	return w.world.Restore(p)
 }
 
 // Load starts the workspace again with a fixture, which becomes what Reset
 // returns to: "default", "docs", "empty", "busy=N", or the path of a YAML or JSON
-// file. Its keys are added, but for those that another workspace has. The settings of the workspace stay where the fixture has no others. A
-// faulty fixture changes nothing.
+// file. Its keys are added, but for those that another workspace has. The settings
+// of the workspace stay where the fixture has no others. A faulty fixture changes
+// nothing.
 func (w *Workspace) Load(fixture string) error {
-	f, err := fixtures.Load(fixture, w.config.seed)
+	f, err := fixtures.Load(fixture, w.asked.seed)
 	if err != nil {
 		return err
 	}
@@ -109,7 +101,7 @@ func (w *Workspace) load(f *fixtures.Fixture) error {
 			return f.Errorf(fmt.Sprintf("keys[%d]", i), "%v", err)
 		}
 	}
-	if err := w.replace(fresh.Snapshot()); err != nil {
+	if err := w.world.Restore(fresh.Snapshot()); err != nil {
 		return err
 	}
 	w.world.SetBaseline()

@@ -129,7 +129,6 @@ func TestChanged(t *testing.T) {
 		{"a wrong setting", func() { _ = w.SetClock(Clock{Mode: "slow"}) }, false},
 		{"a snapshot", func() { w.SetBaseline() }, false},
 		{"a restore", func() { must(t, w.Restore(p)) }, true},
-		{"a restore with a change", func() { must(t, w.RestoreWith(p, func(*Tx) error { return nil })) }, true},
 		{"a reset", w.Reset, true},
 		{"a periodic reset", func() { must(t, w.Advance(24*time.Hour)) }, true},
 		{"what happens in a fork", func() { must(t, w.Fork("wsp_f").Advance(time.Hour)) }, false},

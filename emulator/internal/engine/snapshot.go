@@ -27,6 +27,9 @@ func (w *World) snapshot() *Snapshot {
 	return &Snapshot{schema: w.schema, s: w.s.copy()}
 }
 
+// Of reports whether the snapshot is of worlds of the schema.
+func (p *Snapshot) Of(schema *Schema) bool { return p.schema == schema }
+
 func (p *Snapshot) state() *state {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -38,7 +41,7 @@ func (p *Snapshot) state() *state {
 // following the wall clock, so what fell due meanwhile happens at once. Restore
 // refuses a snapshot of another kind of world.
 func (w *World) Restore(p *Snapshot) error {
-	if p.schema != w.schema {
+	if !p.Of(w.schema) {
 		return errors.New("the snapshot is of another emulator: save it there and load it here")
 	}
 	w.mu.Lock()
@@ -49,8 +52,12 @@ func (w *World) Restore(p *Snapshot) error {
 }
 
 func (w *World) restore(p *Snapshot) {
+	gone := w.s
 	w.s = p.state()
 	w.s.clock.resume(wallNow())
+	if keep := w.schema.keep; keep != nil && gone != nil {
+		keep(&Tx{w: w, s: gone, now: gone.clock.last}, &Tx{w: w, s: w.s, now: w.s.clock.last})
+	}
 	w.touched()
 }
 

@@ -20,6 +20,7 @@ type Schema struct {
 	tables []tableKind
 	steps  map[string]Step
 	silent map[string]bool // steps that a dump leaves out
+	keep   func(gone, come *Tx)
 }
 
 type tableKind struct {
@@ -46,6 +47,11 @@ func (s *Schema) AddBookkeeping(name string, step Step) {
 	s.AddStep(name, step)
 	s.silent[name] = true
 }
+
+// OnRestore registers what a world keeps of its own whenever another state takes
+// the place of its present one: by a restore, or a reset of any kind. f may read
+// the state that goes and change the one that comes; nobody sees it in between.
+func (s *Schema) OnRestore(f func(gone, come *Tx)) { s.keep = f }
 
 func (s *Schema) step(name string) Step {
 	step, ok := s.steps[name]

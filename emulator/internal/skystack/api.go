@@ -81,6 +81,7 @@ func New(schema *engine.Schema, c Config) *API {
 	a.profiles = engine.AddTable[Profile](schema, "profiles", nil)
 	a.images = engine.AddTable[Image](schema, "images", nil)
 	a.idempotency = edge.NewIdempotency(schema)
+	schema.OnRestore(a.keepKeys)
 	schema.AddStep(finishStep, a.finish)
 	schema.AddStep(buryStep, func(tx *engine.Tx, id string) { a.tombstones.Delete(tx, id) })
 	return a

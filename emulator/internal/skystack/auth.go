@@ -69,9 +69,6 @@ func (a *API) admit(tx *engine.Tx, x *edge.Exchange, id string, digest engine.Di
 // valid is the key that a token leads to, unless it may not be used now.
 func (a *API) valid(tx *engine.Tx, id string, digest engine.Digest) (Token, error) {
 	t, ok := a.tokens.Get(tx, id)
-	if t.Digest != digest {
-		t, ok = a.keyWith(tx, digest) // the registry's id is that of another state
-	}
 	if !ok || subtle.ConstantTimeCompare(t.Digest[:], digest[:]) != 1 {
 		return t, unauthenticated("invalid_token", "The token is unknown here.")
 	}

@@ -11,61 +11,51 @@ import (
 // to what happens in it.
 const configuration = "configuration"
 
-// Configured lists the keys that belong to the workspace itself, whatever state
-// it is put into.
-func (a *API) Configured(w *engine.World) []Token {
-	var out []Token
+// DropKeys takes the workspace's own keys out of a copy of it.
+func (a *API) DropKeys(w *engine.World) {
 	_ = w.Do(func(tx *engine.Tx) error {
-		for row := range a.tokens.After(tx, 0) {
-			if row.Value.CreatedBy == configuration {
-				out = append(out, row.Value)
-			}
+		for _, t := range a.configured(tx) {
+			a.tokens.Delete(tx, t.ID)
 		}
 		return nil
 	})
+}
+
+// configured lists the keys that belong to the workspace itself.
+func (a *API) configured(tx *engine.Tx) []Token {
+	var out []Token
+	for row := range a.tokens.After(tx, 0) {
+		if row.Value.CreatedBy == configuration {
+			out = append(out, row.Value)
+		}
+	}
 	return out
 }
 
-// DropKeys takes the workspace's own keys out of a copy of it.
-func (a *API) DropKeys(w *engine.World) {
-	for _, t := range a.Configured(w) {
-		_ = w.Do(func(tx *engine.Tx) error {
-			a.tokens.Delete(tx, t.ID)
-			return nil
-		})
+// keepKeys gives a state that takes the place of another the workspace's own keys
+// that it lacks, wherever it came from, and lets all its keys lead here that lead
+// nowhere else.
+func (a *API) keepKeys(gone, come *engine.Tx) {
+	known := map[engine.Digest]bool{}
+	for row := range a.tokens.After(come, 0) {
+		known[row.Value.Digest] = true
 	}
-}
-
-// KeepKeys gives a state that came from anywhere the workspace's own keys, in
-// the place of any that have the same secret, and lets those of the state lead
-// here that lead nowhere else.
-func (a *API) KeepKeys(tx *engine.Tx, kept []Token) {
-	mine := map[engine.Digest]bool{}
-	for _, t := range kept {
-		mine[t.Digest] = true
-	}
-	var same []string
-	for row := range a.tokens.After(tx, 0) {
-		if mine[row.Value.Digest] {
-			same = append(same, row.ID)
+	for _, t := range a.configured(gone) {
+		if known[t.Digest] {
+			continue
 		}
-	}
-	for _, id := range same {
-		a.tokens.Delete(tx, id)
-	}
-	for _, t := range kept {
-		if _, taken := a.tokens.Get(tx, t.ID); taken {
-			t.ID = a.newTokenID(tx)
+		if has(a.tokens, come, t.ID) {
+			t.ID = a.newTokenID(come)
 		}
-		a.tokens.Put(tx, t.ID, t)
+		a.tokens.Put(come, t.ID, t)
 	}
-	for row := range a.tokens.After(tx, 0) {
-		_ = a.Registry.Bind(row.Value.Digest, tx.World(), row.ID) // refused if it leads elsewhere: then it is no key here
+	for row := range a.tokens.After(come, 0) {
+		_ = a.Registry.Bind(row.Value.Digest, come.World(), row.ID) // refused if it leads elsewhere: then it is no key here
 	}
 }
 
 // StoreKey puts a key into a world that is not served yet: the key leads nowhere
-// before KeepKeys.
+// before its world takes the place of one that is.
 func (a *API) StoreKey(w *engine.World, k NewKey) error {
 	if err := k.Check(); err != nil {
 		return err

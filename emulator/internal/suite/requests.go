@@ -82,6 +82,10 @@ func keys(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	before := s.Snapshot()
 	must(t, s.Restore(before)) // the keys stay
 	s.As(minted.Token).Get("/v1/instances").Wants(200)
+	s.Reset() // in any state
+	s.As(minted.Token).Get("/v1/instances").Wants(200)
+	must(t, s.Load("empty"))
+	s.As(minted.Token).Get("/v1/instances").Wants(200)
 }
 
 func journal(t *testing.T, open func(sandbox.Setup) *wire.Server) {
