@@ -61,6 +61,7 @@ func TestScripts(t *testing.T) {
 			"sandbox": sandbox, "http": sendHTTP, "until": until, "let": let,
 			"trust": trust, "end": stop,
 			"printed-curl": printedCurl, "raw": raw, "drain": drain,
+			"receiver": receiver, "arrived": arrived, "stream": stream,
 		},
 	})
 }
@@ -73,6 +74,7 @@ type story struct {
 	rest      chan string   // what the server printed after the banner
 	logs      *bytes.Buffer // complete once the server has ended
 	body      []byte        // of the last answer
+	mail      *mailbox      // nil before a receiver is started
 }
 
 type storyKey struct{}

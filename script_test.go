@@ -99,6 +99,9 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 			s.show(ts, resp, body)
 			return
 		}
+		if resp.StatusCode == http.StatusTooManyRequests {
+			ts.Fatalf("%s: the limit is used up before anything changed; switch limits off, or ask where none counts:\n%s", want, last)
+		}
 	}
 	ts.Fatalf("%s: nothing changed; last:\n%s", want, last)
 }

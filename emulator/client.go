@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"sync"
+	"time"
 )
 
 // inProcessHost is what a request without a host is addressed to.
@@ -48,7 +50,7 @@ func (d door) RoundTrip(r *http.Request) (*http.Response, error) {
 	if in.ContentLength == 0 && r.Body != nil && r.Body != http.NoBody {
 		in.ContentLength = -1
 	}
-	p := newPipe(cancel)
+	p := newPipe(d.e.closing, cancel)
 	go func() {
 		defer func() { _ = body.Close() }()
 		var fault error
@@ -59,6 +61,9 @@ func (d door) RoundTrip(r *http.Request) (*http.Response, error) {
 			p.end(fault)
 		}()
 		d.e.Handler().ServeHTTP(p, in)
+		if ctx.Err() != nil { // what was written last may not have been all
+			fault = context.Cause(r.Context())
+		}
 	}()
 	select {
 	case <-p.started:
@@ -85,6 +90,7 @@ func (d door) RoundTrip(r *http.Request) (*http.Response, error) {
 // pipe is the answer on its way from the handler to the client.
 type pipe struct {
 	header  http.Header
+	closing context.Context // of the emulator
 	cancel  context.CancelFunc
 	started chan struct{} // closed when status and sent are set, or lost is
 	lost    error         // why there will be no answer
@@ -94,12 +100,16 @@ type pipe struct {
 	status int
 	sent   http.Header
 	buf    bytes.Buffer
+	until  time.Time // of the next write to a client that does not read; zero for no limit
 	done   bool
 	fault  error
 }
 
-func newPipe(cancel context.CancelFunc) *pipe {
-	p := &pipe{header: http.Header{}, cancel: cancel, started: make(chan struct{})}
+// maxAhead is how far a stream may be ahead of its reader.
+const maxAhead = 256 << 10
+
+func newPipe(closing context.Context, cancel context.CancelFunc) *pipe {
+	p := &pipe{closing: closing, header: http.Header{}, cancel: cancel, started: make(chan struct{})}
 	p.more = sync.NewCond(&p.mu)
 	return p
 }
@@ -126,12 +136,48 @@ func (p *pipe) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.start(http.StatusOK)
+	if !p.until.IsZero() && p.buf.Len() > maxAhead && !p.done {
+		if err := p.drain(); err != nil {
+			return 0, err
+		}
+	}
 	if p.done {
 		return 0, io.ErrClosedPipe
 	}
 	p.more.Broadcast()
 	return p.buf.Write(b)
 }
+
+// drain waits until the reader has caught up; the lock is held.
+func (p *pipe) drain() error {
+	ctx, cancel := context.WithDeadline(p.closing, p.until)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.more.Broadcast()
+	})()
+	for p.buf.Len() > maxAhead && !p.done {
+		if ctx.Err() != nil {
+			return os.ErrDeadlineExceeded
+		}
+		p.more.Wait()
+	}
+	return nil
+}
+
+// SetWriteDeadline is what http.ResponseController asks for. With a deadline a
+// write waits for a reader that is far behind; without one nothing does.
+func (p *pipe) SetWriteDeadline(t time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.until = t
+	return nil
+}
+
+// SetReadDeadline is what http.ResponseController asks for; the request is not
+// read from a connection.
+func (p *pipe) SetReadDeadline(time.Time) error { return nil }
 
 // Flush implements http.Flusher; nothing is held back.
 func (p *pipe) Flush() {}
@@ -160,6 +206,9 @@ func (p *pipe) Read(b []byte) (int, error) {
 			return 0, p.fault
 		}
 		return 0, io.EOF
+	}
+	if p.buf.Len() > maxAhead {
+		defer p.more.Broadcast() // a writer may be waiting
 	}
 	return p.buf.Read(b)
 }

@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"crypto/subtle"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -50,6 +49,9 @@ func (e *Emulator) newControl(o edge.Options) (http.Handler, error) {
 			return w, w != nil
 		},
 		World: e.registry.World,
+		Bearer: func(r *http.Request) (string, error) {
+			return e.sky.Bearer(r, "a key of the workspace, or the admin token")
+		},
 		Authenticate: func(token string) (string, sandbox.Key, error) {
 			world, t, err := e.sky.Identify(token)
 			if err != nil {
@@ -77,9 +79,9 @@ func (e *Emulator) newControl(o edge.Options) (http.Handler, error) {
 
 // ForgetRequests empties the record of requests of a workspace.
 func (e *Emulator) ForgetRequests(workspace string) error {
-	w := e.workspace(workspace)
-	if w == nil {
-		return fmt.Errorf("there is no workspace %q: %w", workspace, sandbox.ErrNotFound)
+	w, err := e.existing(workspace)
+	if err != nil {
+		return err
 	}
 	w.journal.Forget()
 	return nil

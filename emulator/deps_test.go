@@ -19,6 +19,7 @@ const module = "skystack.dev/sandbox"
 
 const (
 	btree      = "github.com/tidwall/btree"
+	cronlib    = "github.com/netresearch/go-cron"
 	container  = "github.com/testcontainers/testcontainers-go"
 	echo       = "github.com/labstack/echo/v4"
 	fake       = "github.com/brianvoe/gofakeit/v6"
@@ -47,8 +48,10 @@ var rooms = []room{
 	{path: "emulator/internal/fail"},
 	{path: "emulator/internal/limit"},
 	{path: "emulator/internal/redact"},
+	{path: "emulator/internal/secret"},
 	{path: "emulator/internal/fault"},
 	{path: "emulator/internal/localca"},
+	{path: "emulator/internal/webhook"},
 	{path: "emulator/sandbox"},
 	{path: "emulator/internal/journal", rooms: []string{"emulator/sandbox"}},
 	{path: "emulator/internal/metrics", modules: []string{prometheus}},
@@ -60,15 +63,14 @@ var rooms = []room{
 	{path: "emulator/internal/edge", modules: []string{echo, kin, jsonexp}, rooms: []string{
 		"emulator/internal/engine", "emulator/internal/fail",
 	}},
-	{path: "emulator/internal/webhook", rooms: []string{
-		"emulator/internal/engine", "emulator/internal/fail",
-	}},
 
 	// The two APIs; neither knows of the other.
 	{path: "emulator/internal/genopenapi", modules: []string{yaml}},
-	{path: "emulator/internal/skystack", modules: []string{jsonexp}, rooms: []string{
+	{path: "emulator/internal/conformance", modules: []string{yaml}},
+	{path: "emulator/internal/genconformance", rooms: []string{"emulator/internal/conformance"}},
+	{path: "emulator/internal/skystack", modules: []string{jsonexp, cronlib}, rooms: []string{
 		"emulator/internal/edge", "emulator/internal/engine", "emulator/internal/fail",
-		"emulator/internal/limit", "emulator/sandbox", "fixtures",
+		"emulator/internal/limit", "emulator/internal/secret", "emulator/internal/webhook", "emulator/sandbox", "fixtures",
 	}},
 	{path: "emulator/internal/computestacks", modules: []string{jsonexp}, rooms: []string{
 		"emulator/internal/edge", "emulator/internal/engine", "emulator/internal/fail",
@@ -81,7 +83,7 @@ var rooms = []room{
 	{path: "emulator/internal/dashboard"},
 
 	{path: "emulator", modules: []string{"golang.org/x/net"}, rooms: []string{
-		"emulator/internal/fail", "emulator/internal/limit", "emulator/internal/redact",
+		"emulator/internal/fail", "emulator/internal/limit", "emulator/internal/redact", "emulator/internal/secret",
 		"emulator/internal/fault", "emulator/internal/journal", "fixtures",
 		"emulator/internal/engine", "emulator/internal/edge", "emulator/internal/webhook",
 		"emulator/internal/skystack", "emulator/internal/computestacks",
@@ -89,7 +91,7 @@ var rooms = []room{
 		"emulator/internal/localca", "emulator/internal/metrics", "emulator/sandbox",
 	}},
 	{path: "emulator/remote", rooms: []string{"emulator/sandbox"}},
-	{path: "emulator/testcontainer", modules: []string{container, "github.com/moby/moby", "github.com/containerd/errdefs"}, rooms: []string{"emulator/remote", "emulator/sandbox"}},
+	{path: "emulator/testcontainer", modules: []string{container, "github.com/moby/moby", "github.com/containerd/errdefs"}, rooms: []string{"emulator/remote", "emulator/sandbox", "emulator/internal/secret"}},
 
 	// For tests alone: no row below may name them.
 	{path: "emulator/internal/wire", modules: []string{kin, jsonexp}, rooms: []string{
@@ -110,6 +112,7 @@ var rooms = []room{
 var testModules = []string{
 	"github.com/hashicorp/go-retryablehttp",
 	"github.com/rogpeppe/go-internal",
+	"github.com/standard-webhooks/standard-webhooks",
 	"go.uber.org/goleak",
 	"pgregory.net/rapid",
 }

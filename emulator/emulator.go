@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 
@@ -15,6 +16,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/redact"
+	"skystack.dev/sandbox/emulator/internal/secret"
 	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/fixtures"
 )
@@ -39,14 +41,18 @@ type Emulator struct {
 	steering atomic.Pointer[control.API] // nil before the control API is made
 	meter    meter
 	admin    string
+	closing  context.Context // ends when the emulator is being closed or shut down
+	close    context.CancelFunc
 	secure   *secure // nil without HTTPS
+	courier  courier
+	listens  atomic.Pointer[[]netip.AddrPort] // nil before the first
 
-	mu     sync.Mutex
-	made   int // workspaces that got an id made up
-	http   *http.Server
-	url    string
-	served chan struct{} // closed when the socket of URL is done
-	closed bool
+	mu      sync.Mutex
+	made    int // workspaces that got an id made up
+	http    *http.Server
+	plain   socket // of URL
+	secured socket // of HTTPSURL
+	closed  bool
 }
 
 // New returns an emulator that listens nowhere yet: use its Handler, its Client,
@@ -57,19 +63,17 @@ func New(opts ...Option) (*Emulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	fixture, err := asked.load()
+	c, fixture, err := asked.settled()
 	if err != nil {
 		return nil, err
 	}
-	c := asked
-	if err := c.complete(fixture); err != nil {
-		return nil, err
-	}
 	e := &Emulator{registry: engine.NewRegistry(), schema: engine.NewSchema(), admin: c.adminToken}
+	e.closing, e.close = context.WithCancel(context.Background())
 	if e.admin == "" {
-		e.admin = newSecret(adminPrefix)
+		e.admin = secret.New(secret.Admin)
 	}
 	if err := e.build(asked, c, fixture); err != nil {
+		e.close()
 		e.closeWorlds()
 		return nil, err
 	}
@@ -81,7 +85,11 @@ func (e *Emulator) build(asked, c config, fixture *fixtures.Fixture) error {
 	if c.anyToken {
 		c.sky.Adopt = e.adopt
 	}
+	c.sky.Closing = e.closing
 	c.sky.Registry, c.sky.Home, c.sky.Build, c.sky.Fixture, c.sky.Log = e.registry, fixture.Workspace.ID, Version, fixture.Name(), log
+	c.sky.Audit = e.audit
+	e.courier = e.newCourier(c.webhooks)
+	c.sky.Courier = e.courier
 	e.sky = skystack.New(e.schema, c.sky)
 	if err := e.populate(asked, c, fixture); err != nil {
 		return err
@@ -167,9 +175,6 @@ func (e *Emulator) adopt(token string) error {
 	if w, _ := e.registry.Home(digest); w != nil {
 		return nil
 	}
-	if e.closed || e.registry.Len() >= maxWorkspaces {
-		return errors.New("there are too many workspaces")
-	}
 	id := "wsp_" + hex.EncodeToString(digest[:8])
 	return e.furnish(e.again(e.Workspace, id), Key{Token: token, Name: "adopted"})
 }
@@ -192,9 +197,10 @@ func (e *Emulator) AllFindings() []Finding { return e.sky.Findings() }
 // than once.
 func (e *Emulator) Close() error {
 	e.mu.Lock()
-	server, served, secured := e.http, e.served, e.secure.open()
+	server, ends := e.http, []chan struct{}{e.plain.done, e.secured.done}
 	e.closed = true
 	e.mu.Unlock()
+	e.close() // ends waiting requests and streams
 	if api := e.steering.Load(); api != nil {
 		api.Close() // ends its waiting calls
 	}
@@ -202,13 +208,13 @@ func (e *Emulator) Close() error {
 	if server != nil {
 		err = server.Close()
 	}
-	if served != nil {
-		<-served
-	}
-	if secured != nil {
-		<-secured
+	for _, done := range ends {
+		if done != nil {
+			<-done
+		}
 	}
 	e.closeWorlds()
+	e.courier.Close()
 	return err
 }
 
@@ -224,6 +230,7 @@ func (e *Emulator) Shutdown(ctx context.Context) error {
 	e.mu.Lock()
 	server := e.http
 	e.mu.Unlock()
+	e.close() // or streams would keep it waiting
 	var err error
 	if server != nil {
 		err = server.Shutdown(ctx)

@@ -1,12 +1,12 @@
 package emulator
 
 import (
-	"crypto/rand"
 	"fmt"
 	"regexp"
 	"slices"
 	"time"
 
+	"skystack.dev/sandbox/emulator/internal/secret"
 	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/fixtures"
 )
@@ -15,8 +15,8 @@ import (
 // production keys (S74).
 func WithKey(k Key) Option {
 	return func(c *config) error {
-		if k.Workspace != "" && !workspaceID.MatchString(k.Workspace) {
-			return fmt.Errorf("workspace %q is not an id: use wsp_ and 1 to 60 letters or digits", k.Workspace)
+		if err := checkID(k.Workspace); err != nil {
+			return err
 		}
 		if err := known(k).Check(); err != nil {
 			return err
@@ -24,6 +24,14 @@ func WithKey(k Key) Option {
 		c.keys = append(c.keys, k)
 		return nil
 	}
+}
+
+// checkID refuses what cannot be the id of a workspace; "" is none yet.
+func checkID(workspace string) error {
+	if workspace == "" || workspaceID.MatchString(workspace) {
+		return nil
+	}
+	return fmt.Errorf("workspace %q is not an id: use wsp_ and 1 to 60 letters or digits", workspace)
 }
 
 var workspaceID = regexp.MustCompile(`^wsp_[0-9A-Za-z]{1,60}$`)
@@ -63,23 +71,4 @@ func (c *config) isKnownToAll(f *fixtures.Fixture, k Key) bool {
 // NewKey makes a sandbox key of its own kind (8.1): sky_test_, 30 random digits
 // and a checksum. Nobody knows it until WithKey or a fixture does. It is the one
 // thing here that no seed decides.
-func NewKey() string { return newSecret(skystack.KeyPrefix) }
-
-// adminPrefix begins the admin tokens that are made up.
-const adminPrefix = "sky_admin_"
-
-// newSecret is a prefix, 30 random digits and a checksum.
-func newSecret(prefix string) string {
-	var random [30]byte
-	for i := range random {
-		// 248 is the largest multiple of 62 in a byte: above it, some digits
-		// would be likelier than others.
-		for one := random[i : i+1]; ; {
-			_, _ = rand.Read(one) // never fails: the runtime ends the process first
-			if one[0] < 248 {
-				break
-			}
-		}
-	}
-	return skystack.Mint(prefix, random)
-}
+func NewKey() string { return secret.New(secret.Key) }

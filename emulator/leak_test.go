@@ -38,6 +38,33 @@ func TestNothingIsLeftRunning(t *testing.T) {
 				_ = resp.Body.Close()
 			}
 		},
+		"streams and those that wait": func(t *testing.T, e *emulator.Emulator) {
+			ask := func(client *http.Client, url string) *http.Response {
+				r, err := http.NewRequest(http.MethodGet, url, http.NoBody)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Header.Set("Authorization", "Bearer "+e.Key())
+				resp, err := client.Do(r)
+				if err != nil || resp.StatusCode != 200 {
+					t.Fatalf("%v, %v", resp, err)
+				}
+				return resp
+			}
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+			_ = ask(e.Client(), "/v1/events/stream") // left open on purpose
+			_ = ask(client, e.URL()+"/v1/events/stream").Body.Close()
+			open := ask(client, e.URL()+"/v1/events/stream")
+			go func() { // both end with the emulator
+				_, _ = io.Copy(io.Discard, open.Body)
+				_ = open.Body.Close()
+			}()
+			go func() {
+				if resp, err := e.Client().Do(waiting(e)); err == nil {
+					_ = resp.Body.Close()
+				}
+			}()
+		},
 		"a socket": func(t *testing.T, e *emulator.Emulator) {
 			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 			get(t, client, e.URL()+"/healthz")
@@ -112,4 +139,11 @@ func get(t *testing.T, client *http.Client, url string) string {
 	}
 	_ = resp.Body.Close()
 	return string(body)
+}
+
+// waiting is a request that waits for an event.
+func waiting(e *emulator.Emulator) *http.Request {
+	r, _ := http.NewRequest(http.MethodGet, "/v1/events?type=job.run.failed&wait=30s", http.NoBody)
+	r.Header.Set("Authorization", "Bearer "+e.Key())
+	return r
 }

@@ -35,6 +35,13 @@ func (w *Workspace) Fail(instance, code string) error { return w.e.sky.Fail(w.wo
 // rests.
 func (w *Workspace) Finish(instance string) error { return w.e.sky.Finish(w.world, instance) }
 
+// SetLoad says how busy an instance is from now on, in place of the synthetic
+// values of its metrics. It refuses what is no percentage, and an instance that
+// does not exist.
+func (w *Workspace) SetLoad(instance string, l Load) error {
+	return w.e.sky.SetLoad(w.world, instance, l)
+}
+
 // SetRateLimit changes how many requests are served from the next one on; limits
 // of 0 stay as they are.
 func (w *Workspace) SetRateLimit(r RateLimit) error { return w.e.sky.SetRateLimit(w.world, r) }

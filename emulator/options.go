@@ -37,6 +37,7 @@ type config struct {
 	noControl    bool
 	journal      int    // bytes; 0 for the default
 	https        *HTTPS // nil: none
+	webhooks     courierConfig
 	log          *slog.Logger
 	sky          skystack.Config
 	edge         edge.Options
@@ -59,6 +60,16 @@ func (c *config) load() (*fixtures.Fixture, error) {
 		return c.given, nil
 	}
 	return fixtures.Load(c.fixture, c.seed)
+}
+
+// settled is the configuration and the fixture it comes to.
+func (c config) settled() (config, *fixtures.Fixture, error) {
+	f, err := c.load()
+	if err != nil {
+		return c, nil, err
+	}
+	err = c.complete(f)
+	return c, f, err
 }
 
 // with is the configuration with a workspace's own setup.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/internal/wire"
 )
 
 // raw is a TCP connection to an emulator.
@@ -26,21 +27,7 @@ func raw(t *testing.T, e *emulator.Emulator) *net.TCPConn {
 // names is what the workspace holds.
 func names(t *testing.T, e *emulator.Emulator) string {
 	t.Helper()
-	r, err := http.NewRequest(http.MethodGet, "/v1/instances?limit=200", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+e.Key())
-	resp, err := e.Client().Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != 200 {
-		t.Fatalf("%d %s: %v", resp.StatusCode, body, err)
-	}
-	return string(body)
+	return string(wire.In(t, e).Get("/v1/instances?limit=200").Wants(200).Body)
 }
 
 const create = `{"name":"intruder","region":"eu-central","size":"standard-1"}`

@@ -6,7 +6,9 @@ import (
 	"net/http"
 
 	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/journal"
+	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -22,13 +24,27 @@ func (e *Emulator) record(r *edge.Record) {
 		w.refused.Add(1)
 	}
 	entry := journal.Entry{
-		ID: r.ID, At: r.At, Method: r.Method, Target: r.Target, Key: r.Token, Status: r.Status, Code: r.Code, Reason: r.Reason, Stage: r.Stage,
+		ID: r.ID, At: r.At, Method: r.Method, Target: r.Target, Key: r.Token, Sent: r.Sent, Resource: r.Resource, Address: r.Address, Status: r.Status, Code: r.Code, Reason: r.Reason, Stage: r.Stage,
 		Header: r.Header, RequestBody: r.RequestBody, ResponseBody: r.ResponseBody,
 	}
 	if r.Operation != nil {
 		entry.Operation = r.Operation.ID
 	}
 	w.journal.Add(&entry)
+}
+
+// audit reads the journal of a world's workspace for its audit log.
+func (e *Emulator) audit(world *engine.World, q skystack.AuditQuestion, after uint64, skip, limit int) ([]skystack.AuditCall, int, int) {
+	w := e.of(world)
+	if w == nil { // it has just ended
+		return nil, 0, 0
+	}
+	calls, before, total := w.journal.Calls(journal.Question(q), after, skip, limit)
+	out := make([]skystack.AuditCall, len(calls))
+	for i, c := range calls {
+		out[i] = skystack.AuditCall(c)
+	}
+	return out, before, total
 }
 
 // Requests lists the recorded requests that match, oldest first. Requests without
@@ -98,8 +114,8 @@ func (w *Workspace) AssertRequested(t TB, operation string, times int) {
 	sandbox.AssertRequested(t, w, operation, times)
 }
 
-// Findings lists what clients of the workspace did wrong so far, oldest first
-// (S39). Those of no workspace are with the default one.
+// Findings lists what clients of the workspace and the receivers of its webhooks
+// did wrong so far, oldest first (S39). Those of no workspace are with the default one.
 func (w *Workspace) Findings() []Finding {
 	return w.e.sky.FindingsOf(w.ID(), w == w.e.Workspace)
 }

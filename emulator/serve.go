@@ -22,39 +22,56 @@ const (
 	maxConnections    = 1000
 )
 
-// loopback is the base URL of a socket on the loopback interface, opened by the
-// first call.
-func (e *Emulator) loopback() string {
+// socket is a listener of the emulator's own on the loopback interface. The zero
+// socket is not open yet.
+type socket struct {
+	url  string
+	done chan struct{} // closed when nothing is served there any more
+}
+
+// accepting is how connections of a listener are served: plainly, or with TLS.
+type accepting func(s *http.Server, l net.Listener) error
+
+func plainly(s *http.Server, l net.Listener) error {
+	return s.Serve(netutil.LimitListener(l, maxConnections))
+}
+
+// at is the base URL of a socket, which the first call opens.
+func (e *Emulator) at(s *socket, scheme string, accept accepting) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.url != "" {
-		return e.url
+	if s.url != "" {
+		return s.url
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic("emulator: cannot listen on a loopback port: " + err.Error())
 	}
-	e.url, e.served = "http://"+l.Addr().String(), make(chan struct{})
+	e.heard(l)
+	s.url, s.done = scheme+"://"+l.Addr().String(), make(chan struct{})
 	server := e.httpServer()
 	go func(done chan<- struct{}) {
 		defer close(done)
-		_ = server.Serve(netutil.LimitListener(l, maxConnections)) // ends with Close
-	}(e.served)
-	return e.url
+		_ = accept(server, l) // ends with Close
+	}(s.done)
+	return s.url
 }
 
 // Serve accepts connections until the emulator is closed or shut down, and
 // returns nil then.
-func (e *Emulator) Serve(l net.Listener) error {
+func (e *Emulator) Serve(l net.Listener) error { return e.serve(l, plainly) }
+
+func (e *Emulator) serve(l net.Listener, accept accepting) error {
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
 		_ = l.Close()
-		return errors.New("the emulator is closed")
+		return errClosed
 	}
+	e.heard(l)
 	server := e.httpServer()
 	e.mu.Unlock()
-	if err := server.Serve(netutil.LimitListener(l, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
+	if err := accept(server, l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

@@ -67,16 +67,6 @@ func WithRevokeOnPlaintext() Option {
 type secure struct {
 	config *tls.Config
 	ca     []byte
-	url    string
-	served chan struct{} // closed when the socket of HTTPSURL is done; nil if it is not open
-}
-
-// open is closed when the socket of HTTPSURL is done; nil if it is not open.
-func (s *secure) open() <-chan struct{} {
-	if s == nil {
-		return nil
-	}
-	return s.served
 }
 
 // prepare gets the certificate, if HTTPS is wanted.
@@ -134,52 +124,25 @@ func (e *Emulator) CA() []byte {
 // HTTPS, opened by the first call; clients must trust CA. HTTPSURL panics without
 // WithHTTPS, and when no socket can be opened.
 func (e *Emulator) HTTPSURL() string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	s := e.secure
-	if s == nil {
+	if e.secure == nil {
 		panic("emulator: there is no certificate for HTTPSURL: use WithHTTPS")
 	}
-	if s.url != "" {
-		return s.url
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic("emulator: cannot listen on a loopback port: " + err.Error())
-	}
-	s.url, s.served = "https://"+l.Addr().String(), make(chan struct{})
-	server := e.httpServer()
-	go func(done chan<- struct{}) {
-		defer close(done)
-		_ = server.ServeTLS(e.guarded(l), "", "") // ends with Close
-	}(s.served)
-	return s.url
+	return e.at(&e.secured, "https", e.securely)
 }
 
 // ServeHTTPS is Serve with HTTPS, as WithHTTPS has it. Plain HTTP gets an answer
 // that says so.
 func (e *Emulator) ServeHTTPS(l net.Listener) error {
-	e.mu.Lock()
-	closed := e.closed
-	if closed || e.secure == nil {
-		e.mu.Unlock()
+	if e.secure == nil {
 		_ = l.Close()
-		if closed {
-			return errClosed
-		}
 		return errors.New("there is no certificate to serve HTTPS with: use WithHTTPS")
 	}
-	server := e.httpServer()
-	e.mu.Unlock()
-	if err := server.ServeTLS(e.guarded(l), "", ""); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return e.serve(l, e.securely)
 }
 
-// guarded is a listener for HTTPS as it may be served.
-func (e *Emulator) guarded(l net.Listener) net.Listener {
-	return netutil.LimitListener(greeter{l, e}, maxConnections)
+// securely serves HTTPS, and knows plain HTTP when it sees it.
+func (e *Emulator) securely(s *http.Server, l net.Listener) error {
+	return s.ServeTLS(netutil.LimitListener(greeter{l, e}, maxConnections), "", "")
 }
 
 // CA is the authority of an installation that signs the sandbox's certificate.

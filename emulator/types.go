@@ -25,6 +25,8 @@ type (
 	Key = sandbox.Key
 	// Instance is an instance as the workspace holds it.
 	Instance = sandbox.Instance
+	// Load is how busy an instance is, in place of the synthetic values.
+	Load = sandbox.Load
 	// Project is a project as the workspace holds it.
 	Project = sandbox.Project
 	// Reason says why an instance is in its status.
@@ -36,6 +38,22 @@ type (
 	// Finding is something that clients do and that would hurt them in
 	// production.
 	Finding = sandbox.Finding
+	// APIEvent is something that happened, as GET /v1/events lists it.
+	APIEvent = sandbox.APIEvent
+	// EventMatch chooses events; the zero EventMatch chooses all.
+	EventMatch = sandbox.EventMatch
+	// Delivery is what became, or will become, of one event at one webhook.
+	Delivery = sandbox.Delivery
+	// DeliveryAttempt is one request to a receiver.
+	DeliveryAttempt = sandbox.DeliveryAttempt
+	// DeliveryMatch chooses deliveries; the zero DeliveryMatch chooses all.
+	DeliveryMatch = sandbox.DeliveryMatch
+	// Listener is a webhook whose deliveries are pulled.
+	Listener = sandbox.Listener
+	// Message is one attempt of a delivery, to be posted as it is.
+	Message = sandbox.Message
+	// Answer is what became of a message.
+	Answer = sandbox.Answer
 	// Snapshot is a workspace as it was at one moment.
 	Snapshot = sandbox.Snapshot
 	// TB is the part of testing.TB that tests hand over.
@@ -52,6 +70,9 @@ const (
 
 // Unlimited takes a limit away.
 const Unlimited = sandbox.Unlimited
+
+// Busy is a Load of the processors alone, in percent.
+func Busy(cpu float64) Load { return sandbox.Busy(cpu) }
 
 // Diff says how one state differs from another: "" if they are equal, else the
 // lines that went, with "-", and those that came, with "+".

@@ -2,8 +2,6 @@ package emulator
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -76,6 +74,7 @@ func (e *Emulator) leave(w *Workspace) {
 	e.registry.Remove(w.world)
 	e.spaces.Delete(w.world)
 	e.sky.ForgetFindings(w.ID())
+	e.sky.ForgetListeners(w.world)
 	if api := e.steering.Load(); api != nil {
 		api.Forget(w.world)
 	}
@@ -91,7 +90,7 @@ func (w *Workspace) Key() string { return w.key }
 // URL is the base URL of a socket on the loopback interface, opened by the first
 // call. Inside a testing/synctest bubble use Client and no URL: a socket would
 // keep the bubble's time from moving. URL panics when no socket can be opened.
-func (w *Workspace) URL() string { return w.e.loopback() }
+func (w *Workspace) URL() string { return w.e.at(&w.e.plain, "http", plainly) }
 
 // Client returns an HTTP client whose requests reach the emulator without a
 // socket, whatever host they name. A URL may be a path alone. It works inside a
@@ -132,8 +131,8 @@ func (e *Emulator) lend(t TB, w sandbox.Workspace, err error) sandbox.Workspace 
 // one did where the setup is zero. It refuses a wrong setup and an id that is
 // taken.
 func (e *Emulator) AddWorkspace(s Setup) (sandbox.Workspace, error) {
-	if s.Workspace != "" && !workspaceID.MatchString(s.Workspace) {
-		return nil, fmt.Errorf("workspace %q is not an id: use wsp_ and 1 to 60 letters or digits", s.Workspace)
+	if err := checkID(s.Workspace); err != nil {
+		return nil, err
 	}
 	if isDefault(s) {
 		return e.open(e.again(e.Workspace, e.nextID(s.Workspace)))
@@ -142,12 +141,8 @@ func (e *Emulator) AddWorkspace(s Setup) (sandbox.Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := asked.load()
+	c, f, err := asked.settled()
 	if err != nil {
-		return nil, err
-	}
-	c := asked
-	if err := c.complete(f); err != nil {
 		return nil, err
 	}
 	world, err := e.newWorld(c, f, e.nextID(s.Workspace))
@@ -160,12 +155,12 @@ func (e *Emulator) AddWorkspace(s Setup) (sandbox.Workspace, error) {
 // ForkWorkspace adds a copy of a workspace, as it is now or, with a snapshot of
 // it, as it was; "" makes up an id.
 func (e *Emulator) ForkWorkspace(of string, at Snapshot, id string) (sandbox.Workspace, error) {
-	w := e.workspace(of)
-	if w == nil {
-		return nil, fmt.Errorf("there is no workspace %q: %w", of, sandbox.ErrNotFound)
+	w, err := e.existing(of)
+	if err != nil {
+		return nil, err
 	}
-	if id != "" && !workspaceID.MatchString(id) {
-		return nil, fmt.Errorf("workspace %q is not an id: use wsp_ and 1 to 60 letters or digits", id)
+	if err := checkID(id); err != nil {
+		return nil, err
 	}
 	p := w.world.Snapshot()
 	if at != nil {
@@ -181,7 +176,7 @@ func (e *Emulator) ForkWorkspace(of string, at Snapshot, id string) (sandbox.Wor
 // again makes a workspace that starts as another did.
 func (e *Emulator) again(of *Workspace, id string) *Workspace {
 	world := of.world.ForkOf(of.world.Baseline(), id)
-	world.Reset() // what the start had booked falls due as much later
+	world.Restart() // what the start had booked falls due as much later
 	return e.copied(of, world)
 }
 
@@ -197,6 +192,14 @@ func (e *Emulator) copied(of *Workspace, world *engine.World) *Workspace {
 func (e *Emulator) open(w *Workspace) (sandbox.Workspace, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := e.furnish(w, Key{Token: NewKey(), Name: "workspace"}); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// furnish lets a new workspace be found by its first key; the lock is held.
+func (e *Emulator) furnish(w *Workspace, k Key) error {
 	fault := error(nil)
 	switch {
 	case e.closed:
@@ -206,13 +209,8 @@ func (e *Emulator) open(w *Workspace) (sandbox.Workspace, error) {
 	}
 	if fault != nil {
 		w.world.Close()
-		return nil, fault
+		return fault
 	}
-	return w, e.furnish(w, Key{Token: NewKey(), Name: "workspace"})
-}
-
-// furnish lets a new workspace be found by its first key.
-func (e *Emulator) furnish(w *Workspace, k Key) error {
 	if err := e.enter(w); err != nil {
 		return err
 	}
@@ -231,11 +229,11 @@ const maxWorkspaces = 10_000
 // RemoveWorkspace ends a workspace and everything in it. It refuses the default
 // one.
 func (e *Emulator) RemoveWorkspace(id string) error {
-	w := e.workspace(id)
-	switch w {
-	case nil:
-		return fmt.Errorf("there is no workspace %q: %w", id, sandbox.ErrNotFound)
-	case e.Workspace:
+	w, err := e.existing(id)
+	if err != nil {
+		return err
+	}
+	if w == e.Workspace {
 		return fmt.Errorf("workspace %q is the default one, which stays: %w", id, sandbox.ErrConflict)
 	}
 	e.leave(w)
@@ -252,6 +250,13 @@ func (e *Emulator) Workspaces() []sandbox.Workspace {
 		}
 	}
 	return out
+}
+
+func (e *Emulator) existing(id string) (*Workspace, error) {
+	if w := e.workspace(id); w != nil {
+		return w, nil
+	}
+	return nil, fmt.Errorf("there is no workspace %q: %w", id, sandbox.ErrNotFound)
 }
 
 func (e *Emulator) workspace(id string) *Workspace { return e.of(e.registry.World(id)) }
@@ -329,13 +334,10 @@ func (e *Emulator) nextID(id string) string {
 
 // nameFor is a free id that follows from a test's name.
 func (e *Emulator) nameFor(t TB) string {
-	sum := sha256.Sum256([]byte(t.Name()))
-	name := "wsp_" + hex.EncodeToString(sum[:6])
-	for n, id := 2, name; ; n++ {
-		if e.registry.World(id) == nil {
+	for n := 1; ; n++ {
+		if id := sandbox.WorkspaceID(t.Name(), n); e.registry.World(id) == nil {
 			return id
 		}
-		id = fmt.Sprintf("%sx%d", name, n)
 	}
 }
 

@@ -107,6 +107,16 @@ func (in *input) client(environ []string, stdout, stderr io.Writer) func(context
 		return func(ctx context.Context) error {
 			return snapshot(ctx, in.command, in.Snapshot, environ, os.Stdin, stdout)
 		}
+	case "token":
+		return func(ctx context.Context) error { return token(ctx, in.command, in.Token, environ, stdout) }
+	case "listen":
+		return func(ctx context.Context) error { return listen(ctx, in.Listen, environ, stdout, stderr) }
+	case "trigger":
+		return func(ctx context.Context) error { return trigger(ctx, in.Trigger, environ, stdout) }
+	case "deliveries":
+		return func(ctx context.Context) error { return deliveries(ctx, in.Deliveries, environ, stdout) }
+	case "webhooks":
+		return func(ctx context.Context) error { return flush(ctx, in.Webhooks.Flush, environ) }
 	case "requests":
 		return func(ctx context.Context) error { return requests(ctx, in.Requests, environ, stdout, stderr) }
 	}

@@ -2,12 +2,12 @@ package cli
 
 import (
 	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/internal/wire"
 )
 
 var noon = time.Date(2026, 3, 19, 12, 0, 0, 0, time.UTC)
@@ -18,34 +18,11 @@ func frozen(t *testing.T, opts ...emulator.Option) *emulator.Emulator {
 	return emulator.Start(t, append(opts, emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock, Now: noon}))...)
 }
 
-// sent is the body of an answer of the sandbox.
-func sent(t *testing.T, e *emulator.Emulator, method, path, body string) string {
-	t.Helper()
-	r, err := http.NewRequest(method, path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+e.Key())
-	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := e.Client().Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 const newInstance = `{"name":"web-1","region":"eu-central","size":"standard-2"}`
 
 func TestClockCommand(t *testing.T) {
 	e := frozen(t)
-	sent(t, e, http.MethodPost, "/v1/instances", newInstance)
+	wire.In(t, e).Post("/v1/instances", newInstance).Wants(201)
 	action := e.Agenda()[0].Subject
 	for _, tc := range []struct {
 		args string
@@ -92,7 +69,7 @@ func TestClockSetKeepsWhatItDoesNotSay(t *testing.T) {
 func TestResetCommand(t *testing.T) {
 	e := frozen(t)
 	before := e.Dump()
-	sent(t, e, http.MethodPost, "/v1/instances", newInstance)
+	wire.In(t, e).Post("/v1/instances", newInstance).Wants(201)
 	if code, out, faults := commanded(t, e, "reset"); code != 0 || out+faults != "" {
 		t.Errorf("exit code %d, %s%s", code, out, faults)
 	}

@@ -11,7 +11,7 @@ func TestComplete(t *testing.T) {
 		words string // _ stands for nothing yet
 		want  string
 	}{
-		{"_", "serve test env healthcheck clock reset snapshot requests key completion version"},
+		{"_", "serve test env healthcheck clock reset snapshot requests listen deliveries trigger webhooks key token completion version"},
 		{"sn", "snapshot"},
 		{"xyz", ""},
 		{"clock _", "show advance set agenda"},
@@ -31,7 +31,7 @@ func TestComplete(t *testing.T) {
 		{"--fixture _", "default docs empty"},
 		{"--config _", ""},
 		{"--progression _", "time immediate manual"},
-		{"--nothing _", "serve test env healthcheck clock reset snapshot requests key completion version"},
+		{"--nothing _", "serve test env healthcheck clock reset snapshot requests listen deliveries trigger webhooks key token completion version"},
 		{"--nothing=x", ""},
 		{"test --clock _", "real scaled frozen auto"},
 		{"test --clock auto -- _", ""},

@@ -14,12 +14,17 @@ import (
 	"skystack.dev/sandbox/emulator/remote"
 )
 
-// connection is how a command reaches a sandbox that runs.
+// endpoint is how a command reaches a sandbox that runs, as any client does.
+type endpoint struct {
+	URL    string `name:"url" placeholder:"URL" help:"Where the sandbox is. Default: SKYSTACK_BASE_URL, else what SKYSTACK_SANDBOX_LISTEN says, else http://127.0.0.1:8080."`
+	Key    string `placeholder:"TOKEN" help:"A key of the workspace, with the scopes that the command needs; all, to steer it. Default: SKYSTACK_API_TOKEN, else the first of SKYSTACK_SANDBOX_KEY, else the key everybody knows."`
+	CACert string `name:"cacert" placeholder:"FILE" help:"The certificate authority to trust with https besides those of the system, as PEM. Default: SKYSTACK_SANDBOX_CA."`
+}
+
+// connection is how a command steers a sandbox that runs.
 type connection struct {
-	URL       string `name:"url" placeholder:"URL" help:"Where the sandbox is. Default: SKYSTACK_BASE_URL, else what SKYSTACK_SANDBOX_LISTEN says, else http://127.0.0.1:8080."`
-	Key       string `placeholder:"TOKEN" help:"A key of the workspace, with every scope. Default: SKYSTACK_API_TOKEN, else the first of SKYSTACK_SANDBOX_KEY, else the key everybody knows."`
+	endpoint
 	Workspace string `placeholder:"ID" help:"A workspace that is not the key's, for those who have the admin token in SKYSTACK_SANDBOX_ADMIN_TOKEN."`
-	CACert    string `name:"cacert" placeholder:"FILE" help:"The certificate authority to trust with https besides those of the system, as PEM. Default: SKYSTACK_SANDBOX_CA."`
 }
 
 // maxCA is the most a file of certificates may hold, in bytes.
@@ -29,7 +34,7 @@ const maxCA = 1 << 20
 const caVariable = envPrefix + "CA"
 
 // complete fills what no flag said from the environment.
-func (c connection) complete(environ []string) connection {
+func (c endpoint) complete(environ []string) endpoint {
 	if c.URL == "" {
 		c.URL = lookup(environ, "SKYSTACK_BASE_URL")
 	}
@@ -103,7 +108,7 @@ func (c connection) options(environ []string) ([]remote.Option, error) {
 // use does something with the workspace at the other end, for a command. It ends
 // early when the context does.
 func (c connection) use(ctx context.Context, command string, environ []string, do func(*remote.Workspace) error) error {
-	c = c.complete(environ)
+	c.endpoint = c.complete(environ)
 	opts, err := c.options(environ)
 	if err != nil {
 		return &usageError{command, err}

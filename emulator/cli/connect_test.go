@@ -23,16 +23,16 @@ func TestConnection(t *testing.T) {
 	client := []string{"SKYSTACK_BASE_URL=https://sandbox.test", "SKYSTACK_API_TOKEN=token", "SKYSTACK_SANDBOX_CA=ca.pem"}
 	for _, tc := range []struct {
 		name    string
-		said    connection
+		said    endpoint
 		environ []string
-		want    connection
+		want    endpoint
 	}{
-		{"nothing", connection{}, nil, connection{URL: "http://127.0.0.1:8080", Key: emulator.DefaultKey}},
-		{"the server's settings", connection{}, server, connection{URL: "http://127.0.0.1:9000", Key: "first"}},
-		{"the client's over them", connection{}, append(server, client...), connection{URL: "https://sandbox.test", Key: "token", CACert: "ca.pem"}},
-		{"flags over all", connection{URL: "http://[::1]:1", Key: "k", CACert: "own.pem"}, append(server, client...), connection{URL: "http://[::1]:1", Key: "k", CACert: "own.pem"}},
-		{"no CA without https", connection{URL: "http://[::1]:1"}, client, connection{URL: "http://[::1]:1", Key: "token"}},
-		{"empty variables say nothing", connection{}, []string{"SKYSTACK_BASE_URL=", "SKYSTACK_API_TOKEN="}, connection{URL: "http://127.0.0.1:8080", Key: emulator.DefaultKey}},
+		{"nothing", endpoint{}, nil, endpoint{URL: "http://127.0.0.1:8080", Key: emulator.DefaultKey}},
+		{"the server's settings", endpoint{}, server, endpoint{URL: "http://127.0.0.1:9000", Key: "first"}},
+		{"the client's over them", endpoint{}, append(server, client...), endpoint{URL: "https://sandbox.test", Key: "token", CACert: "ca.pem"}},
+		{"flags over all", endpoint{URL: "http://[::1]:1", Key: "k", CACert: "own.pem"}, append(server, client...), endpoint{URL: "http://[::1]:1", Key: "k", CACert: "own.pem"}},
+		{"no CA without https", endpoint{URL: "http://[::1]:1"}, client, endpoint{URL: "http://[::1]:1", Key: "token"}},
+		{"empty variables say nothing", endpoint{}, []string{"SKYSTACK_BASE_URL=", "SKYSTACK_API_TOKEN="}, endpoint{URL: "http://127.0.0.1:8080", Key: emulator.DefaultKey}},
 	} {
 		if got := tc.said.complete(tc.environ); got != tc.want {
 			t.Errorf("%s: got %+v, want %+v", tc.name, got, tc.want)

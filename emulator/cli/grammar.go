@@ -21,6 +21,11 @@ type grammar struct {
 	Reset      resetCommand      `kong:"-"`
 	Snapshot   snapshotCommand   `kong:"-"`
 	Requests   requestsCommand   `kong:"-"`
+	Token      tokenCommand      `kong:"-"`
+	Listen     listenCommand     `kong:"-"`
+	Deliveries deliveriesCommand `kong:"-"`
+	Trigger    triggerCommand    `kong:"-"`
+	Webhooks   webhooksCommand   `kong:"-"`
 	Completion completionCommand `kong:"-"`
 }
 
@@ -62,7 +67,12 @@ func newParser(g *grammar) (*kong.Kong, error) {
 		kong.DynamicCommand("reset", "Return a workspace to what it started as.", "", &g.Reset),
 		kong.DynamicCommand("snapshot", "Save and load a workspace.", "", &g.Snapshot),
 		kong.DynamicCommand("requests", "Show what requests a workspace has got, and what became of them.", "", &g.Requests),
+		kong.DynamicCommand("listen", "Carry webhooks to a receiver that the sandbox cannot reach.", "", &g.Listen),
+		kong.DynamicCommand("deliveries", "Show what was delivered to webhooks, and why not.", "", &g.Deliveries),
+		kong.DynamicCommand("trigger", "Emit an event of any type.", "", &g.Trigger),
+		kong.DynamicCommand("webhooks", "Wait for webhooks.", "", &g.Webhooks),
 		kong.DynamicCommand("key", "Make keys.", "", &g.Key),
+		kong.DynamicCommand("token", "Make, list, rotate and revoke the keys of a running sandbox.", "", &g.Token),
 		kong.DynamicCommand("completion", "Print what completes commands and flags in a shell.", "", &g.Completion),
 		kong.DynamicCommand("version", "Print the version.", "", &struct{}{}),
 	)

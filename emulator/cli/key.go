@@ -54,8 +54,15 @@ func keyNew(c keyNewCommand, stdout io.Writer) error {
 	}
 	s := keySnippet{Token: k.Token, Name: k.Name, Workspace: k.Workspace, Scopes: k.Scopes, Environment: k.Environment}
 	if c.ExpiresIn > 0 {
-		now := time.Now() //nolint:forbidigo // the key is for a server whose clock starts with the machine's
-		s.ExpiresAt = now.UTC().Add(c.ExpiresIn).Format(time.RFC3339)
+		// The key is for a server whose clock starts as that of any sandbox does.
+		e, err := emulator.New(emulator.WithFixture("empty"))
+		if err != nil {
+			return err
+		}
+		s.ExpiresAt = e.Now().UTC().Add(c.ExpiresIn).Format(time.RFC3339)
+		if err := e.Close(); err != nil {
+			return err
+		}
 	}
 	to := yaml.NewEncoder(stdout)
 	to.SetIndent(2)

@@ -122,6 +122,8 @@ var samples = map[string]struct {
 	"revoke-on-plaintext":   {[]string{"true", "false"}, "maybe"},
 	"accept-any-token":      {[]string{"true", "false"}, "maybe"},
 	"lenient-bearer":        {[]string{"true", "false"}, "maybe"},
+	"webhook-allow-public":  {[]string{"true", "false"}, "maybe"},
+	"webhook-ca":            {nil, "missing.pem"}, // TestWebhookCA has files
 	"log-level":             {[]string{"debug", "info", "warn", "error"}, "trace"},
 	"log-format":            {[]string{"text", "json"}, "xml"},
 }

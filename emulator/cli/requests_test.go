@@ -10,14 +10,16 @@ import (
 	"testing"
 
 	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/internal/wire"
 )
 
 func TestRequestsCommand(t *testing.T) {
 	e := frozen(t)
-	sent(t, e, http.MethodPost, "/v1/instances", newInstance)
-	sent(t, e, http.MethodGet, "/v1/instances?limit=0", "")
-	sent(t, e, http.MethodGet, "/v1/nowhere", "")
-	sent(t, e, http.MethodGet, "/v1/projects", "")
+	s := wire.In(t, e)
+	s.Post("/v1/instances", newInstance).Wants(201)
+	s.Get("/v1/instances?limit=0").Wants(400)
+	s.Get("/v1/nowhere").Wants(404)
+	s.Get("/v1/projects").Wants(200)
 	for _, tc := range []struct {
 		flags string
 		want  []string // how its lines begin
@@ -64,7 +66,7 @@ func TestRequestsCommand(t *testing.T) {
 func TestRequestsSaysWhatIsMissing(t *testing.T) {
 	e := frozen(t, emulator.WithJournal(64<<10))
 	for e.Dropped() == 0 {
-		sent(t, e, http.MethodGet, "/v1/projects", "")
+		wire.In(t, e).Get("/v1/projects").Wants(200)
 	}
 	if code, _, faults := commanded(t, e, "requests"); code != 0 || !strings.HasSuffix(faults, " older requests are no longer on record\n") {
 		t.Errorf("exit code %d, %s", code, faults)
@@ -79,7 +81,7 @@ func TestRequestsFollow(t *testing.T) {
 	lines, out := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		c := requestsCommand{Follow: true, Method: http.MethodGet, connection: connection{URL: e.URL(), Key: e.Key()}}
+		c := requestsCommand{Follow: true, Method: http.MethodGet, connection: connection{endpoint: endpoint{URL: e.URL(), Key: e.Key()}}}
 		err := requests(ctx, c, nil, out, io.Discard)
 		_ = out.Close()
 		ended <- err
@@ -91,10 +93,11 @@ func TestRequestsFollow(t *testing.T) {
 			t.Fatalf("got %q, %v, want %s", line, err, want)
 		}
 	}
-	sent(t, e, http.MethodGet, "/v1/projects", "")
+	s := wire.In(t, e)
+	s.Get("/v1/projects").Wants(200)
 	wants("1 GET /v1/projects -> 200 listProjects")
-	sent(t, e, http.MethodPost, "/v1/instances", newInstance)
-	sent(t, e, http.MethodGet, "/v1/regions", "")
+	s.Post("/v1/instances", newInstance).Wants(201)
+	s.Get("/v1/regions").Wants(200)
 	wants("3 GET /v1/regions -> 200 listRegions")
 	enough()
 	if err := <-ended; err != nil {

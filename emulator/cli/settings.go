@@ -107,6 +107,7 @@ func groups() []group {
 		}},
 		accessSettings(),
 		httpsSettings(),
+		webhookSettings(),
 		{"Logs", []setting{
 			{"log-level", word, "debug|info|warn|error", "info", "What to log to standard error. At debug there is a line for each request.", takeLogLevel},
 			{"log-format", word, "text|json", "text", "How to log.", takeLogFormat},

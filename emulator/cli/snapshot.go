@@ -25,7 +25,8 @@ type snapshotCommand struct {
 }
 
 type snapshotSaveCommand struct {
-	File string `arg:"" name:"FILE" help:"The file, or - for standard output."`
+	File        string `arg:"" name:"FILE" help:"The file, or - for standard output."`
+	WithSecrets bool   `help:"Write the secrets of webhooks too, in plain text."`
 }
 
 type snapshotLoadCommand struct {
@@ -43,7 +44,7 @@ type snapshotDiffCommand struct {
 
 // Help implements kong.HelpProvider.
 func (snapshotSaveCommand) Help() string {
-	return "Writes the workspace as it is now as one JSON file, clock and agenda included; the same state gives the same bytes. A file of that name is replaced, but only once everything is written, and only the owner may read it. A symbolic link is not followed. Of keys it holds hashes alone."
+	return "Writes the workspace as it is now as one JSON file, clock and agenda included; the same state gives the same bytes. A file of that name is replaced, but only once everything is written, and only the owner may read it. A symbolic link is not followed. Of keys it holds hashes alone, and of webhooks no secrets unless --with-secrets asks for them: without, a webhook that is loaded needs a new one."
 }
 
 // Help implements kong.HelpProvider.
@@ -101,10 +102,14 @@ func (c snapshotCommand) save(ctx context.Context, environ []string, stdout io.W
 		if err := w.Err(); err != nil {
 			return err
 		}
-		if name == "-" {
-			return s.Save(stdout)
+		write := s.Save
+		if c.Save.WithSecrets {
+			write = s.SaveSecrets
 		}
-		return replaceFile(name, s.Save)
+		if name == "-" {
+			return write(stdout)
+		}
+		return replaceFile(name, write)
 	})
 }
 
@@ -176,6 +181,9 @@ func (d dumped) Dump() string { return string(d) }
 
 // Save implements sandbox.Snapshot.
 func (dumped) Save(io.Writer) error { return errors.ErrUnsupported }
+
+// SaveSecrets implements sandbox.Snapshot.
+func (dumped) SaveSecrets(io.Writer) error { return errors.ErrUnsupported }
 
 func readSnapshot(name string, stdin io.Reader) ([]byte, error) {
 	if name == "-" {

@@ -4,20 +4,20 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/internal/wire"
 )
 
 // A saved world is the world: loaded elsewhere it gives the same text, and what
 // differs is told.
 func TestSnapshotCommands(t *testing.T) {
 	e := frozen(t)
-	sent(t, e, http.MethodPost, "/v1/instances", newInstance)
+	wire.In(t, e).Post("/v1/instances", newInstance).Wants(201)
 	file := filepath.Join(t.TempDir(), "world.json")
 	if code, out, faults := commanded(t, e, "snapshot", "save", file); code != 0 || out+faults != "" {
 		t.Fatalf("exit code %d, %s%s", code, out, faults)
@@ -126,5 +126,17 @@ func TestReplaceFile(t *testing.T) {
 	}
 	if err := replaceable(filepath.Join(file, "below")); err == nil {
 		t.Error("a file is no directory")
+	}
+}
+
+// Secrets are in a file only when they are asked for.
+func TestSnapshotSaveWithSecrets(t *testing.T) {
+	e := frozen(t)
+	secret := wire.In(t, e).Post("/v1/webhooks", `{"url":"http://127.0.0.1:3999/hook","event_types":["*"]}`).Wants(201).Text("secret")
+	for _, flags := range [][]string{nil, {"--with-secrets"}} {
+		code, out, faults := commanded(t, e, append([]string{"snapshot", "save", "-"}, flags...)...)
+		if code != 0 || faults != "" || strings.Contains(out, secret) != (flags != nil) {
+			t.Errorf("%v: exit code %d, %s, the secret is there: %v", flags, code, faults, strings.Contains(out, secret))
+		}
 	}
 }

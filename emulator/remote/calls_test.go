@@ -157,6 +157,10 @@ func TestCalls(t *testing.T) {
 			exchange{want: `POST /_sandbox/instances/ins_1/fail {"code":""}`, status: 200, answer: web}, nil,
 		},
 		{
+			"SetLoad", func(w *Workspace) (any, error) { return nil, w.SetLoad("ins_1", sandbox.Busy(92.5)) },
+			exchange{want: `PUT /_sandbox/instances/ins_1/load {"cpu":92.5}`, status: 204}, nil,
+		},
+		{
 			"SetRateLimit", func(w *Workspace) (any, error) {
 				return nil, w.SetRateLimit(sandbox.RateLimit{PerMinute: 5, PerDay: sandbox.Unlimited, Shared: true})
 			},
@@ -214,6 +218,37 @@ func TestCalls(t *testing.T) {
 			[]sandbox.Finding{{At: noon, Code: "c", Message: "m"}},
 		},
 		{
+			"Events", func(w *Workspace) (any, error) {
+				return w.Events(sandbox.EventMatch{Type: "instance.*", Object: "ins_1", Since: 2}), nil
+			},
+			exchange{want: "GET /_sandbox/events?object_id=ins_1&since=2&type=instance.%2A", status: 200, answer: `{"data":[{"id":"evt_1","type":"instance.running","sequence":3,"at":"2026-03-19T12:00:00Z","object":{"id":"ins_1"}}]}`},
+			[]sandbox.APIEvent{{ID: "evt_1", Type: "instance.running", Sequence: 3, At: noon, Object: []byte(`{"id":"ins_1"}`)}},
+		},
+		{
+			"WaitForEvent", func(w *Workspace) (any, error) { return w.WaitForEvent(context.Background(), sandbox.EventMatch{}) },
+			exchange{want: "GET /_sandbox/events?limit=1&wait=10s", status: 200, answer: `{"data":[{"id":"evt_1","type":"instance.running","sequence":3,"at":"2026-03-19T12:00:00Z","object":{"id":"ins_1"}}]}`},
+			sandbox.APIEvent{ID: "evt_1", Type: "instance.running", Sequence: 3, At: noon, Object: []byte(`{"id":"ins_1"}`)},
+		},
+		{
+			"Deliveries", func(w *Workspace) (any, error) {
+				return w.Deliveries(sandbox.DeliveryMatch{Webhook: "whk_1", Status: "waiting", EventType: "instance.*"}), nil
+			},
+			exchange{want: "GET /_sandbox/deliveries?event_type=instance.%2A&status=waiting&webhook=whk_1", status: 200, answer: `{"data":[{"id":"dlv_1","webhook_id":"whk_1",` +
+				`"event_id":"evt_1","event_type":"instance.running","status":"waiting","attempts":[{"id":"dlv_1_1","at":"2026-03-19T12:00:00Z","latency_ms":3,"error":"e","message":"m"}],"created_at":"2026-03-19T12:00:00Z"}]}`},
+			[]sandbox.Delivery{{
+				ID: "dlv_1", Webhook: "whk_1", Event: "evt_1", EventType: "instance.running", Status: "waiting", CreatedAt: noon,
+				Attempts: []sandbox.DeliveryAttempt{{ID: "dlv_1_1", At: noon, LatencyMS: 3, Error: "e", Message: "m"}},
+			}},
+		},
+		{
+			"FlushWebhooks", func(w *Workspace) (any, error) { return nil, w.FlushWebhooks(context.Background()) },
+			exchange{want: "POST /_sandbox/webhooks/flush?wait=10s", status: 200, answer: `{"flushed":true}`}, nil,
+		},
+		{
+			"Trigger", func(w *Workspace) (any, error) { return w.Trigger("instance.failed", "ins_1") },
+			exchange{want: `POST /_sandbox/trigger {"type":"instance.failed","object_id":"ins_1"}`, status: 200, answer: `{"event_id":"evt_1"}`}, "evt_1",
+		},
+		{
 			"WaitForRequest", func(w *Workspace) (any, error) {
 				return w.WaitForRequest(context.Background(), sandbox.Match{Since: 3})
 			},
@@ -262,6 +297,7 @@ func TestWhatNeedsNoRequest(t *testing.T) {
 	}{
 		"Finish":            {w.Finish(""), "the id of the instance is empty"},
 		"Fail":              {w.Fail("", "x"), "the id of the instance is empty"},
+		"SetLoad":           {w.SetLoad("", sandbox.Load{}), "the id of the instance is empty"},
 		"WaitForStatus":     {second(w.WaitForStatus(t.Context(), "", "running")), "the id of the instance is empty"},
 		"Load":              {w.Load("testdata/none.yml"), "the fixture cannot be read: open testdata/none.yml: no such file or directory"},
 		"LoadData":          {w.LoadData("w.yaml", []byte("ab\xffc")), "fixture w.yaml: byte 2 is not UTF-8 text"},
@@ -299,6 +335,8 @@ func TestWaitingAsksAgain(t *testing.T) {
 		exchange{want: look, status: 200, answer: `{"id":"ins_1","name":"a","status":"running"}`},
 		exchange{want: first, status: 200, answer: `{"id":"ins_1","name":"a","status":"stopped"}`},
 		exchange{want: look, status: 403, answer: refused("insufficient_scope", "The key lacks the scope *.")},
+		exchange{want: "POST /_sandbox/webhooks/flush?wait=10s", status: 200, answer: `{"flushed":false}`},
+		exchange{want: "POST /_sandbox/webhooks/flush?wait=10s", status: 200, answer: `{"flushed":true}`},
 	)
 	if r, err := w.WaitForRequest(t.Context(), sandbox.Match{}); err != nil || r.Seq != 1 {
 		t.Errorf("%+v, %v", r, err)
@@ -313,5 +351,8 @@ func TestWaitingAsksAgain(t *testing.T) {
 	_, err := w.WaitForStatus(t.Context(), "ins_1", "running")
 	if want := "waiting for instance ins_1 to be running: it is stopped: The key lacks the scope * (403 insufficient_scope, request ctl_9)"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
+	}
+	if err := w.FlushWebhooks(t.Context()); err != nil {
+		t.Error(err)
 	}
 }

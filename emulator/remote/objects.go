@@ -72,6 +72,16 @@ func (w *Workspace) Fail(instance, code string) error {
 	return w.do(w.life, post(path+"/fail", reason, http.StatusOK, &now))
 }
 
+// SetLoad says how busy an instance is from now on, in place of the synthetic
+// values.
+func (w *Workspace) SetLoad(instance string, l sandbox.Load) error {
+	path, err := item(instances, "instance", instance)
+	if err != nil {
+		return err
+	}
+	return w.do(w.life, put(path+"/load", l, http.StatusNoContent, nil))
+}
+
 // find gets one object. Only the refusal that names the object means that there
 // is none: the workspace itself may be missing too.
 func find[T any](w *Workspace, method, collection, id, missing string) (out T, found bool) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,12 +51,20 @@ func (w *Workspace) Snapshot() sandbox.Snapshot {
 }
 
 // Save writes it as JSON, which Import reads.
-func (s *Snapshot) Save(to io.Writer) error {
+func (s *Snapshot) Save(to io.Writer) error { return s.save(to, nil) }
+
+// SaveSecrets is Save with the secrets of webhooks, in plain text.
+func (s *Snapshot) SaveSecrets(to io.Writer) error {
+	return s.save(to, url.Values{"secrets": {"true"}})
+}
+
+func (s *Snapshot) save(to io.Writer, query url.Values) error {
 	if s.err != nil {
 		return s.err
 	}
 	path, _ := item(snapshots, "snapshot", s.id)
 	c := get(path, to)
+	c.query = query
 	c.limit = maxState
 	return s.w.do(s.w.life, c)
 }

@@ -1,8 +1,6 @@
 package remote
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -87,10 +85,9 @@ func (w *Workspace) start(t sandbox.TB, method, id string, body func(id string) 
 // the same test there.
 func idsFor(t sandbox.TB) []string {
 	const most = 10
-	sum := sha256.Sum256([]byte(t.Name()))
-	ids := []string{"wsp_" + hex.EncodeToString(sum[:6])}
-	for n := 2; n <= most; n++ {
-		ids = append(ids, fmt.Sprintf("%sx%d", ids[0], n))
+	var ids []string
+	for n := 1; n <= most; n++ {
+		ids = append(ids, sandbox.WorkspaceID(t.Name(), n))
 	}
 	return append(ids, "")
 }

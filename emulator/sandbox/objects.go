@@ -62,7 +62,9 @@ type Project struct {
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 }
 
-// Finding is something that clients do and that would hurt them in production.
+// Finding is something that clients or receivers of webhooks do and that would hurt
+// them in production. Of a receiver At is when it was first seen; the message says
+// how often, and when last.
 type Finding struct {
 	At      time.Time `json:"at"`
 	Code    string    `json:"code"`

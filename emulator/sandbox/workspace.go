@@ -2,8 +2,11 @@ package sandbox
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -100,6 +103,10 @@ type Workspace interface {
 	// that runs; code is the reason shown, "" takes the usual one. It refuses an
 	// instance that does not exist or that rests.
 	Fail(instance, code string) error
+	// SetLoad says how busy an instance is from now on, in place of the synthetic
+	// values of its metrics. It refuses what is no percentage, and an instance
+	// that does not exist.
+	SetLoad(instance string, l Load) error
 
 	// SetRateLimit changes how many requests are served from the next one on;
 	// limits of 0 stay as they are.
@@ -129,8 +136,41 @@ type Workspace interface {
 	// AssertRequested fails the test unless an operation, as createInstance, was
 	// requested so many times, and says what was requested.
 	AssertRequested(t TB, operation string, times int)
-	// Findings lists what clients did wrong so far, oldest first (S39).
+	// Findings lists what clients and receivers of webhooks did wrong so far, oldest
+	// first (S39).
 	Findings() []Finding
+
+	// Events lists what happened and matches, oldest first, as far as it is kept:
+	// for 30 days of the workspace's time.
+	Events(m EventMatch) []APIEvent
+	// WaitForEvent returns the first event that matches, as soon as there is one;
+	// set EventMatch.Since to leave out those of the past. It does not move time:
+	// with a frozen clock somebody else must. It refuses a type that does not exist.
+	WaitForEvent(ctx context.Context, m EventMatch) (APIEvent, error)
+	// Deliveries lists what is, was or will be delivered to webhooks and matches,
+	// oldest first, with why each attempt failed.
+	Deliveries(m DeliveryMatch) []Delivery
+	// FlushWebhooks waits until no webhook is on its way and none waits for
+	// another. It moves no time: what is tried again later does not count.
+	FlushWebhooks(ctx context.Context) error
+	// Trigger makes it known that something happened to an object, by an event of
+	// any type, and returns the event's id; nothing else changes. Webhooks get it
+	// as any other. The object is an instance, action, project, key, webhook or
+	// whatever else the type is about; "" takes the newest, or one that is made up
+	// if there is none. It refuses a type or an object that does not exist, and
+	// one the type is not about.
+	Trigger(eventType, object string) (event string, err error)
+	// Listen adds a webhook whose messages are not sent: whoever asks with
+	// NextMessage carries them. The listener that is returned has id and secret.
+	Listen(l Listener) (Listener, error)
+	// NextMessage waits for the next message of a listener, given by its id. An
+	// attempt fails unless AnswerMessage says in time what became of it. It refuses
+	// a listener that is no longer there, as after a reset.
+	NextMessage(ctx context.Context, listener string) (Message, error)
+	// AnswerMessage says what became of a message.
+	AnswerMessage(listener, attempt string, a Answer) error
+	// StopListening takes a listener away, with what it has not got yet.
+	StopListening(listener string) error
 }
 
 // TB is the part of testing.TB that is needed.
@@ -148,8 +188,24 @@ type TB interface {
 // restored any number of times.
 type Snapshot interface {
 	// Save writes it as JSON, which Import reads; the same state gives the same
-	// bytes.
+	// bytes. Of keys it has hashes, and of webhooks no secrets: they are disabled
+	// where they are imported, until they have one again.
 	Save(w io.Writer) error
+	// SaveSecrets is Save with the secrets of webhooks, in plain text. Webhooks that
+	// are imported from it wait to be enabled, and need no more.
+	SaveSecrets(w io.Writer) error
 	// Dump is everything it holds as text that is the same for the same state.
 	Dump() string
+}
+
+// WorkspaceID is the id that NewWorkspace and Fork choose for the n-th workspace
+// of a test, counted from 1. It follows from the test's name alone, so that the
+// same test gets the same ids in its workspace.
+func WorkspaceID(test string, n int) string {
+	sum := sha256.Sum256([]byte(test))
+	id := "wsp_" + hex.EncodeToString(sum[:6])
+	if n > 1 {
+		id += "x" + strconv.Itoa(n)
+	}
+	return id
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/wait"
 
+	"skystack.dev/sandbox/emulator/internal/secret"
 	"skystack.dev/sandbox/emulator/remote"
 )
 
@@ -82,8 +83,8 @@ func request(img string, opts ...testcontainers.ContainerCustomizer) (*testconta
 		testcontainers.WithExposedPorts(httpPort),
 		testcontainers.WithEnv(map[string]string{
 			variable("listen"):      "0.0.0.0:8080",
-			variable("key"):         mint(keyPrefix),
-			variable("admin-token"): mint(adminPrefix),
+			variable("key"):         secret.New(secret.Key),
+			variable("admin-token"): secret.New(secret.Admin),
 			variable("rate-limit"):  "off",
 		}),
 		testcontainers.WithHostConfigModifier(func(h *container.HostConfig) {

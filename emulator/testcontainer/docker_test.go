@@ -90,6 +90,24 @@ func TestReadme(t *testing.T) {
 	s.As(emulator.DefaultKey).Get("/v1/instances").Refused(401, "invalid_token")
 }
 
+// A webhook to localhost is one to the container itself: the delivery's error says
+// what to use instead.
+func TestWebhookToLocalhost(t *testing.T) {
+	t.Parallel()
+	s := open(t, run(t))
+	s.Post("/v1/webhooks", `{"url":"http://localhost:3999/hooks","event_types":["instance.created"]}`).Wants(201)
+	s.Post("/v1/instances", newInstance).Wants(201)
+	if err := s.FlushWebhooks(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const want = `The sandbox runs in a container, and localhost is the container itself: use http://host.docker.internal:3999/hooks for a receiver outside of it, ` +
+		`or run "skystack-sandbox listen --forward-to http://localhost:3999/hooks" there.`
+	log := s.Deliveries(sandbox.DeliveryMatch{})
+	if len(log) != 1 || len(log[0].Attempts) != 1 || log[0].Attempts[0].Error != "connection_refused" || !strings.Contains(log[0].Attempts[0].Message, want) {
+		t.Errorf("deliveries %+v", log)
+	}
+}
+
 // SIGTERM ends the sandbox at once, and well: Docker is told to wait for a second
 // before it kills, and finds no need to.
 func TestStops(t *testing.T) {

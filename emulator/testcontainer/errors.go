@@ -11,6 +11,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/testcontainers/testcontainers-go"
+
+	"skystack.dev/sandbox/emulator/internal/secret"
 )
 
 const (
@@ -111,7 +113,7 @@ func (c *Container) last(ctx context.Context) string {
 	}
 	defer func() { _ = logs.Close() }()
 	end := tail(logs)
-	for token, shown := range map[string]string{c.key: keyPrefix + "…", c.admin: adminPrefix + "…"} {
+	for token, shown := range map[string]string{c.key: secret.Key + "…", c.admin: secret.Admin + "…"} {
 		if token != "" {
 			end = strings.ReplaceAll(end, token, shown)
 		}

@@ -4,22 +4,7 @@ import (
 	"testing"
 
 	"github.com/testcontainers/testcontainers-go"
-
-	"skystack.dev/sandbox/emulator"
 )
-
-// The sandbox takes what is minted here, checksum included.
-func TestTokensAreTaken(t *testing.T) {
-	for range 100 {
-		key, admin := mint(keyPrefix), mint(adminPrefix)
-		if err := emulator.Check(emulator.WithKey(emulator.Key{Token: key}), emulator.WithAdminToken(admin)); err != nil {
-			t.Fatalf("%s, %s: %v", key, admin, err)
-		}
-		if len(key) != len(emulator.NewKey()) || mint(keyPrefix) == key {
-			t.Errorf("key %s", key)
-		}
-	}
-}
 
 func TestTokensOfTheContainer(t *testing.T) {
 	for _, tc := range []struct{ given, want string }{

@@ -64,12 +64,20 @@ type shot struct {
 	budget        float64 // the least the sandbox may reach of Echo's rate
 }
 
+// metricsPath asks for points of time, which Echo has ready and the sandbox makes
+// anew for each request.
+const metricsPath = "/v1/instances/" + oldID + "/metrics?"
+
 func shots(host string) []shot {
+	end := time.Now().Add(-time.Hour).UTC().Truncate(time.Hour)
+	past := "start=" + end.Add(-500*time.Minute).Format(time.RFC3339) + "&end=" + end.Format(time.RFC3339)
 	head := " HTTP/1.1\r\nHost: " + host + "\r\nAuthorization: Bearer " + emulator.DefaultKey + "\r\nAccept: application/json\r\n"
 	return []shot{
 		{"GET one instance", "GET /v1/instances/" + firstID + head + "\r\n", 0.85},
 		{"POST create", fmt.Sprintf("POST /v1/instances%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", head, len(createBody), createBody), 0.70},
 		{"GET list of 20", "GET /v1/instances?limit=20" + head + "\r\n", 0.80},
+		{"GET 500 points", "GET " + metricsPath + "names=cpu&" + past + head + "\r\n", 0.25},
+		{"GET 6x500 points", "GET " + metricsPath + past + head + "\r\n", 0.15},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 
@@ -16,6 +17,7 @@ import (
 
 const (
 	firstID    = "ins_1"
+	oldID      = "ins_old" // one that has run for long
 	createBody = `{"name":"worker-b","region":"us-east-1","size":"standard-2","labels":{"env":"bench"},"metadata":{"owner":"ci"}}`
 )
 
@@ -48,7 +50,7 @@ func serve(kind string, args []string) error {
 // newSandbox returns a sandbox with so many instances, limiter on.
 func newSandbox(instances string) (*emulator.Emulator, error) {
 	e, err := emulator.New(
-		emulator.WithFixtureData("bench.yaml", []byte("{format: skystack-sandbox/1, next_ids: {ins: 1}, quota: off}")),
+		emulator.WithFixtureData("bench.yaml", []byte("{format: skystack-sandbox/1, next_ids: {ins: 1}, quota: off, instances: [{id: "+oldID+", name: old, age: 48h}]}")),
 		emulator.WithRateLimit(emulator.RateLimit{PerMinute: 1 << 30, PerDay: 1 << 30}),
 	)
 	if err != nil {
@@ -123,6 +125,19 @@ func echoServer(sandbox string, dressed bool) (http.Handler, error) {
 	}
 	e.GET("/v1/instances/:id", func(c echo.Context) error { return c.JSON(http.StatusOK, one) })
 	e.GET("/v1/instances", func(c echo.Context) error { return c.JSON(http.StatusOK, page) })
+	var metrics sync.Map // by the question: the sandbox's own, since Echo has nothing to make them of
+	e.GET("/v1/instances/:id/metrics", func(c echo.Context) error {
+		asked := c.Request().RequestURI
+		body, ok := metrics.Load(asked)
+		if !ok {
+			var made json.RawMessage
+			if _, err := fetch(sandbox+asked, &made); err != nil {
+				return err
+			}
+			body, _ = metrics.LoadOrStore(asked, made)
+		}
+		return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, body.(json.RawMessage))
+	})
 	e.POST("/v1/instances", func(c echo.Context) error {
 		var in instance
 		if err := c.Bind(&in); err != nil {

@@ -10,13 +10,19 @@ import (
 // openapi.yaml of this room is written by hand; the copies below are made of it,
 // and a test fails when they are not.
 //
-//go:generate go run ../genopenapi openapi.yaml openapi.json contract.json
+//go:generate go run ../genopenapi openapi.yaml openapi.json answers.json contract.json
 
 // checkedJSON is what requests are checked against: the document without texts,
-// examples and headers of answers.
+// examples and what answers look like.
 //
 //go:embed contract.json
 var checkedJSON []byte
+
+// answersJSON is what answers are checked against: checkedJSON and what answers
+// look like.
+//
+//go:embed answers.json
+var answersJSON []byte
 
 // documentJSON is the document. It is served under both names: JSON is YAML, and
 // a second copy would only make the binary larger.
@@ -27,4 +33,4 @@ var documentJSON []byte
 // contract is the parsed document, which all emulators of a process share.
 //
 //nolint:gochecknoglobals // set once, read-only
-var contract = sync.OnceValues(func() (*edge.Contract, error) { return edge.LoadContract(checkedJSON) })
+var contract = sync.OnceValues(func() (*edge.Contract, error) { return edge.LoadContract(checkedJSON, answersJSON) })

@@ -49,9 +49,12 @@ type Config struct {
 	// lives.
 	Workspace func(id string) (sandbox.Workspace, bool)
 	World     func(id string) *engine.World
+	// Bearer reads the token of a request, and refuses one without, or with
+	// something that is none. What the token is good for it does not know.
+	Bearer func(r *http.Request) (string, error)
 	// Authenticate finds the workspace of a key, and what the key is called and
 	// may do; nil Scopes mean everything. It counts as no request and changes
-	// nothing. An error of it that is no *fail.Error is an invalid token.
+	// nothing.
 	Authenticate func(token string) (workspace string, key sandbox.Key, err error)
 	// Admin reports whether the token is the admin token, in constant time.
 	Admin func(token string) bool
@@ -131,6 +134,7 @@ func (a *API) handlers() []edge.Handler {
 		act("getInstance", a.getInstance),
 		act("advanceInstance", a.advanceInstance),
 		act("failInstance", a.failInstance),
+		act("setInstanceLoad", a.setInstanceLoad),
 		act("listProjects", a.listProjects),
 		act("createProject", a.createProject),
 		act("getProject", a.getProject),
@@ -142,6 +146,14 @@ func (a *API) handlers() []edge.Handler {
 		act("listRequests", a.listRequests),
 		act("forgetRequests", a.forgetRequests),
 		act("listFindings", a.listFindings),
+		act("listEvents", a.listEvents),
+		act("listDeliveries", a.listDeliveries),
+		act("flushWebhooks", a.flushWebhooks),
+		act("triggerEvent", a.triggerEvent),
+		act("createListener", a.createListener),
+		act("deleteListener", a.deleteListener),
+		act("nextMessage", a.nextMessage),
+		act("answerMessage", a.answerMessage),
 		act("listWorkspaces", a.listWorkspaces),
 		act("createWorkspace", a.createWorkspace),
 		act("deleteWorkspace", a.deleteWorkspace),

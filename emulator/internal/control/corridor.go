@@ -1,7 +1,6 @@
 package control
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -80,7 +79,7 @@ func (a *API) authenticate(x *edge.Exchange) error {
 	if x.Op.Public {
 		return nil
 	}
-	token, err := bearer(x.Request)
+	token, err := a.Bearer(x.Request)
 	if err != nil {
 		return err
 	}
@@ -89,43 +88,12 @@ func (a *API) authenticate(x *edge.Exchange) error {
 		return nil
 	}
 	workspace, key, err := a.Authenticate(token)
-	var refused *fail.Error
-	if errors.As(err, &refused) {
-		return err
-	}
 	if err != nil {
-		return unauthenticated("invalid_token", "The token is not accepted: "+err.Error()+".")
+		return err
 	}
 	c.own, c.key, c.scopes = workspace, key.ID, key.Scopes
 	x.Caller = edge.Caller{Token: key.ID, Scopes: key.Scopes}
 	return nil
-}
-
-// bearer reads the Authorization header as the SkyStack API does: the scheme in
-// any case, exactly one space, the raw token (S30).
-func bearer(r *http.Request) (string, error) {
-	lines := r.Header["Authorization"]
-	if len(lines) == 0 {
-		return "", &fail.Error{
-			Kind: fail.Unauthenticated, Code: "authentication_required", Challenge: challenge,
-			Message: "Send the header Authorization: Bearer and a key of the workspace, or the admin token.",
-		}
-	}
-	scheme, token, _ := strings.Cut(strings.Trim(lines[0], " \t"), " ")
-	if len(lines) > 1 || !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " \t\"',") {
-		return "", unauthenticated("invalid_token", "The Authorization header must be sent once, with the scheme Bearer, a single space and the raw token.")
-	}
-	return token, nil
-}
-
-const challenge = `Bearer realm="skystack"`
-
-func unauthenticated(code, message string) error {
-	description := strings.NewReplacer(`"`, `'`, `\`, `/`).Replace(message)
-	return &fail.Error{
-		Kind: fail.Unauthenticated, Code: code, Message: message,
-		Challenge: challenge + `, error="invalid_token", error_description="` + description + `"`,
-	}
 }
 
 // everything is the scope that control needs, and adminScope the mark of what
@@ -148,7 +116,7 @@ func scope(x *edge.Exchange) error {
 	}
 	return &fail.Error{
 		Kind: fail.Forbidden, Code: "insufficient_scope", Message: "The key lacks the scope *, which control needs.",
-		Challenge: challenge + `, error="insufficient_scope", scope="*"`,
+		Challenge: `Bearer realm="skystack", error="insufficient_scope", scope="*"`,
 		Details:   []fail.Detail{{Extra: []fail.Member{{Name: "required_scopes", Value: []string{everything}}}}},
 	}
 }

@@ -107,15 +107,18 @@ func (f *fake) Advance(d time.Duration) error  { return f.note("Advance %v", d) 
 func (f *fake) AdvanceTo(t time.Time) error {
 	return f.note("AdvanceTo %s", t.Format(time.RFC3339Nano))
 }
-func (f *fake) AdvanceToNext() bool                    { _ = f.note("AdvanceToNext"); return !f.idle }
-func (f *fake) AdvanceUntilIdle() error                { return f.note("AdvanceUntilIdle") }
-func (f *fake) Restore(s sandbox.Snapshot) error       { return f.note("Restore %s", s.Dump()) }
-func (f *fake) Load(fixture string) error              { return f.note("Load %s", fixture) }
-func (f *fake) LoadData(n string, d []byte) error      { return f.note("LoadData %s %s", n, d) }
-func (f *fake) Reset()                                 { _ = f.note("Reset") }
-func (f *fake) Dump() string                           { _ = f.note("Dump"); return "world " + f.id + "\n" }
-func (f *fake) Finish(id string) error                 { return f.note("Finish %s", id) }
-func (f *fake) Fail(id, code string) error             { return f.note("Fail %s %q", id, code) }
+func (f *fake) AdvanceToNext() bool               { _ = f.note("AdvanceToNext"); return !f.idle }
+func (f *fake) AdvanceUntilIdle() error           { return f.note("AdvanceUntilIdle") }
+func (f *fake) Restore(s sandbox.Snapshot) error  { return f.note("Restore %s", s.Dump()) }
+func (f *fake) Load(fixture string) error         { return f.note("Load %s", fixture) }
+func (f *fake) LoadData(n string, d []byte) error { return f.note("LoadData %s %s", n, d) }
+func (f *fake) Reset()                            { _ = f.note("Reset") }
+func (f *fake) Dump() string                      { _ = f.note("Dump"); return "world " + f.id + "\n" }
+func (f *fake) Finish(id string) error            { return f.note("Finish %s", id) }
+func (f *fake) Fail(id, code string) error        { return f.note("Fail %s %q", id, code) }
+func (f *fake) SetLoad(id string, l sandbox.Load) error {
+	return f.note("SetLoad %s %s", id, asJSON(l))
+}
 func (f *fake) SetRateLimit(r sandbox.RateLimit) error { return f.note("SetRateLimit %s", asJSON(r)) }
 func (f *fake) Exhaust(key string) error               { return f.note("Exhaust %q", key) }
 func (f *fake) Refill() error                          { return f.note("Refill") }
@@ -132,6 +135,12 @@ func (p picture) Dump() string { return string(p) }
 
 func (p picture) Save(w io.Writer) error {
 	_, err := io.WriteString(w, `{"format":"test","version":1,"text":"`+string(p[:len(p)-1])+`"}`)
+	return err
+}
+
+// SaveSecrets is Save, and says what it is.
+func (p picture) SaveSecrets(w io.Writer) error {
+	_, err := io.WriteString(w, `{"format":"test","version":1,"text":"`+string(p[:len(p)-1])+` and its secrets"}`)
 	return err
 }
 
@@ -190,6 +199,60 @@ func (f *fake) Limits() []sandbox.Limit {
 }
 
 func (f *fake) Findings() []sandbox.Finding { _ = f.note("Findings"); return shown(f, f.findings) }
+
+func (f *fake) Events(m sandbox.EventMatch) []sandbox.APIEvent {
+	_ = f.note("Events %s", asJSON(m))
+	if m.Object == "ins_late" {
+		return nil
+	}
+	e := sandbox.APIEvent{ID: "evt_1", Type: "instance.running", Sequence: 3, At: aMoment(), Object: []byte(`{"id":"ins_1"}`)}
+	return shown(f, []sandbox.APIEvent{e, e})
+}
+
+func (f *fake) WaitForEvent(ctx context.Context, m sandbox.EventMatch) (sandbox.APIEvent, error) {
+	err := f.note("WaitForEvent %s", asJSON(m))
+	if f.idle {
+		<-ctx.Done()
+		return sandbox.APIEvent{}, ctx.Err()
+	}
+	return sandbox.APIEvent{ID: "evt_2", Type: "instance.running", Sequence: 4, At: aMoment(), Object: []byte(`{"id":"ins_late"}`)}, err
+}
+
+func (f *fake) Deliveries(m sandbox.DeliveryMatch) []sandbox.Delivery {
+	_ = f.note("Deliveries %s", asJSON(m))
+	return shown(f, []sandbox.Delivery{{
+		ID: "dlv_1", Webhook: "whk_1", Event: "evt_1", EventType: "instance.running", Status: "waiting", CreatedAt: aMoment(), NextAttemptAt: aMoment(),
+		Attempts: []sandbox.DeliveryAttempt{{ID: "dlv_1_1", At: aMoment(), Status: 500, LatencyMS: 3, Error: "http_status", Message: "no"}},
+	}})
+}
+
+func (f *fake) FlushWebhooks(ctx context.Context) error {
+	err := f.note("FlushWebhooks")
+	if f.idle {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return err
+}
+
+func (f *fake) Trigger(eventType, object string) (string, error) {
+	return "evt_9", f.note("Trigger %s %q", eventType, object)
+}
+
+func (f *fake) Listen(l sandbox.Listener) (sandbox.Listener, error) {
+	err := f.note("Listen %s", asJSON(l))
+	return sandbox.Listener{ID: "whk_1", URL: l.URL, EventTypes: []string{"*"}, Project: "prj_1", Secret: "whsec_c2t5"}, err
+}
+
+func (f *fake) NextMessage(_ context.Context, listener string) (sandbox.Message, error) {
+	return sandbox.Message{Attempt: "dlv_1_1", Event: "evt_1", EventType: "webhook.test", Header: map[string]string{"X-Signature": "s"}, Body: "{}"}, f.note("NextMessage %s", listener)
+}
+
+func (f *fake) AnswerMessage(listener, attempt string, a sandbox.Answer) error {
+	return f.note("AnswerMessage %s %s %s", listener, attempt, asJSON(a))
+}
+
+func (f *fake) StopListening(listener string) error { return f.note("StopListening %s", listener) }
 
 func (f *fake) matching(m sandbox.Match) (out []sandbox.Request) {
 	f.mu.Lock()

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 
+	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -106,6 +107,21 @@ func (a *API) failInstance(c *call, in failInstance) (sandbox.Instance, error) {
 		return sandbox.Instance{}, err
 	}
 	return c.instance(in.ID)
+}
+
+type setInstanceLoad struct {
+	ID string `path:"id" json:"-"`
+	sandbox.Load
+}
+
+// setInstanceLoad says how busy an instance is.
+//
+//	PUT /_sandbox/instances/{id}/load
+func (a *API) setInstanceLoad(c *call, in setInstanceLoad) (edge.Nothing, error) {
+	if _, err := c.instance(in.ID); err != nil {
+		return edge.Nothing{}, err
+	}
+	return edge.Nothing{}, c.workspace.SetLoad(in.ID, in.Load)
 }
 
 // listProjects lists all projects, oldest first.

@@ -59,6 +59,8 @@ var exchanges = []exchange{
 	{operation: "getDump", request: "GET /_sandbox/dump", status: 200, answer: "world wsp_a\n", calls: []string{"a.Dump"}},
 	{operation: "listSnapshots", request: "GET /_sandbox/snapshots", status: 200, answer: `{"data":[{"id":"snp_1","at":` + moment + `}]}`},
 	{operation: "createSnapshot", request: "POST /_sandbox/snapshots", status: 201, answer: `{"id":"snp_2","at":` + moment + `}`, calls: []string{"a.Snapshot"}},
+	{operation: "getState", request: "GET /_sandbox/state?secrets=true", status: 200, answer: `{"format":"test","version":1,"text":"world wsp_a and its secrets"}`, calls: []string{"a.Snapshot"}},
+	{operation: "getSnapshot", request: "GET /_sandbox/snapshots/snp_1?secrets=true", status: 200, answer: `{"format":"test","version":1,"text":"world wsp_a and its secrets"}`},
 	{operation: "getSnapshot", request: "GET /_sandbox/snapshots/snp_1", status: 200, answer: `{"format":"test","version":1,"text":"world wsp_a"}`},
 	{operation: "deleteSnapshot", request: "DELETE /_sandbox/snapshots/snp_1", status: 204},
 	{operation: "restoreSnapshot", request: "POST /_sandbox/snapshots/snp_1/restore", status: 204, calls: []string{"a.Restore world wsp_a\n"}, fails: true},
@@ -75,6 +77,8 @@ var exchanges = []exchange{
 	{operation: "failInstance", request: "POST /_sandbox/instances/ins_1/fail", body: `{"code":"host_failure"}`, status: 200, answer: instance,
 		calls: []string{`a.Fail ins_1 "host_failure"`}, fails: true},
 	{operation: "failInstance", request: "POST /_sandbox/instances/ins_1/fail", status: 200, answer: instance, calls: []string{`a.Fail ins_1 ""`}, fails: true},
+	{operation: "setInstanceLoad", request: "PUT /_sandbox/instances/ins_1/load", body: `{"cpu":92.5,"memory":null}`, status: 204,
+		calls: []string{`a.SetLoad ins_1 {"cpu":92.5}`}, fails: true},
 	{operation: "listProjects", request: "GET /_sandbox/projects", status: 200, answer: `{"data":[{"id":"prj_1","name":"billing","version":1}]}`, calls: []string{"a.Projects"}},
 	{operation: "createProject", request: "POST /_sandbox/projects", body: `{"name":"ops"}`, status: 201, answer: `{"id":"prj_2","name":"ops"}`,
 		calls: []string{`a.CreateProject {"name":"ops"}`}, fails: true},
@@ -101,6 +105,31 @@ var exchanges = []exchange{
 	{operation: "forgetRequests", request: "DELETE /_sandbox/requests", status: 204, calls: []string{"ForgetRequests wsp_a"}, fails: true},
 	{operation: "listFindings", request: "GET /_sandbox/findings", status: 200, answer: `{"data":[{"at":` + moment + `,"code":"retries_after_401","message":"stop"}]}`,
 		calls: []string{"a.Findings"}},
+	{operation: "listEvents", request: "GET /_sandbox/events?type=instance.*&object_id=ins_1&since=2&limit=1&wait=1s", status: 200,
+		answer: `{"data":[{"id":"evt_1","type":"instance.running","sequence":3,"at":` + moment + `,"object":{"id":"ins_1"}}]}`,
+		calls:  []string{`a.Events {"Type":"instance.*","Object":"ins_1","Since":2}`}},
+	{operation: "listEvents", request: "GET /_sandbox/events?object_id=ins_late", status: 200, answer: `{"data":[]}`,
+		calls: []string{`a.Events {"Type":"","Object":"ins_late","Since":0}`}},
+	{operation: "listEvents", request: "GET /_sandbox/events?object_id=ins_late&wait=1s", status: 200,
+		answer: `{"data":[{"id":"evt_2","type":"instance.running","sequence":4,"at":` + moment + `,"object":{"id":"ins_late"}}]}`,
+		calls: []string{`a.Events {"Type":"","Object":"ins_late","Since":0}`, `a.WaitForEvent {"Type":"","Object":"ins_late","Since":0}`,
+			`a.Events {"Type":"","Object":"ins_late","Since":0}`}},
+	{operation: "listDeliveries", request: "GET /_sandbox/deliveries?webhook=whk_1&status=waiting&event_type=instance.*", status: 200,
+		answer: `{"data":[{"id":"dlv_1","webhook_id":"whk_1","event_id":"evt_1","event_type":"instance.running","status":"waiting","attempts":[` +
+			`{"id":"dlv_1_1","at":` + moment + `,"status":500,"latency_ms":3,"error":"http_status","message":"no"}],"next_attempt_at":` + moment + `,"created_at":` + moment + `}]}`,
+		calls: []string{`a.Deliveries {"Webhook":"whk_1","Status":"waiting","EventType":"instance.*"}`}},
+	{operation: "flushWebhooks", request: "POST /_sandbox/webhooks/flush", status: 200, answer: `{"flushed":true}`, calls: []string{"a.FlushWebhooks"}, fails: true},
+	{operation: "triggerEvent", request: "POST /_sandbox/trigger", body: `{"type":"instance.failed","object_id":"ins_1"}`, status: 200, answer: `{"event_id":"evt_9"}`,
+		calls: []string{`a.Trigger instance.failed "ins_1"`}, fails: true},
+	{operation: "createListener", request: "POST /_sandbox/listeners", body: `{"url":"http://localhost:3000/hook"}`, status: 201,
+		answer: `{"id":"whk_1","url":"http://localhost:3000/hook","event_types":["*"],"project_id":"prj_1","secret":"whsec_c2t5"}`,
+		calls:  []string{`a.Listen {"url":"http://localhost:3000/hook"}`}, fails: true},
+	{operation: "nextMessage", request: "POST /_sandbox/listeners/whk_1/next?wait=1s", status: 200,
+		answer: `{"data":[{"attempt_id":"dlv_1_1","event_id":"evt_1","event_type":"webhook.test","headers":{"X-Signature":"s"},"body":"{}"}]}`,
+		calls:  []string{"a.NextMessage whk_1"}, fails: true},
+	{operation: "answerMessage", request: "POST /_sandbox/listeners/whk_1/attempts/dlv_1_1", body: `{"status":204}`, status: 204,
+		calls: []string{`a.AnswerMessage whk_1 dlv_1_1 {"status":204}`}, fails: true},
+	{operation: "deleteListener", request: "DELETE /_sandbox/listeners/whk_1", status: 204, calls: []string{"a.StopListening whk_1"}, fails: true},
 	{operation: "listWorkspaces", request: "GET /_sandbox/workspaces", token: admin, status: 200, calls: []string{"Workspaces"},
 		answer: `{"data":[{"id":"wsp_a","now":` + moment + `,"clock":` + clock + `},{"id":"wsp_b","now":` + moment + `,"clock":` + clock + `}]}`},
 	{operation: "createWorkspace", request: "POST /_sandbox/workspaces", token: admin, body: `{"workspace":"wsp_new","fixture":"x","fixture_data":"y","seed":18446744073709551614,"durations":{"create":"5s"},"quota":null}`,
@@ -230,7 +259,7 @@ func TestRefusals(t *testing.T) {
 // Lists are never null.
 func TestEmptyLists(t *testing.T) {
 	r := newRig(t, func(r *rig) { r.a.empty, r.a.requests = true, nil })
-	for _, path := range []string{"agenda", "snapshots", "instances", "projects", "rate-limits", "keys", "findings"} {
+	for _, path := range []string{"agenda", "snapshots", "instances", "projects", "rate-limits", "keys", "findings", "events", "deliveries"} {
 		r.send(t, "GET", "/_sandbox/"+path, keyA, "").wants(t, 200, `{"data":[]}`)
 	}
 	r.send(t, "GET", "/_sandbox/requests", keyA, "").wants(t, 200, `{"data":[],"dropped":0,"complete":true}`)

@@ -60,7 +60,7 @@ func newRig(t testing.TB, change ...func(*rig)) *rig {
 	}
 	var err error
 	r.api, err = New(Config{
-		Server: r, Home: "wsp_a", Admin: func(token string) bool { return token == admin }, Authenticate: authenticate, Refuse: skystack.Refuse, Secure: func(*http.Request) error { return nil },
+		Server: r, Home: "wsp_a", Admin: func(token string) bool { return token == admin }, Bearer: bearer, Authenticate: authenticate, Refuse: skystack.Refuse, Secure: func(*http.Request) error { return nil },
 		Workspace: func(id string) (sandbox.Workspace, bool) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -104,6 +104,15 @@ func (r *rig) enter(t testing.TB, id, key string) *fake {
 	return f
 }
 
+// bearer is as strict as that of the API, which has the tests of it.
+func bearer(q *http.Request) (string, error) {
+	return new(skystack.API).Bearer(q, "a key or the admin token")
+}
+
+func unauthenticated(code string) error {
+	return &fail.Error{Kind: fail.Unauthenticated, Code: code, Message: "The token is of no use.", Challenge: "Bearer"}
+}
+
 func authenticate(token string) (string, sandbox.Key, error) {
 	switch token {
 	case keyA:
@@ -115,9 +124,9 @@ func authenticate(token string) (string, sandbox.Key, error) {
 	case "key-gone":
 		return "wsp_gone", sandbox.Key{ID: "tok_gone"}, nil
 	case "key-expired":
-		return "", sandbox.Key{}, &fail.Error{Kind: fail.Unauthenticated, Code: "token_expired", Message: "The token expired.", Challenge: "Bearer"}
+		return "", sandbox.Key{}, unauthenticated("token_expired")
 	default:
-		return "", sandbox.Key{}, errors.New("nobody knows it")
+		return "", sandbox.Key{}, unauthenticated("invalid_token")
 	}
 }
 

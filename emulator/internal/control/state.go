@@ -50,11 +50,21 @@ func (a *API) seedWorkspace(c *call, in seed) (edge.Nothing, error) {
 // getState exports the workspace.
 //
 //	GET /_sandbox/state
-func (a *API) getState(c *call, _ none) (edge.Raw, error) { return saved(c.workspace.Snapshot()) }
+func (a *API) getState(c *call, in export) (edge.Raw, error) {
+	return in.of(c.workspace.Snapshot())
+}
 
-func saved(s sandbox.Snapshot) (edge.Raw, error) {
+type export struct {
+	Secrets bool `query:"secrets"`
+}
+
+func (in export) of(s sandbox.Snapshot) (edge.Raw, error) {
 	var b bytes.Buffer
-	err := s.Save(&b)
+	write := s.Save
+	if in.Secrets {
+		write = s.SaveSecrets
+	}
+	err := write(&b)
 	return edge.Raw{Type: edge.JSONType, Body: b.Bytes()}, err
 }
 
@@ -146,12 +156,17 @@ type snapshotID struct {
 // getSnapshot exports a snapshot.
 //
 //	GET /_sandbox/snapshots/{id}
-func (a *API) getSnapshot(c *call, in snapshotID) (edge.Raw, error) {
+func (a *API) getSnapshot(c *call, in exportSnapshot) (edge.Raw, error) {
 	s, err := a.snapshot(c.world, in.ID)
 	if err != nil {
 		return edge.Raw{}, err
 	}
-	return saved(s.Snapshot)
+	return in.of(s.Snapshot)
+}
+
+type exportSnapshot struct {
+	ID string `path:"id"`
+	export
 }
 
 // deleteSnapshot gives a snapshot up.

@@ -44,7 +44,7 @@ type pokeInput struct {
 func newActors(t *testing.T) (*toy, *[]string) {
 	t.Helper()
 	p := newToy(t)
-	contract, err := LoadContract([]byte(actors))
+	contract, err := LoadContract([]byte(actors), []byte(actors))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,11 +122,11 @@ func TestRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.api.Owner = func(x *Exchange) *engine.World {
+	p.api.Owner = func(x *Exchange) (*engine.World, string) {
 		if x.Request.Header.Get("Owner") != "" {
-			return other
+			return other, "tok_sent"
 		}
-		return nil
+		return nil, ""
 	}
 	type line struct {
 		world, operation, target, stage, code, request, response string
@@ -140,6 +140,9 @@ func TestRecord(t *testing.T) {
 		}
 		if r.Operation != nil {
 			l.operation = r.Operation.ID
+		}
+		if l.world == "wsp_other" != (r.Sent == "tok_sent") {
+			t.Errorf("%s: credential %q in %s", l.target, r.Sent, l.world)
 		}
 		if r.ID == "" || r.At.IsZero() {
 			t.Errorf("without id or time: %+v", r)

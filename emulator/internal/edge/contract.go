@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -17,7 +18,10 @@ import (
 type Contract struct {
 	Operations []*Operation // in the order of path and method
 
-	asked, answers []openapi3.SchemaValidationOption // for requests and responses
+	asked, told []openapi3.SchemaValidationOption // for requests and for answers
+	// answers is what answers look like, by the id of the operation and the status;
+	// 0 is for all that are not listed.
+	answers func() (map[string]map[int]*openapi3.Response, error)
 }
 
 // Operation is one method on one path of a contract.
@@ -38,14 +42,13 @@ type Operation struct {
 
 	status     int   // of success
 	raw        bool  // the body is handed over as it is
+	secret     bool  // the answer of success holds a secret that is shown once
 	maxBody    int64 // bytes of a body; 0 for the server's limit
 	pathParams []string
 	query      []*parameter
 	body       *openapi3.RequestBody
 	schemas    map[string]*openapi3.Schema // request schema by media type
 	produces   []string
-	responses  map[int]*openapi3.Response
-	otherwise  *openapi3.Response
 	handler    *Handler
 }
 
@@ -58,16 +61,19 @@ type parameter struct {
 	schema   *openapi3.Schema
 }
 
-// LoadContract reads an OpenAPI 3.0 document.
-func LoadContract(data []byte) (*Contract, error) {
-	doc, err := openapi3.NewLoader().LoadFromData(data)
+// LoadContract reads an OpenAPI 3.0 document. Of answers it needs to say no more than
+// the statuses and the types of media: what they look like is in another copy of the
+// document, read when the first answer is checked, since few servers do.
+func LoadContract(requests, answers []byte) (*Contract, error) {
+	doc, err := loadDocument(requests)
 	if err != nil {
-		return nil, fmt.Errorf("openapi document: %w", err)
+		return nil, err
 	}
 	all := []openapi3.SchemaValidationOption{openapi3.MultiErrors(), openapi3.EnableFormatValidation(), formats()}
 	c := &Contract{
 		asked:   append(slices.Clone(all), openapi3.VisitAsRequest()),
-		answers: append(slices.Clone(all), openapi3.VisitAsResponse(), openapi3.DisableSchemaErrorDetails()),
+		told:    append(slices.Clone(all), openapi3.VisitAsResponse(), openapi3.DisableSchemaErrorDetails()),
+		answers: sync.OnceValues(func() (map[string]map[int]*openapi3.Response, error) { return loadAnswers(answers) }),
 	}
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
@@ -87,13 +93,54 @@ func LoadContract(data []byte) (*Contract, error) {
 	return c, nil
 }
 
+func loadDocument(data []byte) (*openapi3.T, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(data)
+	if err != nil {
+		return nil, fmt.Errorf("openapi document: %w", err)
+	}
+	return doc, nil
+}
+
+func loadAnswers(data []byte) (map[string]map[int]*openapi3.Response, error) {
+	doc, err := loadDocument(data)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]map[int]*openapi3.Response{}
+	for _, item := range doc.Paths.Map() {
+		for _, op := range item.Operations() {
+			of := map[int]*openapi3.Response{}
+			for status, ref := range op.Responses.Map() {
+				code, _ := strconv.Atoi(status) // "default" and "4XX" are 0
+				of[code] = ref.Value
+			}
+			all[op.OperationID] = of
+		}
+	}
+	return all, nil
+}
+
+// answer is what an answer of an operation must look like; nil when the document
+// does not list it.
+func (c *Contract) answer(operation string, status int) (*openapi3.Response, error) {
+	all, err := c.answers()
+	if err != nil {
+		return nil, err
+	}
+	if r := all[operation][status]; r != nil {
+		return r, nil
+	}
+	return all[operation][0], nil
+}
+
 func compile(doc *openapi3.T, path, method string, item *openapi3.PathItem, op *openapi3.Operation) (*Operation, error) {
 	o := &Operation{
 		ID: op.OperationID, Method: method, Path: path, Canonical: op.OperationID,
 		Documented: extension(op, "x-source") == "documented", Scope: extension(op, "x-scope"),
-		schemas: map[string]*openapi3.Schema{}, responses: map[int]*openapi3.Response{},
+		schemas: map[string]*openapi3.Schema{},
 	}
 	o.raw, _ = op.Extensions["x-raw-body"].(bool)
+	o.secret, _ = op.Extensions["x-secret"].(bool)
 	if n, ok := op.Extensions["x-max-body"].(float64); ok {
 		o.maxBody = int64(n)
 	}
@@ -124,16 +171,12 @@ func compile(doc *openapi3.T, path, method string, item *openapi3.PathItem, op *
 		}
 	}
 	for status, ref := range op.Responses.Map() {
-		code, err := strconv.Atoi(status)
-		if err != nil {
-			o.otherwise = ref.Value
-			continue
-		}
-		o.responses[code] = ref.Value
-		if code >= 200 && code < 300 {
-			o.status = code
+		if code, err := strconv.Atoi(status); err == nil && code >= 200 && code < 300 {
+			o.status = max(o.status, code) // a lesser one is that of Stated output
 			for media := range ref.Value.Content {
-				o.produces = append(o.produces, media)
+				if !slices.Contains(o.produces, media) {
+					o.produces = append(o.produces, media)
+				}
 			}
 		}
 	}
@@ -175,13 +218,6 @@ func (o *Operation) bind(h *Handler) *Operation {
 	bound := *o
 	bound.handler = h
 	return &bound
-}
-
-func (o *Operation) response(status int) *openapi3.Response {
-	if r := o.responses[status]; r != nil {
-		return r
-	}
-	return o.otherwise
 }
 
 // takesBody tells whether a body is read at all.

@@ -49,7 +49,7 @@ func TestDocumentsThatCannotBeServed(t *testing.T) {
 		"a parameter of any":     {"{type: integer, minimum: 1}", "{}", "GET /things: query parameter limit"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := LoadContract([]byte(strings.Replace(tiny, tc.from, tc.to, 1)))
+			_, err := LoadContract([]byte(strings.Replace(tiny, tc.from, tc.to, 1)), nil)
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want %q in it", err, tc.want)
 			}
@@ -59,7 +59,7 @@ func TestDocumentsThatCannotBeServed(t *testing.T) {
 
 // What the contract says of its operations.
 func TestOperations(t *testing.T) {
-	contract, err := LoadContract([]byte(tiny))
+	contract, err := LoadContract([]byte(tiny), []byte(tiny))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,6 +76,8 @@ type Answer struct {
 	Type string
 	// Body is the encoded body; nil for none.
 	Body []byte
+	// Stream writes the body while the answer is being sent; nil if it is Body.
+	Stream *Stream
 	// ETag, Location and RetryAfter are left out when empty.
 	ETag, Location, RetryAfter string
 }

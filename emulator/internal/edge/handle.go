@@ -27,6 +27,18 @@ type Call struct {
 	x *Exchange
 }
 
+// Workspace is the world of the caller, for a handler made by Act.
+func (c *Call) Workspace() *engine.World { return c.x.World }
+
+// Do runs f in a transaction, for a function made by Act.
+func (c *Call) Do(f func(c *Call) error) error {
+	return c.x.World.Do(func(tx *engine.Tx) error {
+		inside := *c
+		inside.Tx = tx
+		return f(&inside)
+	})
+}
+
 // Precondition checks If-Match against the version of the object (S7).
 func (c *Call) Precondition(version int) error {
 	lines := c.x.Request.Header.Values("If-Match")
@@ -38,6 +50,14 @@ func (c *Call) Precondition(version int) error {
 
 // RequestHeader is a header of the request, "" if it was not sent.
 func (c *Call) RequestHeader(name string) string { return c.x.Request.Header.Get(name) }
+
+// IdempotencyKey is the key of the request, "" if it has none.
+func (c *Call) IdempotencyKey() string {
+	if key := c.x.header["Idempotency-Key"]; len(key) > 0 { // the stage that looks it up echoes it
+		return key[0]
+	}
+	return ""
+}
 
 // SentQuery is a query parameter as it was sent, "" if it was not.
 func (c *Call) SentQuery(name string) string { return c.x.Query(name) }
@@ -156,6 +176,9 @@ func Invoke(x *Exchange) error {
 		return err
 	}
 	x.served, x.output, x.answer.Status = true, out, x.Op.status
+	if s, ok := out.(Stated); ok {
+		x.answer.Status = s.ResponseStatus()
+	}
 	return nil
 }
 

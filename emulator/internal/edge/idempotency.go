@@ -43,6 +43,11 @@ type record struct {
 	ETag        string `json:"etag"`
 	Location    string `json:"location"`
 	RetryAfter  string `json:"retry_after"`
+	// Holder is the id of the credential whose request was answered with a secret,
+	// "" if the answer holds none. Body is empty then, for secrets are not saved
+	// (S24); what the world remembers while it lives is in secret.
+	Holder string `json:"holder"`
+	secret []byte
 }
 
 // Bookkeeping implements engine.Bookkeeping.
@@ -110,12 +115,26 @@ func (i *Idempotency) LookUp(x *Exchange) error {
 		return fail.New(fail.Reused, "idempotency_key_reused",
 			"This Idempotency-Key was used for a request with another body, query or version; take a new key for a new request.")
 	}
+	if found.Holder != "" {
+		if found.secret == nil || found.Holder != x.Caller.Token {
+			return notRepeated(found.Location)
+		}
+		found.Body = found.secret
+	}
 	x.Set("Idempotent-Replayed", "true")
-	if found.Status >= http.StatusBadRequest {
+	if found.Holder != "" || found.Status >= http.StatusBadRequest {
 		x.Header()["Cache-Control"] = []string{"no-store"}
 	}
 	x.finish(Answer{Status: found.Status, Body: found.Body, ETag: found.ETag, Location: found.Location, RetryAfter: found.RetryAfter})
 	return nil
+}
+
+// notRepeated refuses to repeat an answer that held a secret: to another than who
+// got it, or because it was not saved. What was made is not made again.
+func notRepeated(location string) error {
+	return fail.Newf(fail.Conflict, "secret_not_repeated",
+		"A request with this Idempotency-Key has made %s, whose secret is shown again only to the key that asked for it and never after the state was saved and loaded. "+
+			"Delete it and make another with a new Idempotency-Key.", location)
 }
 
 // settle keeps the answer of a request that holds a key, if it is one that a
@@ -127,7 +146,13 @@ func (i *Idempotency) settle(x *Exchange) {
 			x.Warn("idempotency_full: this answer is not kept")
 			return nil
 		}
-		i.records.Put(tx, x.pledge.key.id, record{x.pledge.fingerprint, a.Status, bytes.Clone(a.Body), a.ETag, a.Location, a.RetryAfter})
+		r := record{
+			Fingerprint: x.pledge.fingerprint, Status: a.Status, Body: bytes.Clone(a.Body), ETag: a.ETag, Location: a.Location, RetryAfter: a.RetryAfter,
+		}
+		if x.Op.secret && x.served {
+			r.Body, r.secret, r.Holder = nil, r.Body, x.Caller.Token
+		}
+		i.records.Put(tx, x.pledge.key.id, r)
 		tx.After(idempotencyLife, forgetStep, x.pledge.key.id)
 		return nil
 	})

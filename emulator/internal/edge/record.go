@@ -22,12 +22,17 @@ type Record struct {
 	// Target is path and query; values of parameters that the operation does not
 	// have are left out, for they may be anything.
 	Target string
-	// Token is the id of the accepted credential, "" if none was.
-	Token        string
-	Header       http.Header
-	RequestBody  []byte
-	Status       int
-	ResponseBody []byte
+	// Token is the id of the accepted credential, "" if none was. Sent is that of
+	// one that is known and came with the request, but was refused or not looked
+	// at.
+	Token, Sent string
+	// Resource is the id of what the request was about: the last one in its path,
+	// or else what it made. Address is where it came from, without the port.
+	Resource, Address string
+	Header            http.Header
+	RequestBody       []byte
+	Status            int
+	ResponseBody      []byte
 	// Code and Reason are those of an error. Stage is what answered.
 	Code, Reason, Stage string
 	// Elapsed is how long it took by the wall clock.
@@ -40,9 +45,10 @@ func (s *Server) record(x *Exchange) {
 		return
 	}
 	r := Record{
-		World: x.owner(), ID: x.ID, At: x.Now, Operation: x.Op, Method: x.Request.Method, Target: x.target(), Token: x.Caller.Token,
+		Resource: x.resource(), Address: hostOf(x.Request.RemoteAddr), ID: x.ID, At: x.Now, Operation: x.Op, Method: x.Request.Method, Target: x.target(), Token: x.Caller.Token,
 		Header: x.Request.Header, Status: x.answer.Status, ResponseBody: x.answer.Body, Stage: x.stage, Elapsed: x.begun.Elapsed(),
 	}
+	r.World, r.Sent = x.owner()
 	if x.read {
 		r.RequestBody = x.body
 	}
@@ -58,19 +64,33 @@ func (s *Server) record(x *Exchange) {
 const handleStage = "handle"
 
 // owner is the world whose record the exchange belongs in.
-func (x *Exchange) owner() *engine.World {
-	if x.Caller.Token != "" || x.World != x.server.Home {
-		return x.World
+func (x *Exchange) owner() (w *engine.World, sent string) {
+	if x.Caller.Token != "" {
+		return x.World, ""
 	}
 	if x.api.Owner != nil {
-		if w := x.api.Owner(x); w != nil {
-			return w
+		if w, sent = x.api.Owner(x); w != nil {
+			return w, sent
 		}
 	}
-	if x.Op != nil && x.Op.Public {
-		return nil
+	if x.Op != nil && x.Op.Public && x.World == x.server.Home {
+		return nil, ""
 	}
-	return x.World
+	return x.World, ""
+}
+
+// resource is the id of what the request was about.
+func (x *Exchange) resource() string {
+	if n := len(x.params); n > 0 {
+		return x.params[n-1]
+	}
+	return x.answer.Location[strings.LastIndexByte(x.answer.Location, '/')+1:]
+}
+
+// hostOf is an address without its port.
+func hostOf(address string) string {
+	host := address[:max(0, strings.LastIndexByte(address, ':'))]
+	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 }
 
 // target is path and query as they were sent, but for values nobody expects.

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -20,12 +21,19 @@ const JSONType = "application/json; charset=utf-8"
 // Identified output was created under an id, which ends the Location of a 201.
 type Identified interface{ ResourceID() string }
 
+// Located output has an address of its own, which is the Location of a 201 whatever
+// path made it.
+type Located interface{ Location() string }
+
 // Versioned output has a version, which becomes its ETag.
 type Versioned interface{ ResourceVersion() int }
 
 // Waiting output is on its way: RetryAfter is how many seconds to wait before a
 // look makes sense; 0 when that is not known.
 type Waiting interface{ RetryAfter() int }
+
+// Stated output has another status than the operation's usual success.
+type Stated interface{ ResponseStatus() int }
 
 // Paged output has neighbours; Links is the value of its Link header for a list
 // served at the URL.
@@ -43,8 +51,21 @@ type Raw struct {
 	Body []byte
 }
 
+// Stream output is written piece by piece for as long as Run runs, after the
+// answer has begun and was recorded. Run gets a context that ends when the client
+// goes away; it is not run for HEAD. What it returns ends the answer and is told
+// to nobody. Done is called when all is over, whether Run ran or not.
+type Stream struct {
+	Type string
+	Run  func(ctx context.Context, w *StreamWriter) error
+	Done func()
+}
+
 // Encode is the stage that renders and encodes what the handler returned.
 func Encode(x *Exchange) error {
+	if x.Op.secret {
+		x.Set("Cache-Control", "no-store")
+	}
 	return x.encode(x.answer.Status, x.output)
 }
 
@@ -52,6 +73,13 @@ func (x *Exchange) encode(status int, out any) error {
 	a := Answer{Status: status}
 	if raw, ok := out.(Raw); ok {
 		a.Type, a.Body = raw.Type, raw.Body
+		x.finish(a)
+		return nil
+	}
+	if s, ok := out.(Stream); ok {
+		a.Type, a.Stream = s.Type, &s
+		x.Set("Cache-Control", "no-store")
+		x.Set("X-Accel-Buffering", "no") // proxies pass on what comes at once
 		x.finish(a)
 		return nil
 	}
@@ -64,6 +92,9 @@ func (x *Exchange) encode(status int, out any) error {
 	}
 	if id, ok := out.(Identified); ok && status == http.StatusCreated {
 		a.Location = x.Request.URL.Path + "/" + id.ResourceID()
+	}
+	if at, ok := out.(Located); ok && status == http.StatusCreated {
+		a.Location = at.Location()
 	}
 	if w, ok := out.(Waiting); ok && status == http.StatusAccepted && w.RetryAfter() > 0 {
 		a.RetryAfter = strconv.Itoa(w.RetryAfter())
@@ -153,7 +184,10 @@ func AppendString(b []byte, s string) []byte {
 
 // checkResponse holds an answer against the contract.
 func (x *Exchange) checkResponse(a Answer) error {
-	response := x.Op.response(a.Status)
+	response, err := x.api.Contract.answer(x.Op.ID, a.Status)
+	if err != nil {
+		return err
+	}
 	if response == nil {
 		return fmt.Errorf("%s answers %d, which its contract does not list", x.Op.ID, a.Status)
 	}
@@ -168,7 +202,7 @@ func (x *Exchange) checkResponse(a Answer) error {
 	if err := json.Unmarshal(a.Body, &v); err != nil {
 		return err
 	}
-	if err := media.Schema.Value.VisitJSON(v, x.api.Contract.answers...); err != nil {
+	if err := media.Schema.Value.VisitJSON(v, x.api.Contract.told...); err != nil {
 		return fmt.Errorf("%s answers %d against its contract: %w", x.Op.ID, a.Status, err)
 	}
 	return nil
@@ -194,6 +228,9 @@ func (x *Exchange) seal() {
 	}
 	if a.RetryAfter != "" {
 		x.Set("Retry-After", a.RetryAfter)
+	}
+	if a.Stream != nil {
+		x.Set("Content-Type", a.Type)
 	}
 	if a.Body != nil {
 		h["Content-Type"] = x.server.jsonType

@@ -64,7 +64,7 @@ type toy struct {
 
 func newToy(t testing.TB) *toy {
 	t.Helper()
-	contract, err := LoadContract([]byte(tiny))
+	contract, err := LoadContract([]byte(tiny), []byte(tiny))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,8 +40,10 @@ type API struct {
 	// request id; nil draws them from its world.
 	Open func(x *Exchange)
 	// Owner is the world whose record a request belongs in that was admitted to
-	// none; nil for the home world's, or none if the operation is public.
-	Owner func(x *Exchange) *engine.World
+	// none, and the id there of the credential that came with it, "" if it is of
+	// none that is known; nil for the home world's, or none if the operation is
+	// public.
+	Owner func(x *Exchange) (w *engine.World, credential string)
 	// Complete adds the headers that every answer carries.
 	Complete func(x *Exchange)
 	// DocumentedOnly leaves out operations the documents only imply.
@@ -196,6 +198,12 @@ func (s *Server) close(x *Exchange) {
 	x.release()
 	x.seal()
 	s.record(x)
+	if x.answer.Stream != nil {
+		s.log(x)
+		x.stream()
+		s.pool.Put(x)
+		return
+	}
 	x.write()
 	s.log(x)
 	if x.Request.ProtoMajor > 1 {

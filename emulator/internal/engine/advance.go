@@ -6,7 +6,8 @@ import (
 )
 
 // Advance moves the world's time ahead by d and returns when everything that
-// falls due on the way has happened. It refuses a negative d, and one that leads
+// falls due on the way has happened and every errand is back. Whoever an errand
+// waits for must not wait for Advance. It refuses a negative d, and one that leads
 // beyond the year 2200.
 func (w *World) Advance(d time.Duration) error {
 	if d < 0 {
@@ -15,11 +16,13 @@ func (w *World) Advance(d time.Duration) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()
-	now := w.s.clock.now(wallNow())
+	w.depart()
+	defer w.arrive()
+	now := w.read()
 	if err := reachable(instant(now).Add(d)); err != nil {
 		return err
 	}
-	w.advance(now + int64(d))
+	w.travel(now + int64(d))
 	return nil
 }
 
@@ -31,12 +34,14 @@ func (w *World) AdvanceTo(t time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()
-	now := w.s.clock.now(wallNow())
+	w.depart()
+	defer w.arrive()
+	now := w.read()
 	if t.Before(instant(now)) {
 		return fmt.Errorf("cannot advance to %s: it is %s already and time only goes forward",
 			t.UTC().Format(time.RFC3339Nano), instant(now).Format(time.RFC3339Nano))
 	}
-	w.advance(t.UnixNano())
+	w.travel(t.UnixNano())
 	return nil
 }
 
@@ -47,12 +52,14 @@ func (w *World) AdvanceToNext() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()
-	w.settle(w.s.clock.now(wallNow()))
+	w.depart()
+	defer w.arrive()
+	w.travel(w.read())
 	e, ok := w.s.agenda.next()
 	if !ok || reachable(instant(e.at)) != nil {
 		return false
 	}
-	w.advance(e.at)
+	w.travel(e.at)
 	return true
 }
 
@@ -95,19 +102,28 @@ func (w *World) AdvanceUntilIdle(most int) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()
-	w.settle(w.s.clock.now(wallNow()))
+	w.depart()
+	defer w.arrive()
+	w.settle(w.read())
 	for range most {
 		e, ok := w.s.agenda.next()
+		if w.waits() && (!ok || e.at > w.s.clock.last) {
+			if !w.rest() {
+				return nil
+			}
+			e, ok = w.s.agenda.next()
+		}
 		if !ok {
 			return nil
 		}
 		if err := reachable(instant(e.at)); err != nil {
 			return fmt.Errorf("%w; %s of %s is booked for then", err, e.step, e.subject)
 		}
-		if w.s.clock.advance(e.at, wallNow()) {
-			w.touched()
-		}
+		w.move(e.at)
 		w.step(w.s.clock.last)
+	}
+	if !w.rest() {
+		return nil
 	}
 	e, ok := w.s.agenda.next()
 	if !ok {

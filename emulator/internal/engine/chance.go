@@ -94,6 +94,16 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
+// Noise is a source that is asked by number: what it gives depends on the seed,
+// its name and the number alone, not on the world or on what was asked before.
+type Noise struct{ key uint64 }
+
+// Noise returns the named one.
+func (w *World) Noise(name string) Noise { return Noise{chance{seed: w.chance.seed}.key(name)} }
+
+// At is 64 bits for a number.
+func (n Noise) At(i int64) uint64 { return mix(n.key + uint64(i)) }
+
 // secret derives n bytes for keyed hashes (cursors) from the seed; it protects
 // against mistakes, not against somebody who knows the seed.
 func (c chance) secret(purpose string) [32]byte {

@@ -28,6 +28,9 @@ func (p *Snapshot) Dump(to io.Writer) error {
 	d.clock(s.clock)
 	d.agenda(p.schema, s.agenda)
 	for i, kind := range p.schema.tables {
+		if kind.confidential {
+			continue
+		}
 		d.table, d.hidden = &p.schema.tables[i], hiddenIn(kind.row)
 		if err := s.tables[i].each(d.row); err != nil {
 			return fmt.Errorf("table %s: %w", kind.name, err)

@@ -247,6 +247,9 @@ func (r *rows[T]) decode(row savedRow) error {
 			return err
 		}
 	}
+	if l, ok := any(value).(Loaded[T]); ok {
+		value = l.Loaded()
+	}
 	if _, taken := r.byID.Set(row.ID, row.Seq); taken {
 		return errors.New("the id stands there twice")
 	}

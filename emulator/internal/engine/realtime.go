@@ -6,7 +6,7 @@ import "time"
 // else asks a world for its time.
 
 // wallNow is the host's time in nanoseconds since the Unix epoch.
-func wallNow() int64 { return time.Now().UnixNano() }
+func wallNow() int64 { return WallNow().UnixNano() }
 
 // alarm wakes a world when its next event falls due by the wall clock, so that
 // a world nobody talks to still moves.

@@ -53,8 +53,14 @@ type savedRow struct {
 	Value jsontext.Value `json:"value"`
 }
 
-// Save writes the snapshot as JSON: the same snapshot gives the same bytes.
-func (p *Snapshot) Save(out io.Writer) error {
+// Save writes the snapshot as JSON, without rows that are confidential: the same
+// snapshot gives the same bytes.
+func (p *Snapshot) Save(out io.Writer) error { return p.save(out, false) }
+
+// SaveSecrets is Save with the rows that are confidential.
+func (p *Snapshot) SaveSecrets(out io.Writer) error { return p.save(out, true) }
+
+func (p *Snapshot) save(out io.Writer, secrets bool) error {
 	s := p.state()
 	saved := savedWorld{
 		Format: savedFormat, Version: savedVersion, LastSeq: s.seq, Counters: map[string]uint64{},
@@ -80,7 +86,10 @@ func (p *Snapshot) Save(out io.Writer) error {
 		return true
 	})
 	for i, kind := range p.schema.tables {
-		rows, err := s.tables[i].encode()
+		rows, err := []savedRow{}, error(nil)
+		if !kind.confidential || secrets {
+			rows, err = s.tables[i].encode()
+		}
 		if err != nil {
 			return fmt.Errorf("table %s: %w", kind.name, err)
 		}

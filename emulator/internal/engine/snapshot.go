@@ -18,8 +18,7 @@ type Snapshot struct {
 func (w *World) Snapshot() *Snapshot {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := w.s.clock.now(wallNow())
-	w.settle(now)
+	w.settle(w.read())
 	return w.snapshot()
 }
 
@@ -52,14 +51,32 @@ func (w *World) Restore(p *Snapshot) error {
 }
 
 func (w *World) restore(p *Snapshot) {
-	gone := w.s
+	var gone *Tx
+	if w.s != nil {
+		gone = &Tx{w: w, s: w.s, now: w.s.clock.last}
+	}
+	w.abandon()
 	w.s = p.state()
 	w.s.clock.resume(wallNow())
-	if keep := w.schema.keep; keep != nil && gone != nil {
-		keep(&Tx{w: w, s: gone, now: gone.clock.last}, &Tx{w: w, s: w.s, now: w.s.clock.last})
+	for _, f := range w.schema.taken {
+		f(gone, &Tx{w: w, s: w.s, now: w.s.clock.last})
 	}
+	w.era = Era{N: w.era.N + 1, Since: w.s.seq}
 	w.touched()
 }
+
+// Era is the time from one restore or reset of a world to the next.
+type Era struct {
+	// N counts them in this process.
+	N uint64
+	// Since is the sequence number after which rows are of this era; 0 in the
+	// first one.
+	Since uint64
+}
+
+// Era is the present one. Whoever walks the rows of a table over several
+// transactions knows by it that the table is not the one they began with.
+func (tx *Tx) Era() Era { return tx.w.era }
 
 // Fork returns a new world that starts as a copy of this one. Its ids differ
 // from those this world will give.
@@ -69,6 +86,7 @@ func (w *World) Fork(id string) *World { return w.ForkOf(w.Snapshot(), id) }
 // too; the rest it has from w.
 func (w *World) ForkOf(p *Snapshot, id string) *World {
 	f := &World{id: id, schema: w.schema, chance: chance{w.chance.seed, id}, strict: w.strict, baseline: p, every: w.every}
+	f.landed = sync.NewCond(&f.mu)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	defer f.arm()
@@ -102,6 +120,21 @@ func (w *World) Reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()
+	w.putAllBack()
+	w.announce(w.s.clock.last)
+}
+
+// Restart is Reset for a world that nobody has seen yet, so that there is nothing
+// to tell of it: what OnReset registered is left out.
+func (w *World) Restart() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.arm()
+	w.putAllBack()
+}
+
+// putAllBack returns to the baseline, time included; the lock is held.
+func (w *World) putAllBack() {
 	w.restore(w.baseline)
 	if w.s.clock.mode == Real {
 		w.s.rebook(w.s.clock.now(wallNow()) - w.baseline.s.clock.last)

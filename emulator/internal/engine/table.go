@@ -87,6 +87,13 @@ type Keeper[T any] interface {
 // Checker is a row that knows whether a saved world may hold it under an id.
 type Checker interface{ CheckSaved(id string) error }
 
+// Loaded is a row that is another one when it comes from a saved world.
+type Loaded[T any] interface{ Loaded() T }
+
+// Confidential is a row that neither a dump nor a saved world has, unless it is
+// asked for.
+type Confidential interface{ Confidential() }
+
 // Lone is a row that is the only one of its table, under a fixed id. A saved
 // world must have it.
 type Lone interface{ LoneID() string }
@@ -98,8 +105,9 @@ type Lone interface{ LoneID() string }
 func AddTable[T any](s *Schema, name string, check func(id string, row T) error) *Table[T] {
 	t := &Table[T]{name: name, index: len(s.tables)}
 	_, keeps := any(*new(T)).(Keeper[T])
+	_, confidential := any(*new(T)).(Confidential)
 	kind := tableKind{
-		name: name, row: reflect.TypeFor[T](),
+		name: name, row: reflect.TypeFor[T](), confidential: confidential,
 		empty: func() store { return &rows[T]{check: check, keeps: keeps} },
 	}
 	if l, ok := any(*new(T)).(Lone); ok {

@@ -19,8 +19,22 @@ type Tx struct {
 // function moves it.
 func (tx *Tx) Now() time.Time { return instant(tx.now) }
 
+// Late is how long ago the present instant was by a real clock: more than a
+// moment when nobody was there to let the world run, because it was saved and
+// restored later, or its host slept. What is reached by advancing is not late, and
+// neither is anything in a world whose clock does not follow the host's.
+func (tx *Tx) Late() time.Duration {
+	if tx.s.clock.mode != Real {
+		return 0
+	}
+	return time.Duration(max(0, tx.w.present-tx.now))
+}
+
 // World is the world the transaction belongs to.
 func (tx *Tx) World() *World { return tx.w }
+
+// Closed reports whether the world was closed: nobody will change it any more.
+func (tx *Tx) Closed() bool { return tx.w.closed }
 
 // Mode is the mode of the world's clock.
 func (tx *Tx) Mode() Mode { return tx.s.clock.mode }
@@ -96,6 +110,18 @@ func (tx *Tx) Run(step, subject string) {
 	tx.w.touched()
 }
 
+// Next is the earliest booked event of a step; false if there is none. It passes
+// over the events before it one by one.
+func (tx *Tx) Next(step string) (found Event, ok bool) {
+	tx.s.agenda.tree.Scan(func(e event) bool {
+		if ok = e.step == step; ok {
+			found = e.public()
+		}
+		return !ok
+	})
+	return found, ok
+}
+
 // Cancel takes a booking back and reports whether it was still open.
 func (tx *Tx) Cancel(b Booking) bool {
 	_, ok := tx.s.agenda.tree.Delete(event{at: b.At.UnixNano(), seq: b.Seq})
@@ -106,6 +132,6 @@ func (tx *Tx) Cancel(b Booking) bool {
 // AdvanceTo moves the world to an instant ahead and runs what is due on the way.
 // An instant that has passed changes nothing.
 func (tx *Tx) AdvanceTo(t time.Time) {
-	tx.w.advance(t.UnixNano())
+	tx.w.jump(t.UnixNano())
 	tx.s, tx.now = tx.w.s, tx.w.s.clock.last
 }

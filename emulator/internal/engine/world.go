@@ -20,7 +20,8 @@ type Schema struct {
 	tables []tableKind
 	steps  map[string]Step
 	silent map[string]bool // steps that a dump leaves out
-	keep   func(gone, come *Tx)
+	taken  []func(gone, come *Tx)
+	reset  []func(tx *Tx)
 }
 
 type tableKind struct {
@@ -28,6 +29,8 @@ type tableKind struct {
 	empty func() store
 	lone  string // the id of the only row; "" for any number of rows
 	row   reflect.Type
+	// confidential rows are neither dumped nor, unless asked for, saved.
+	confidential bool
 }
 
 // NewSchema returns an empty schema.
@@ -48,10 +51,15 @@ func (s *Schema) AddBookkeeping(name string, step Step) {
 	s.silent[name] = true
 }
 
-// OnRestore registers what a world keeps of its own whenever another state takes
-// the place of its present one: by a restore, or a reset of any kind. f may read
-// the state that goes and change the one that comes; nobody sees it in between.
-func (s *Schema) OnRestore(f func(gone, come *Tx)) { s.keep = f }
+// OnRestore registers what is done whenever a state that was kept becomes the
+// present one: by a restore, a reset of any kind, or a fork. f may read the state
+// that goes, nil for a fork, and change the one that comes; nobody sees it in
+// between.
+func (s *Schema) OnRestore(f func(gone, come *Tx)) { s.taken = append(s.taken, f) }
+
+// OnReset registers what is done at the end of every reset, at the instant from
+// which the world goes on.
+func (s *Schema) OnReset(f func(tx *Tx)) { s.reset = append(s.reset, f) }
 
 func (s *Schema) step(name string) Step {
 	step, ok := s.steps[name]
@@ -107,13 +115,20 @@ type World struct {
 
 	mu       sync.Mutex
 	s        *state
+	present  int64 // what the clock showed by itself when it was last asked to run what is due
 	baseline *Snapshot
 	resets   uint64
+	era      Era
 	every    int64 // period of resets in nanoseconds; 0 for none
 	resetAt  int64
 	alarm    alarm
 	closed   bool
 	changed  chan struct{} // closed with the next change; nil when nobody waits
+
+	errands    *errands // nil until the present state sends one
+	away       sync.WaitGroup
+	landed     *sync.Cond // of mu: an errand is back, or a journey has ended
+	travelling bool
 }
 
 // Config is what a new world starts from.
@@ -143,6 +158,7 @@ func NewWorld(schema *Schema, c Config) (*World, error) {
 		return nil, fmt.Errorf("reset period %v is too short: use at least %v, or 0 for none", c.ResetEvery, shortestReset)
 	}
 	w := &World{id: c.ID, schema: schema, chance: chance{c.Seed, c.ID}, strict: c.Strict, s: newState(schema)}
+	w.landed = sync.NewCond(&w.mu)
 	w.s.clock = newClock(c.Clock, wallNow())
 	if w.every = int64(c.ResetEvery); w.every > 0 {
 		w.resetAt = w.s.clock.base + w.every
@@ -163,8 +179,7 @@ func (w *World) Do(f func(tx *Tx) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()
-	now := w.s.clock.now(wallNow())
-	w.settle(now)
+	w.settle(w.read())
 	tx := Tx{w: w, s: w.s, now: w.s.clock.last}
 	err := f(&tx)
 	if tx.dirty {
@@ -180,11 +195,28 @@ func (w *World) Do(f func(tx *Tx) error) error {
 // no use to anybody.
 const shortestReset = time.Second
 
+// read is what the clock shows now by itself; what is due before it and has not
+// run is late.
+func (w *World) read() int64 {
+	w.present = w.s.clock.now(wallNow())
+	return w.present
+}
+
 // settle runs every event due up to the instant, each at its own, and the
 // periodic resets between them.
 func (w *World) settle(until int64) {
 	for w.step(until) {
 	}
+}
+
+// due is the instant of what comes next, an event or a reset; false if nothing
+// does.
+func (w *World) due() (at int64, ok bool) {
+	e, ok := w.s.agenda.next()
+	if w.every > 0 && (!ok || w.resetAt < e.at) {
+		return w.resetAt, true
+	}
+	return e.at, ok
 }
 
 // step runs what is due first up to the instant, an event or a reset; false if
@@ -215,13 +247,21 @@ func (w *World) putBack(at int64) {
 	w.s.rebook(at - w.baseline.s.clock.last)
 	w.resets++
 	w.resetAt = at + w.every
+	w.announce(at)
 }
 
-// advance moves the clock and settles; the lock is held.
-func (w *World) advance(to int64) {
-	if w.s.clock.advance(to, wallNow()) {
-		w.touched()
+// announce tells the schema of a reset; the lock is held.
+func (w *World) announce(at int64) {
+	for _, f := range w.schema.reset {
+		f(&Tx{w: w, s: w.s, now: at})
 	}
+	w.touched()
+}
+
+// jump moves the clock and settles; the lock is held. Unlike travel it waits for
+// no errand.
+func (w *World) jump(to int64) {
+	w.move(to)
 	w.settle(w.s.clock.last)
 }
 
@@ -243,15 +283,12 @@ func (tx *Tx) NextReset() time.Time {
 
 // arm sets the alarm for what falls due next; the lock is held.
 func (w *World) arm() {
-	e, ok := w.s.agenda.next()
-	if w.every > 0 && (!ok || w.resetAt < e.at) {
-		e.at, ok = w.resetAt, true
-	}
+	at, ok := w.due()
 	if !ok || !w.s.clock.moves() || w.closed {
 		w.alarm.clear()
 		return
 	}
-	w.alarm.set(w.s.clock.wallAt(e.at), w.ring)
+	w.alarm.set(w.s.clock.wallAt(at), w.ring)
 }
 
 func (w *World) ring() {
@@ -261,10 +298,14 @@ func (w *World) ring() {
 	_ = w.Do(func(*Tx) error { return nil })
 }
 
-// Close stops the world from moving by itself. It stays readable.
+// Close stops the world from moving by itself, calls its errands back and wakes
+// who waits for a change. It stays readable.
 func (w *World) Close() {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.closed = true
 	w.alarm.clear()
+	w.abandon()
+	w.touched()
+	w.mu.Unlock()
+	w.away.Wait()
 }

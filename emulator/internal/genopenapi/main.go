@@ -4,9 +4,11 @@
 //
 // It reads the OpenAPI document it is given, written as YAML, and writes the
 // copies asked for into the current folder. openapi.yaml is the document as it
-// is, openapi.json the same as JSON. contract.json lacks what only people read,
-// which is most of the document and of the time it takes to load. The JSON keeps the order of the members and the spelling of
-// the numbers, so that the same document always gives the same bytes.
+// is, openapi.json the same as JSON. answers.json lacks what only people read, and
+// contract.json besides what answers look like: all that is left is what requests
+// are checked against, which takes the least time to load. The JSON keeps the order
+// of the members and the spelling of the numbers, so that the same document always
+// gives the same bytes.
 //
 // Whatever YAML can say and JSON cannot, or would say differently, is an error
 // that names the line.
@@ -53,12 +55,17 @@ func generate(source, dir string, names ...string) error {
 	}
 	strip(document, false)
 	prune(document)
+	if copies["answers.json"], err = toJSON(document); err != nil {
+		return fmt.Errorf("%s: %w", source, err)
+	}
+	hush(document)
+	prune(document)
 	if copies["contract.json"], err = toJSON(document); err != nil {
 		return fmt.Errorf("%s: %w", source, err)
 	}
 	for _, name := range names {
 		if copies[name] == nil {
-			return fmt.Errorf("no copy is called %q: use openapi.yaml, openapi.json or contract.json", name)
+			return fmt.Errorf("no copy is called %q: use openapi.yaml, openapi.json, answers.json or contract.json", name)
 		}
 	}
 	var faults []error

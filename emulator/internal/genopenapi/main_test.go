@@ -13,8 +13,8 @@ func TestCommittedCopiesAreUpToDate(t *testing.T) {
 		path, source string
 		copies       []string
 	}{
-		{"skystack", "../../../openapi.yaml", []string{"openapi.yaml", "openapi.json", "contract.json"}},
-		{"control", "../control/openapi.yaml", []string{"openapi.json", "contract.json"}},
+		{"skystack", "../../../openapi.yaml", []string{"openapi.yaml", "openapi.json", "answers.json", "contract.json"}},
+		{"control", "../control/openapi.yaml", []string{"openapi.json", "answers.json", "contract.json"}},
 	} {
 		dir := t.TempDir()
 		if err := generate(room.source, dir, room.copies...); err != nil {
@@ -119,6 +119,7 @@ func TestGenerateWritesWhatIsAskedFor(t *testing.T) {
 	for name, want := range map[string]string{
 		"openapi.yaml":  "openapi: 3.0.3 # kept\ninfo: {description: d}\n",
 		"openapi.json":  "{\n \"openapi\": \"3.0.3\",\n \"info\": {\n  \"description\": \"d\"\n }\n}\n",
+		"answers.json":  "{\n \"openapi\": \"3.0.3\",\n \"info\": {}\n}\n",
 		"contract.json": "{\n \"openapi\": \"3.0.3\",\n \"info\": {}\n}\n",
 	} {
 		if err := generate(source, dir, name); err != nil {

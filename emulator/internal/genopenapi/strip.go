@@ -54,6 +54,38 @@ func ofError(status string) bool {
 	return status == "default" || len(status) == 3 && strings.Contains("1345", status[:1]) && strings.Trim(status[1:], "0123456789X") == ""
 }
 
+// hush takes away what answers look like, and leaves their statuses and their types
+// of media.
+func hush(document *yaml.Node) {
+	blank := func(responses *yaml.Node) {
+		each(responses, func(_ string, response *yaml.Node) {
+			each(response, func(name string, content *yaml.Node) {
+				if name == "content" {
+					each(content, func(_ string, media *yaml.Node) {
+						keep(media, func(name string, _ *yaml.Node) bool { return name != "schema" })
+					})
+				}
+			})
+		})
+	}
+	each(document, func(section string, value *yaml.Node) {
+		each(value, func(_ string, item *yaml.Node) {
+			each(item, func(_ string, operation *yaml.Node) {
+				each(operation, func(name string, responses *yaml.Node) {
+					if section == "paths" && name == "responses" {
+						blank(responses)
+					}
+				})
+			})
+		})
+		each(value, func(kind string, members *yaml.Node) {
+			if section == "components" && kind == "responses" {
+				blank(members)
+			}
+		})
+	})
+}
+
 // prune takes away the components that nothing refers to any more.
 func prune(document *yaml.Node) {
 	components := map[string]*yaml.Node{}

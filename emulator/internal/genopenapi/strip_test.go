@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // stripped is what becomes of a document, without white space.
@@ -14,6 +16,12 @@ func stripped(t *testing.T, text string) string {
 	}
 	strip(document, false)
 	prune(document)
+	return compact(t, document)
+}
+
+// compact is a document without white space.
+func compact(t *testing.T, document *yaml.Node) string {
+	t.Helper()
 	got, err := toJSON(document)
 	if err != nil {
 		t.Fatal(err)
@@ -52,5 +60,24 @@ func TestStrip(t *testing.T) {
 		if got := stripped(t, tc.text); got != tc.want {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, tc.want)
 		}
+	}
+}
+
+// Of answers the statuses and the types of media are left; what requests and
+// answers have in common stays for the requests.
+func TestHush(t *testing.T) {
+	document, err := read([]byte(`{paths: {/a: {parameters: [{schema: {type: string}}], post: {requestBody: {content: {c: {schema: {$ref: '#/components/schemas/S'}}}},
+		responses: {'200': {content: {c: {schema: {$ref: '#/components/schemas/S'}}, d: {schema: {$ref: '#/components/schemas/T'}}}}, '201': {$ref: '#/components/responses/R'}, '204': {}}}}},
+	  components: {responses: {R: {content: {c: {schema: {$ref: '#/components/schemas/T'}}}}}, schemas: {S: {properties: {responses: {type: object}}}, T: {}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hush(document)
+	prune(document)
+	want := `{"paths":{"/a":{"parameters":[{"schema":{"type":"string"}}],"post":{"requestBody":{"content":{"c":{"schema":{"$ref":"#/components/schemas/S"}}}},` +
+		`"responses":{"200":{"content":{"c":{},"d":{}}},"201":{"$ref":"#/components/responses/R"},"204":{}}}}},` +
+		`"components":{"responses":{"R":{"content":{"c":{}}}},"schemas":{"S":{"properties":{"responses":{"type":"object"}}}}}}`
+	if got := compact(t, document); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

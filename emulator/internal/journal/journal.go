@@ -29,6 +29,11 @@ type Entry struct {
 	// ID is the request id of the answer, and Key the id of the accepted
 	// credential; "" if none was.
 	ID, Key string
+	// Sent is the id of a known credential that came along and was not accepted.
+	Sent string
+	// Resource is the id of what the request was about, and Address where it came
+	// from.
+	Resource, Address string
 	// At is the workspace's time.
 	At time.Time
 	// Operation is "" for a request that led to none.

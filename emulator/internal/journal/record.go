@@ -29,12 +29,15 @@ func appendRecord(dst []byte, e *Entry, maxBody int) []byte {
 	dst = binary.AppendUvarint(dst, uint64(e.Status))
 	dst = appendText(dst, e.Operation)
 	dst = appendText(dst, e.Key)
+	dst = appendText(dst, e.Sent)
 	dst = appendText(dst, e.Method)
 	dst = appendText(dst, e.Target)
 	dst = appendText(dst, e.ID)
 	dst = appendText(dst, e.Code)
 	dst = appendText(dst, e.Reason)
 	dst = appendText(dst, e.Stage)
+	dst = appendText(dst, e.Resource)
+	dst = appendText(dst, e.Address)
 	for name, values := range e.Header {
 		secret := isCredential(name)
 		for _, v := range values {
@@ -124,14 +127,16 @@ func (j *Journal) read(seq uint64, record []byte, m sandbox.Match) (sandbox.Requ
 	sec, nsec := int64(binary.LittleEndian.Uint64(record[8:])), int64(binary.LittleEndian.Uint32(record[16:]))
 	head := decoder[[]byte]{record[20:]}
 	r := sandbox.Request{
-		Seq: seq, At: time.Unix(sec, nsec).UTC(), Status: int(int64(head.uvarint())),
-		Operation: string(head.text()), Key: string(head.text()), Method: string(head.text()), Target: string(head.text()),
+		Seq: seq, At: time.Unix(sec, nsec).UTC(), Status: int(int64(head.uvarint())), Operation: string(head.text()), Key: string(head.text()),
 	}
+	head.text() // Sent
+	r.Method, r.Target = string(head.text()), string(head.text())
 	if !m.Chooses(&r) {
 		return sandbox.Request{}, false
 	}
 	d := decoder[string]{string(head.rest)} // one copy for all that follows
 	r.ID, r.Code, r.Reason, r.Stage = d.text(), d.text(), d.text(), d.text()
+	_, _ = d.text(), d.text() // Resource and Address
 	r.Header = j.readHeader(&d)
 	r.BodiesCut = d.flag()
 	r.RequestBody, r.ResponseBody = d.text(), d.text()

@@ -28,11 +28,7 @@ const maxFile = 1 << 20
 // Several processes may open a directory at once: they get the same CA. Symbolic
 // links are not followed.
 func Open(dir string, now time.Time, names []string) (*CA, error) {
-	further, err := clean(names)
-	if err != nil {
-		return nil, err
-	}
-	s, err := openStore(dir)
+	s, further, err := openStore(dir, names)
 	if err != nil {
 		return nil, err
 	}
@@ -73,11 +69,7 @@ func Open(dir string, now time.Time, names []string) (*CA, error) {
 // these further ones. The key stays, or is made if there is none. Clients must
 // trust the new certificate.
 func Renew(dir string, now time.Time, names []string) (*CA, error) {
-	further, err := clean(names)
-	if err != nil {
-		return nil, err
-	}
-	s, err := openStore(dir)
+	s, further, err := openStore(dir, names)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +95,18 @@ type store struct {
 	root *os.Root
 }
 
-func openStore(dir string) (*store, error) {
+// openStore opens the directory of a CA for further names, and makes it if there
+// is none. A wrong name is refused before anything is made.
+func openStore(dir string, names []string) (*store, hosts, error) {
+	further, err := clean(names)
+	if err != nil {
+		return nil, hosts{}, err
+	}
+	s, err := newStore(dir)
+	return s, further, err
+}
+
+func newStore(dir string) (*store, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err

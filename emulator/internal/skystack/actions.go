@@ -1,6 +1,7 @@
 package skystack
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -24,23 +25,26 @@ const (
 
 // Action is something done to an instance, running or past.
 type Action struct {
-	ID          string         `json:"id"`
-	InstanceID  string         `json:"instance_id"`
-	Type        ActionType     `json:"type"`
-	Status      ActionStatus   `json:"status"`
-	Progress    int            `json:"progress"`
-	StartedAt   time.Time      `json:"started_at"`
-	CompletedAt time.Time      `json:"completed_at"`
-	Error       *Reason        `json:"error"`
-	RequestedBy string         `json:"requested_by"`
-	RequestID   string         `json:"request_id"`
-	From        Status         `json:"from"`  // the instance's status before
-	Size        string         `json:"size"`  // of a resize
-	Image       string         `json:"image"` // of a rebuild; the new one of a snapshot
-	Name        string         `json:"name"`  // of a snapshot's image
-	Force       bool           `json:"force"`
-	Stuck       bool           `json:"stuck,omitzero"` // only a command ends it
-	Due         engine.Booking `json:"due"`            // its end; zero when nothing is booked
+	ID          string       `json:"id"`
+	InstanceID  string       `json:"instance_id"`
+	Type        ActionType   `json:"type"`
+	Status      ActionStatus `json:"status"`
+	Progress    int          `json:"progress"`
+	StartedAt   time.Time    `json:"started_at"`
+	CompletedAt time.Time    `json:"completed_at"`
+	Error       *Reason      `json:"error"`
+	RequestedBy string       `json:"requested_by"`
+	RequestID   string       `json:"request_id"`
+	// IdempotencyKey is that of the request, for the events it causes.
+	IdempotencyKey string         `json:"idempotency_key,omitzero"`
+	From           Status         `json:"from"`  // the instance's status before
+	Size           string         `json:"size"`  // of a resize
+	Image          string         `json:"image"` // of a rebuild; the new one of a snapshot
+	Name           string         `json:"name"`  // of a snapshot's image
+	Force          bool           `json:"force"`
+	Stuck          bool           `json:"stuck,omitzero"` // only a command ends it
+	Run            string         `json:"run,omitzero"`   // the job's run that began it
+	Due            engine.Booking `json:"due"`            // its end; zero when nothing is booked
 }
 
 // progress is how far a running action is, in percent of its time.
@@ -73,6 +77,29 @@ type actionBody struct {
 
 // RetryAfter implements edge.Waiting.
 func (b actionBody) RetryAfter() int { return b.wait }
+
+// MarshalJSON returns what AppendJSON appends.
+func (b actionBody) MarshalJSON() ([]byte, error) { return b.AppendJSON(nil), nil }
+
+// AppendJSON implements edge.Appender.
+func (b actionBody) AppendJSON(to []byte) []byte {
+	o := object{append(to, '{')}
+	o.text("id", b.ID)
+	o.text("instance_id", b.InstanceID)
+	o.text("type", string(b.Type))
+	o.text("status", string(b.Status))
+	o.number("progress", b.Progress)
+	o.text("started_at", b.StartedAt)
+	if b.CompletedAt == nil {
+		o.null("completed_at")
+	} else {
+		o.text("completed_at", *b.CompletedAt)
+	}
+	o.reason("error", b.Error)
+	o.text("requested_by", b.RequestedBy)
+	o.text("request_id", b.RequestID)
+	return append(o.b, '}')
+}
 
 func (t Action) body(now time.Time) actionBody {
 	b := actionBody{
@@ -126,7 +153,10 @@ func (a *API) createAction(c *edge.Call, in createActionInput) (actionBody, erro
 	if v != begin && !noop {
 		return actionBody{}, a.refusal(c.Tx, i, in.Type, v)
 	}
-	t := Action{Type: in.Type, Size: size, Image: in.Image, Name: in.Name, Force: in.Force, RequestedBy: c.Token, RequestID: c.RequestID}
+	if d := a.unfit(c.Tx, i, in, size); d != nil {
+		return actionBody{}, fail.Parameters(*d)
+	}
+	t := Action{Type: in.Type, Size: size, Image: in.Image, Name: in.Name, Force: in.Force, RequestedBy: c.Token, RequestID: c.RequestID, IdempotencyKey: c.IdempotencyKey()}
 	if noop {
 		return a.recordNoop(c, i, t).body(c.Now()), nil
 	}
@@ -142,6 +172,34 @@ func (a *API) createAction(c *edge.Call, in createActionInput) (actionBody, erro
 	t = a.start(c.Tx, &i, t)
 	a.shown(c.Tx, i)
 	return t.body(c.Now()), nil
+}
+
+// unfit finds a resize or rebuild that leads to an image on a disk too small for
+// it, and a rebuild from the instance's own image when that is gone.
+func (a *API) unfit(tx *engine.Tx, i Instance, in createActionInput, size string) *fail.Detail {
+	d := fail.Detail{Location: fail.Body, Code: "out_of_range"}
+	switch in.Type {
+	case Resize:
+		d.Field, d.Message = "size", a.tooSmall(tx, size, i.Image)
+		switch {
+		case in.Size != "":
+		case in.Profile != "":
+			d.Field = "profile"
+		default:
+			d.Field = "machine_type"
+		}
+	case Rebuild:
+		image := cmp.Or(in.Image, i.Image)
+		d.Field, d.Message = "image", a.tooSmall(tx, i.Size, image)
+		if in.Image == "" && !has(a.images, tx, image) && !a.settingsOf(tx).OpenCatalog {
+			d.Code, d.Message = "required", fmt.Sprintf("The image %s, which the instance was made from, is gone; name another", image)
+		}
+	}
+	if d.Message == "" {
+		return nil
+	}
+	d.Message += "."
+	return &d
 }
 
 // snapshotSlug is a name for a new image that the catalogue does not have.
@@ -160,6 +218,7 @@ func (a *API) recordNoop(c *edge.Call, i Instance, t Action) Action {
 	a.actions.Put(c.Tx, t.ID, t)
 	i.Actions = append(slices.Clip(i.Actions), t.ID)
 	a.instances.Put(c.Tx, i.ID, i)
+	a.tellAction(c.Tx, t)
 	return t
 }
 

@@ -5,6 +5,7 @@ package skystack
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"sync"
 
@@ -38,6 +39,12 @@ type Config struct {
 	// Adopt makes a workspace for a key nobody knows, to accept any key; nil
 	// refuses such keys.
 	Adopt func(token string) error
+	// Audit reads the record of requests of a workspace (S37); nil if there is none.
+	Audit func(w *engine.World, q AuditQuestion, after uint64, skip, limit int) (calls []AuditCall, before, total int)
+	// Courier takes webhooks to their receivers; nil fails every attempt.
+	Courier Courier
+	// Closing ends requests that wait and streams; nil never does.
+	Closing context.Context
 	// Log receives warnings.
 	Log *slog.Logger
 }
@@ -48,49 +55,97 @@ type API struct {
 	Config
 	settings    *engine.Table[Settings]
 	tokens      *engine.Table[Token]
+	minted      *engine.Table[minted]
 	ledgers     *engine.Table[ledger]
 	projects    *engine.Table[Project]
 	instances   *engine.Table[Instance]
 	actions     *engine.Table[Action]
 	tombstones  *engine.Table[tombstone]
 	addresses   *engine.Table[address]
+	loads       *engine.Table[loads]
+	policies    *engine.Table[Policy]
+	scalings    *engine.Table[scaling]
 	watches     *engine.Table[watch]
 	members     *engine.Table[members]
 	regions     *engine.Table[Region]
 	profiles    *engine.Table[Profile]
 	images      *engine.Table[Image]
+	events      *engine.Table[Event]
+	uses        *engine.Table[uses]
+	webhooks    *engine.Table[Webhook]
+	secrets     *engine.Table[secrets]
+	mailboxes   *engine.Table[mailbox]
+	deliveries  *engine.Table[Delivery]
+	flights     *engine.Table[flight]
+	finished    *engine.Table[finishedAt]
+	jobs        *engine.Table[Job]
+	runs        *engine.Table[Run]
+	runSlots    *engine.Table[slotRow]
+	listeners   *engine.Table[listeners]
+	marks       *engine.Table[mark]
 	idempotency *edge.Idempotency
 	misuse      misuse
+	waits       waits
+	relay       relay
 	vary        []string // a header value that every answer shares
 }
 
 // New adds the API's tables and steps to a schema.
 func New(schema *engine.Schema, c Config) *API {
+	if c.Closing == nil {
+		c.Closing = context.Background()
+	}
 	a := &API{Config: c, vary: []string{"SkyStack-Version"}}
 	a.settings = engine.AddTable(schema, "settings", checkSettings)
 	a.tokens = engine.AddTable[Token](schema, "tokens", nil)
+	a.minted = engine.AddTable[minted](schema, "minted", nil)
 	a.ledgers = engine.AddTable[ledger](schema, "ledgers", nil)
 	a.projects = engine.AddTable[Project](schema, "projects", nil)
 	a.instances = engine.AddTable(schema, "instances", checkInstance)
 	a.actions = engine.AddTable(schema, "actions", checkActionRow)
 	a.tombstones = engine.AddTable[tombstone](schema, "tombstones", nil)
 	a.addresses = engine.AddTable[address](schema, "addresses", nil)
+	a.loads = engine.AddTable[loads](schema, "loads", nil)
+	a.policies = engine.AddTable[Policy](schema, "autoscale_policies", nil)
+	a.scalings = engine.AddTable[scaling](schema, "autoscale_history", nil)
 	a.watches = engine.AddTable[watch](schema, "watches", nil)
 	a.members = engine.AddTable[members](schema, "members", nil)
 	a.regions = engine.AddTable[Region](schema, "regions", nil)
 	a.profiles = engine.AddTable[Profile](schema, "profiles", nil)
 	a.images = engine.AddTable[Image](schema, "images", nil)
+	a.events = engine.AddTable(schema, "events", checkEvent)
+	a.uses = engine.AddTable[uses](schema, "uses", nil)
+	a.webhooks = engine.AddTable(schema, "webhooks", checkWebhookRow)
+	a.secrets = engine.AddTable[secrets](schema, "webhook_secrets", nil)
+	a.mailboxes = engine.AddTable[mailbox](schema, "mailboxes", nil)
+	a.deliveries = engine.AddTable(schema, "deliveries", checkDelivery)
+	a.flights = engine.AddTable[flight](schema, "flights", nil)
+	a.finished = engine.AddTable[finishedAt](schema, "finished_deliveries", nil)
+	a.jobs = engine.AddTable[Job](schema, "jobs", nil)
+	a.runs = engine.AddTable[Run](schema, "runs", nil)
+	a.runSlots = engine.AddTable[slotRow](schema, "run_slots", nil)
+	a.listeners = engine.AddTable[listeners](schema, "listeners", nil)
+	a.marks = engine.AddTable[mark](schema, "marks", nil)
 	a.idempotency = edge.NewIdempotency(schema)
 	schema.OnRestore(a.keepKeys)
+	schema.OnRestore(a.setOut)
+	schema.OnReset(a.tellReset)
 	schema.AddStep(finishStep, a.finish)
+	schema.AddStep(attemptStep, a.attempt)
+	schema.AddStep(evaluateStep, a.evaluate)
+	schema.AddStep(tickStep, a.ticks)
+	schema.AddStep(runStep, a.resume)
 	schema.AddStep(buryStep, func(tx *engine.Tx, id string) { a.tombstones.Delete(tx, id) })
+	schema.AddStep(expireStep, a.tokenExpires)
+	schema.AddStep(revokeStep, a.overlapEnds)
+	schema.AddStep(forgetStep, a.forgetToken)
 	return a
 }
 
 // contract is the parsed document, which all emulators of a process share.
 //
 //nolint:gochecknoglobals // set once, read-only
-var contract = sync.OnceValues(func() (*edge.Contract, error) { return edge.LoadContract(checkedJSON) })
+var contract = sync.OnceValues(func() (*edge.Contract, error) { return edge.LoadContract(checkedJSON, answersJSON) })
 
 // Edge describes the API to the room that serves it.
 func (a *API) Edge() (*edge.API, error) {
@@ -134,17 +189,53 @@ func (a *API) handlers() []edge.Handler {
 		edge.Handle("createInstanceAction", a.createAction).Checked(a.checkAction),
 		edge.Handle("listInstanceActions", a.listActions),
 		edge.Handle("getAction", a.getAction),
+		edge.Handle("getInstanceMetrics", a.getMetrics).Checked(a.checkMetrics),
+		edge.Handle("getInstanceHealth", a.getInstanceHealth),
+		edge.Handle("listAutoscalePolicies", a.listPolicies),
+		edge.Handle("getAutoscalePolicy", a.getPolicy),
+		edge.Handle("listAutoscaleHistory", a.listHistory),
 		edge.Handle("listProjects", a.listProjects),
 		edge.Handle("createProject", a.createProject),
 		edge.Handle("getProject", a.getProject),
 		edge.Handle("updateProject", a.updateProject).Checked(checkProjectUpdate),
 		edge.Handle("deleteProject", a.deleteProject),
+		edge.Handle("listWebhooks", a.listWebhooks),
+		edge.Handle("createWebhook", a.createWebhook).Checked(a.checkWebhook),
+		edge.Handle("getWebhook", a.getWebhook),
+		edge.Handle("updateWebhook", a.updateWebhook).Checked(a.checkWebhookUpdate),
+		edge.Handle("deleteWebhook", a.deleteWebhook),
+		edge.Handle("rotateWebhookSecret", a.rotateWebhookSecret),
+		edge.Handle("testWebhook", a.testWebhook),
+		edge.Handle("listDeliveries", a.listDeliveries),
+		edge.Handle("getDelivery", a.getDelivery),
+		edge.Handle("replayDelivery", a.replayDelivery),
+		edge.Handle("listJobs", a.listJobs),
+		edge.Handle("createJob", a.createJob).Checked(a.checkJob),
+		edge.Handle("getJob", a.getJob),
+		edge.Handle("updateJob", a.updateJob).Checked(a.checkJobUpdate),
+		edge.Handle("deleteJob", a.deleteJob),
+		edge.Handle("runJob", a.runJob),
+		edge.Handle("listJobRuns", a.listRuns),
+		edge.Handle("getJobRun", a.getRun),
+		edge.Act("listEvents", a.listEvents),
+		edge.Handle("getEvent", a.getEvent),
+		edge.Act("streamEvents", a.streamEvents),
 		edge.Handle("listRegions", a.listRegions),
 		edge.Handle("getRegion", a.getRegion),
 		edge.Handle("listProfiles", a.listProfiles),
+		edge.Handle("createProfile", a.createProfile),
 		edge.Handle("getProfile", a.getProfile),
+		edge.Handle("deleteProfile", a.deleteProfile),
 		edge.Handle("listImages", a.listImages),
 		edge.Handle("getImage", a.getImage),
+		edge.Handle("deleteImage", a.deleteImage),
+		edge.Handle("getQuota", a.getQuota),
+		edge.Handle("listTokens", a.listTokens),
+		edge.Handle("createToken", a.createToken).Checked(a.checkToken),
+		edge.Handle("getToken", a.getToken),
+		edge.Handle("rotateToken", a.rotateToken).Checked(checkExpiry),
+		edge.Handle("revokeToken", a.revokeToken),
+		edge.Act("listAuditLogs", a.listAuditLogs),
 		edge.Handle("getHealth", a.getHealth),
 		edge.Handle("getReady", a.getReady),
 		edge.Handle("getVersion", a.getVersion),

@@ -20,12 +20,12 @@ func (a *API) authenticate(x *edge.Exchange) error {
 	if x.Op.Public {
 		return nil
 	}
-	token, err := a.bearer(x.Request)
-	digest := engine.DigestOf(token)
+	token, err := a.Bearer(x.Request, "a token")
 	if err != nil {
-		if token == "" {
-			return err
-		}
+		return err
+	}
+	digest := engine.DigestOf(token)
+	if err := credible(token); err != nil {
 		return a.misuse.note(a, digest, token, err)
 	}
 	w, id := a.lead(token, digest)
@@ -72,24 +72,39 @@ func (a *API) valid(tx *engine.Tx, id string, digest engine.Digest) (Token, erro
 	if !ok || subtle.ConstantTimeCompare(t.Digest[:], digest[:]) != 1 {
 		return t, unauthenticated("invalid_token", "The token is unknown here.")
 	}
-	now := tx.Now()
-	if !t.RevokedAt.IsZero() && !now.Before(t.RevokedAt) {
-		return t, unauthenticated("token_revoked", "The token was revoked at "+stamp(t.RevokedAt)+".")
-	}
-	if !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) {
-		return t, unauthenticated("token_expired", "The token expired at "+stamp(t.ExpiresAt)+".")
-	}
-	return t, nil
+	return t, t.fault(tx.Now())
 }
 
-// bearer reads the Authorization header, strictly (S30): the scheme in any case,
-// exactly one space, the raw token. A refused token is returned too.
-func (a *API) bearer(r *http.Request) (string, error) {
+// tokenFault is why a key may not be used now, given by its id; nil if it may.
+// Whoever serves a key for longer than a request asks again as time goes on.
+func (a *API) tokenFault(tx *engine.Tx, id string) error {
+	t, ok := a.tokens.Get(tx, id)
+	if !ok {
+		return unauthenticated("invalid_token", "The token is unknown here.")
+	}
+	return t.fault(tx.Now())
+}
+
+// fault is why a key may not be used at a time (S38); nil if it may.
+func (t Token) fault(now time.Time) error {
+	switch t.status(now) {
+	case tokenRevoked:
+		return unauthenticated("token_revoked", "The token was revoked at "+stamp(t.RevokedAt)+".")
+	case tokenExpired:
+		return unauthenticated("token_expired", "The token expired at "+stamp(t.ExpiresAt)+".")
+	}
+	return nil
+}
+
+// Bearer reads the Authorization header, strictly (S30): the scheme in any case,
+// exactly one space, the raw token. Who sends none is told that it takes what is
+// wanted, as "a token".
+func (a *API) Bearer(r *http.Request, wanted string) (string, error) {
 	lines := r.Header["Authorization"]
 	if len(lines) == 0 {
 		return "", &fail.Error{
 			Kind: fail.Unauthenticated, Code: "authentication_required", Challenge: challenge,
-			Message: "Send the header Authorization: Bearer and a token." + elsewhere(r),
+			Message: "Send the header Authorization: Bearer and " + wanted + "." + elsewhere(r),
 		}
 	}
 	if len(lines) > 1 {
@@ -113,7 +128,7 @@ func (a *API) bearer(r *http.Request) (string, error) {
 	case strings.ContainsAny(token, `",'`):
 		return "", malformed("The token must be sent raw, without quotes or commas.")
 	}
-	return token, credible(token)
+	return token, nil
 }
 
 // credible refuses a token that cannot be one of a sandbox (S74).
@@ -160,9 +175,14 @@ func (a *API) scope(x *edge.Exchange) error {
 	if grants(x.Caller.Scopes, needed) {
 		return nil
 	}
+	return lacksScopes("The token lacks the scope "+needed+".", []string{needed})
+}
+
+// lacksScopes refuses what a key may not do for want of scopes.
+func lacksScopes(message string, missing []string) error {
 	return &fail.Error{
-		Kind: fail.Forbidden, Code: "insufficient_scope", Message: "The token lacks the scope " + needed + ".",
-		Challenge: challenge + `, error="insufficient_scope", scope="` + needed + `"`,
-		Details:   []fail.Detail{{Extra: []fail.Member{{Name: "required_scopes", Value: []string{needed}}}}},
+		Kind: fail.Forbidden, Code: "insufficient_scope", Message: message,
+		Challenge: challenge + `, error="insufficient_scope", scope="` + strings.Join(missing, " ") + `"`,
+		Details:   []fail.Detail{{Extra: []fail.Member{{Name: "required_scopes", Value: missing}}}},
 	}
 }

@@ -19,7 +19,7 @@ import (
 // path.
 type route struct {
 	id, method, path, scope string
-	public                  bool
+	public, body            bool
 }
 
 func (r route) String() string { return r.method + " " + r.path }
@@ -40,11 +40,14 @@ func routes(t testing.TB) []route {
 		for method, op := range item.Operations() {
 			r := route{id: op.OperationID, method: method, path: path}
 			r.scope, _ = op.Extensions["x-scope"].(string)
+			r.body = op.RequestBody != nil
 			r.public = op.Security != nil && len(*op.Security) == 0
 			for at, id := range map[string]string{
 				"instances/{id}": "instances/ins_web01", "projects/{id}": "projects/prj_data", "actions/{id}": "actions/act_none",
+				"events/{id}":    "events/evt_none",
 				"regions/{slug}": "regions/us-east-1", "profiles/{slug}": "profiles/standard-1", "sizes/{slug}": "sizes/standard-1",
-				"images/{slug}": "images/ubuntu-24.04",
+				"images/{slug}": "images/ubuntu-24.04", "autoscale-policies/{id}": "autoscale-policies/asp_none",
+				"jobs/{id}": "jobs/job_none", "runs/{run}": "runs/run_none",
 			} {
 				r.path = strings.Replace(r.path, at, id, 1)
 			}

@@ -10,7 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// Autoscale is a wish to scale. It is kept and shown; nothing scales yet.
+// Autoscale is the numbers of a policy, which its leader keeps.
 type Autoscale struct {
 	Enabled         bool `json:"enabled"`
 	Min             int  `json:"min"`

@@ -1,6 +1,8 @@
 package skystack_test
 
 import (
+	"regexp"
+	"strings"
 	"testing"
 
 	"skystack.dev/sandbox/emulator"
@@ -24,7 +26,7 @@ func TestAutoscale(t *testing.T) {
 			`,"autoscale":{"min":2.0,"max":1e1}`: `"autoscale":true,"autoscale_policy":{"enabled":true,"min":2,"max":10,"target_cpu":60,"cooldown_seconds":300}`,
 		} {
 			r := s.Post("/v1/instances", `{"name":"a","region":"us-east-1","size":"standard-1"`+sent+`}`).Wants(201)
-			wantsText(r, want)
+			wantsPolicy(r, want)
 		}
 		for sent, fault := range map[string]string{
 			`{"min":4}`:                    "autoscale.min:out_of_range", // above the max that true stands for
@@ -53,6 +55,16 @@ func TestAutoscale(t *testing.T) {
 	})
 }
 
+var policyID = regexp.MustCompile(`"id":"asp_[0-9A-Za-z]{11}",`)
+
+// wantsPolicy is wantsText whatever the id of the policy is.
+func wantsPolicy(r *wire.Reply, want string) {
+	r.T.Helper()
+	if got := string(policyID.ReplaceAll(r.Body, nil)); !strings.Contains(got, want) || strings.Contains(want, `_policy":{`) != policyID.Match(r.Body) {
+		r.T.Errorf("%s: got\n%s, want in it\n%s", r.What, r.Body, want)
+	}
+}
+
 // A patch of the policy merges too: an object changes what it names (S7).
 func TestAutoscalePatch(t *testing.T) {
 	s := wire.Start(t, frozen(), emulator.WithFixture("empty"))
@@ -62,17 +74,17 @@ func TestAutoscalePatch(t *testing.T) {
 		version     int
 	}{
 		{`{"max":9}`, `"autoscale":true,"autoscale_policy":{"enabled":true,"min":2,"max":9,"target_cpu":70,"cooldown_seconds":300}`, 2},
-		{`{"max":9}`, `"max":9`, 2},
+		{`{"max":9}`, `"autoscale_policy":{"enabled":true,"min":2,"max":9`, 2},
 		{`{"enabled":false}`, `"autoscale":false,"autoscale_policy":{"enabled":false,"min":2,"max":9,`, 3},
 		{`true`, `"autoscale":true,"autoscale_policy":{"enabled":true,"min":1,"max":3,"target_cpu":60,"cooldown_seconds":300}`, 4},
 		{`false`, `"autoscale":false,"autoscale_policy":null`, 5},
 		{`false`, `"autoscale_policy":null`, 5},
 		{`{"min":3}`, `"autoscale":true,"autoscale_policy":{"enabled":true,"min":3,"max":3,`, 6},
 		{`null`, `"autoscale":false,"autoscale_policy":null`, 7},
-		{`{"max":6.0}`, `"max":6`, 8},
+		{`{"max":6.0}`, `"autoscale_policy":{"enabled":true,"min":1,"max":6`, 8},
 	} {
 		r := s.Patch("/v1/instances/"+id, `{"autoscale":`+c.patch+`}`).Wants(200).Has("version", c.version)
-		wantsText(r, c.want)
+		wantsPolicy(r, c.want)
 	}
 	s.Patch("/v1/instances/"+id, `{"autoscale":{"min":7}}`).Refused(400, "invalid_parameter").
 		Has("error.details.0.field", "autoscale.min").Has("error.details.0.code", "out_of_range").

@@ -47,7 +47,7 @@ func TestCatalogue(t *testing.T) {
 		for path, want := range map[string]string{
 			"/v1/regions/eu-central":   `{"slug":"eu-central","name":"EU Central","country":"DE","available":true}`,
 			"/v1/profiles/standard-2":  `{"slug":"standard-2","name":"Standard 2","vcpus":2,"memory_mb":4096,"disk_gb":50,"custom":false}`,
-			"/v1/images/ubuntu-24.04":  `{"slug":"ubuntu-24.04","name":"Ubuntu 24.04 LTS","distribution":"ubuntu","custom":false,"source_instance_id":null,"created_at":"2026-03-19T10:22:44Z"}`,
+			"/v1/images/ubuntu-24.04":  `{"slug":"ubuntu-24.04","name":"Ubuntu 24.04 LTS","distribution":"ubuntu","custom":false,"source_instance_id":null,"size_gb":1,"min_disk_gb":1,"created_at":"2026-03-19T10:22:44Z"}`,
 			"/v1/sizes/standard-2":     string(s.Get("/v1/profiles/standard-2").Body),
 			"/v1/sizes?limit=2&page=2": strings.ReplaceAll(string(s.Get("/v1/profiles?limit=2&page=2").Body), "profiles", "sizes"),
 		} {

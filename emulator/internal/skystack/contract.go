@@ -6,13 +6,19 @@ import _ "embed"
 // the contract in the root is copied here, and made JSON, which loads faster.
 // A test fails when the copies are not those of the root's document.
 //
-//go:generate go run ../genopenapi ../../../openapi.yaml openapi.yaml openapi.json contract.json
+//go:generate go run ../genopenapi ../../../openapi.yaml openapi.yaml openapi.json answers.json contract.json
 
 // checkedJSON is what requests are checked against: openapi.yaml of the
-// repository's root without texts, examples and headers of answers.
+// repository's root without texts, examples and what answers look like.
 //
 //go:embed contract.json
 var checkedJSON []byte
+
+// answersJSON is what answers are checked against: checkedJSON and what answers
+// look like.
+//
+//go:embed answers.json
+var answersJSON []byte
 
 // contractJSON is openapi.yaml of the repository's root as JSON.
 //

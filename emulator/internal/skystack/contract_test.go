@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -250,7 +251,7 @@ func (c contractOperation) pagesItsList() (lacks []string) {
 	if ok == nil || ok.Value.Content["application/json"] == nil {
 		return nil
 	}
-	if ok.Value.Content["application/json"].Schema.Value.Properties["data"] == nil {
+	if data := ok.Value.Content["application/json"].Schema.Value.Properties["data"]; data == nil || !data.Value.Type.Is("array") {
 		return nil
 	}
 	for _, name := range []string{"page", "limit", "cursor"} {
@@ -279,8 +280,12 @@ func (c contractOperation) matchesItsAlias() []string {
 }
 
 // shape is what an operation and its alias must have in common: everything but
-// names and texts, their origin and their rules.
+// names and texts, their origin and their rules. Which project is meant may stand
+// in the path of one and in the query or a header of the other.
 func (c contractOperation) shape() []byte {
+	parameters := slices.DeleteFunc(slices.Clone(c.Parameters), func(p *openapi3.ParameterRef) bool {
+		return slices.Contains([]string{"ProjectID", "ProjectFilter", "SkyStackProject"}, path.Base(p.Ref))
+	})
 	shared := struct {
 		Method, Scope any
 		Tags          []string
@@ -288,7 +293,7 @@ func (c contractOperation) shape() []byte {
 		Parameters    openapi3.Parameters
 		RequestBody   *openapi3.RequestBodyRef
 		Responses     *openapi3.Responses
-	}{c.method, c.Extensions["x-scope"], c.Tags, c.Security, c.Parameters, c.RequestBody, c.Responses}
+	}{c.method, c.Extensions["x-scope"], c.Tags, c.Security, parameters, c.RequestBody, c.Responses}
 	text, err := json.Marshal(shared)
 	if err != nil {
 		return []byte(err.Error())

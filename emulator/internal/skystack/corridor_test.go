@@ -1,12 +1,14 @@
 package skystack_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/http/httpguts"
 
@@ -31,6 +33,9 @@ func FuzzCorridor(f *testing.F) {
 		{"POST", "/v1/instances/ins_web01/actions", "", "", `{"type":"resize","size":"standard-2"}`},
 		{"POST", "/v1/instances/ins_web01/actions", "", "", `{"type":"snapshot","name":"x"}`},
 		{"PATCH", "/v1/instances/ins_web01", "", "Content-Type: application/merge-patch+json", `{"labels":{"a":null},"metadata":{"b":{"c":1}},"autoscale":{"min":5}}`},
+		{"PATCH", "/v1/instances/ins_web01", "", "", `{"network":{"public_ip":true,"subnet":null,"firewall_ids":["f"]},"storage":[{"size_gb":1.0},{"size_gb":2,"type":"hdd"}]}`},
+		{"POST", "/v1/sizes", "dry_run=true", "Idempotency-Key: p", `{"slug":"a","vcpus":1,"memory_mb":1e3,"disk_gb":1}`},
+		{"GET", "/v1/images", "custom=false&source_instance_id=ins_web01", "", ""},
 		{"DELETE", "/v1/projects/prj_lab", "", "Idempotency-Key: \"k\"", ""},
 		{"GET", "/v1/instances/%2F", "a=%zz", "Host: evil.test", "{"},
 		{"OPTIONS", "*", "", "Origin: null", ""},
@@ -48,8 +53,10 @@ func FuzzCorridor(f *testing.F) {
 		if request.Header.Get("Authorization") == "" && !strings.Contains(headers, "Authorization:") {
 			request.Header.Set("Authorization", "Bearer "+r.key)
 		}
-		r.world.Reset()
-		w := r.serve(request)
+		r.world.Restart()
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // of those that wait
+		w := r.serve(request.WithContext(ctx))
+		cancel()
 		if w.Code >= 500 {
 			t.Fatalf("%s %s?%s: %d %s\n%s", method, path, query, w.Code, w.Body, r.log)
 		}

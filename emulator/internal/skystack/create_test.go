@@ -24,7 +24,7 @@ const (
 		`"pending_action":"act_00000MTnAbP","version":1,"created_at":"2026-03-19T10:22:44Z","updated_at":"2026-03-19T10:22:44Z"}`
 	largestMade = `{"id":"ins_00000nEGi5u","name":"web-1","status":"provisioning","status_reason":null,"project_id":"prj_default",` +
 		`"region":"eu-west-1","size":"standard-4","profile":"standard-4","image":"debian-13","ip":null,"autoscale":true,` +
-		`"autoscale_policy":{"enabled":true,"min":1,"max":5,"target_cpu":70,"cooldown_seconds":300},` +
+		`"autoscale_policy":{"id":"asp_00000Xl17C7","enabled":true,"min":1,"max":5,"target_cpu":70,"cooldown_seconds":300},` +
 		`"network":{"state":"pending","private_ip":null,"public_ip":null,"subnet":"subnet-a","firewall_ids":["fw-web","fw-db"]},` +
 		`"storage":[{"size_gb":100,"type":"nvme"},{"size_gb":500,"type":"ssd"}],"labels":{"tier":"web","b":"<&>"},` +
 		`"metadata":{"z":9007199254740993,"owner":{"team":"search","pager":7},"a":[1,2.50,null]},` +

@@ -107,16 +107,24 @@ func Refuse(x *edge.Exchange, err *fail.Error) edge.Answer {
 	if err.RetryAfter > 0 {
 		a.RetryAfter = strconv.Itoa(int(math.Ceil(err.RetryAfter.Seconds())))
 	}
+	body, fault := errorBody(err, x.ID)
+	if fault != nil {
+		a.Status = http.StatusInternalServerError
+	}
+	a.Body = body
+	return a
+}
+
+// errorBody is the envelope of an error; of another one if it cannot be written.
+func errorBody(err *fail.Error, request string) ([]byte, error) {
 	var e envelope
-	e.Error.Code, e.Error.Message, e.Error.RequestID = err.Code, err.Message, x.ID
+	e.Error.Code, e.Error.Message, e.Error.RequestID = err.Code, err.Message, request
 	for _, d := range err.Details {
 		e.Error.Details = append(e.Error.Details, detail(d))
 	}
 	body, fault := edge.EncodeJSON(e)
 	if fault != nil { // a detail holds what is not JSON
-		body = []byte(`{"error":{"code":"internal_error","message":"The sandbox failed to describe an error.","request_id":"` + x.ID + `"}}`)
-		a.Status = http.StatusInternalServerError
+		body = []byte(`{"error":{"code":"internal_error","message":"The sandbox failed to describe an error.","request_id":"` + request + `"}}`)
 	}
-	a.Body = body
-	return a
+	return body, fault
 }

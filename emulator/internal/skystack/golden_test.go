@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write what the tests see to testdata/go
 // golden holds what was seen against a file under testdata/golden.
 func golden(t *testing.T, name string, seen []byte) {
 	t.Helper()
-	file := filepath.Join(moduleRoot(t), "testdata", "golden", name)
+	file := filepath.Join("..", "..", "..", "testdata", "golden", name)
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)

@@ -57,7 +57,7 @@ func writeInstance(to []byte, i *Instance, version string) []byte {
 	o.orNull("ip", i.PrivateIP)
 	if version != pageEra {
 		o.truth("autoscale", i.Autoscale != nil && i.Autoscale.Enabled)
-		o.autoscale("autoscale_policy", i.Autoscale)
+		o.autoscale("autoscale_policy", i.Policy, i.Autoscale)
 	}
 	i.writeNetwork(&o)
 	o.name("storage")
@@ -117,9 +117,11 @@ func text(s string) *string {
 }
 
 // clip shortens what a client sent to what fits in a sentence.
-func clip(s string) string {
-	if len(s) > 80 {
-		return strings.ToValidUTF8(s[:80], "") + "…"
+func clip(s string) string { return clipAt(s, 80) }
+
+func clipAt(s string, n int) string {
+	if len(s) > n {
+		return strings.ToValidUTF8(s[:n], "") + "…"
 	}
 	return s
 }

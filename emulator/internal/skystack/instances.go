@@ -1,6 +1,7 @@
 package skystack
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -25,7 +26,8 @@ type Instance struct {
 	Region        string         `json:"region"`
 	Size          string         `json:"size"`
 	Image         string         `json:"image"`
-	Autoscale     *Autoscale     `json:"autoscale"`
+	Autoscale     *Autoscale     `json:"autoscale"`        // of a leader; nil is none
+	Policy        string         `json:"policy,omitempty"` // that it leads or is a replica of; "" is none
 	PrivateIP     string         `json:"private_ip"`
 	PublicIP      string         `json:"public_ip"`
 	WantsPublicIP bool           `json:"wants_public_ip"`
@@ -39,6 +41,11 @@ type Instance struct {
 	Version       int            `json:"version"`
 	CreatedAt     time.Time      `json:"created_at"`
 	UpdatedAt     time.Time      `json:"updated_at"`
+	// StatusSince is when the status became what it is; zero means CreatedAt.
+	StatusSince time.Time `json:"status_since,omitzero"`
+	// Runs is when it began to run, ended, began again, and so on; empty for an
+	// instance that never ran, or has run since CreatedAt.
+	Runs []time.Time `json:"runs,omitempty"`
 }
 
 // Reason says why an instance or an action failed.
@@ -52,6 +59,9 @@ type Volume struct {
 	SizeGB int    `json:"size_gb"`
 	Type   string `json:"type"`
 }
+
+// standardVolume is the type of a volume that names none.
+const standardVolume = "ssd"
 
 // touch records a visible change (S7).
 func (i *Instance) touch(tx *engine.Tx) {
@@ -106,96 +116,6 @@ func (a *API) listInstances(c *edge.Call, in listInstancesInput) (listBody[Insta
 	return body(p, writeInstance), nil
 }
 
-type createInstanceInput struct {
-	QueryProject string          `json:"-" query:"project_id"`
-	ProjectID    string          `json:"project_id"`
-	Name         string          `json:"name"`
-	Region       string          `json:"region"`
-	Size         string          `json:"size"`
-	Profile      string          `json:"profile"`
-	MachineType  string          `json:"machine_type"`
-	Image        string          `json:"image"`
-	Autoscale    autoscaleChange `json:"autoscale"`
-	Network      networkInput    `json:"network"`
-	Storage      []Volume        `json:"storage"`
-	Labels       jsontext.Value  `json:"labels"`
-	Metadata     jsontext.Value  `json:"metadata"`
-}
-
-type networkInput struct {
-	Subnet      string   `json:"subnet"`
-	PublicIP    bool     `json:"public_ip"`
-	FirewallIDs []string `json:"firewall_ids"`
-}
-
-// checkCreate finds what the contract cannot: names that are not in the
-// catalogue (S49, S50).
-func (a *API) checkCreate(c *edge.Call, b edge.Fields) []fail.Detail {
-	details := a.checkCatalogue(c, b)
-	if b["size"] == nil && b["profile"] == nil && b["machine_type"] == nil {
-		message := "One of size, profile and machine_type is required."
-		if c.Version == pageEra {
-			message = "size is required."
-		}
-		details = append(details, fail.Detail{Field: "size", Location: fail.Body, Code: "required", Message: message})
-	}
-	labels, _ := b["labels"].(map[string]any)
-	return append(append(details, checkLabels(labels)...), checkAutoscale(b)...)
-}
-
-// createInstance books an instance now and boots it later, in the world's time
-// (S14, S17, S18, S49 to S52).
-//
-//	POST /v1/instances
-func (a *API) createInstance(c *edge.Call, in createInstanceInput) (instanceBody, error) {
-	size, err := oneSize(in.Size, in.Profile, in.MachineType)
-	if err != nil {
-		return instanceBody{}, err
-	}
-	project, err := a.targetProject(c, in.ProjectID, in.QueryProject)
-	if err != nil {
-		return instanceBody{}, err
-	}
-	s := a.settingsOf(c.Tx)
-	if s.Quota != nil && a.instances.Len(c.Tx) >= *s.Quota {
-		return instanceBody{}, &fail.Error{
-			Kind: fail.Forbidden, Code: "quota_exceeded", Message: "The workspace has as many instances as its quota allows; delete one first.",
-			Details: []fail.Detail{{Extra: []fail.Member{{Name: "resource", Value: "instances"}, {Name: "limit", Value: *s.Quota}, {Name: "used", Value: a.instances.Len(c.Tx)}}}},
-		}
-	}
-	for n := range in.Storage {
-		in.Storage[n].Type = cmp.Or(in.Storage[n].Type, "ssd")
-	}
-	i := Instance{
-		ID: c.NewID("ins"), Name: in.Name, ProjectID: project, Region: in.Region, Size: size, Image: cmp.Or(in.Image, s.DefaultImage),
-		Autoscale: in.Autoscale.merged(nil), WantsPublicIP: in.Network.PublicIP, Subnet: in.Network.Subnet, FirewallIDs: in.Network.FirewallIDs,
-		Storage: in.Storage, Labels: plainText(in.Labels), Metadata: compact(in.Metadata), CreatedAt: c.Now(),
-	}
-	a.enrol(c.Tx, i, 1)
-	a.start(c.Tx, &i, Action{Type: Create, RequestedBy: c.Token, RequestID: c.RequestID})
-	a.shown(c.Tx, i)
-	return i.body(), nil
-}
-
-// oneSize settles the three names for a size (S17).
-func oneSize(size, profile, machineType string) (string, error) {
-	one := cmp.Or(size, profile, machineType)
-	for _, other := range []string{size, profile, machineType} {
-		if other != "" && other != one {
-			return "", conflicting("Size, profile and machine_type are one thing by three names; send one, or the same value.", "size", "profile", "machine_type")
-		}
-	}
-	return one, nil
-}
-
-func conflicting(message string, fields ...string) error {
-	e := &fail.Error{Kind: fail.Invalid, Code: "conflicting_parameters", Message: message}
-	for _, f := range fields {
-		e.Details = append(e.Details, fail.Detail{Field: f, Location: fail.Body, Code: "conflicting_parameters", Message: message})
-	}
-	return e
-}
-
 type instanceInput struct {
 	ID string `json:"-" path:"id"`
 }
@@ -220,9 +140,13 @@ func (a *API) getInstance(c *edge.Call, in instanceInput) (instanceBody, error) 
 func (a *API) instance(tx *engine.Tx, id string) (Instance, error) {
 	i, ok := a.instances.Get(tx, id)
 	if !ok {
-		return Instance{}, fail.Newf(fail.NotFound, "instance_not_found", "There is no instance %q in this workspace.", clip(id))
+		return Instance{}, noInstance(id)
 	}
 	return i, nil
+}
+
+func noInstance(id string) error {
+	return fail.Newf(fail.NotFound, "instance_not_found", "There is no instance %q in this workspace.", clip(id))
 }
 
 type updateInstanceInput struct {
@@ -231,12 +155,14 @@ type updateInstanceInput struct {
 	Labels    jsontext.Value  `json:"labels"`
 	Metadata  jsontext.Value  `json:"metadata"`
 	Autoscale autoscaleChange `json:"autoscale"`
+	Network   jsontext.Value  `json:"network"`
+	Storage   storageChange   `json:"storage"`
 }
 
 // checkUpdate refuses members that cannot be changed, each by name (S7).
 func (a *API) checkUpdate(_ *edge.Call, b edge.Fields) []fail.Detail {
-	details := immutable(b, "id", "status", "region", "size", "profile", "machine_type", "image", "project_id", "network",
-		"storage", "ip", "created_at", "updated_at", "version", "pending_action", "status_reason")
+	details := immutable(b, "id", "status", "region", "size", "profile", "machine_type", "image", "project_id",
+		"ip", "created_at", "updated_at", "version", "pending_action", "status_reason")
 	labels, _ := b["labels"].(map[string]any)
 	return append(details, checkLabels(labels)...)
 }
@@ -271,17 +197,47 @@ func (a *API) updateInstance(c *edge.Call, in updateInstanceInput) (instanceBody
 		changed.Name = *in.Name
 	}
 	changed.Labels, changed.Metadata = plainText(merge(i.Labels, in.Labels)), merge(i.Metadata, in.Metadata)
-	changed.Autoscale = in.Autoscale.merged(i.Autoscale)
-	if details := changed.checkMerged(); len(details) > 0 {
+	changed.Autoscale, changed.Storage = in.Autoscale.merged(i.Autoscale), in.Storage.applied(i.Storage)
+	changed.rewire(in.Network)
+	network, storage := changed.rewired(&i), !slices.Equal(changed.Storage, i.Storage)
+	if err := a.checkConfigurable(c.Tx, i, network, storage); err != nil {
+		return instanceBody{}, err
+	}
+	if details := append(changed.checkMerged(), checkStorage(i.Storage, changed.Storage)...); len(details) > 0 {
 		return instanceBody{}, fail.Parameters(details...)
 	}
 	same := changed.Name == i.Name && changed.Autoscale.equal(i.Autoscale) && sameValue(changed.Labels, i.Labels) && sameValue(changed.Metadata, i.Metadata)
-	if same {
+	if same && !network && !storage {
 		return i.body(), nil
 	}
+	if changed.Autoscale != nil && i.Autoscale == nil && i.Policy != "" {
+		p, _ := a.policies.Get(c.Tx, i.Policy)
+		return instanceBody{}, fail.Newf(fail.Conflict, "invalid_state", "The instance is a replica of %s; change its leader %s instead.", i.Policy, p.Leader)
+	}
+	if network {
+		a.readdress(c.Tx, &changed)
+	}
 	changed.touch(c.Tx)
+	a.adopt(c.Tx, &changed)
+	if changed.Autoscale == nil && i.Autoscale != nil {
+		changed.Policy = ""
+	}
 	a.instances.Put(c.Tx, changed.ID, changed)
+	a.emit(c.Tx, happening{Type: "instance.updated", Project: changed.ProjectID, Object: changed.body(), Previous: changed.differences(i), Cause: causeOf(c)})
+	a.follow(c.Tx, changed, i, causeOf(c))
 	return changed.body(), nil
+}
+
+// differences is the members that a change touched, as they were.
+func (i Instance) differences(old Instance) map[string]any {
+	out := map[string]any{}
+	now, before := membersOf(writeInstance(nil, &i, "")), membersOf(writeInstance(nil, &old, ""))
+	for name, was := range before {
+		if name != "version" && name != "updated_at" && !bytes.Equal(was, now[name]) {
+			out[name] = was
+		}
+	}
+	return out
 }
 
 // checkMerged finds what is wrong with a patch only together with what it is
@@ -302,16 +258,6 @@ func (i Instance) checkMerged() (details []fail.Detail) {
 	return details
 }
 
-// tombstone remembers a deleted object, so that a repeated DELETE succeeds.
-type tombstone struct {
-	DeletedAt time.Time `json:"deleted_at"`
-}
-
-const (
-	buryStep      = "tombstone.remove"
-	tombstoneLife = 24 * time.Hour
-)
-
 // deleteInstance removes an instance for good, from any state (S56 to S59).
 //
 //	DELETE /v1/instances/{id}
@@ -319,10 +265,7 @@ func (a *API) deleteInstance(c *edge.Call, in instanceInput) (edge.Nothing, erro
 	i, err := a.instance(c.Tx, in.ID)
 	s := a.settingsOf(c.Tx)
 	if err != nil {
-		if _, buried := a.tombstones.Get(c.Tx, in.ID); buried && !s.RepeatedDelete404 {
-			err = nil
-		}
-		return edge.Nothing{}, err
+		return edge.Nothing{}, a.unlessBuried(c.Tx, in.ID, err)
 	}
 	if err := c.Precondition(i.Version); err != nil {
 		return edge.Nothing{}, err
@@ -331,20 +274,24 @@ func (a *API) deleteInstance(c *edge.Call, in instanceInput) (edge.Nothing, erro
 		return edge.Nothing{}, nil
 	}
 	if s.SlowDelete {
-		a.start(c.Tx, &i, Action{Type: Delete, RequestedBy: c.Token, RequestID: c.RequestID})
+		a.start(c.Tx, &i, Action{Type: Delete, RequestedBy: c.Token, RequestID: c.RequestID, IdempotencyKey: c.IdempotencyKey()})
 		return edge.Nothing{}, nil
 	}
-	a.remove(c.Tx, i)
+	a.remove(c.Tx, i, causeOf(c))
 	return edge.Nothing{}, nil
 }
 
-// enrol counts an instance in its project, or takes it out of the count.
+// enrol counts an instance in its project and its profile, or takes it out of the
+// counts.
 func (a *API) enrol(tx *engine.Tx, i Instance, n int) {
 	engine.Own(a.members, tx, i.ProjectID).Instances += n
+	a.use(tx, profileUse+i.Size, n)
 }
 
 // remove takes an instance out of the world and cancels what it was doing.
-func (a *API) remove(tx *engine.Tx, i Instance) {
+func (a *API) remove(tx *engine.Tx, i Instance, by *cause) {
+	left := i
+	a.leave(tx, &left, by)
 	if t, ok := a.actions.Get(tx, i.PendingAction); ok {
 		status := Cancelled
 		if t.Type == Delete {
@@ -354,13 +301,12 @@ func (a *API) remove(tx *engine.Tx, i Instance) {
 	}
 	a.instances.Delete(tx, i.ID)
 	a.watches.Delete(tx, i.ID)
+	a.loads.Delete(tx, i.ID)
 	a.addresses.Delete(tx, i.PrivateIP)
 	a.addresses.Delete(tx, i.PublicIP)
 	a.enrol(tx, i, -1)
 	a.bury(tx, i.ID)
-}
-
-func (a *API) bury(tx *engine.Tx, id string) {
-	a.tombstones.Put(tx, id, tombstone{DeletedAt: tx.Now()})
-	tx.After(tombstoneLife, buryStep, id)
+	a.unblock(tx)
+	i.PendingAction = ""
+	a.tell(tx, &i, i.Status, by, "instance.deleted")
 }

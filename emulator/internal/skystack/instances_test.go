@@ -16,12 +16,16 @@ import (
 func TestOneShapeForAll(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		s := start(frozen())
+		policy := s.Get("/v1/autoscale-policies").Wants(200).Text("data.0.id")
+		job := s.Post("/v1/jobs", `{"name":"a","trigger":{"every":"1h"},"action":{"type":"stop","target":{"labels":{"tier":"batch"}}}}`).Wants(201).Text("id")
 		for _, r := range routes(t) {
+			r.path = strings.Replace(r.path, "asp_none", policy, 1)
 			if r.method != http.MethodGet || r.public {
 				continue
 			}
+			r.path = strings.Replace(r.path, "job_none", job, 1)
 			reply := s.Get(r.path)
-			if strings.HasPrefix(r.id, "list") {
+			if strings.HasPrefix(r.id, "list") && !strings.Contains(r.path, "{") { // of something there is
 				reply.Wants(200).Has("pagination.page", 1).Has("pagination.limit", 20)
 				total, more := reply.Int("pagination.total"), false
 				if items, _ := reply.Find("data"); len(items.([]any)) != min(total, 20) {

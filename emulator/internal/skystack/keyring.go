@@ -11,12 +11,14 @@ import (
 // to what happens in it.
 const configuration = "configuration"
 
-// DropKeys takes the workspace's own keys out of a copy of it.
+// DropKeys takes the keys out of a copy of a workspace: its own, and those made by
+// API, which lead to the original.
 func (a *API) DropKeys(w *engine.World) {
 	_ = w.Do(func(tx *engine.Tx) error {
 		for _, t := range a.configured(tx) {
 			a.tokens.Delete(tx, t.ID)
 		}
+		a.dropMinted(tx)
 		return nil
 	})
 }
@@ -36,6 +38,9 @@ func (a *API) configured(tx *engine.Tx) []Token {
 // that it lacks, wherever it came from, and lets all its keys lead here that lead
 // nowhere else.
 func (a *API) keepKeys(gone, come *engine.Tx) {
+	if gone == nil { // a fork has none of its own yet
+		return
+	}
 	known := map[engine.Digest]bool{}
 	for row := range a.tokens.After(come, 0) {
 		known[row.Value.Digest] = true
@@ -100,13 +105,22 @@ func (a *API) Identify(secret string) (*engine.World, Token, error) {
 	return w, t, err
 }
 
-// owner is the workspace of a request that was refused before its key was looked
-// at.
-func (a *API) owner(x *edge.Exchange) *engine.World {
-	secret, _ := a.bearer(x.Request)
+// owner is the workspace of a request whose key was refused or not looked at, and
+// the id of the key if the workspace knows it.
+func (a *API) owner(x *edge.Exchange) (*engine.World, string) {
+	secret, _ := a.Bearer(x.Request, "")
 	if secret == "" {
-		return nil
+		return nil, ""
 	}
-	w, _ := a.Registry.Home(engine.DigestOf(secret))
-	return w
+	digest := engine.DigestOf(secret)
+	w, id := a.Registry.Home(digest)
+	if w != nil {
+		_ = w.Do(func(tx *engine.Tx) error {
+			if t, ok := a.tokens.Get(tx, id); !ok || t.Digest != digest { // it is of another state
+				id = ""
+			}
+			return nil
+		})
+	}
+	return w, id
 }

@@ -2,13 +2,13 @@ package skystack
 
 import (
 	"fmt"
-	"hash/crc32"
 	"slices"
 	"strings"
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/limit"
+	"skystack.dev/sandbox/emulator/internal/secret"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -25,9 +25,12 @@ type Token struct {
 	ProjectID   string        `json:"project_id"`
 	APIVersion  string        `json:"api_version"`
 	CreatedAt   time.Time     `json:"created_at"`
-	CreatedBy   string        `json:"created_by"`
+	CreatedBy   string        `json:"created_by"` // the key that made it; see configuration
 	ExpiresAt   time.Time     `json:"expires_at"`
-	RevokedAt   time.Time     `json:"revoked_at"`
+	RevokedAt   time.Time     `json:"revoked_at"` // may lie ahead (S34)
+	// RotatedFrom and ReplacedBy are the ids of the keys before and after it.
+	RotatedFrom string `json:"rotated_from"`
+	ReplacedBy  string `json:"replaced_by"`
 }
 
 // ledger is what changes with every request of a key, or of a workspace whose
@@ -48,7 +51,7 @@ func (l ledger) Clone() ledger {
 // scope of the same resource, "*" everything.
 func Scopes() []string {
 	return []string{
-		"*", "instances:read", "instances:write", "instances:delete", "projects:read", "projects:write", "catalog:read",
+		"*", "instances:read", "instances:write", "instances:delete", "projects:read", "projects:write", "catalog:read", "catalog:write",
 		"webhooks:read", "webhooks:write", "events:read", "metrics:read", "jobs:read", "jobs:write", "tokens:read", "tokens:write", "audit:read",
 	}
 }
@@ -67,49 +70,10 @@ func grants(scopes []string, needed string) bool {
 	return false
 }
 
-// The shape of a key (8.1): sky_test_, 30 random digits of base 62 and six of
-// the CRC-32 of everything before.
-const (
-	testPrefix  = "sky_test_"
-	randomChars = 30
-	checkChars  = 6
-	base62      = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-)
-
-// KeyPrefix begins the keys that the sandbox makes.
-const KeyPrefix = testPrefix
-
-// Mint completes a prefix and 30 random bytes to a secret.
-func Mint(prefix string, random [randomChars]byte) string {
-	b := []byte(prefix)
-	for _, r := range random {
-		b = append(b, base62[int(r)%len(base62)])
-	}
-	return string(b) + checksum(string(b))
-}
-
-func checksum(s string) string {
-	sum := crc32.ChecksumIEEE([]byte(s))
-	out := [checkChars]byte{}
-	for i := range out {
-		out[checkChars-1-i] = base62[sum%62]
-		sum /= 62
-	}
-	return string(out[:])
-}
-
-// wellFormed reports whether a token of our prefix has its shape and checksum. A
-// token of any other shape may have been imported and counts as well formed.
+// wellFormed reports whether a token that begins as a sandbox key does is one. A
+// token of any other beginning may have been imported and counts as well formed.
 func wellFormed(token string) bool {
-	rest, ours := strings.CutPrefix(token, testPrefix)
-	if !ours {
-		return true
-	}
-	if len(rest) != randomChars+checkChars || strings.Trim(rest, base62) != "" {
-		return false
-	}
-	body := len(token) - checkChars
-	return checksum(token[:body]) == token[body:]
+	return !strings.HasPrefix(token, secret.Key) || secret.WellFormed(secret.Key, token)
 }
 
 // liveKey reports whether a token looks like one for production (S74).
@@ -136,7 +100,7 @@ func (k NewKey) Check() error {
 	case liveKey(k.Secret):
 		return fmt.Errorf("the key looks like a production key: those are refused here and must never reach a sandbox; mint one with: skystack-sandbox key new")
 	case !wellFormed(k.Secret):
-		return fmt.Errorf("the key begins with %s but its checksum is wrong; mint one with: skystack-sandbox key new", testPrefix)
+		return fmt.Errorf("the key begins with %s but its checksum is wrong; mint one with: skystack-sandbox key new", secret.Key)
 	case len(k.Secret) > 255 || strings.IndexFunc(k.Secret, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' || r == '"' }) >= 0:
 		return fmt.Errorf("the key must be at most 255 visible ASCII characters without comma and quotes")
 	}

@@ -185,26 +185,42 @@ func (s Settings) duration(action ActionType, force bool) time.Duration {
 	return d
 }
 
-// start begins an action on an instance that allows it, and books its end.
+// start begins an action on an instance that allows it, books its end, and tells.
 func (a *API) start(tx *engine.Tx, i *Instance, t Action) Action {
+	before := i.Status
+	t = a.begin(tx, i, t)
+	a.tell(tx, i, before, t.cause(), t.Type.begun())
+	return t
+}
+
+// begin is start without a word: for a world that is being filled.
+func (a *API) begin(tx *engine.Tx, i *Instance, t Action) Action {
 	s := a.settingsOf(tx)
+	if t.Type == Delete {
+		a.leave(tx, i, t.cause())
+	}
 	if running, ok := a.actions.Get(tx, i.PendingAction); ok {
 		a.end(tx, running, Cancelled, nil)
 		a.watches.Delete(tx, i.ID)
 	}
 	t.ID, t.InstanceID, t.Status, t.StartedAt = tx.NewID("act"), i.ID, InProgress, tx.Now()
 	t.From = i.Status
+	if t.Type == Create {
+		t.Image = i.Image
+	}
+	a.claim(tx, t, 1)
 	if s.Progression != Manual && s.Progression.reads() == 0 && !t.Stuck {
 		t.Due = tx.After(s.duration(t.Type, t.Force), finishStep, t.ID)
 	}
 	if via := transitions[t.Type].via; via != "" {
-		i.Status = via
+		i.become(via, tx.Now())
 	}
 	i.PendingAction, i.Reason = t.ID, nil
 	i.Actions = append(slices.Clip(i.Actions), t.ID)
 	i.touch(tx)
 	a.actions.Put(tx, t.ID, t)
 	a.instances.Put(tx, i.ID, *i)
+	a.attend(tx, i.Policy)
 	return t
 }
 
@@ -215,24 +231,29 @@ func (a *API) finish(tx *engine.Tx, id string) {
 	if !ok || !alive || t.Status != InProgress {
 		return
 	}
+	defer a.acting(tx, t.Run)()
 	if t.Type == Delete {
-		a.remove(tx, i)
+		a.remove(tx, i, nil)
 		return
 	}
 	switch t.Type {
 	case Create:
 		a.attach(tx, &i)
 	case Resize:
+		a.use(tx, profileUse+i.Size, -1)
 		i.Size = t.Size
+		a.use(tx, profileUse+i.Size, 1)
 	case Rebuild:
 		i.Image = t.Image
 		a.attach(tx, &i)
 	case Snapshot:
-		a.images.Put(tx, t.Image, Image{Slug: t.Image, Name: t.Name, Distribution: a.distribution(tx, i.Image), Custom: true, Source: i.ID, CreatedAt: tx.Now()})
+		a.images.Put(tx, t.Image, a.snapshotOf(tx, i, t))
 	}
-	i.Status = cmp.Or(transitions[t.Type].to, t.From)
+	before := i.Status
+	i.become(cmp.Or(transitions[t.Type].to, t.From), tx.Now())
 	i.Reason = nil
-	a.settle(tx, i)
+	a.settle(tx, &i)
+	a.tell(tx, &i, before, nil, t.Type.done())
 	a.end(tx, t, Completed, nil)
 }
 
@@ -240,22 +261,27 @@ func (a *API) finish(tx *engine.Tx, id string) {
 // instance that runs.
 func (a *API) giveUp(tx *engine.Tx, i Instance, r Reason) error {
 	t, ok := a.actions.Get(tx, i.PendingAction)
+	before, broken := i.Status, ""
+	if ok {
+		defer a.acting(tx, t.Run)()
+	}
 	switch {
 	case ok && t.Type != Delete:
 		tx.Cancel(t.Due)
-		i.Status = cmp.Or(transitions[t.Type].failed, t.From)
+		i.become(cmp.Or(transitions[t.Type].failed, t.From), tx.Now())
 		r.Code = cmp.Or(r.Code, transitions[t.Type].reason)
 	case !ok && i.Status == Running:
-		i.Status = Error
+		i.become(Error, tx.Now())
 		r.Code = cmp.Or(r.Code, "host_failure")
 	default:
 		return fmt.Errorf("instance %s is %s: only a running action or a running instance can fail: %w", i.ID, i.Status, sandbox.ErrConflict)
 	}
 	r.Message = cmp.Or(r.Message, reasonText(r.Code))
 	if i.Status == Error {
-		i.Reason = &r
+		i.Reason, broken = &r, "instance.failed"
 	}
-	a.settle(tx, i)
+	a.settle(tx, &i)
+	a.tell(tx, &i, before, nil, broken)
 	if ok {
 		a.end(tx, t, Failed, &r)
 	}
@@ -263,22 +289,28 @@ func (a *API) giveUp(tx *engine.Tx, i Instance, r Reason) error {
 }
 
 // settle stores an instance that has come to rest.
-func (a *API) settle(tx *engine.Tx, i Instance) {
+func (a *API) settle(tx *engine.Tx, i *Instance) {
 	i.PendingAction = ""
 	i.touch(tx)
-	a.instances.Put(tx, i.ID, i)
+	a.instances.Put(tx, i.ID, *i)
 	a.watches.Delete(tx, i.ID)
+	a.attend(tx, i.Policy)
 }
 
 // end closes an action.
 func (a *API) end(tx *engine.Tx, t Action, status ActionStatus, why *Reason) {
 	tx.Cancel(t.Due)
+	a.claim(tx, t, -1)
 	t.Progress = t.progress(tx.Now())
 	if status == Completed {
 		t.Progress = 100
 	}
 	t.Status, t.CompletedAt, t.Error, t.Due = status, tx.Now(), why, engine.Booking{}
 	a.actions.Put(tx, t.ID, t)
+	a.tellAction(tx, t)
+	if t.Run != "" {
+		a.progressed(tx, t)
+	}
 }
 
 // watch counts how often clients have seen an instance in a passing state.
@@ -347,37 +379,4 @@ func reasonText(code string) string {
 	default:
 		return "The instance failed."
 	}
-}
-
-// Fail makes the running action of an instance fail, or crashes one that runs;
-// an empty code takes the usual reason.
-func (a *API) Fail(w *engine.World, instance, code string) error {
-	var f faults
-	f.text("code", code, 0, 63)
-	f.line("code", code)
-	if err := f.err("reason"); err != nil {
-		return err
-	}
-	return a.command(w, instance, func(tx *engine.Tx, i Instance) error { return a.giveUp(tx, i, Reason{Code: code}) })
-}
-
-// Finish completes the running action of an instance.
-func (a *API) Finish(w *engine.World, instance string) error {
-	return a.command(w, instance, func(tx *engine.Tx, i Instance) error {
-		if i.PendingAction == "" {
-			return fmt.Errorf("instance %s is %s: nothing is running that could be finished: %w", i.ID, i.Status, sandbox.ErrConflict)
-		}
-		a.finish(tx, i.PendingAction)
-		return nil
-	})
-}
-
-func (a *API) command(w *engine.World, instance string, do func(*engine.Tx, Instance) error) error {
-	return w.Do(func(tx *engine.Tx) error {
-		i, ok := a.instances.Get(tx, instance)
-		if !ok {
-			return fmt.Errorf("there is no instance %q: %w", clip(instance), sandbox.ErrNotFound)
-		}
-		return do(tx, i)
-	})
 }

@@ -74,21 +74,27 @@ var actionBodies = map[string]string{
 	"resize": `{"type":"resize","size":"standard-8"}`, "rebuild": `{"type":"rebuild"}`, "snapshot": `{"type":"snapshot"}`,
 }
 
+// grid reads a table of statuses by what is asked of them: its rows, the names of its
+// columns, and an instance for each cell, of which more says more.
+func grid(table, more string) (rows, columns, instances []string) {
+	lines := strings.Split(strings.TrimSpace(table), "\n")
+	columns = strings.Fields(lines[0])[1:]
+	for _, row := range lines[1:] {
+		status := strings.Fields(row)[0]
+		for _, column := range columns {
+			instances = append(instances, fmt.Sprintf("id: ins_%sx%s, status: %s%s", status, column, status, more))
+		}
+	}
+	return lines[1:], columns, instances
+}
+
 // TestStatusByAction holds the 10 statuses by 8 requests of section 2.2, and that
 // a refusal changes nothing (S7, S52, S59).
 func TestStatusByAction(t *testing.T) {
-	rows := strings.Split(strings.TrimSpace(cells), "\n")
-	columns := strings.Fields(rows[0])[1:]
-	var instances []string
-	for _, row := range rows[1:] {
-		status := strings.Fields(row)[0]
-		for _, column := range columns {
-			instances = append(instances, fmt.Sprintf("id: ins_%sx%s, status: %s", status, column, status))
-		}
-	}
+	rows, columns, instances := grid(cells, "")
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		s := start(frozen(), withInstances(instances...))
-		for _, row := range rows[1:] {
+		for _, row := range rows {
 			words := strings.Fields(row)
 			for n, column := range columns {
 				status, want := words[0], words[n+1]

@@ -1,6 +1,7 @@
 package skystack
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -36,6 +37,9 @@ type view[T any] struct {
 	keep func(T) bool
 	// only, unless nil, names the rows that are listed, in creation order.
 	only *[]string
+	// floor leaves out the rows up to this sequence number; it does not go with
+	// only or latest.
+	floor uint64
 	// latest lists the newest first.
 	latest bool
 	// name tells this list from others, filters included: a cursor is good for
@@ -55,25 +59,9 @@ type page[T any] struct {
 
 // list reads the page the caller asked for.
 func list[T any](c *edge.Call, v view[T], p paging) (page[T], error) {
-	out := page[T]{number: max(p.Page, 1), limit: p.Limit, cursor: p.Cursor != "" || c.Version == cursorEra}
-	if out.limit == 0 {
-		out.limit = defaultLimit
-	}
-	if p.Cursor != "" && p.Page != 0 {
-		return out, &fail.Error{
-			Kind: fail.Invalid, Code: "conflicting_parameters", Message: "page and cursor are two ways to walk a list; send one.",
-			Details: []fail.Detail{
-				{Field: "page", Location: fail.Query, Code: "conflicting_parameters", Message: "page cannot be sent with cursor."},
-				{Field: "cursor", Location: fail.Query, Code: "conflicting_parameters", Message: "cursor cannot be sent with page."},
-			},
-		}
-	}
-	var last uint64
-	if p.Cursor != "" {
-		var err error
-		if last, err = openCursor(c.Tx, v.name, p.Cursor); err != nil {
-			return out, err
-		}
+	out, last, err := turnTo[T](c.Tx, p, v.name, c.Version)
+	if err != nil {
+		return out, err
 	}
 	out.rows = make([]engine.Row[T], 0, min(out.limit, v.table.Len(c.Tx)))
 	skip := (out.number - 1) * out.limit
@@ -81,18 +69,42 @@ func list[T any](c *edge.Call, v view[T], p paging) (page[T], error) {
 		skip = v.table.Len(c.Tx)
 	}
 	before := 0
-	if v.keep == nil && v.only == nil {
+	if v.keep == nil && v.only == nil && v.floor == 0 {
 		before = v.slice(c.Tx, &out, last, skip)
 	} else {
 		before = v.sift(c.Tx, &out, last, skip)
 	}
+	out.end(c.Tx, v.name, before)
+	return out, nil
+}
+
+// turnTo is the page that the caller asks for of the list with a name, still empty,
+// and the last row of the page before it.
+func turnTo[T any](tx *engine.Tx, p paging, name, version string) (out page[T], last uint64, err error) {
+	out = page[T]{number: max(p.Page, 1), limit: cmp.Or(p.Limit, defaultLimit), cursor: p.Cursor != "" || version == cursorEra}
+	if p.Cursor != "" && p.Page != 0 {
+		return out, 0, &fail.Error{
+			Kind: fail.Invalid, Code: "conflicting_parameters", Message: "page and cursor are two ways to walk a list; send one.",
+			Details: []fail.Detail{
+				{Field: "page", Location: fail.Query, Code: "conflicting_parameters", Message: "page cannot be sent with cursor."},
+				{Field: "cursor", Location: fail.Query, Code: "conflicting_parameters", Message: "cursor cannot be sent with page."},
+			},
+		}
+	}
+	if p.Cursor != "" {
+		last, err = openCursor(tx, name, p.Cursor)
+	}
+	return out, last, err
+}
+
+// end completes a page whose rows are there, and before which lie so many others.
+func (out *page[T]) end(tx *engine.Tx, name string, before int) {
 	if out.cursor {
 		out.number = 1 + before/out.limit
 	}
 	if n := len(out.rows); n > 0 && before+n < out.total {
-		out.next = newCursor(c.Tx, v.name, out.rows[n-1].Seq)
+		out.next = newCursor(tx, name, out.rows[n-1].Seq)
 	}
-	return out, nil
 }
 
 // slice fills the page from a whole table in O(limit + log n). It returns how
@@ -129,7 +141,7 @@ func (v view[T]) slice(tx *engine.Tx, out *page[T], last uint64, skip int) int {
 // all for the total.
 func (v view[T]) sift(tx *engine.Tx, out *page[T], last uint64, skip int) int {
 	before := 0
-	for row := range v.from(tx, 0) {
+	for row := range v.from(tx, v.floor) {
 		if v.keep != nil && !v.keep(row.Value) {
 			continue
 		}

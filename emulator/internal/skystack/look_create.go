@@ -119,6 +119,9 @@ func (a *API) place(tx *engine.Tx, i *Instance, f *faults) {
 			}
 		}
 	}
+	if why := a.tooSmall(tx, i.Size, i.Image); why != "" {
+		f.add("size", "%s", why)
+	}
 	for _, ip := range []struct{ member, address string }{{"ip", i.PrivateIP}, {"public_ip", i.PublicIP}} {
 		if held, ok := a.addresses.Get(tx, ip.address); ok {
 			f.taken(ip.member, "%s is the address of %s; choose another, or leave it out", ip.address, held.InstanceID)

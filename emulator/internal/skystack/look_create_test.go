@@ -68,7 +68,7 @@ func TestCreateInstanceInFull(t *testing.T) {
 	})
 	code, body := r.ask(http.MethodGet, "/v1/instances/ins_mine", "")
 	text, _ := json.Marshal(body)
-	const want = `{"autoscale":true,"autoscale_policy":{"cooldown_seconds":300,"enabled":true,"max":3,"min":1,"target_cpu":60},` +
+	const want = `{"autoscale":true,"autoscale_policy":{"cooldown_seconds":300,"enabled":true,"id":"asp_00000Xl17C7","max":3,"min":1,"target_cpu":60},` +
 		`"created_at":"2026-03-19T09:22:44Z","id":"ins_mine","image":"debian-12","ip":"10.1.2.3","labels":{"a/b":"\u003c\u0026\u003e\u2028 é","env":"test"},` +
 		`"metadata":{"deep":{"":true},"list":[1,null,"x"],"n":12345678901234567000,"time":"2026-03-19T09:22:44Z"},"name":"Web-1.a_b",` +
 		`"network":{"firewall_ids":[],"private_ip":"10.1.2.3","public_ip":"198.18.7.7","state":"attached","subnet":null},"pending_action":null,"profile":"standard-4",` +

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/secret"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -85,7 +86,7 @@ func (t Token) public(workspace string) sandbox.Key {
 		ID: t.ID, Name: t.Name, Environment: t.Environment, Owner: t.Owner,
 	}
 	if t.Last4 != "" {
-		k.Token = testPrefix + "…" + t.Last4
+		k.Token = secret.Key + "…" + t.Last4
 	}
 	for to, at := range map[**time.Time]time.Time{&k.CreatedAt: t.CreatedAt, &k.ExpiresAt: t.ExpiresAt, &k.RevokedAt: t.RevokedAt} {
 		if !at.IsZero() {
@@ -97,9 +98,9 @@ func (t Token) public(workspace string) sandbox.Key {
 
 // lastOf is what is kept to tell keys apart: the last characters of one the
 // sandbox made, and nothing of any other, which may be as short as that (S24).
-func lastOf(secret string) string {
-	if !strings.HasPrefix(secret, testPrefix) {
+func lastOf(token string) string {
+	if !strings.HasPrefix(token, secret.Key) {
 		return ""
 	}
-	return secret[len(secret)-4:]
+	return token[len(token)-4:]
 }

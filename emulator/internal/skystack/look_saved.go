@@ -40,6 +40,14 @@ func (t Action) Rebooked(old, moved engine.Booking) Action {
 	return t
 }
 
+// Rebooked implements engine.Keeper.
+func (t tombstone) Rebooked(old, moved engine.Booking) tombstone {
+	if t.Due == old {
+		t.DeletedAt, t.Due = t.DeletedAt.Add(moved.At.Sub(old.At)), moved
+	}
+	return t
+}
+
 // LoneID implements engine.Lone.
 func (Settings) LoneID() string { return settingsID }
 
@@ -62,13 +70,21 @@ func (i Instance) CheckSaved(string) error {
 		}
 	}
 	f.within("version", i.Version, 1, maxNumber)
+	i.checkRuns(&f)
 	for _, v := range i.Storage {
 		f.within("storage.size_gb", v.SizeGB, 1, 16384)
 		if !slices.Contains([]string{"ssd", "nvme", "hdd"}, v.Type) {
 			f.add("storage.type", "%q is unknown", clip(v.Type))
 		}
 	}
+	f.id("policy", "asp", i.Policy)
 	if s := i.Autoscale; s != nil {
+		if i.Policy == "" {
+			f.add("policy", "is missing")
+		}
+		if s.Min > s.Max {
+			f.add("autoscale.min", "is above autoscale.max")
+		}
 		f.within("autoscale.min", s.Min, 1, 500)
 		f.within("autoscale.max", s.Max, 1, 1000)
 		f.within("autoscale.target_cpu", s.TargetCPU, 1, 100)
@@ -136,6 +152,8 @@ func (p Profile) CheckSaved(id string) error {
 // CheckSaved implements engine.Checker.
 func (i Image) CheckSaved(id string) error {
 	var f faults
+	f.within("size_gb", i.SizeGB, 0, maxNumber)
+	f.within("min_disk_gb", i.MinDiskGB, 0, maxNumber)
 	f.time("created_at", i.CreatedAt)
 	return f.orElse(checkEntry(id, i.Slug))
 }

@@ -24,8 +24,18 @@ func stored(t testing.TB) (*rig, string) {
 	if err := r.api.SetRateLimit(r.world, sandbox.RateLimit{PerMinute: 100, PerDay: 1000}); err != nil {
 		t.Fatal(err)
 	}
+	r.add(t, sandbox.Instance{ID: "ins_led", Name: "led", Autoscale: true})
+	if err := r.api.SetLoad(r.world, "ins_led", sandbox.Busy(87.5)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.world.Advance(2 * time.Minute); err != nil {
+		t.Fatal(err)
+	}
 	r.add(t, sandbox.Instance{ID: "ins_a", Name: "a", IP: "10.0.0.1", Labels: map[string]string{"k": "v"}, Metadata: map[string]any{"m": 1}})
 	r.add(t, sandbox.Instance{ID: "ins_b", Name: "b", Status: "stopping"})
+	if err := r.api.SetLoad(r.world, "ins_a", sandbox.Busy(92.5)); err != nil {
+		t.Fatal(err)
+	}
 	r.ask(http.MethodGet, "/v1/instances/ins_b", "")
 	request, _ := http.NewRequest(http.MethodDelete, "http://localhost/v1/instances/ins_gone", http.NoBody)
 	r.add(t, sandbox.Instance{ID: "ins_gone", Name: "gone"})
@@ -34,7 +44,29 @@ func stored(t testing.TB) (*rig, string) {
 	if code := r.serve(request).Code; code != http.StatusNoContent {
 		t.Fatal(code)
 	}
+	r.make(t, "/v1/webhooks", `{"url":"http://127.0.0.1:9/hook","event_types":["instance.*"]}`)
+	r.make(t, "/v1/tokens", `{"name":"ci","environment":"staging","scopes":["instances:read"]}`)
+	const reboot = `{"type":"reboot","target":{"instance_ids":["ins_a"]}}`
+	r.make(t, "/v1/jobs", jobOf(`{"cron":"*/5 * * * *"}`, `{"type":"create","instance":{"name":"born","region":"us-east-1","size":"standard-1"}}`))
+	r.make(t, "/v1/jobs", jobOf(`{"event":"instance.stopped"}`, `{"type":"start"}`, `"condition":{"labels":{"k":"v"},"older_than":"1m"}`))
+	job := r.make(t, "/v1/jobs", jobOf(`{"every":"5m"}`, reboot, `"concurrency":"queue"`))
+	for range 2 { // one goes on, one waits
+		r.make(t, "/v1/jobs/"+job+"/run", "")
+	}
+	if err := r.world.Rest(t.Context()); err != nil { // the attempts have failed
+		t.Fatal(err)
+	}
 	return r, r.saved(t)
+}
+
+// make posts what is accepted, and returns the id of what it made.
+func (r *rig) make(t testing.TB, path, body string) string {
+	t.Helper()
+	code, made := r.ask(http.MethodPost, path, body)
+	if code != http.StatusCreated && code != http.StatusAccepted {
+		t.Fatal(path, code, made)
+	}
+	return made["id"].(string)
 }
 
 // Rows that no world can have are refused, so that they never reach an answer
@@ -57,6 +89,9 @@ func TestLoadChecksEveryRow(t *testing.T) {
 		{`"type": "stop",
       "status": "in_progress"`, `"type": "stop",
       "status": "asleep"`, `status: "asleep" is unknown`},
+		{`"cpu": 92.5`, `"cpu": 100.5`, `loads "ins_a": changes.cpu: 100.5 is no percentage`},
+		{`"runs": [`, `"runs": ["2026-03-19T10:22:44Z",`, `runs: has 2 entries, which does not go with the status running`},
+		{`"runs": [`, `"runs": ["2027-03-19T10:22:45Z","2027-03-19T10:22:45Z",`, `runs: is not in the order of time`},
 		{`"progress": 0`, `"progress": 101`, `progress: is 101, not within 0 to 100`},
 		{`"started_at": "2026`, `"started_at": "1826`, `started_at: is in the year 1826`},
 		{`"id": "tok_default",
@@ -72,12 +107,43 @@ func TestLoadChecksEveryRow(t *testing.T) {
 		{`"slug": "standard-1"`, `"slug": "mars"`, `profiles "standard-1": id: is "mars"`},
 		{`"id": "10.0.0.1"`, `"id": "example.test"`, `addresses "example.test": id: "example.test" is not an IPv4 address`},
 		{`"reads": 1`, `"reads": -1`, `watches "ins_b": reads: is -1, not within 0 to 1073741824`},
-		{`"instances": 2`, `"instances": -2`, `members "prj_default": instances: is -2, not within 0 to 1073741824`},
+		{`"replicas": [`, `"replicas": ["ins_led",`, `replicas: has ins_led twice`},
+		{`"leader": "ins_led"`, `"leader": ""`, `leader: is missing`},
+		{`"noted": 1`, `"noted": 0`, `noted: is 0, not within 1 to 1073741824`},
+		{`"reason": "cpu_above_target"`, `"reason": "whim"`, `reason: "whim" is unknown`},
+		{`"policy": "asp_`, `"policy": "xsp_`, `is not an id for this place; write asp_`},
+		{`"max": 3`, `"max": 0`, `autoscale.min: is above autoscale.max`},
+		{`"instances": 4`, `"instances": -2`, `members "prj_default": instances: is -2, not within 0 to 1073741824`},
 		{`"status": 204`, `"status": 99`, `status: 99 is that of no answer`},
 		{`"status": 204`, `"status": 1000`, `status: 1000 is that of no answer`},
-		{`"day": 2`, `"day": -2`, `limit: usage: day is -2`},
+		{`"day": 9`, `"day": -2`, `limit: usage: day is -2`},
 		{`"default_image": "ubuntu-24.04"`, `"default_image": ""`, `settings "workspace": default_image: "?" is not a slug`},
 		{`"default_project": "prj_default"`, `"default_project": "web"`, `settings "workspace": default_project: "web" is not an id`},
+		{`"cron": "*/5 * * * *"`, `"cron": "*/5 * 31 2 *"`, `trigger.cron: trigger.cron "*/5 * 31 2 *" cannot be used`},
+		{`"cron": "*/5 * * * *"`, `"every": "1s", "cron": "*/5 * * * *"`, `trigger.cron: A job has one trigger`},
+		{`"event": "instance.stopped"`, `"event": "instance.exploded"`, `is no type of events`},
+		{`"older_than": "1m"`, `"older_than": "soon"`, `condition.older_than: condition.older_than "soon" is no duration`},
+		{`"concurrency": "queue"`, `"concurrency": "pile"`, `concurrency: "pile" is unknown`},
+		{`"name": "born"`, `"name": ""`, `action.instance: name: "" is not a name`},
+		{`"type": "start"`, `"type": "explode"`, `action.type: "explode" is unknown`},
+		{`"due": "2026-03-19T10:25:00Z"`, `"due": "0001-01-01T00:00:00Z"`, `due: does not go with tick`},
+		{`"trigger": "manual"`, `"trigger": "whim"`, `runs "run_00000UzoV9U": trigger: "whim" is unknown`},
+		{`"status": "queued",
+      "reason": null`, `"status": "partial",
+      "reason": null`, `finished_at: does not go with the status partial`},
+		{`"depth": 0`, `"depth": 99`, `depth: is 99, not within 0 to 9`},
+		{`"url": "http://127.0.0.1:9/hook"`, `"url": "ftp://127.0.0.1:9/hook"`, `webhooks "whk_00000syjfEC": url: The URL begins with http`},
+		{`"url": "http://127.0.0.1:9/hook"`, `"url": "http://u:p@127.0.0.1:9/hook"`, `url: The URL holds a user name or password`},
+		{`"instance.*"
+      ],
+      "description"`, `"instance"
+      ],
+      "description"`, `event_types: "instance" is unknown`},
+		{`"duplicates": 0`, `"duplicates": 1.5`, `sandbox.duplicates: 1.5 is no share`},
+		{`"timeout_ms": 10000`, `"timeout_ms": 0`, `timeout_ms: is 0, not within 100 to 30000`},
+		{`"signature_format": "body_hex"`, `"signature_format": "rot13"`, `signature_format: "rot13" is unknown`},
+		{`"type": "instance.rebooting"`, `"type": "instance.exploded"`, `events "evt_00007AElvUj": type "instance.exploded" is unknown`},
+		{`"status": "waiting"`, `"status": "lost"`, `deliveries "dlv_00000Aj8zHH": status "lost" is unknown`},
 		{`"id": "workspace"`, `"id": "other"`, `settings "other": the only row of this table is "workspace"`},
 	} {
 		broken := strings.Replace(file, c[0], c[1], 1)
@@ -202,12 +268,37 @@ func scribble(rt *rapid.T, at any) {
 
 // use does everything to a world that tests and clients do.
 func use(t interface{ Fatalf(string, ...any) }, r *rig) {
-	paths := []string{"/v1/instances", "/v1/projects", "/v1/regions", "/v1/images", "/v1/profiles", "/v1/version", "/v1/instances?status=running&label=k"}
+	paths := []string{"/v1/autoscale-policies", "/v1/instances", "/v1/projects", "/v1/regions", "/v1/images", "/v1/profiles", "/v1/version", "/v1/instances?status=running&label=k"}
 	for _, i := range r.api.Instances(r.world) {
-		paths = append(paths, "/v1/instances/"+i.ID, "/v1/instances/"+i.ID+"/actions", "/v1/actions/"+i.PendingAction)
+		paths = append(paths, "/v1/instances/"+i.ID, "/v1/instances/"+i.ID+"/actions", "/v1/actions/"+i.PendingAction,
+			"/v1/instances/"+i.ID+"/health", "/v1/instances/"+i.ID+"/metrics?step=600")
+		_ = r.api.SetLoad(r.world, i.ID, sandbox.Busy(70))
 		_ = r.api.Finish(r.world, i.ID)
 		_ = r.api.Fail(r.world, i.ID, "")
 		r.ask(http.MethodPost, "/v1/instances/"+i.ID+"/actions", `{"type":"stop"}`)
+	}
+	if _, body := r.ask(http.MethodGet, "/v1/autoscale-policies", ""); body["data"] != nil {
+		for _, p := range body["data"].([]any) {
+			id, _ := p.(map[string]any)["id"].(string)
+			paths = append(paths, "/v1/autoscale-policies/"+id, "/v1/autoscale-policies/"+id+"/history")
+		}
+	}
+	for _, list := range []string{"/v1/webhooks", "/v1/jobs", "/v1/tokens", "/v1/events"} {
+		_, body := r.ask(http.MethodGet, list, "")
+		items, _ := body["data"].([]any)
+		for _, item := range items {
+			id, _ := item.(map[string]any)["id"].(string)
+			paths = append(paths, list+"/"+id)
+			switch list {
+			case "/v1/webhooks":
+				paths = append(paths, list+"/"+id+"/deliveries")
+				r.ask(http.MethodPost, list+"/"+id+"/test", "")
+			case "/v1/jobs":
+				paths = append(paths, list+"/"+id+"/runs")
+				r.ask(http.MethodPost, list+"/"+id+"/run", "")
+				r.ask(http.MethodPatch, list+"/"+id, `{"enabled":true}`)
+			}
+		}
 	}
 	for _, path := range paths {
 		if code, body := r.ask(http.MethodGet, path, ""); code >= 500 {
@@ -223,6 +314,6 @@ func use(t interface{ Fatalf(string, ...any) }, r *rig) {
 	_ = r.api.Exhaust(r.world, "tok_default")
 	_ = r.api.Refill(r.world)
 	_, _ = r.api.CreateInstance(r.world, sandbox.Instance{Name: "a", Status: "stopping"})
-	_ = r.world.Advance(time.Minute)
+	_ = r.world.Advance(10 * time.Minute)
 	_ = r.world.AdvanceUntilIdle(100)
 }

@@ -232,3 +232,6 @@ func (s text) Dump() string { return string(s) }
 
 // Save implements sandbox.Snapshot.
 func (text) Save(io.Writer) error { return nil }
+
+// SaveSecrets implements sandbox.Snapshot.
+func (text) SaveSecrets(io.Writer) error { return nil }

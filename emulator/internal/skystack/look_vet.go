@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"net/netip"
 	"regexp"
@@ -74,6 +75,17 @@ func (f *faults) orElse(err error) error {
 		return first
 	}
 	return err
+}
+
+// inOrder walks members by name, so that the first fault is always the same.
+func inOrder[V any](members map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			if !yield(name, members[name]) {
+				return
+			}
+		}
+	}
 }
 
 // id checks the form of an id; none is for the caller to judge.

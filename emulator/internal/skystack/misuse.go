@@ -3,13 +3,14 @@ package skystack
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/secret"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -30,12 +31,14 @@ type misuse struct {
 	streaks  map[engine.Digest]streak
 	findings []finding
 	count    map[string]int // findings by owner
+	faults   map[receiverFault]*recurrence
 }
 
 // finding belongs to the workspace that the credential leads to, "" for none.
 type finding struct {
 	sandbox.Finding
 	owner string
+	again *recurrence // of what receivers do; nil of what clients do
 }
 
 type streak struct {
@@ -68,23 +71,30 @@ func (m *misuse) note(a *API, d engine.Digest, token string, refusal error) erro
 	if s.count == misuseCount {
 		f := sandbox.Finding{At: now, Code: "retries_after_401", Message: fmt.Sprintf(
 			"a client sent %d requests in %v with a token that is refused (%s): it should stop and refresh it", s.count, now.Sub(s.since), codeOf(refusal))}
-		if m.count == nil {
-			m.count = map[string]int{}
-		}
-		if m.count[owner] < maxFindings {
-			m.count[owner]++
-			m.findings = append(m.findings, finding{f, owner})
-		}
+		m.add(finding{Finding: f, owner: owner})
 		a.Log.Warn(f.Message, "token", masked(token))
 	}
 	return refusal
 }
 
+// add keeps a finding while its owner has not too many; the lock is held.
+func (m *misuse) add(f finding) bool {
+	if m.count == nil {
+		m.count = map[string]int{}
+	}
+	if m.count[f.owner] >= maxFindings {
+		return false
+	}
+	m.count[f.owner]++
+	m.findings = append(m.findings, f)
+	return true
+}
+
 // masked is what may be shown of a token: a sandbox key's prefix and last four
 // characters, and nothing of any other, which may be short or real (S41, S74).
 func masked(token string) string {
-	if strings.HasPrefix(token, testPrefix) && wellFormed(token) {
-		return testPrefix + "…" + token[len(token)-4:]
+	if secret.WellFormed(secret.Key, token) {
+		return secret.Key + "…" + token[len(token)-4:]
 	}
 	return "…"
 }
@@ -123,6 +133,7 @@ func (a *API) findings(of func(owner string) bool) []sandbox.Finding {
 	out := []sandbox.Finding{}
 	for _, f := range a.misuse.findings {
 		if of(f.owner) {
+			f.Message += f.again.text()
 			out = append(out, f.Finding)
 		}
 	}
@@ -136,5 +147,6 @@ func (a *API) ForgetFindings(workspaceID string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.findings = slices.DeleteFunc(m.findings, func(f finding) bool { return f.owner == workspaceID })
+	maps.DeleteFunc(m.faults, func(f receiverFault, _ *recurrence) bool { return f.owner == workspaceID })
 	delete(m.count, workspaceID)
 }

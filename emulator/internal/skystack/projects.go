@@ -138,7 +138,9 @@ func (a *API) createProject(c *edge.Call, in createProjectInput) (projectBody, e
 		Version: 1, CreatedAt: c.Now(), UpdatedAt: c.Now(),
 	}
 	a.projects.Put(c.Tx, p.ID, p)
-	return a.projectBody(c.Tx)(p), nil
+	shown := a.projectBody(c.Tx)(p)
+	a.emit(c.Tx, happening{Type: "project.created", Project: p.ID, Object: shown, Cause: causeOf(c)})
+	return shown, nil
 }
 
 type projectInput struct {
@@ -199,10 +201,7 @@ func (a *API) deleteProject(c *edge.Call, in projectInput) (edge.Nothing, error)
 	p, ok := a.projects.Get(c.Tx, in.ID)
 	s := a.settingsOf(c.Tx)
 	if !ok {
-		if _, buried := a.tombstones.Get(c.Tx, in.ID); buried && !s.RepeatedDelete404 {
-			return edge.Nothing{}, nil
-		}
-		return edge.Nothing{}, noProject(in.ID)
+		return edge.Nothing{}, a.unlessBuried(c.Tx, in.ID, noProject(in.ID))
 	}
 	if err := c.Precondition(p.Version); err != nil {
 		return edge.Nothing{}, err
@@ -213,8 +212,10 @@ func (a *API) deleteProject(c *edge.Call, in projectInput) (edge.Nothing, error)
 	if m, _ := a.members.Get(c.Tx, p.ID); m.Instances > 0 {
 		return edge.Nothing{}, fail.Newf(fail.Conflict, "project_not_empty", "The project holds %d instances; delete them first.", m.Instances)
 	}
+	a.removeJobsOf(c.Tx, p.ID)
 	a.projects.Delete(c.Tx, p.ID)
 	a.members.Delete(c.Tx, p.ID)
 	a.bury(c.Tx, p.ID)
+	a.emit(c.Tx, happening{Type: "project.deleted", Project: p.ID, Object: a.projectBody(c.Tx)(p), Cause: causeOf(c)})
 	return edge.Nothing{}, nil
 }

@@ -2,12 +2,16 @@ package skystack_test
 
 import (
 	"bytes"
-	"encoding/json"
+	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
@@ -73,11 +77,25 @@ func (r *rig) addKey(t testing.TB, secret string, token skystack.Token) {
 	}
 }
 
-// serve answers a request.
+// serve answers a request. Of a stream it takes what comes at once.
 func (r *rig) serve(request *http.Request) *httptest.ResponseRecorder {
-	w := httptest.NewRecorder()
-	r.server.ServeHTTP(w, request)
-	return w
+	ctx, cancel := context.WithCancel(request.Context())
+	defer cancel()
+	w := hasty{httptest.NewRecorder(), cancel}
+	r.server.ServeHTTP(w, request.WithContext(ctx))
+	return w.ResponseRecorder
+}
+
+// hasty goes away with the second piece of a stream; the first is empty.
+type hasty struct {
+	*httptest.ResponseRecorder
+	leave func()
+}
+
+func (h hasty) Flush() {
+	if h.ResponseRecorder.Flush(); h.Body.Len() > 0 {
+		h.leave()
+	}
 }
 
 // saved is the world as a file would hold it.
@@ -100,8 +118,8 @@ type savedWorld struct {
 	Tables []struct {
 		Name string `json:"name"`
 		Rows []struct {
-			ID    string          `json:"id"`
-			Value json.RawMessage `json:"value"`
+			ID    string         `json:"id"`
+			Value jsontext.Value `json:"value"`
 		} `json:"rows"`
 	} `json:"tables"`
 }
@@ -109,22 +127,38 @@ type savedWorld struct {
 // row is a row of the saved world, nil if there is none.
 func (r *rig) row(t testing.TB, table, id string) map[string]any {
 	t.Helper()
+	return r.rows(t, table)[id]
+}
+
+// rows are the rows of a table of the saved world, by id.
+func (r *rig) rows(t testing.TB, table string) map[string]map[string]any {
+	t.Helper()
+	return r.tables(t, table)[0]
+}
+
+// tables are the rows of some tables of the saved world.
+func (r *rig) tables(t testing.TB, names ...string) []map[string]map[string]any {
+	t.Helper()
 	var world savedWorld
 	if err := json.Unmarshal([]byte(r.saved(t)), &world); err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range world.Tables {
-		for _, row := range kind.Rows {
-			if kind.Name == table && row.ID == id {
-				var value map[string]any
-				if err := json.Unmarshal(row.Value, &value); err != nil {
-					t.Fatal(err)
-				}
-				return value
+	out := make([]map[string]map[string]any, len(names))
+	for _, table := range world.Tables {
+		n := slices.Index(names, table.Name)
+		if n < 0 {
+			continue
+		}
+		out[n] = map[string]map[string]any{}
+		for _, row := range table.Rows {
+			var value map[string]any
+			if err := json.Unmarshal(row.Value, &value); err != nil {
+				t.Fatal(err)
 			}
+			out[n][row.ID] = value
 		}
 	}
-	return nil
+	return out
 }
 
 // lasting is what the world holds beyond who used it and when: a refused request
@@ -151,7 +185,7 @@ func (r *rig) lasting(t testing.TB) string {
 		}
 	}
 	world.Agenda = booked
-	b, err := json.Marshal(world)
+	b, err := json.Marshal(world, json.Deterministic(true))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,9 @@ func (a *API) seedCatalogue(tx *engine.Tx, f *fixtures.Fixture) {
 		a.images.Put(tx, i.Slug, i)
 	}
 	for _, i := range f.Images {
-		a.images.Put(tx, i.Slug, Image{Slug: i.Slug, Name: i.Name, Distribution: i.Distribution, Custom: true, CreatedAt: tx.Now()})
+		a.images.Put(tx, i.Slug, Image{
+			Slug: i.Slug, Name: i.Name, Distribution: i.Distribution, Custom: true, SizeGB: plainImage, MinDiskGB: plainImage, CreatedAt: tx.Now(),
+		})
 	}
 }
 
@@ -146,6 +148,7 @@ func (a *API) seedStatus(tx *engine.Tx, i Instance, t Action) {
 	if i.Status != Provisioning && i.Status != Error {
 		a.attach(tx, &i)
 	}
+	a.adopt(tx, &i)
 	for action, way := range transitions {
 		if way.via == i.Status && way.via != "" {
 			i.Status = Stopped
@@ -153,11 +156,12 @@ func (a *API) seedStatus(tx *engine.Tx, i Instance, t Action) {
 				i.Status = way.from[0]
 			}
 			t.Type, t.Size, t.Image = action, i.Size, i.Image
-			a.start(tx, &i, t)
+			a.begin(tx, &i, t)
 			return
 		}
 	}
 	a.instances.Put(tx, i.ID, i)
+	a.attend(tx, i.Policy)
 }
 
 // since is when something of a fixture was created: at a time, or an age before

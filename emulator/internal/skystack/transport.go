@@ -38,7 +38,7 @@ func (a *API) Secure(r *http.Request) error {
 // whether the request had one that was good. A token is as exposed when the
 // header around it is malformed.
 func (a *API) revoke(r *http.Request) bool {
-	if secret, err := a.bearer(r); err == nil {
+	if secret, err := a.Bearer(r, ""); err == nil && credible(secret) == nil {
 		digest := engine.DigestOf(secret)
 		w, id := a.lead(secret, digest)
 		return a.revokeKey(w, id, digest)
@@ -70,8 +70,7 @@ func (a *API) revokeKey(w *engine.World, id string, digest engine.Digest) bool {
 	_ = w.Do(func(tx *engine.Tx) error {
 		if t, err := a.valid(tx, id, digest); err == nil {
 			at = tx.Now()
-			t.RevokedAt = at
-			a.tokens.Put(tx, id, t)
+			a.revokeNow(tx, t, nil)
 		}
 		return nil
 	})

@@ -10,7 +10,8 @@ import (
 	"skystack.dev/sandbox/emulator/internal/wire"
 )
 
-// PATCH is a JSON merge patch of name, labels, metadata and autoscale (S7): what
+// PATCH is a JSON merge patch of name, labels, metadata and autoscale (S7), and of
+// network and storage (see TestNetworkPatch, TestStoragePatch): what
 // it does not name stays, null takes away, objects are merged at every depth.
 func TestMergePatch(t *testing.T) {
 	before := `"labels":{"a":"1","b":"2"},"metadata":{"n":1,"o":{"p":1,"q":{"r":2,"s":[1,2]}},"l":[1]}`
@@ -80,7 +81,7 @@ func TestImmutableMembers(t *testing.T) {
 		before := s.Get("/v1/instances/" + id)
 		for name, value := range map[string]string{
 			"id": `"ins_x"`, "status": `"stopped"`, "status_reason": `null`, "region": `"eu-central"`, "size": `"standard-2"`, "profile": `"standard-2"`,
-			"machine_type": `"standard-2"`, "image": `"debian-13"`, "project_id": `"prj_default"`, "network": `{}`, "storage": `[]`, "ip": `null`,
+			"machine_type": `"standard-2"`, "image": `"debian-13"`, "project_id": `"prj_default"`, "ip": `null`,
 			"created_at": `"2026-03-19T10:22:44Z"`, "updated_at": `"2026-03-19T10:22:44Z"`, "version": `1`, "pending_action": `null`,
 		} {
 			s.Patch("/v1/instances/"+id, fmt.Sprintf(`{"name":"other",%q:%s}`, name, value)).Refused(400, "invalid_parameter").

@@ -84,13 +84,14 @@ func (o *object) reason(name string, r *Reason) {
 	o.b = append(inner.b, '}')
 }
 
-func (o *object) autoscale(name string, s *Autoscale) {
+func (o *object) autoscale(name, policy string, s *Autoscale) {
 	if s == nil {
 		o.null(name)
 		return
 	}
 	o.name(name)
 	inner := object{append(o.b, '{')}
+	inner.text("id", policy)
 	inner.truth("enabled", s.Enabled)
 	inner.number("min", s.Min)
 	inner.number("max", s.Max)

@@ -2,7 +2,9 @@ package suite
 
 import (
 	"bytes"
+	"errors"
 	"maps"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +80,45 @@ func refusedObjects(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	if d := sandbox.Diff(before, s.Snapshot()); d != "" {
 		t.Errorf("refused objects changed the workspace:\n%s", d)
 	}
+}
+
+func busy(t *testing.T, open func(sandbox.Setup) *wire.Server) {
+	s := open(frozen())
+	i, err := s.CreateInstance(sandbox.Instance{Name: "web-1"})
+	must(t, err)
+	must(t, s.SetLoad(i.ID, sandbox.Busy(92.5)))
+	must(t, s.Advance(time.Minute))
+	must(t, s.SetLoad(i.ID, sandbox.Load{}))
+	must(t, s.Advance(time.Minute))
+	s.Get("/v1/instances/"+i.ID+"/metrics?names=cpu").Wants(200).Has("synthetic", true).
+		Has("series.0.points.0.0", "2026-03-19T10:23:00Z").Has("series.0.points.0.1", 92.5).
+		Has("series.0.points.1.0", "2026-03-19T10:24:00Z").Has("series.0.points.1.1", 25).Lacks("series.0.points.2")
+	s.Get("/v1/instances/"+i.ID+"/health").Wants(200).Has("status", "healthy")
+	before := s.Snapshot()
+	refused(t, s.SetLoad(i.ID, sandbox.Busy(100.5)), "cpu")
+	refused(t, s.SetLoad(i.ID, sandbox.Busy(-1)), "cpu")
+	refused(t, s.SetLoad(i.ID, sandbox.Busy(math.NaN())), "")
+	if err := s.SetLoad("ins_nowhere", sandbox.Busy(50)); !errors.Is(err, sandbox.ErrNotFound) {
+		t.Errorf("the load of nothing: %v", err)
+	}
+	if d := sandbox.Diff(before, s.Snapshot()); d != "" {
+		t.Errorf("refused loads changed the workspace:\n%s", d)
+	}
+}
+
+func scaling(t *testing.T, open func(sandbox.Setup) *wire.Server) {
+	s := open(frozen())
+	r := s.Post("/v1/compute/instances", `{"name":"web","profile":"c4-standard","region":"eu-central","autoscale":true}`).Wants(201)
+	leader, policy := r.Text("id"), "/v1/autoscale-policies/"+r.Text("autoscale_policy.id")
+	must(t, s.AdvanceUntilIdle())
+	s.Get(policy).Wants(200).Has("members", 1)
+	must(t, s.SetLoad(leader, sandbox.Busy(90)))
+	must(t, s.AdvanceUntilIdle())
+	s.Get(policy).Wants(200).Has("members", 2)
+	s.Get(policy+"/history").Wants(200).Has("data.0.reason", "cpu_above_target").Has("data.0.cpu", 90).Lacks("data.1")
+	must(t, s.SetLoad(leader, sandbox.Load{}))
+	must(t, s.AdvanceUntilIdle())
+	s.Get(policy).Wants(200).Has("members", 1)
 }
 
 func snapshot(t *testing.T, open func(sandbox.Setup) *wire.Server) {
@@ -167,6 +208,27 @@ func exportAndImport(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	if secret := a.Key(); strings.Contains(file.String(), secret) {
 		t.Error("the file holds a key")
 	}
+}
+
+// Webhooks are imported without secrets, or with them where they were asked for, and
+// wait until they are enabled.
+func exportSecrets(t *testing.T, open func(sandbox.Setup) *wire.Server) {
+	a := open(frozen())
+	hook := a.Post("/v1/webhooks", `{"url":"http://127.0.0.1:3999/hook","event_types":["*"]}`).Wants(201)
+	secret := hook.Text("secret")
+	var plain, whole bytes.Buffer
+	shot := a.Snapshot()
+	must(t, shot.Save(&plain))
+	must(t, shot.SaveSecrets(&whole))
+	if strings.Contains(plain.String(), secret) || !strings.Contains(whole.String(), secret) {
+		t.Error("the secret is where it should not be, or is not where it should be")
+	}
+	enable := func() *wire.Reply { return a.Patch("/v1/webhooks/"+hook.Text("id"), `{"status":"enabled"}`) }
+	must(t, a.Import(&plain))
+	enable().Refused(409, "webhook_secret_missing")
+	must(t, a.Import(&whole))
+	a.Get("/v1/webhooks/"+hook.Text("id")).Wants(200).Has("disabled_reason", "imported")
+	enable().Wants(200).Has("status", "enabled")
 }
 
 func damagedImport(t *testing.T, open func(sandbox.Setup) *wire.Server) {

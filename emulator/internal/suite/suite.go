@@ -34,9 +34,12 @@ func Run(t *testing.T, open Open) {
 		{"fork", fork},
 		{"strangers", strangers},
 		{"export and import", exportAndImport},
+		{"export of secrets", exportSecrets},
 		{"damaged import", damagedImport},
 		{"load", load},
 		{"reset", reset},
+		{"busy", busy},
+		{"scaling", scaling},
 		{"rate limits", rateLimits},
 		{"shared limits", sharedLimits},
 		{"keys", keys},
@@ -47,6 +50,11 @@ func Run(t *testing.T, open Open) {
 		{"idempotency", idempotency},
 		{"errors", errorBodies},
 		{"lists", lists},
+		{"events", events},
+		{"deliveries", deliveries},
+		{"trigger", trigger},
+		{"listeners", listeners},
+		{"listeners that end", listenersThatEnd},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()

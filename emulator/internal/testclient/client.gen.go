@@ -295,12 +295,12 @@ type Action struct {
 	// Progress In percent; 100 when completed.
 	Progress int32 `json:"progress"`
 
-	// RequestId The request that asked for it.
+	// RequestId The request that asked for it; empty if none did, as for a job on a schedule.
 	//
 	// Example: req_3kTMd0Yw9sVb2RzQhC7xLp1A
 	RequestId string `json:"request_id"`
 
-	// RequestedBy The id of the token that asked for it.
+	// RequestedBy The id of the token that asked for it, by hand or through a job.
 	//
 	// Example: tok_ci
 	RequestedBy string `json:"requested_by"`
@@ -398,6 +398,11 @@ type AutoscalePolicy struct {
 
 	// Enabled Whether the policy acts.
 	Enabled bool `json:"enabled"`
+
+	// Id The policy, as `/v1/autoscale-policies/{id}` shows it.
+	//
+	// Example: asp_1
+	Id string `json:"id"`
 
 	// Max The most instances.
 	Max int32 `json:"max"`
@@ -554,7 +559,7 @@ type Instance struct {
 	// StatusReason Why the status is what it is, above all why it is `error`. Null when there is nothing to explain.
 	StatusReason *StatusReason `json:"status_reason"`
 
-	// Storage Its extra volumes, in the order given at creation.
+	// Storage Its extra volumes, in the order given.
 	Storage []Volume `json:"storage"`
 
 	// UpdatedAt RFC 3339 in UTC, whole seconds, ending in `Z`.
@@ -980,7 +985,8 @@ type CreateInstanceParams struct {
 
 	// IdempotencyKey 1 to 255 visible ASCII characters of your choice, bare or in double quotes. Repeats of the request with the
 	// same key get the first outcome again for 24 hours, even with a newer token; the same key with another request
-	// is a 422. Refusals that change nothing (400, 401, 415, 429) are not kept.
+	// is a 422. Refusals that change nothing (400, 401, 415, 429) are not kept. An answer that holds a secret is
+	// repeated only to the token that got it.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -992,7 +998,8 @@ type DeleteInstanceParams struct {
 
 	// IdempotencyKey 1 to 255 visible ASCII characters of your choice, bare or in double quotes. Repeats of the request with the
 	// same key get the first outcome again for 24 hours, even with a newer token; the same key with another request
-	// is a 422. Refusals that change nothing (400, 401, 415, 429) are not kept.
+	// is a 422. Refusals that change nothing (400, 401, 415, 429) are not kept. An answer that holds a secret is
+	// repeated only to the token that got it.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 
 	// IfMatch An `ETag` seen before. The request is carried out only if the object still has it, else 412.
@@ -1017,7 +1024,8 @@ type CreateInstanceActionParams struct {
 
 	// IdempotencyKey 1 to 255 visible ASCII characters of your choice, bare or in double quotes. Repeats of the request with the
 	// same key get the first outcome again for 24 hours, even with a newer token; the same key with another request
-	// is a 422. Refusals that change nothing (400, 401, 415, 429) are not kept.
+	// is a 422. Refusals that change nothing (400, 401, 415, 429) are not kept. An answer that holds a secret is
+	// repeated only to the token that got it.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 
 	// IfMatch An `ETag` seen before. The request is carried out only if the object still has it, else 412.

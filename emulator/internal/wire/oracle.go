@@ -29,6 +29,7 @@ var oracle = sync.OnceValues(func() (routers.Router, error) {
 	if err != nil {
 		return nil, err
 	}
+	openapi3filter.RegisterBodyDecoder("text/event-stream", openapi3filter.RegisteredBodyDecoder("text/plain"))
 	doc.Servers = nil // the router would match hosts
 	return gorillamux.NewRouter(doc)
 })

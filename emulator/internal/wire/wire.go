@@ -5,6 +5,7 @@
 package wire
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"io"
@@ -173,7 +174,7 @@ func (s *Server) Do(r *http.Request) *Reply {
 	if err != nil {
 		s.T.Fatalf("%s %s: %v", r.Method, r.URL, err)
 	}
-	body, err := io.ReadAll(resp.Body)
+	body, err := whole(resp)
 	_ = resp.Body.Close()
 	if err != nil {
 		s.T.Fatalf("%s %s: %v", r.Method, r.URL, err)
@@ -182,6 +183,22 @@ func (s *Server) Do(r *http.Request) *Reply {
 		s.T.Errorf("%s %s: the answer breaks the contract: %v\n%s", r.Method, r.URL, err, body)
 	}
 	return &Reply{T: s.T, What: r.Method + " " + r.URL.RequestURI(), Status: resp.StatusCode, Head: resp.Header, Body: body}
+}
+
+// whole is the body of an answer; of a stream, which has no end, what it begins
+// with, up to the first empty line.
+func whole(resp *http.Response) ([]byte, error) {
+	if resp.Header.Get("Content-Type") != "text/event-stream" || resp.Request.Method == http.MethodHead {
+		return io.ReadAll(resp.Body)
+	}
+	var body []byte
+	for from := bufio.NewReader(resp.Body); ; {
+		line, err := from.ReadBytes('\n')
+		body = append(body, line...)
+		if err != nil || len(line) == 1 {
+			return body, err
+		}
+	}
 }
 
 // Reply is an answer.

@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"skystack.dev/sandbox/emulator"
+)
+
+// apiClient sends requests to the API with one key.
+type apiClient struct {
+	base, key string
+	http      http.Client
+}
+
+const (
+	// apiPatience is how long an answer may take.
+	apiPatience = 30 * time.Second
+	// maxAPIAnswer is the most an answer may hold, in bytes.
+	maxAPIAnswer = 8 << 20
+)
+
+// open makes a client, for a command.
+func (e endpoint) open(command string, environ []string) (*apiClient, error) {
+	c := e.complete(environ)
+	if err := emulator.Check(emulator.WithKey(emulator.Key{Token: c.Key})); err != nil { // a production key goes nowhere (S74)
+		return nil, &usageError{command, err}
+	}
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, &usageError{command, errors.New("--url: this is not the URL of a sandbox: use scheme and host alone, as in http://127.0.0.1:8080")}
+	}
+	api := &apiClient{base: strings.TrimSuffix(c.URL, "/"), key: c.Key}
+	// A redirect would take the key elsewhere.
+	api.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if c.CACert != "" {
+		pem, err := readFile(c.CACert, maxCA)
+		if err != nil {
+			return nil, &usageError{command, fmt.Errorf("--cacert: %w", err)}
+		}
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, &usageError{command, fmt.Errorf("--cacert: %s holds no certificate", c.CACert)}
+		}
+		api.http.Transport = &http.Transport{
+			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool},
+		}
+	}
+	return api, nil
+}
+
+// do sends a request and returns the body of its answer; body is nil for none. An
+// answer that is no success is an error that says what the API says.
+func (a *apiClient) do(ctx context.Context, method, path string, body any) ([]byte, error) {
+	limited, cancel := context.WithTimeout(ctx, apiPatience)
+	defer cancel()
+	var content io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		content = bytes.NewReader(text)
+	}
+	r, err := http.NewRequestWithContext(limited, method, a.base+path, content)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+a.key)
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("Skystack-Version", "2026-01-15")
+	r.Header.Set("User-Agent", program+"/"+emulator.Version)
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := a.http.Do(r)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, errors.New("interrupted")
+		}
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAPIAnswer))
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode/100 == 2 {
+		return answer, nil
+	}
+	var e struct {
+		Error struct{ Code, Message string } `json:"error"`
+	}
+	if json.Unmarshal(answer, &e) != nil || e.Error.Code == "" {
+		return nil, fmt.Errorf("%s %s: %s, and not from a SkyStack API", method, visible(path), resp.Status)
+	}
+	return nil, fmt.Errorf("%s %s: %d %s: %s", method, visible(path), resp.StatusCode, visible(e.Error.Code), visible(e.Error.Message))
+}

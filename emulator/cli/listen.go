@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"skystack.dev/sandbox/emulator/remote"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+type listenCommand struct {
+	ForwardTo   string   `required:"" placeholder:"URL" help:"The receiver, as http://localhost:3000/hook."`
+	Events      []string `placeholder:"TYPE" help:"Types of events, as instance.running, or families, as instance.*. Repeat for more. Default: all."`
+	Project     string   `placeholder:"ID" help:"The project whose events to carry. Default: the workspace's own."`
+	Format      string   `placeholder:"text|json" default:"text" enum:"text,json" help:"Whether to print lines for people, or JSON objects."`
+	PrintSecret bool     `help:"Print the signing secret alone on the first line, for a script that reads it."`
+	connection
+}
+
+// Help implements kong.HelpProvider.
+func (listenCommand) Help() string {
+	return "Registers a webhook whose messages the sandbox does not send: this command pulls them, posts them to the receiver as they are, signed, and prints a line for each attempt. It works where the sandbox cannot reach the receiver, as from inside a container. The webhook is taken away at the end (Ctrl-C). When the sandbox goes away, the command ends with exit code 1."
+}
+
+const (
+	postTimeout = 10 * time.Second // as a webhook of the sandbox
+	maxAnswer   = 1 << 10
+)
+
+// listen carries messages until the context ends.
+func listen(ctx context.Context, c listenCommand, environ []string, stdout, stderr io.Writer) error {
+	if u, err := url.Parse(c.ForwardTo); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return &usageError{"listen", fmt.Errorf("--forward-to: %q is no URL: write it as http://localhost:3000/hook", c.ForwardTo)}
+	}
+	// The end must not cut the farewell off: the context ends the waiting alone.
+	return c.use(context.WithoutCancel(ctx), "listen", environ, func(w *remote.Workspace) error {
+		l, err := w.Listen(sandbox.Listener{URL: c.ForwardTo, EventTypes: c.Events, Project: c.Project})
+		if err != nil {
+			return err
+		}
+		if err := c.greet(stdout, l); err != nil {
+			return err
+		}
+		carrier := &http.Transport{Proxy: nil, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, DisableCompression: true}
+		defer carrier.CloseIdleConnections()
+		for {
+			m, err := w.NextMessage(ctx, l.ID)
+			if ctx.Err() != nil {
+				return w.StopListening(l.ID)
+			}
+			if err != nil {
+				return fmt.Errorf("listening has ended: %w", err)
+			}
+			a := carry(ctx, carrier, c.ForwardTo, m)
+			if err := c.print(stdout, w.Now(), m, a); err != nil {
+				return err
+			}
+			if err := w.AnswerMessage(l.ID, m.Attempt, a); err != nil && !errors.Is(err, sandbox.ErrNotFound) {
+				return err
+			} else if err != nil {
+				_, _ = fmt.Fprintf(stderr, "%s: %s came too late: %v\n", program, m.Attempt, err)
+			}
+		}
+	})
+}
+
+func (c listenCommand) greet(stdout io.Writer, l sandbox.Listener) error {
+	if c.PrintSecret {
+		_, err := io.WriteString(stdout, l.Secret+"\n")
+		return err
+	}
+	if c.Format == "json" {
+		return printJSON(stdout, l)
+	}
+	_, err := fmt.Fprintf(stdout, "signing secret %s\nlistening as %s for %s of %s; Ctrl-C ends it\n", l.Secret, l.ID, strings.Join(l.EventTypes, ", "), l.Project)
+	return err
+}
+
+// attempted is a line of --format json.
+type attempted struct {
+	At        time.Time `json:"at"`
+	Event     string    `json:"event_id"`
+	EventType string    `json:"event_type"`
+	Attempt   string    `json:"attempt_id"`
+	sandbox.Answer
+}
+
+func (c listenCommand) print(stdout io.Writer, at time.Time, m sandbox.Message, a sandbox.Answer) error {
+	if c.Format == "json" {
+		return printJSON(stdout, attempted{at, m.Event, m.EventType, m.Attempt, a})
+	}
+	_, err := io.WriteString(stdout, visible(fmt.Sprintf("%s %s %s -> %s", instant(at), m.EventType, m.Event, outcome(a.Status, "", a.Error, a.Message)))+"\n")
+	return err
+}
+
+// carry posts a message as it is, and says what became of it. Redirects are not
+// followed.
+func carry(ctx context.Context, by http.RoundTripper, to string, m sandbox.Message) sandbox.Answer {
+	ctx, cancel := context.WithTimeout(ctx, postTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(m.Body))
+	if err != nil {
+		return sandbox.Answer{Error: "invalid_url", Message: err.Error()}
+	}
+	for name, value := range m.Header {
+		r.Header.Set(name, value)
+	}
+	resp, err := by.RoundTrip(r)
+	if err != nil {
+		code, message := unanswered(ctx, err)
+		return sandbox.Answer{Error: code, Message: message}
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // only for the log
+	return sandbox.Answer{Status: resp.StatusCode, Body: strings.ToValidUTF8(string(body), "\uFFFD"), RetryAfter: resp.Header.Get("Retry-After")}
+}
+
+// unanswered says why a receiver did not answer.
+func unanswered(ctx context.Context, err error) (code, message string) {
+	var name *net.DNSError
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return "canceled", "Listening has ended."
+	case ctx.Err() != nil:
+		return "timeout", fmt.Sprintf("The receiver did not answer within %v. Answer 2xx at once and do the work afterwards.", postTimeout)
+	case errors.As(err, &name):
+		return "dns_error", fmt.Sprintf("The name %s has no address that could be found.", name.Name)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection_refused", "Nothing listens there. Start the receiver, or correct --forward-to."
+	case errors.As(err, &untrusted):
+		return "tls_error", "The certificate of the receiver is not trusted here; use http for a local one."
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return "connection_closed", "The receiver hung up before it had answered. Look into its log: it may have crashed."
+	}
+	return "connection_failed", "There is no way to the receiver."
+}

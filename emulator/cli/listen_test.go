@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+// carrier answers in place of the network.
+type carrier func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f carrier) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// What a receiver does is told to the sandbox as it was; redirects are not
+// followed.
+func TestCarry(t *testing.T) {
+	m := sandbox.Message{Header: map[string]string{"X-Signature": "s", "Content-Type": "application/json"}, Body: `{"id":"evt_1"}`}
+	for name, tc := range map[string]struct {
+		receiver carrier
+		want     sandbox.Answer
+	}{
+		"answers": {func(r *http.Request) (*http.Response, error) {
+			body, _ := io.ReadAll(r.Body)
+			if r.Method != http.MethodPost || r.Header.Get("X-Signature") != "s" || string(body) != m.Body || r.ContentLength != int64(len(m.Body)) {
+				t.Errorf("got %s %v %s", r.Method, r.Header, body)
+			}
+			return &http.Response{StatusCode: 503, Header: http.Header{"Retry-After": {"60"}}, Body: io.NopCloser(strings.NewReader("busy\xff"))}, nil
+		}, sandbox.Answer{Status: 503, RetryAfter: "60", Body: "busy\uFFFD"}},
+		"answers without end": {func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(strings.Repeat("x", 1<<20)))}, nil
+		}, sandbox.Answer{Status: 200, Body: strings.Repeat("x", 1024)}},
+		"redirects": {func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 301, Header: http.Header{"Location": {"http://elsewhere.test/"}}, Body: http.NoBody}, nil
+		}, sandbox.Answer{Status: 301}},
+		"is not there": {func(*http.Request) (*http.Response, error) {
+			return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+		}, sandbox.Answer{Error: "connection_refused", Message: "Nothing listens there. Start the receiver, or correct --forward-to."}},
+		"has no address": {func(*http.Request) (*http.Response, error) {
+			return nil, &net.DNSError{Name: "receiver.test", IsNotFound: true}
+		}, sandbox.Answer{Error: "dns_error", Message: "The name receiver.test has no address that could be found."}},
+		"hangs up": {func(*http.Request) (*http.Response, error) { return nil, io.EOF },
+			sandbox.Answer{Error: "connection_closed", Message: "The receiver hung up before it had answered. Look into its log: it may have crashed."}},
+		"is out of reach": {func(*http.Request) (*http.Response, error) { return nil, errors.New("no route") },
+			sandbox.Answer{Error: "connection_failed", Message: "There is no way to the receiver."}},
+		"hangs": {func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() },
+			sandbox.Answer{Error: "timeout", Message: "The receiver did not answer within 10s. Answer 2xx at once and do the work afterwards."}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begun := time.Now()
+				if got := carry(t.Context(), tc.receiver, "http://receiver.test/hook", m); got != tc.want {
+					t.Errorf("got %+v, want %+v", got, tc.want)
+				}
+				if took := time.Since(begun); tc.want.Error == "timeout" && took != 10*time.Second {
+					t.Errorf("it took %v", took)
+				}
+			})
+		})
+	}
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	defer secure.Close()
+	if got := carry(t.Context(), &http.Transport{}, secure.URL, m); got.Error != "tls_error" || got.Message != "The certificate of the receiver is not trusted here; use http for a local one." {
+		t.Errorf("got %+v", got)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got := carry(ended, &http.Transport{}, secure.URL, m); got.Error != "canceled" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// listening runs the command until the returned function ends it, and reads what
+// it prints.
+func listening(t *testing.T, e *emulator.Emulator, c listenCommand) (printed *bufio.Reader, end func() error) {
+	t.Helper()
+	ctx, enough := context.WithCancel(t.Context())
+	lines, out := io.Pipe()
+	ended := make(chan error, 1)
+	c.connection = connection{endpoint: endpoint{URL: e.URL(), Key: e.Key()}}
+	go func() {
+		err := listen(ctx, c, nil, out, io.Discard)
+		_ = out.Close()
+		ended <- err
+	}()
+	return bufio.NewReader(lines), func() error { enough(); return <-ended }
+}
+
+// With --format json every line is an object, and --print-secret begins with the
+// secret alone.
+func TestListenForPrograms(t *testing.T) {
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) }))
+	defer receiver.Close()
+	for _, secret := range []bool{false, true} {
+		e := frozen(t)
+		printed, end := listening(t, e, listenCommand{ForwardTo: receiver.URL, Events: []string{"instance.created"}, Format: "json", PrintSecret: secret})
+		line := func() string {
+			t.Helper()
+			text, err := printed.ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			return text
+		}
+		greeting := line()
+		var l sandbox.Listener
+		if secret {
+			if !strings.HasPrefix(greeting, "whsec_") || strings.Contains(greeting, " ") {
+				t.Errorf("the first line is %s", greeting)
+			}
+		} else if err := json.Unmarshal([]byte(greeting), &l); err != nil || l.URL != receiver.URL || l.ID == "" || !strings.HasPrefix(l.Secret, "whsec_") {
+			t.Errorf("the first line is %s, %v", greeting, err)
+		}
+		wire.In(t, e).Post("/v1/instances", newInstance).Wants(201)
+		var got attempted
+		text := line()
+		if err := json.Unmarshal([]byte(text), &got); err != nil || got.Status != 202 || got.EventType != "instance.created" || got.Event == "" ||
+			got.Attempt == "" || !got.At.Equal(e.Now()) {
+			t.Errorf("got %s, %v", text, err)
+		}
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+		if got := wire.In(t, e).Get("/v1/webhooks").Wants(200).Int("pagination.total"); got != 0 {
+			t.Errorf("%d webhooks are left", got)
+		}
+	}
+}
+
+// When what it listens to goes away, the command says so and fails.
+func TestListenEndsWithTheListener(t *testing.T) {
+	e := frozen(t)
+	printed, end := listening(t, e, listenCommand{ForwardTo: "http://127.0.0.1:9/hook", Format: "text"})
+	if line, err := printed.ReadString('\n'); err != nil || !strings.HasPrefix(line, "signing secret whsec_") {
+		t.Fatalf("%s, %v", line, err)
+	}
+	if line, err := printed.ReadString('\n'); err != nil || !strings.HasSuffix(line, " for * of prj_web; Ctrl-C ends it\n") {
+		t.Fatalf("%s, %v", line, err)
+	}
+	e.Reset()
+	if line, err := printed.ReadString('\n'); !errors.Is(err, io.EOF) {
+		t.Errorf("it prints %s, %v", line, err)
+	}
+	if err := end(); err == nil || !strings.Contains(err.Error(), "listening has ended: ") || !strings.Contains(err.Error(), "the workspace was reset") {
+		t.Errorf("error %v", err)
+	}
+}

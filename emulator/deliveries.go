@@ -1,0 +1,41 @@
+package emulator
+
+import "context"
+
+// Deliveries lists what is, was or will be delivered to webhooks and matches,
+// oldest first, with why each attempt failed.
+func (w *Workspace) Deliveries(m DeliveryMatch) []Delivery { return w.e.sky.Deliveries(w.world, m) }
+
+// FlushWebhooks waits until no webhook is on its way and none waits for another.
+// It moves no time: what is tried again later does not count.
+func (w *Workspace) FlushWebhooks(ctx context.Context) error {
+	return w.e.sky.FlushWebhooks(ctx, w.world)
+}
+
+// Trigger makes it known that something happened to an object, by an event of any
+// type, and returns the event's id; nothing else changes. "" takes the newest
+// object that the type is about, or one that is made up if there is none. It
+// refuses a type or an object that does not exist, and one the type is not about.
+func (w *Workspace) Trigger(eventType, object string) (event string, err error) {
+	return w.e.sky.Trigger(w.world, eventType, object)
+}
+
+// Listen adds a webhook whose messages are not sent: whoever asks with NextMessage
+// carries them.
+func (w *Workspace) Listen(l Listener) (Listener, error) { return w.e.sky.Listen(w.world, l) }
+
+// NextMessage waits for the next message of a listener, given by its id. An
+// attempt fails unless AnswerMessage says in time what became of it.
+func (w *Workspace) NextMessage(ctx context.Context, listener string) (Message, error) {
+	return w.e.sky.NextMessage(ctx, w.world, listener)
+}
+
+// AnswerMessage says what became of a message.
+func (w *Workspace) AnswerMessage(listener, attempt string, a Answer) error {
+	return w.e.sky.AnswerMessage(w.world, listener, attempt, a)
+}
+
+// StopListening takes a listener away, with what it has not got yet.
+func (w *Workspace) StopListening(listener string) error {
+	return w.e.sky.StopListening(w.world, listener)
+}

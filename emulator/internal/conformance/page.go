@@ -1,0 +1,268 @@
+package conformance
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// How much of the proof and the code is named one by one.
+const (
+	mostTests = 5 // of a file
+	mostFiles = 6 // of a rule
+)
+
+// Page is the text of CONFORMANCE.md. The same project always gives the same
+// bytes. Its links lead from the folder emulator.
+func (p *Project) Page() []byte {
+	var b strings.Builder
+	b.WriteString(`<!-- Generated from rules.yaml, openapi.yaml and the tests by: go generate ./emulator/internal/conformance -->
+
+# Conformance
+
+What every sentence of the SkyStack documentation became here. The rules stand in
+[rules.yaml](internal/skystack/rules.yaml), the operations in [openapi.yaml](../openapi.yaml); a
+rule counts as proved when a test or a story carries its number. A test fails when a rule that is
+called done has no proof, when an operation cites no rule, and when this page is out of date.
+
+**Source** says what the rule rests on: *documented*, the documentation prints what serves it;
+*inferred*, it only describes it, and routes and members are ours; *partly*, some of both.
+**Assumed** says that the sentence leaves something open, and how it was settled is told below.
+
+`)
+	p.summary(&b)
+	p.undone(&b)
+	p.table(&b)
+	for _, r := range p.Rules {
+		p.section(&b, r)
+	}
+	return []byte(b.String())
+}
+
+// summary is the table of counts.
+func (p *Project) summary(b *strings.Builder) {
+	statuses, sources, assumed, proved := map[string]int{}, map[string]int{}, 0, 0
+	for _, r := range p.Rules {
+		statuses[r.Status]++
+		sources[p.source(r)]++
+		if r.Assumed != "" {
+			assumed++
+		}
+		if r.Status == Done && p.proved(r.ID) {
+			proved++
+		}
+	}
+	operations, free := map[string]int{}, []string{}
+	for _, o := range p.Operations {
+		operations[o.Source]++
+		if len(o.Rules) == 0 {
+			free = append(free, code(o.ID))
+		}
+	}
+	without := "none"
+	if len(free) > 0 {
+		without = strings.Join(free, ", ")
+	}
+	b.WriteString("## Summary\n\n| | |\n|---|---|\n")
+	for _, row := range [][2]string{
+		{"Rules", fmt.Sprint(len(p.Rules))},
+		{"Done, and proved", fmt.Sprintf("%d, %d", statuses[Done], proved)},
+		{"Not done yet", fmt.Sprint(statuses[Planned])},
+		{"Nothing to serve", fmt.Sprint(statuses[None])},
+		{"Documented, partly, inferred", fmt.Sprintf("%d, %d, %d", sources[documented], sources["partly"], sources[inferred])},
+		{"With something assumed", fmt.Sprint(assumed)},
+		{"Operations, documented and inferred", fmt.Sprintf("%d, %d and %d", len(p.Operations), operations[documented], operations[inferred])},
+		{"Operations that no rule stands behind", without},
+	} {
+		fmt.Fprintf(b, "| %s | %s |\n", row[0], row[1])
+	}
+	b.WriteString("\n")
+}
+
+// undone is the table of the rules that are not done, and why.
+func (p *Project) undone(b *strings.Builder) {
+	b.WriteString("| Not done | Why |\n|---|---|\n")
+	for _, r := range p.Rules {
+		if r.Status != Done {
+			fmt.Fprintf(b, "| %s %s | %s: %s |\n", link(r), cell(r.Sentence), spoken(r.Status), cell(r.Why))
+		}
+	}
+	b.WriteString("\n")
+}
+
+// table has a row for each rule.
+func (p *Project) table(b *strings.Builder) {
+	b.WriteString("## Rules\n\n| Rule | Sentence | Status | Source | Assumed | Proof |\n|---|---|---|---|---|---|\n")
+	for _, r := range p.Rules {
+		assumed := ""
+		if r.Assumed != "" {
+			assumed = "yes"
+		}
+		tests, files := 0, 0
+		for _, f := range p.Tests[r.ID] {
+			if f.proves() {
+				tests, files = tests+max(1, len(f.Tests)), files+1
+			}
+		}
+		proof := "–"
+		if files > 0 {
+			proof = fmt.Sprintf("%s in %s", number(tests, "test"), number(files, "file"))
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", link(r), cell(r.Sentence), spoken(r.Status), p.source(r), assumed, proof)
+	}
+	b.WriteString("\n")
+}
+
+// section is all about a rule.
+func (p *Project) section(b *strings.Builder, r Rule) {
+	if r.Chapter != "" {
+		fmt.Fprintf(b, "## %s\n\n", plain(r.Chapter))
+	}
+	fmt.Fprintf(b, "### %s\n\n> %s\n\n%s\n\n", r.ID, plain(r.Sentence), plain(r.Means))
+	if r.Assumed != "" {
+		fmt.Fprintf(b, "- **Assumed:** %s\n", plain(r.Assumed))
+	}
+	switch {
+	case r.Status != Done:
+		fmt.Fprintf(b, "- **%s:** %s\n", capital(spoken(r.Status)), plain(r.Why))
+	case r.Why != "":
+		fmt.Fprintf(b, "- **Still to come:** %s\n", plain(r.Why))
+	}
+	if r.Status != None {
+		fmt.Fprintf(b, "- **Source:** %s\n", p.source(r))
+	}
+	for _, kind := range []string{documented, inferred} {
+		var names []string
+		for _, o := range p.serving(r) {
+			if o.Source == kind {
+				names = append(names, code(o.ID))
+			}
+		}
+		if len(names) > 0 {
+			fmt.Fprintf(b, "- **Operations,** %s: %s\n", kind, strings.Join(names, ", "))
+		}
+	}
+	if files := p.Sources[r.ID]; len(files) > 0 {
+		var links []string
+		for _, f := range some(files, mostFiles) {
+			links = append(links, to(f.Path))
+		}
+		fmt.Fprintf(b, "- **Code:** %s%s\n", strings.Join(links, ", "), more(len(files)-mostFiles, "file"))
+	}
+	p.proof(b, r)
+	b.WriteString("\n")
+}
+
+// proof lists the tests that carry a rule, a line a file.
+func (p *Project) proof(b *strings.Builder, r Rule) {
+	files := slices.DeleteFunc(slices.Clone(p.Tests[r.ID]), func(f File) bool { return !f.proves() })
+	if len(files) == 0 {
+		return
+	}
+	b.WriteString("- **Proof:**\n")
+	for _, f := range some(files, mostFiles) {
+		var names []string
+		for _, name := range some(f.Tests, mostTests) {
+			names = append(names, code(name))
+		}
+		line := to(f.Path)
+		if len(names) > 0 {
+			line += ": " + strings.Join(names, ", ") + more(len(f.Tests)-mostTests, "")
+		}
+		fmt.Fprintf(b, "  - %s\n", line)
+	}
+	if rest := more(len(files)-mostFiles, "file"); rest != "" {
+		fmt.Fprintf(b, "  - %s\n", strings.TrimPrefix(rest, ", "))
+	}
+}
+
+// spoken is a status as the page names it.
+func spoken(status string) string {
+	switch status {
+	case Planned:
+		return "not done yet"
+	case None:
+		return "nothing to serve"
+	}
+	return status
+}
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// number is so many of a thing.
+func number(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
+// more says that so many are left out; "" if none are.
+func more(n int, thing string) string {
+	switch {
+	case n <= 0:
+		return ""
+	case thing == "":
+		return fmt.Sprintf(", +%d more", n)
+	case n > 1:
+		thing += "s"
+	}
+	return fmt.Sprintf(", +%d more %s", n, thing)
+}
+
+func some[T any](all []T, most int) []T { return all[:min(len(all), most)] }
+
+// link leads to the section of a rule.
+func link(r Rule) string { return "[" + r.ID + "](#" + strings.ToLower(r.ID) + ")" }
+
+// to leads to a file below the root.
+func to(file string) string {
+	target, below := strings.CutPrefix(file, "emulator/")
+	if !below {
+		target = "../" + file
+	}
+	dir, name := path.Split(file)
+	return "[" + plain(path.Join(path.Base(dir), name)) + "](" + target + ")"
+}
+
+// code shows a name as it is, whatever it holds.
+func code(name string) string {
+	name = strings.ReplaceAll(name, "\n", " ")
+	if strings.Contains(name, "`") {
+		return "`` " + name + " ``"
+	}
+	return "`" + name + "`"
+}
+
+// plain is a text as Markdown that shows it: what stands between backquotes stays
+// code, and nothing else is taken for markup.
+func plain(text string) string { return escaped(text, "") }
+
+// cell is plain for a cell of a table, where a bar ends the cell even in code.
+func cell(text string) string { return escaped(text, "|") }
+
+func escaped(text, everywhere string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	markup := everywhere + "\\*<>[]"
+	// One of an odd number begins nothing, and a backslash, which code keeps as it
+	// is, would take the one before a bar for itself.
+	if strings.Count(text, "`")%2 != 0 || strings.Contains(text, `\|`) {
+		markup += "`"
+	}
+	var b strings.Builder
+	inCode, inWord := false, false
+	for _, c := range text {
+		switch {
+		case c == '`' && !strings.Contains(markup, "`"):
+			inCode = !inCode
+		case strings.ContainsRune(everywhere, c), !inCode && strings.ContainsRune(markup, c),
+			!inCode && c == '_' && !inWord: // within a word it is no markup
+			b.WriteByte('\\')
+		}
+		b.WriteRune(c)
+		inWord = unicode.IsLetter(c) || unicode.IsDigit(c)
+	}
+	return b.String()
+}

@@ -1,0 +1,69 @@
+package control
+
+import (
+	"context"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+type createdListener struct{ sandbox.Listener }
+
+// ResourceID implements edge.Identified.
+func (b createdListener) ResourceID() string { return b.ID }
+
+// createListener adds a webhook whose messages are pulled.
+//
+//	POST /_sandbox/listeners
+func (a *API) createListener(c *call, in sandbox.Listener) (createdListener, error) {
+	l, err := c.workspace.Listen(in)
+	return createdListener{l}, err
+}
+
+type nextMessage struct {
+	ID string `path:"id"`
+	patience
+}
+
+// nextMessage takes the next message of a listener, or none.
+//
+//	POST /_sandbox/listeners/{id}/next
+func (a *API) nextMessage(c *call, in nextMessage) (list[sandbox.Message], error) {
+	d, err := in.duration()
+	if err != nil {
+		return list[sandbox.Message]{}, err
+	}
+	var m sandbox.Message
+	reached, err := a.wait(c, d, func(ctx context.Context) (err error) {
+		m, err = c.workspace.NextMessage(ctx, in.ID)
+		return err
+	})
+	if err != nil || !reached {
+		return listOf[sandbox.Message](nil), err
+	}
+	return listOf([]sandbox.Message{m}), nil
+}
+
+type answerMessage struct {
+	ID      string `path:"id" json:"-"`
+	Attempt string `path:"attempt_id" json:"-"`
+	sandbox.Answer
+}
+
+// answerMessage says what became of a message.
+//
+//	POST /_sandbox/listeners/{id}/attempts/{attempt_id}
+func (a *API) answerMessage(c *call, in answerMessage) (edge.Nothing, error) {
+	return edge.Nothing{}, c.workspace.AnswerMessage(in.ID, in.Attempt, in.Answer)
+}
+
+type listenerID struct {
+	ID string `path:"id"`
+}
+
+// deleteListener takes a listener away.
+//
+//	DELETE /_sandbox/listeners/{id}
+func (a *API) deleteListener(c *call, in listenerID) (edge.Nothing, error) {
+	return edge.Nothing{}, c.workspace.StopListening(in.ID)
+}

@@ -1,0 +1,56 @@
+package control
+
+import (
+	"context"
+
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+type listDeliveries struct {
+	Webhook   string `query:"webhook"`
+	Status    string `query:"status"`
+	EventType string `query:"event_type"`
+}
+
+// listDeliveries lists the deliveries that match, oldest first.
+//
+//	GET /_sandbox/deliveries
+func (a *API) listDeliveries(c *call, in listDeliveries) (list[sandbox.Delivery], error) {
+	return listOf(c.workspace.Deliveries(sandbox.DeliveryMatch(in))), nil
+}
+
+type flushed struct {
+	Flushed bool `json:"flushed"`
+}
+
+// flushWebhooks waits until no webhook is on its way.
+//
+//	POST /_sandbox/webhooks/flush
+func (a *API) flushWebhooks(c *call, in patience) (flushed, error) {
+	d, err := in.duration()
+	if err != nil {
+		return flushed{}, err
+	}
+	if in.Wait == "" {
+		d = maxWait
+	}
+	done, err := a.wait(c, d, func(ctx context.Context) error { return c.workspace.FlushWebhooks(ctx) })
+	return flushed{done}, err
+}
+
+type trigger struct {
+	Type   string `json:"type"`
+	Object string `json:"object_id"`
+}
+
+type triggered struct {
+	Event string `json:"event_id"`
+}
+
+// triggerEvent emits an event of any type.
+//
+//	POST /_sandbox/trigger
+func (a *API) triggerEvent(c *call, in trigger) (triggered, error) {
+	event, err := c.workspace.Trigger(in.Type, in.Object)
+	return triggered{event}, err
+}

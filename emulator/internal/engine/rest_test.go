@@ -1,0 +1,64 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"testing"
+)
+
+// Rest waits for errands, and for those that they bring with them.
+func TestRest(t *testing.T) {
+	w, err := NewWorld(NewSchema(), Config{ID: "wsp_a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if err := w.Rest(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	gate, done := make(chan struct{}), 0
+	send := func(e Errand) {
+		_ = w.Do(func(tx *Tx) error { tx.Send(e); return nil })
+	}
+	send(func(context.Context) func(*Tx) {
+		<-gate
+		return func(tx *Tx) {
+			done++
+			tx.Send(func(context.Context) func(*Tx) { return func(*Tx) { done++ } })
+		}
+	})
+	late, cancel := context.WithCancelCause(t.Context())
+	enough := errors.New("enough")
+	cancel(enough)
+	if err := w.Rest(late); !errors.Is(err, enough) {
+		t.Errorf("error %v", err)
+	}
+	close(gate)
+	if err := w.Rest(t.Context()); err != nil || done != 2 {
+		t.Errorf("%d errands are back, error %v", done, err)
+	}
+}
+
+// Rest ends with its context while it waits, and with the world.
+func TestRestEndsEarly(t *testing.T) {
+	w, err := NewWorld(NewSchema(), Config{ID: "wsp_a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Do(func(tx *Tx) error {
+		tx.Send(func(ctx context.Context) func(*Tx) { <-ctx.Done(); return nil })
+		return nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- w.Rest(ctx) }()
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	go func() { ended <- w.Rest(t.Context()) }()
+	w.Close()
+	if err := <-ended; err != nil {
+		t.Errorf("error %v", err)
+	}
+}

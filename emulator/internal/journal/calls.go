@@ -1,0 +1,110 @@
+package journal
+
+import (
+	"encoding/binary"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Call is a request as an audit sees it: who called what from where, and nothing
+// of what was said.
+type Call struct {
+	// Seq is that of the request. Number counts from 1 since the journal was last
+	// forgotten.
+	Seq, Number uint64
+	ID          string
+	At          time.Time
+	// Token is the id of the credential that came with it, accepted or not; "" of
+	// one that nobody knew.
+	Token string
+	// Operation and Resource are "" if there was none.
+	Operation, Resource        string
+	Method, Address, UserAgent string
+	Status                     int
+}
+
+// Question chooses calls by all of its members that are not zero.
+type Question struct {
+	Token string
+	// Operations holds the operations, of which the call is of one.
+	Operations []string
+	Status     int
+	// Since is when the first call may have come, Until the first moment that is
+	// too late.
+	Since, Until time.Time
+}
+
+// Calls lists at most limit of the calls that q chooses, oldest first, after the
+// request with the number after and without the first skip of the rest. It says
+// how many calls lie before the first of them, and how many there are in all. It
+// looks at every recorded request, but at little of each.
+func (j *Journal) Calls(q Question, after uint64, skip, limit int) (page []Call, before, total int) {
+	j.mu.Lock()
+	spans := j.open(0)
+	forgotten := j.forgotten
+	j.mu.Unlock()
+	defer j.close()
+
+	for _, s := range spans {
+		for seq, record := range s.records {
+			if !q.chooses(record) {
+				continue
+			}
+			total++
+			switch {
+			case seq <= after:
+				before++
+			case skip > 0:
+				skip--
+				before++
+			case len(page) < limit:
+				page = append(page, j.call(record, seq, forgotten))
+			}
+		}
+	}
+	return page, before, total
+}
+
+// instantOf is when the request of a record came.
+func instantOf(record []byte) time.Time {
+	return time.Unix(int64(binary.LittleEndian.Uint64(record[8:])), int64(binary.LittleEndian.Uint32(record[16:])))
+}
+
+func (q *Question) chooses(record []byte) bool {
+	if at := instantOf(record); at.Before(q.Since) || !q.Until.IsZero() && !at.Before(q.Until) {
+		return false
+	}
+	d := decoder[[]byte]{record[20:]}
+	status, operation, key, sent := int(int64(d.uvarint())), d.text(), d.text(), d.text()
+	return (q.Status == 0 || status == q.Status) &&
+		(q.Token == "" || string(key) == q.Token || string(sent) == q.Token) &&
+		(q.Operations == nil || slices.ContainsFunc(q.Operations, func(o string) bool { return o == string(operation) }))
+}
+
+// call is the call of a record.
+func (j *Journal) call(record []byte, seq, forgotten uint64) Call {
+	d := decoder[string]{string(record[20:])}
+	c := Call{Seq: seq, Number: seq - forgotten, At: instantOf(record).UTC(), Status: int(int64(d.uvarint()))}
+	c.Operation, c.Token = d.text(), d.text()
+	if sent := d.text(); c.Token == "" {
+		c.Token = sent
+	}
+	c.Method = d.text()
+	d.text() // the target, which may hold anything
+	c.ID = d.text()
+	for range 3 { // code, reason and stage
+		d.text()
+	}
+	c.Resource, c.Address = d.text(), d.text()
+	for d.flag() {
+		name, value := d.text(), d.text()
+		if c.UserAgent == "" && strings.EqualFold(name, "User-Agent") {
+			c.UserAgent = j.cleanValue(name, value)
+		}
+	}
+	for _, s := range [...]*string{&c.Operation, &c.Token, &c.Method, &c.ID, &c.Resource, &c.Address} {
+		*s = j.clean(*s)
+	}
+	return c
+}

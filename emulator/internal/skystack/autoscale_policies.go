@@ -1,0 +1,234 @@
+package skystack
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// Policy is the scaling of an instance, its leader, which has the numbers (S17;
+// section 12).
+type Policy struct {
+	ID        string `json:"id"`
+	Leader    string `json:"leader"`
+	ProjectID string `json:"project_id"`
+	// Replicas is the instances it has made and that are left, oldest first.
+	Replicas []string `json:"replicas"`
+	// CooldownUntil is until when it changes nothing; zero before the first change.
+	CooldownUntil time.Time `json:"cooldown_until,omitzero"`
+	// Due is the next evaluation that would change something; zero for none.
+	Due engine.Booking `json:"due"`
+	// Blocked says that the quota forbade the last change.
+	Blocked bool `json:"blocked,omitzero"`
+	// History names the rows of what it did, oldest first, and Noted counts all
+	// there were.
+	History   []string  `json:"history"`
+	Noted     int       `json:"noted"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// Rebooked implements engine.Keeper. What it rests for ends as much later.
+func (p Policy) Rebooked(old, moved engine.Booking) Policy {
+	if p.Due == old {
+		if !p.CooldownUntil.IsZero() {
+			p.CooldownUntil = p.CooldownUntil.Add(moved.At.Sub(old.At))
+		}
+		p.Due = moved
+	}
+	return p
+}
+
+// Bounds of a policy.
+const (
+	maxMembersOfPolicy = 1000
+	maxHistory         = 200
+)
+
+// CheckSaved implements engine.Checker.
+func (p Policy) CheckSaved(id string) error {
+	var f faults
+	f.same(p.ID, id)
+	for _, m := range [][3]string{{"id", "asp", p.ID}, {"leader", "ins", p.Leader}, {"project_id", "prj", p.ProjectID}} {
+		f.id(m[0], m[1], m[2])
+		if m[2] == "" {
+			f.add(m[0], "is missing")
+		}
+	}
+	f.within("replicas", len(p.Replicas), 0, maxMembersOfPolicy)
+	f.within("history", len(p.History), 0, maxHistory)
+	f.within("noted", p.Noted, len(p.History), maxNumber)
+	for n, replica := range p.Replicas {
+		if replica == p.Leader || slices.Contains(p.Replicas[:n], replica) {
+			f.add("replicas", "has %s twice", clip(replica))
+		}
+	}
+	f.time("cooldown_until", p.CooldownUntil)
+	f.time("created_at", p.CreatedAt)
+	f.time("updated_at", p.UpdatedAt)
+	return f.first()
+}
+
+// scaling is an entry of a policy's history.
+type scaling struct {
+	At   time.Time `json:"at"`
+	From int       `json:"from"`
+	To   int       `json:"to"`
+	// CPU is the mean of the members that ran, in percent; nil if none did.
+	CPU    *float64 `json:"cpu"`
+	Reason string   `json:"reason"`
+}
+
+// The reasons of an entry.
+const (
+	aboveTarget   = "cpu_above_target"
+	belowTarget   = "cpu_below_target"
+	belowMin      = "below_min"
+	aboveMax      = "above_max"
+	quotaExceeded = "quota_exceeded"
+)
+
+// CheckSaved implements engine.Checker.
+func (s scaling) CheckSaved(string) error {
+	var f faults
+	f.within("from", s.From, 0, maxNumber)
+	f.within("to", s.To, 0, maxNumber)
+	f.percent("cpu", s.CPU)
+	f.time("at", s.At)
+	if !slices.Contains([]string{aboveTarget, belowTarget, belowMin, aboveMax, quotaExceeded}, s.Reason) {
+		f.add("reason", "%q is unknown", clip(s.Reason))
+	}
+	return f.first()
+}
+
+// note adds an entry to the history of a policy, whose row the caller puts.
+func (a *API) note(tx *engine.Tx, p *Policy, s scaling) {
+	p.Noted++
+	id := p.ID + "/" + strconv.Itoa(p.Noted)
+	a.scalings.Put(tx, id, s)
+	history := append(slices.Clip(p.History), id)
+	if len(history) > maxHistory {
+		a.scalings.Delete(tx, history[0])
+		history = history[1:]
+	}
+	p.History = history
+}
+
+// policyBody is a policy on the wire.
+type policyBody struct {
+	ID              string   `json:"id"`
+	LeaderID        string   `json:"leader_id"`
+	ProjectID       string   `json:"project_id"`
+	Enabled         bool     `json:"enabled"`
+	Min             int      `json:"min"`
+	Max             int      `json:"max"`
+	TargetCPU       int      `json:"target_cpu"`
+	CooldownSeconds int      `json:"cooldown_seconds"`
+	Members         int      `json:"members"`
+	ReplicaIDs      []string `json:"replica_ids"`
+	CooldownUntil   *string  `json:"cooldown_until"`
+	CreatedAt       string   `json:"created_at"`
+	UpdatedAt       string   `json:"updated_at"`
+}
+
+func (a *API) policyBody(tx *engine.Tx, p Policy) policyBody {
+	s := a.numbers(tx, p)
+	b := policyBody{
+		ID: p.ID, LeaderID: p.Leader, ProjectID: p.ProjectID, Enabled: s.Enabled, Min: s.Min, Max: s.Max, TargetCPU: s.TargetCPU,
+		CooldownSeconds: s.CooldownSeconds, Members: 1, ReplicaIDs: []string{}, CreatedAt: stamp(p.CreatedAt), UpdatedAt: stamp(p.UpdatedAt),
+	}
+	for _, id := range p.Replicas {
+		if i, ok := a.instances.Get(tx, id); ok && i.Policy == p.ID {
+			b.ReplicaIDs = append(b.ReplicaIDs, id)
+			b.Members++
+		}
+	}
+	if p.CooldownUntil.After(tx.Now()) {
+		b.CooldownUntil = text(stamp(p.CooldownUntil))
+	}
+	return b
+}
+
+type listPoliciesInput struct {
+	paging
+	ProjectID string `json:"-" query:"project_id"`
+}
+
+// listPolicies lists the workspace's autoscale policies, oldest first.
+//
+//	GET /v1/autoscale-policies
+func (a *API) listPolicies(c *edge.Call, in listPoliciesInput) (listBody[Policy], error) {
+	project, err := a.listedProject(c, in.ProjectID)
+	if err != nil {
+		return listBody[Policy]{}, err
+	}
+	v := view[Policy]{table: a.policies, name: "autoscale-policies\x01" + project}
+	if project != "" {
+		v.keep = func(p Policy) bool { return p.ProjectID == project }
+	}
+	p, err := list(c, v, in.paging)
+	if err != nil {
+		return listBody[Policy]{}, err
+	}
+	shown := map[string]policyBody{} // it is written when the world is let go
+	for _, row := range p.rows {
+		shown[row.ID] = a.policyBody(c.Tx, row.Value)
+	}
+	return body(p, as(func(p Policy) policyBody { return shown[p.ID] })), nil
+}
+
+type policyInput struct {
+	ID string `json:"-" path:"id"`
+}
+
+func (a *API) policy(tx *engine.Tx, id string) (Policy, error) {
+	p, ok := a.policies.Get(tx, id)
+	if !ok {
+		return Policy{}, fail.Newf(fail.NotFound, "autoscale_policy_not_found", "There is no autoscale policy %q in this workspace.", clip(id))
+	}
+	return p, nil
+}
+
+// getPolicy shows one policy.
+//
+//	GET /v1/autoscale-policies/{id}
+func (a *API) getPolicy(c *edge.Call, in policyInput) (policyBody, error) {
+	p, err := a.policy(c.Tx, in.ID)
+	if err != nil {
+		return policyBody{}, err
+	}
+	return a.policyBody(c.Tx, p), nil
+}
+
+type listHistoryInput struct {
+	paging
+	policyInput
+}
+
+// scalingBody is an entry of a history on the wire.
+type scalingBody struct {
+	At     string   `json:"at"`
+	From   int      `json:"from"`
+	To     int      `json:"to"`
+	CPU    *float64 `json:"cpu"`
+	Reason string   `json:"reason"`
+}
+
+// listHistory lists what a policy did, oldest first.
+//
+//	GET /v1/autoscale-policies/{id}/history
+func (a *API) listHistory(c *edge.Call, in listHistoryInput) (listBody[scaling], error) {
+	p, err := a.policy(c.Tx, in.ID)
+	if err != nil {
+		return listBody[scaling]{}, err
+	}
+	page, err := list(c, view[scaling]{table: a.scalings, only: &p.History, name: "autoscale-history\x01" + in.ID}, in.paging)
+	if err != nil {
+		return listBody[scaling]{}, err
+	}
+	return body(page, as(func(s scaling) scalingBody { return scalingBody{stamp(s.At), s.From, s.To, s.CPU, s.Reason} })), nil
+}

@@ -1,0 +1,43 @@
+package skystack
+
+import (
+	"fmt"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+// What a tester does to an action without HTTP.
+
+// Fail makes the running action of an instance fail, or crashes one that runs;
+// an empty code takes the usual reason.
+func (a *API) Fail(w *engine.World, instance, code string) error {
+	var f faults
+	f.text("code", code, 0, 63)
+	f.line("code", code)
+	if err := f.err("reason"); err != nil {
+		return err
+	}
+	return a.command(w, instance, func(tx *engine.Tx, i Instance) error { return a.giveUp(tx, i, Reason{Code: code}) })
+}
+
+// Finish completes the running action of an instance.
+func (a *API) Finish(w *engine.World, instance string) error {
+	return a.command(w, instance, func(tx *engine.Tx, i Instance) error {
+		if i.PendingAction == "" {
+			return fmt.Errorf("instance %s is %s: nothing is running that could be finished: %w", i.ID, i.Status, sandbox.ErrConflict)
+		}
+		a.finish(tx, i.PendingAction)
+		return nil
+	})
+}
+
+func (a *API) command(w *engine.World, instance string, do func(*engine.Tx, Instance) error) error {
+	return w.Do(func(tx *engine.Tx) error {
+		i, ok := a.instances.Get(tx, instance)
+		if !ok {
+			return fmt.Errorf("there is no instance %q: %w", clip(instance), sandbox.ErrNotFound)
+		}
+		return do(tx, i)
+	})
+}

@@ -1,0 +1,330 @@
+package skystack
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// eventFilter is which events a client wants; the zero filter is all.
+type eventFilter struct {
+	types   []string // patterns; empty for any type
+	project string   // "" for any, and those of no project
+}
+
+func (f *eventFilter) wants(e *Event) bool {
+	return (f.project == "" || f.project == e.ProjectID) &&
+		(len(f.types) == 0 || slices.ContainsFunc(f.types, func(p string) bool { return selects(p, e.Type) }))
+}
+
+// patternFaults finds the patterns that cover no type of event.
+func patternFaults(field string, in fail.Location, patterns []string) (details []fail.Detail) {
+	for _, p := range patterns {
+		if !knownPattern(p) {
+			details = append(details, fail.Detail{
+				Field: field, Location: in, Code: "unknown_value",
+				Message: "There is no event type " + strconv.Quote(clip(p)) + "; use a type such as instance.running, a family such as instance.*, or *.",
+			})
+		}
+	}
+	return details
+}
+
+type listEventsInput struct {
+	paging
+	Types     []string `json:"-" query:"type"`
+	ProjectID string   `json:"-" query:"project_id"`
+	After     string   `json:"-" query:"after"`
+	Wait      string   `json:"-" query:"wait"`
+}
+
+const longestWait = 30 * time.Second
+
+// patience is how long a request waits for events, which were faulty details.
+func patience(wait string) (d time.Duration, details []fail.Detail) {
+	if wait == "" {
+		return 0, nil
+	}
+	fault := fail.Detail{Field: "wait", Location: fail.Query}
+	d, err := time.ParseDuration(wait)
+	switch {
+	case err != nil:
+		fault.Code, fault.Message = "invalid_format", "wait must be a duration such as 30s or 500ms."
+	case d < 0 || d > longestWait:
+		fault.Code, fault.Message = "out_of_range", "wait must be between 0s and 30s."
+	default:
+		return d, nil
+	}
+	return 0, []fail.Detail{fault}
+}
+
+// listEvents lists what has happened, oldest first, and waits for something to
+// happen if it is asked to (S15). The wait is by the wall clock; in a world whose
+// clock jumps to what a client waits for, it lets actions end.
+//
+//	GET /v1/events
+func (a *API) listEvents(ctx context.Context, c *edge.Call, in listEventsInput) (out eventsBody, err error) {
+	d, details := patience(in.Wait)
+	if details = append(patternFaults("type", fail.Query, in.Types), details...); len(details) > 0 {
+		return out, fail.Parameters(details...)
+	}
+	look := func(c *edge.Call) (err error) {
+		out, err = a.eventsPage(c, in)
+		return err
+	}
+	if err := c.Do(look); err != nil || d == 0 || len(out.rows) > 0 {
+		return out, err
+	}
+	if err := a.waits.enter(c.Workspace(), "too_many_waiting"); err != nil {
+		return out, err
+	}
+	defer a.waits.leave(c.Workspace())
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	defer context.AfterFunc(a.Closing, cancel)()
+	for {
+		if err := a.awaitEvent(ctx, c, &out); err != nil || ctx.Err() != nil {
+			return out, err
+		}
+		if err := c.Do(look); err != nil || len(out.rows) > 0 {
+			return out, err
+		}
+	}
+}
+
+// awaitEvent waits until something has happened after an empty page that could
+// fill it, or the context ends.
+func (a *API) awaitEvent(ctx context.Context, c *edge.Call, empty *eventsBody) error {
+	for ctx.Err() == nil {
+		changed, found, hurried := c.Workspace().Changed(), false, false
+		err := c.Do(func(c *edge.Call) error {
+			if err := a.tokenFault(c.Tx, c.Token); err != nil {
+				return err
+			}
+			if found = c.Era() != empty.era || c.Closed(); found {
+				return nil
+			}
+			for row := range a.events.After(c.Tx, empty.last) {
+				empty.last = row.Seq
+				if found = empty.filter.wants(&row.Value); found {
+					return nil
+				}
+			}
+			hurried = a.hurry(c.Tx)
+			return nil
+		})
+		if err != nil || found {
+			return err
+		}
+		if hurried {
+			continue
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// hurry moves time to the end of the next action under way, if the world's clock
+// jumps to what a client waits for, and reports whether it did. It goes no further
+// than to the next reset, which would begin everything again.
+func (a *API) hurry(tx *engine.Tx) bool {
+	if tx.Mode() != engine.Auto || a.settingsOf(tx).Progression.reads() > 0 {
+		return false
+	}
+	next, ok := tx.Next(finishStep)
+	if reset := tx.NextReset(); !ok || !reset.IsZero() && reset.Before(next.At) {
+		return false
+	}
+	tx.AdvanceTo(next.At)
+	return true
+}
+
+// eventsPage reads the page that a client asked for.
+func (a *API) eventsPage(c *edge.Call, in listEventsInput) (out eventsBody, err error) {
+	out.era, out.filter.types = c.Era(), in.Types
+	if out.filter.project, err = a.listedProject(c, in.ProjectID); err != nil {
+		return out, err
+	}
+	// A cursor counts rows, which begin again with another state.
+	v := view[Event]{table: a.events, name: strings.Join([]string{
+		"events", strconv.FormatUint(out.era.N, 10), out.filter.project, strings.Join(in.Types, ","), in.After,
+	}, "\x01")}
+	if len(in.Types) > 0 || out.filter.project != "" {
+		v.keep = func(e Event) bool { return out.filter.wants(&e) }
+	}
+	if in.After != "" {
+		place, ok := a.placeOf(c.Tx, in.After)
+		if !ok {
+			return out, noPlace("after", fail.Query)
+		}
+		v.floor = place.seq
+	}
+	if in.Cursor != "" {
+		if last, err := openCursor(c.Tx, v.name, in.Cursor); err == nil && !a.isPlace(c.Tx, last) {
+			return out, noPlace("cursor", fail.Query)
+		}
+	}
+	p, err := list(c, v, in.paging)
+	if err != nil {
+		return out, err
+	}
+	if n := len(p.rows); n > 0 {
+		out.last = p.rows[n-1].Seq
+	} else {
+		out.last = a.latest(c.Tx).seq
+	}
+	world := c.Workspace().ID()
+	out.listBody = body(p, func(b []byte, e *Event, version string) []byte {
+		return e.write(b, world, cmp.Or(version, defaultVersion))
+	})
+	out.resume = newCursor(c.Tx, v.name, out.last)
+	return out, nil
+}
+
+// place is a position in the table of events: after an event, or at the start.
+type place struct {
+	seq    uint64 // of the row
+	number uint64 // the event's sequence
+	id     string
+}
+
+// theStart is what names the place before the first event there ever was.
+const theStart = "start"
+
+// placeOf finds an event by its id; false if it is not kept.
+func (a *API) placeOf(tx *engine.Tx, id string) (place, bool) {
+	if id == theStart {
+		first, ok := a.events.At(tx, 0)
+		return place{id: theStart}, !ok || first.Value.Sequence <= 1
+	}
+	row, ok := a.events.Find(tx, id)
+	return place{row.Seq, row.Value.Sequence, id}, ok
+}
+
+// isPlace reports whether all events after the row with the number are kept.
+func (a *API) isPlace(tx *engine.Tx, seq uint64) bool {
+	if seq == 0 {
+		_, ok := a.placeOf(tx, theStart)
+		return ok
+	}
+	for row := range a.events.After(tx, seq-1) {
+		return row.Seq == seq
+	}
+	return false
+}
+
+// latest is the place after the latest event.
+func (a *API) latest(tx *engine.Tx) place { return a.before(tx, 0) }
+
+// before is the place after the latest event created before a row; 0 stands for a
+// row that is yet to come.
+func (a *API) before(tx *engine.Tx, seq uint64) place {
+	for row := range a.events.Before(tx, seq) {
+		return place{row.Seq, row.Value.Sequence, row.ID}
+	}
+	return place{id: theStart}
+}
+
+// noPlace refuses to continue after what is not there.
+func noPlace(field string, in fail.Location) error {
+	message := field + " names an event that is no longer kept, or from before the sandbox was reset or restored; begin again without it."
+	return &fail.Error{Kind: fail.Invalid, Code: "invalid_cursor", Message: message, Details: []fail.Detail{
+		{Field: field, Location: in, Code: "invalid_cursor", Message: message},
+	}}
+}
+
+// eventsBody is a list of events, and where it can be continued.
+type eventsBody struct {
+	listBody[Event]
+	resume string
+	// What a client goes on waiting with when the list is empty.
+	filter eventFilter
+	era    engine.Era
+	last   uint64 // the row after which events are new
+}
+
+func (b eventsBody) in(version string) any {
+	b.version = version
+	return b
+}
+
+// MarshalJSON returns what AppendJSON appends.
+func (b eventsBody) MarshalJSON() ([]byte, error) { return b.AppendJSON(nil), nil }
+
+// AppendJSON implements edge.Appender.
+func (b eventsBody) AppendJSON(to []byte) []byte {
+	to = b.listBody.AppendJSON(to)
+	if b.version == pageEra {
+		return to
+	}
+	o := object{to[:len(to)-1]}
+	o.text("resume_cursor", b.resume)
+	return append(o.b, '}')
+}
+
+type eventInput struct {
+	ID string `json:"-" path:"id"`
+}
+
+// getEvent shows an event as long as it is kept (S15).
+//
+//	GET /v1/events/{id}
+func (a *API) getEvent(c *edge.Call, in eventInput) (eventBody, error) {
+	e, ok := a.events.Get(c.Tx, in.ID)
+	if !ok {
+		return eventBody{}, fail.Newf(fail.NotFound, "event_not_found", "There is no event %q in this workspace, or it is no longer kept.", clip(in.ID))
+	}
+	return eventBody{e, c.Workspace().ID(), defaultVersion}, nil
+}
+
+// eventBody is an event on the wire.
+type eventBody struct {
+	event              Event
+	workspace, version string
+}
+
+func (b eventBody) in(version string) any {
+	b.version = version
+	return b
+}
+
+// MarshalJSON returns what AppendJSON appends.
+func (b eventBody) MarshalJSON() ([]byte, error) { return b.AppendJSON(nil), nil }
+
+// AppendJSON implements edge.Appender.
+func (b eventBody) AppendJSON(to []byte) []byte { return b.event.write(to, b.workspace, b.version) }
+
+// resetBody is what the event of a reset is about: the workspace.
+type resetBody struct {
+	ID      string  `json:"id"`
+	ResetAt string  `json:"reset_at"`
+	Next    *string `json:"next_reset_at"`
+}
+
+// tellReset records a reset in what it leaves (S72). The event is not counted with
+// the others: it has an id of its own and the sequence of the event before it, so
+// that what happens after a reset has the same ids and numbers every time.
+func (a *API) tellReset(tx *engine.Tx) {
+	key := tx.Secret("reset")
+	b := resetBody{ID: tx.World().ID(), ResetAt: stamp(tx.Now())}
+	if next := tx.NextReset(); !next.IsZero() {
+		text := stamp(next)
+		b.Next = &text
+	}
+	a.post(tx, a.add(tx, Event{
+		ID: "evt_" + hex.EncodeToString(key[:8]), Type: resetEvent, Sequence: tx.Peek("event"), Object: shownAs(b), At: tx.Now(),
+	}))
+}
+
+const resetEvent = "sandbox.reset"

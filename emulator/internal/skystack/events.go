@@ -1,0 +1,302 @@
+package skystack
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/engine"
+)
+
+// Event is something that happened, as it is kept for those who poll, stream or
+// have it delivered (S12, S15, S78). It is never changed.
+type Event struct {
+	ID   string `json:"id"`
+	Type string `json:"type"`
+	// Sequence counts the events of the workspace from 1, so that a receiver can
+	// bring them in order.
+	Sequence  uint64 `json:"sequence"`
+	ProjectID string `json:"project_id"` // "" for what concerns the workspace
+	// Object is the resource as the default version showed it then; Previous holds
+	// the members that changed, as they were, and is nil for none.
+	Object   jsontext.Value `json:"object"`
+	Previous jsontext.Value `json:"previous,omitzero"`
+	At       time.Time      `json:"at"`
+	// RequestID and IdempotencyKey are those of the request behind it, "" for none.
+	RequestID      string `json:"request_id"`
+	IdempotencyKey string `json:"idempotency_key"`
+}
+
+// Bookkeeping reports true: what happened is not what there is.
+func (Event) Bookkeeping() bool { return true }
+
+// eventTypes lists what can happen (2.2, section 5).
+func eventTypes() []string {
+	return []string{
+		"action.completed", "action.failed", "autoscale.scaled_in", "autoscale.scaled_out",
+		"instance.created", "instance.deleted", "instance.deleting", "instance.failed", "instance.rebooting", "instance.rebuilt",
+		"instance.resized", "instance.resizing", "instance.running", "instance.starting", "instance.status_changed",
+		"instance.stopped", "instance.stopping", "instance.updated",
+		"job.run.completed", "job.run.failed", "project.created", "project.deleted", "sandbox.reset",
+		"token.created", "token.revoked", "token.rotated", "webhook.test",
+	}
+}
+
+// EventTypes lists the types of events, sorted.
+func EventTypes() []string { return eventTypes() }
+
+// selects reports whether a pattern covers a type: the type itself, a family such
+// as "instance.*", or "*" (S78).
+func selects(pattern, eventType string) bool {
+	if family, ok := strings.CutSuffix(pattern, "*"); ok {
+		return strings.HasPrefix(eventType, family)
+	}
+	return pattern == eventType
+}
+
+// knownPattern reports whether a pattern covers any type there is.
+func knownPattern(pattern string) bool {
+	if family, ok := strings.CutSuffix(pattern, "*"); ok && family != "" && !strings.HasSuffix(family, ".") {
+		return false
+	}
+	return slices.ContainsFunc(eventTypes(), func(t string) bool { return selects(pattern, t) })
+}
+
+// happening is what emit is told.
+type happening struct {
+	Type     string
+	Project  string         // "" for what concerns the whole workspace
+	Object   any            // what the API shows of it in the default version
+	Previous map[string]any // members that changed, as they were; nil for none
+	Cause    *cause         // the request behind it; nil when time or a job did it
+}
+
+// cause is the request that made something happen.
+type cause struct{ RequestID, IdempotencyKey string }
+
+func causeOf(c *edge.Call) *cause { return &cause{c.RequestID, c.IdempotencyKey()} }
+
+// cause is the request that asked for the action; nil if none did.
+func (t Action) cause() *cause {
+	if t.RequestID == "" {
+		return nil
+	}
+	return &cause{t.RequestID, t.IdempotencyKey}
+}
+
+// emit records that something happened and hands it to those who wait for it.
+func (a *API) emit(tx *engine.Tx, h happening) {
+	a.record(tx, h.Type, h.Project, shownAs(h.Object), previousOf(h.Previous), h.Cause)
+}
+
+// shownAs is an object as it stands on the wire.
+func shownAs(object any) jsontext.Value {
+	if own, ok := object.(edge.Appender); ok {
+		return own.AppendJSON(nil)
+	}
+	b, _ := edge.EncodeJSON(object) // bodies hold nothing that JSON has not
+	return b
+}
+
+// How much of the past is kept: by age, and so that a world stays small.
+const (
+	eventLife = 30 * 24 * time.Hour
+	maxEvents = 100_000
+)
+
+// record keeps an event, and has it delivered and answered by the jobs it triggers.
+func (a *API) record(tx *engine.Tx, eventType, project string, object jsontext.Value, previous jsontext.Value, by *cause) {
+	e := a.keep(tx, eventType, project, object, previous, by)
+	a.post(tx, e)
+	a.jobsOn(tx, &e)
+}
+
+func (a *API) keep(tx *engine.Tx, eventType, project string, object jsontext.Value, previous jsontext.Value, by *cause) Event {
+	e := Event{
+		ID: tx.NewID("evt"), Type: eventType, Sequence: tx.Count("event") + 1, ProjectID: project, Object: object, Previous: previous, At: tx.Now(),
+	}
+	if by != nil {
+		e.RequestID, e.IdempotencyKey = by.RequestID, by.IdempotencyKey
+	}
+	return a.add(tx, e)
+}
+
+// add keeps an event and drops those that are too old, or too many.
+func (a *API) add(tx *engine.Tx, e Event) Event {
+	a.events.Put(tx, e.ID, e)
+	for {
+		oldest, ok := a.events.At(tx, 0)
+		if !ok || a.events.Len(tx) <= maxEvents && e.At.Sub(oldest.Value.At) < eventLife {
+			return e
+		}
+		a.events.Delete(tx, oldest.ID)
+	}
+}
+
+// previousOf writes the members in the order of their names; nil for none.
+func previousOf(members map[string]any) jsontext.Value {
+	if len(members) == 0 {
+		return nil
+	}
+	o := object{[]byte{'{'}}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		o.name(name)
+		switch v := members[name].(type) {
+		case string:
+			o.b = edge.AppendString(o.b, v)
+		default:
+			o.b = append(o.b, shownAs(v)...)
+		}
+	}
+	return append(o.b, '}')
+}
+
+// tell records what an instance went through: the events in order, and that its
+// status changed if it did. before is the status it had.
+func (a *API) tell(tx *engine.Tx, i *Instance, before Status, by *cause, types ...string) {
+	shown := jsontext.Value(writeInstance(make([]byte, 0, 1<<10), i, ""))
+	var previous jsontext.Value
+	if before != i.Status && before != "" {
+		o := object{append(make([]byte, 0, 32), '{')}
+		o.text("status", string(before))
+		previous = append(o.b, '}')
+	}
+	for _, t := range types {
+		if t != "" {
+			a.record(tx, t, i.ProjectID, shown, previous, by)
+		}
+	}
+	if previous != nil {
+		a.record(tx, "instance.status_changed", i.ProjectID, shown, previous, by)
+	}
+}
+
+// tellAction records how an action ended, unless it was called off.
+func (a *API) tellAction(tx *engine.Tx, t Action) {
+	eventType := "action.completed"
+	switch t.Status {
+	case Completed:
+	case Failed:
+		eventType = "action.failed"
+	default:
+		return
+	}
+	i, _ := a.instances.Get(tx, t.InstanceID)
+	a.record(tx, eventType, i.ProjectID, t.body(tx.Now()).AppendJSON(make([]byte, 0, 512)), nil, nil)
+}
+
+// begun and done are the events of an action that changes an instance; "" for
+// those that the table of events does not have.
+func (t ActionType) begun() string {
+	switch t {
+	case Create:
+		return "instance.created"
+	case Start:
+		return "instance.starting"
+	case Stop:
+		return "instance.stopping"
+	case Reboot:
+		return "instance.rebooting"
+	case Resize:
+		return "instance.resizing"
+	case Delete:
+		return "instance.deleting"
+	}
+	return ""
+}
+
+func (t ActionType) done() string {
+	switch t {
+	case Create, Start, Reboot:
+		return "instance.running"
+	case Stop:
+		return "instance.stopped"
+	case Resize:
+		return "instance.resized"
+	case Rebuild:
+		return "instance.rebuilt"
+	}
+	return ""
+}
+
+// write is the event as a client of a version sees it, and as it is delivered
+// (5.2).
+func (e *Event) write(to []byte, workspace, version string) []byte {
+	o := object{append(to, '{')}
+	o.text("id", e.ID)
+	o.text("type", e.Type)
+	o.text("api_version", version)
+	o.time("created_at", e.At)
+	o.time("timestamp", e.At)
+	o.text("workspace_id", workspace)
+	o.orNull("project_id", e.ProjectID)
+	o.name("sequence")
+	o.b = strconv.AppendUint(o.b, e.Sequence, 10)
+	o.name("data")
+	data := object{append(o.b, '{')}
+	data.raw("object", e.objectIn(version))
+	data.raw("previous_attributes", e.Previous)
+	o.b = append(data.b, '}')
+	if e.RequestID == "" {
+		o.null("request")
+		return append(o.b, '}')
+	}
+	o.name("request")
+	request := object{append(o.b, '{')}
+	request.text("id", e.RequestID)
+	request.orNull("idempotency_key", e.IdempotencyKey)
+	o.b = append(request.b, '}')
+	return append(o.b, '}')
+}
+
+// objectIn is the object as another version has it: the strict ones only leave
+// members out (6.2).
+func (e *Event) objectIn(version string) jsontext.Value {
+	if version == defaultVersion || !strings.HasPrefix(e.Type, "instance.") {
+		return e.Object
+	}
+	unknown := []string{"size"}
+	if version == pageEra {
+		unknown = []string{"profile", "autoscale", "autoscale_policy"}
+	}
+	out, d := object{[]byte{'{'}}, jsontext.NewDecoder(bytes.NewReader(e.Object))
+	_, _ = d.ReadToken() // rows are checked, so nothing here can fail
+	for d.PeekKind() == '"' {
+		token, _ := d.ReadToken()
+		name := token.String()
+		value, err := d.ReadValue()
+		if err != nil {
+			break
+		}
+		if !slices.Contains(unknown, name) {
+			out.raw(name, value)
+		}
+	}
+	return append(out.b, '}')
+}
+
+// plainID reports whether an id can stand on a line of a stream.
+func plainID(id string) bool {
+	return !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// checkEvent refuses a row of a saved world.
+func checkEvent(id string, e Event) error {
+	switch {
+	case id != e.ID || !plainID(id):
+		return fmt.Errorf("id is %q", e.ID)
+	case !slices.Contains(eventTypes(), e.Type):
+		return fmt.Errorf("type %q is unknown", e.Type)
+	case e.Object.Kind() != '{' || e.Previous != nil && e.Previous.Kind() != '{':
+		return errors.New("object or previous is not an object")
+	}
+	return nil
+}

@@ -1,0 +1,282 @@
+package skystack
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+type streamEventsInput struct {
+	Types     []string `json:"-" query:"type"`
+	ProjectID string   `json:"-" query:"project_id"`
+	After     string   `json:"-" query:"after"`
+	From      string   `json:"-" query:"from"`
+}
+
+// streamEvents sends events as they happen, as server-sent events (S15). It
+// begins after the event the client saw last, at the start, or with the present.
+//
+//	GET /v1/events/stream
+func (a *API) streamEvents(_ context.Context, c *edge.Call, in streamEventsInput) (edge.Stream, error) {
+	if details := patternFaults("type", fail.Query, in.Types); len(details) > 0 {
+		return edge.Stream{}, fail.Parameters(details...)
+	}
+	if in.After != "" && in.From != "" {
+		return edge.Stream{}, conflictingQuery("after and from are two places to begin at; send one.", "after", "from")
+	}
+	s := &feed{api: a, world: c.Workspace(), token: c.Token, request: c.RequestID, version: cmp.Or(c.Version, defaultVersion)}
+	err := c.Do(func(c *edge.Call) (err error) {
+		s.era, s.filter.types = c.Era(), in.Types
+		if s.filter.project, err = a.listedProject(c, in.ProjectID); err != nil {
+			return err
+		}
+		s.place, err = a.beginning(c, in)
+		return err
+	})
+	if err != nil {
+		return edge.Stream{}, err
+	}
+	if err := a.waits.enter(s.world, "too_many_streams"); err != nil {
+		return edge.Stream{}, err
+	}
+	return edge.Stream{Type: "text/event-stream", Run: s.run, Done: func() { a.waits.leave(s.world) }}, nil
+}
+
+// beginning is the place a stream begins at. A client that comes back says in a
+// header what it has seen, while the URL stays what it was: the header counts.
+func (a *API) beginning(c *edge.Call, in streamEventsInput) (place, error) {
+	after, field, where := in.After, "after", fail.Query
+	if header := c.RequestHeader("Last-Event-Id"); header != "" {
+		after, field, where = header, "Last-Event-ID", fail.Header
+	}
+	switch {
+	case after != "":
+		p, ok := a.placeOf(c.Tx, after)
+		if !ok {
+			return p, noPlace(field, where)
+		}
+		return p, nil
+	case in.From == theStart:
+		if first, ok := a.events.At(c.Tx, 0); ok && first.Value.Sequence > 1 {
+			return place{number: first.Value.Sequence - 1}, nil // the older ones are no longer kept
+		}
+		return place{id: theStart}, nil
+	}
+	return a.latest(c.Tx), nil
+}
+
+// conflictingQuery refuses parameters that exclude each other.
+func conflictingQuery(message string, fields ...string) error {
+	e := &fail.Error{Kind: fail.Invalid, Code: "conflicting_parameters", Message: message}
+	for _, f := range fields {
+		e.Details = append(e.Details, fail.Detail{Field: f, Location: fail.Query, Code: "conflicting_parameters", Message: message})
+	}
+	return e
+}
+
+const (
+	// heartbeat is how often a stream shows that it lives, so that nothing between
+	// it and the client takes it for dead.
+	heartbeat = 15 * time.Second
+	// maxGlance and maxPassed bound how many events a stream takes, and passes, in
+	// one transaction.
+	maxGlance = 128
+	maxPassed = 4096
+)
+
+// feed is a stream of events. Nothing is queued for it: it reads the table from
+// the place where it is, as fast as its client reads.
+type feed struct {
+	api     *API
+	world   *engine.World
+	token   string
+	request string
+	version string
+	filter  eventFilter
+
+	place
+	era  engine.Era
+	seen []Event // of one glance
+	buf  []byte
+	beat context.Context // ends when a sign of life is due
+	stop context.CancelFunc
+}
+
+// glance is what a stream finds when it looks at the world.
+type glance struct {
+	rewound bool  // another state took the place of the one it knew
+	end     error // why the stream ends; nil if it goes on
+	again   bool  // there is more to see at once
+	now     time.Time
+}
+
+var (
+	errGone = errors.New("the workspace has ended")
+	errLost = &fail.Error{
+		Kind: fail.Invalid, Code: "invalid_cursor", Message: "Events came faster than they were read, and some of them are no longer kept; begin again.",
+	}
+)
+
+// run sends what happens until the client goes away, its key ends, or the sandbox
+// does.
+func (s *feed) run(ctx context.Context, w *edge.StreamWriter) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.api.Closing, cancel)()
+	s.buf = append(s.buf[:0], "retry: 1000\n"...)
+	s.pulse()
+	if _, err := w.Write(s.buf); err != nil {
+		return err
+	}
+	s.beat, s.stop = context.WithTimeout(ctx, heartbeat)
+	defer func() { s.stop() }()
+	for {
+		changed := s.world.Changed()
+		s.buf = s.buf[:0]
+		g := s.look()
+		s.write(g)
+		if errors.Is(s.beat.Err(), context.DeadlineExceeded) { // not when the stream itself ends
+			s.stop()
+			s.beat, s.stop = context.WithTimeout(ctx, heartbeat)
+			s.pulse()
+		}
+		if len(s.buf) > 0 {
+			if _, err := w.Write(s.buf); err != nil {
+				return err
+			}
+		}
+		if g.end != nil {
+			return g.end
+		}
+		if g.again && ctx.Err() == nil {
+			continue
+		}
+		select {
+		case <-changed:
+		case <-s.beat.Done():
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// look takes the next events from the table.
+func (s *feed) look() (g glance) {
+	s.seen = s.seen[:0]
+	a := s.api
+	_ = s.world.Do(func(tx *engine.Tx) error {
+		g.now = tx.Now()
+		if tx.Closed() {
+			g.end = errGone
+			return nil
+		}
+		if g.end = a.tokenFault(tx, s.token); g.end != nil {
+			return nil
+		}
+		if era := tx.Era(); era != s.era {
+			g.rewound = s.enter(tx, era)
+		}
+		passed := 0
+		for row := range a.events.After(tx, s.seq) {
+			if passed++; len(s.seen) == maxGlance || passed > maxPassed {
+				g.again = true
+				return nil
+			}
+			if row.Value.Sequence > s.number+1 {
+				g.end = errLost
+				return nil
+			}
+			s.place = place{row.Seq, row.Value.Sequence, row.ID}
+			if row.Value.Type == resetEvent || s.filter.wants(&row.Value) {
+				s.seen = append(s.seen, row.Value)
+			}
+		}
+		// In a world that jumps nobody else may change anything: look again.
+		g.again = len(s.seen) > 0 && tx.Mode() == engine.Auto || len(s.seen) == 0 && a.hurry(tx)
+		return nil
+	})
+	return g
+}
+
+// enter goes on with the state that took the place of the one the stream knew, and
+// reports whether no event will tell the client of it.
+func (s *feed) enter(tx *engine.Tx, era engine.Era) bool {
+	s.era, s.place = era, s.api.before(tx, era.Since+1)
+	s.seq = era.Since
+	for row := range s.api.events.After(tx, s.seq) {
+		if s.id == theStart { // what was before is no longer kept
+			s.number = max(row.Value.Sequence, 1) - 1
+		}
+		return row.Value.Type != resetEvent
+	}
+	return true
+}
+
+// write adds what was found to the buffer.
+func (s *feed) write(g glance) {
+	if g.rewound {
+		id := s.id
+		if len(s.seen) > 0 {
+			id = "" // the events that follow have theirs
+		}
+		s.frame(id, "sandbox.rewound")
+		o := object{append(s.buf, '{')}
+		o.text("type", "sandbox.rewound")
+		o.time("created_at", g.now)
+		o.text("workspace_id", s.world.ID())
+		s.buf = append(o.b, "}\n\n"...)
+	}
+	for n := range s.seen {
+		e := &s.seen[n]
+		s.frame(e.ID, e.Type)
+		begin := len(s.buf)
+		s.buf = e.write(s.buf, s.world.ID(), s.version)
+		flatten(s.buf[begin:])
+		s.buf = append(s.buf, "\n\n"...)
+	}
+	if g.end == nil || errors.Is(g.end, errGone) {
+		return
+	}
+	name := "auth"
+	if errors.Is(g.end, errLost) {
+		name = "gap"
+	}
+	s.frame("", name)
+	text, _ := errorBody(fail.Of(g.end), s.request)
+	s.buf = append(append(s.buf, text...), "\n\n"...)
+}
+
+// frame begins an event of the stream, up to its data.
+func (s *feed) frame(id, name string) {
+	if id != "" {
+		s.buf = append(append(append(s.buf, "id: "...), id...), '\n')
+	}
+	s.buf = append(append(append(s.buf, "event: "...), name...), "\ndata: "...)
+}
+
+// pulse adds a comment, and where the client would have to resume: an event
+// without data is none, but its id counts.
+func (s *feed) pulse() {
+	s.buf = append(s.buf, ": keep-alive\n"...)
+	if s.id != "" {
+		s.buf = append(append(append(s.buf, "id: "...), s.id...), '\n')
+	}
+	s.buf = append(s.buf, '\n')
+}
+
+// flatten takes the line breaks out of a JSON text, where a saved world may have
+// them between values.
+func flatten(text []byte) {
+	for _, c := range []byte{'\n', '\r'} {
+		for n := bytes.IndexByte(text, c); n >= 0; n = bytes.IndexByte(text, c) {
+			text[n] = ' '
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package skystack
+
+import (
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/engine"
+)
+
+type runJobInput struct {
+	instanceInput
+	DryRun bool `json:"-" query:"dry_run"`
+}
+
+// runJob runs a job now, or says what it would do (S12).
+//
+//	POST /v1/jobs/{id}/run
+func (a *API) runJob(c *edge.Call, in runJobInput) (any, error) {
+	j, err := a.job(c.Tx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if in.DryRun {
+		return a.dryRun(c.Tx, j), nil
+	}
+	r := a.takeUp(c.Tx, j, Run{Trigger: byHand, ScheduledFor: c.Now(), RequestID: c.RequestID})
+	return a.runBody(c.Tx, r), nil
+}
+
+// dryRunBody is what a run would do, on the wire.
+type dryRunBody struct {
+	DryRun bool      `json:"dry_run"`
+	Would  wouldBody `json:"would"`
+}
+
+// ResponseStatus implements edge.Stated.
+func (dryRunBody) ResponseStatus() int { return 200 }
+
+type wouldBody struct {
+	Action  ActionType   `json:"action"`
+	Reason  *Reason      `json:"reason"`
+	Targets []targetBody `json:"targets"`
+}
+
+type targetBody struct {
+	InstanceID *string `json:"instance_id"`
+	Outcome    string  `json:"outcome"`
+	Error      *Reason `json:"error"`
+}
+
+func (a *API) dryRun(tx *engine.Tx, j Job) dryRunBody {
+	b := dryRunBody{DryRun: true, Would: wouldBody{Action: j.Action.Type, Targets: []targetBody{}}}
+	if b.Would.Reason = a.tokenGone(tx, j.TokenID); b.Would.Reason != nil {
+		return b
+	}
+	w, _ := a.foresee(tx, &j, Run{ScheduledFor: tx.Now()})
+	b.Would.Reason = w.Reason
+	for _, p := range w.plans {
+		b.Would.Targets = append(b.Would.Targets, targetBody{text(p.result.InstanceID), p.result.Outcome, p.result.Error})
+	}
+	return b
+}

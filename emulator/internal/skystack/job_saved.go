@@ -1,0 +1,142 @@
+package skystack
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// What a job and a run of a saved world must be like, so that no such world makes
+// the API answer what its contract does not allow.
+
+// CheckSaved implements engine.Checker.
+func (j Job) CheckSaved(id string) error {
+	var f faults
+	f.same(j.ID, id)
+	f.id("id", "job", j.ID)
+	f.id("project_id", "prj", j.ProjectID)
+	f.text("name", j.Name, 1, 63)
+	f.within("version", j.Version, 1, maxNumber)
+	f.within("missed", j.Missed, 0, maxNumber)
+	f.within("waiting", len(j.Waiting), 0, maxWaitingRuns)
+	for member, at := range inOrder(map[string]time.Time{"created_at": j.CreatedAt, "updated_at": j.UpdatedAt, "last_run_at": j.LastRunAt, "due": j.Due, "anchor": j.Anchor}) {
+		f.time(member, at)
+	}
+	if j.Concurrency != skipOverlap && j.Concurrency != queueOverlap {
+		f.add("concurrency", "%q is unknown", clip(j.Concurrency))
+	}
+	if j.Due.IsZero() != j.Tick.IsZero() {
+		f.add("due", "does not go with tick")
+	}
+	trigger := map[string]any{}
+	for kind, value := range map[string]string{"cron": j.Trigger.Cron, "every": j.Trigger.Every, "at": j.Trigger.At, "event": j.Trigger.Event} {
+		if value != "" {
+			trigger[kind] = value
+		}
+	}
+	for _, d := range checkTrigger(trigger, time.Time{}) {
+		f.add(d.Field, "%s", d.Message)
+	}
+	j.Condition.checkSaved(&f)
+	j.Action.checkSaved(&f)
+	return f.first()
+}
+
+func (c *Condition) checkSaved(f *faults) {
+	if c == nil {
+		return
+	}
+	for _, s := range c.StatusIn {
+		if !slices.Contains(Statuses(), s) {
+			f.add("condition.status_in", "%q is unknown", clip(string(s)))
+		}
+	}
+	for _, d := range checkLabels(anyOf(c.Labels)) {
+		f.add("condition."+d.Field, "%s", d.Message)
+	}
+	if d := checkDuration("condition.older_than", c.OlderThan, 0, longestAge); c.OlderThan != "" && d.Code != "" {
+		f.add(d.Field, "%s", d.Message)
+	}
+	m := c.Metric
+	if m == nil {
+		return
+	}
+	if !slices.ContainsFunc(metrics[:], func(known metric) bool { return known.name == m.Name }) {
+		f.add("condition.metric.name", "%q is unknown", clip(m.Name))
+	}
+	if !slices.Contains([]string{"<", "<=", ">", ">="}, m.Op) {
+		f.add("condition.metric.op", "%q is unknown", clip(m.Op))
+	}
+	if m.Value != m.Value || m.Value < -1e12 || m.Value > 1e12 {
+		f.add("condition.metric.value", "%v is out of range", m.Value)
+	}
+	if d := checkDuration("condition.metric.for", m.For, sampleStep, longestHeld); m.For != "" && d.Code != "" {
+		f.add(d.Field, "%s", d.Message)
+	}
+}
+
+func (j *JobAction) checkSaved(f *faults) {
+	if !slices.Contains([]ActionType{Stop, Start, Reboot, Rebuild, Resize, Delete, Create}, j.Type) {
+		f.add("action.type", "%q is unknown", clip(string(j.Type)))
+	}
+	f.slug("action.size", j.Size)
+	f.slug("action.image", j.Image)
+	f.within("action.max_targets", j.MaxTargets, 0, 10_000)
+	if (j.Type == Create) != (j.Instance.Kind() == '{') {
+		f.add("action.instance", "does not go with the type %s", clip(string(j.Type)))
+	}
+	if j.Type == Create {
+		var in createInstanceInput
+		if err := json.Unmarshal(j.Instance, &in); err != nil {
+			f.add("action.instance", "cannot be read")
+			return
+		}
+		i := in.instance("ins_1", "prj_1", standardSize, standardImage)
+		i.Status, i.Version = Provisioning, 1
+		if err := i.CheckSaved(i.ID); err != nil {
+			f.add("action.instance", "%v", err)
+		}
+	}
+	if t := j.Target; t != nil {
+		f.within("action.target.instance_ids", len(t.InstanceIDs), 0, 200)
+		if (len(t.InstanceIDs) > 0) == (len(t.Labels) > 0) {
+			f.add("action.target", "must have either instance_ids or labels")
+		}
+		for _, d := range checkLabels(anyOf(t.Labels)) {
+			f.add("action.target."+d.Field, "%s", d.Message)
+		}
+	}
+}
+
+// CheckSaved implements engine.Checker.
+func (r Run) CheckSaved(id string) error {
+	var f faults
+	f.same(r.ID, id)
+	if !slices.Contains([]RunStatus{RunQueued, RunGoing, RunSucceeded, RunFailed, RunSkipped, RunPartial}, r.Status) {
+		f.add("status", "%q is unknown", clip(string(r.Status)))
+	}
+	if !slices.Contains([]string{bySchedule, byHand, byEvent}, r.Trigger) {
+		f.add("trigger", "%q is unknown", clip(r.Trigger))
+	}
+	if ended := r.Status != RunQueued && r.Status != RunGoing; ended == r.FinishedAt.IsZero() {
+		f.add("finished_at", "does not go with the status %s", r.Status)
+	}
+	if r.ScheduledFor.IsZero() || !strings.HasPrefix(r.ID, "run_") {
+		f.add("scheduled_for", "is missing")
+	}
+	for member, at := range inOrder(map[string]time.Time{"scheduled_for": r.ScheduledFor, "started_at": r.StartedAt, "finished_at": r.FinishedAt}) {
+		f.time(member, at)
+	}
+	for member, n := range inOrder(map[string]int{"missed": r.Missed, "going": r.Going, "good": r.Good, "bad": r.Bad}) {
+		f.within(member, n, 0, maxNumber)
+	}
+	f.within("depth", r.Depth, 0, maxDepth+1)
+	for _, result := range r.Results {
+		if !slices.Contains([]string{string(InProgress), string(Completed), string(Failed), string(Cancelled), outcomeUnchanged, outcomeRefused}, result.Outcome) {
+			f.add("results.outcome", "%q is unknown", clip(result.Outcome))
+		}
+	}
+	return f.first()
+}

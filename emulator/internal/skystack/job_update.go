@@ -1,0 +1,197 @@
+package skystack
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+type updateJobInput struct {
+	instanceInput
+	Name        *string        `json:"name"`
+	Enabled     *bool          `json:"enabled"`
+	Trigger     jsontext.Value `json:"trigger"`
+	Condition   jsontext.Value `json:"condition"`
+	Action      jsontext.Value `json:"action"`
+	Concurrency *string        `json:"concurrency"`
+}
+
+// checkJobUpdate refuses members that cannot be changed, each by name (S7).
+func (a *API) checkJobUpdate(_ *edge.Call, b edge.Fields) []fail.Detail {
+	return immutable(b, "id", "project_id", "disabled_reason", "token_id", "last_run_at", "next_run_at", "version", "created_at", "updated_at")
+}
+
+// updateJob merges changes into a job; one that changes nothing leaves the version
+// as it is (S7, S10).
+//
+//	PATCH /v1/jobs/{id}
+func (a *API) updateJob(c *edge.Call, in updateJobInput) (jobBody, error) {
+	j, err := a.job(c.Tx, in.ID)
+	if err != nil {
+		return jobBody{}, err
+	}
+	if err := c.Precondition(j.Version); err != nil {
+		return jobBody{}, err
+	}
+	before := j.definition()
+	after := patched(before, in)
+	merged, err := a.readDefinition(c, before, after)
+	if err != nil {
+		return jobBody{}, err
+	}
+	changed := j
+	changed.Name, changed.Enabled = merged.Name, *merged.Enabled
+	changed.define(merged)
+	if sameValue(changed.definition(), before) {
+		return j.body(), nil
+	}
+	if changed.does() != j.does() || changed.Enabled && !j.Enabled { // whoever may not do it by hand may still stop it
+		if err := a.mayUse(c, &changed); err != nil {
+			return jobBody{}, err
+		}
+	}
+	if changed.Enabled && !j.Enabled && j.Disabled != nil { // its token is gone: it acts with the caller's from here on
+		changed.TokenID = c.Token
+	}
+	if changed.Enabled || !j.Enabled && j.Disabled == nil {
+		changed.Disabled = nil
+	}
+	if changed.Trigger != j.Trigger || changed.Enabled != j.Enabled {
+		if changed.Trigger != j.Trigger {
+			changed.Anchor = c.Now()
+		}
+		a.plan(c.Tx, &changed, c.Now())
+		a.listen(c.Tx, j.ID, changed.Trigger.Event != "")
+	}
+	changed.touch(c.Tx)
+	changed.UpdatedAt = c.Now()
+	a.jobs.Put(c.Tx, j.ID, changed)
+	return changed.body(), nil
+}
+
+// definition is what a client says of a job, as an object.
+func (j Job) definition() jsontext.Value {
+	v, _ := json.Marshal(struct { // its parts came from JSON
+		Name        string     `json:"name"`
+		Enabled     bool       `json:"enabled"`
+		Trigger     Trigger    `json:"trigger"`
+		Condition   *Condition `json:"condition"`
+		Action      JobAction  `json:"action"`
+		Concurrency string     `json:"concurrency"`
+	}{j.Name, j.Enabled, j.Trigger, j.Condition, j.Action, j.Concurrency}, json.Deterministic(true))
+	return v
+}
+
+// does is what a job does, whatever it is called and whether it does it.
+func (j Job) does() string {
+	j.Name, j.Enabled, j.Concurrency = "", false, ""
+	return string(j.definition())
+}
+
+// patched is a definition after a merge patch. Where exactly one of several
+// members can be set, as in a trigger, one that is set takes the place of the
+// others; the template of a create is replaced as a whole.
+func patched(old jsontext.Value, in updateJobInput) jsontext.Value {
+	members := membersOf(old)
+	set := func(name string, value any) {
+		members[name], _ = json.Marshal(value)
+	}
+	if in.Name != nil {
+		set("name", *in.Name)
+	}
+	if in.Enabled != nil {
+		set("enabled", *in.Enabled)
+	}
+	if in.Concurrency != nil {
+		set("concurrency", *in.Concurrency)
+	}
+	if in.Trigger != nil {
+		members["trigger"] = merge(alternatives(members["trigger"], in.Trigger, triggerKinds()...), in.Trigger)
+	}
+	if in.Condition != nil {
+		condition := members["condition"]
+		if condition.Kind() != '{' {
+			condition = nil
+		}
+		if members["condition"] = merge(condition, in.Condition); members["condition"] == nil {
+			members["condition"] = jsontext.Value("null")
+		}
+	}
+	if in.Action != nil {
+		action, patch := membersOf(members["action"]), membersOf(in.Action)
+		if target := patch["target"]; target.Kind() == '{' {
+			action["target"] = alternatives(action["target"], target, "instance_ids", "labels")
+		}
+		if patch["instance"] != nil {
+			delete(action, "instance")
+		}
+		if patch["size"] != nil || patch["profile"] != nil || patch["machine_type"] != nil {
+			delete(action, "size")
+		}
+		set("action", action)
+		members["action"] = merge(members["action"], in.Action)
+	}
+	out, _ := json.Marshal(members, json.Deterministic(true))
+	return out
+}
+
+// alternatives is an object without the alternatives that a patch replaces by
+// setting another.
+func alternatives(object, patch jsontext.Value, names ...string) jsontext.Value {
+	if object.Kind() != '{' {
+		return nil
+	}
+	members, sets := membersOf(object), membersOf(patch)
+	for _, name := range names {
+		if v := sets[name]; v == nil || v.Kind() == 'n' {
+			continue
+		}
+		for _, other := range names {
+			if other != name {
+				delete(members, other)
+			}
+		}
+	}
+	out, _ := json.Marshal(members, json.Deterministic(true))
+	return out
+}
+
+// readDefinition holds a changed definition against all that a new one must be. A
+// moment that has passed is no fault where the trigger stays.
+func (a *API) readDefinition(c *edge.Call, before, after jsontext.Value) (in jobInput, err error) {
+	if sameValue(before, after) {
+		return in, json.Unmarshal(after, &in)
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(after, &fields); err != nil {
+		return in, err
+	}
+	now := c.Now()
+	if sameValue(membersOf(before)["trigger"], membersOf(after)["trigger"]) {
+		now = time.Time{}
+	}
+	details := a.checkDefinition(c, fields, now)
+	if condition, _ := fields["condition"].(map[string]any); condition["metric"] != nil {
+		details = append(details, incompleteMetric(condition["metric"])...)
+	}
+	if len(details) > 0 {
+		return in, fail.Parameters(details...)
+	}
+	err = json.Unmarshal(after, &in)
+	return in, err
+}
+
+// incompleteMetric finds what a merge has left out of a condition on a metric.
+func incompleteMetric(v any) (details []fail.Detail) {
+	metric, _ := v.(map[string]any)
+	for _, name := range []string{"name", "op", "value"} {
+		if metric[name] == nil {
+			details = append(details, faultIn("condition.metric."+name, "required", "condition.metric."+name+" is required.")...)
+		}
+	}
+	return details
+}

@@ -1,0 +1,321 @@
+package skystack
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// runStep is the step of the agenda that begins a run which had to wait: for
+// another, or for what caused the event that triggers it.
+const runStep = "job.run"
+
+// takeUp lets a run begin, wait or be skipped: a job never runs twice at a time.
+// A run that is not filed yet is filed.
+func (a *API) takeUp(tx *engine.Tx, j Job, r Run) Run {
+	switch {
+	case j.Open == "":
+		if r.ID == "" {
+			r.Status = RunQueued
+			r = a.file(tx, j.ID, r)
+		}
+		return a.carryOut(tx, r)
+	case j.Concurrency == skipOverlap:
+		return a.skip(tx, j, r, Reason{"overlap", "The run before, " + j.Open + ", was still going."})
+	case len(j.Waiting) >= maxWaitingRuns:
+		return a.skip(tx, j, r, Reason{"queue_full", fmt.Sprintf("%d runs were waiting already.", maxWaitingRuns)})
+	}
+	r.Status = RunQueued
+	if r.ID == "" {
+		r = a.file(tx, j.ID, r)
+	}
+	j, _ = a.jobs.Get(tx, j.ID)
+	j.Waiting = append(slices.Clip(j.Waiting), r.ID)
+	a.jobs.Put(tx, j.ID, j)
+	return r
+}
+
+// skip records a run that does not take place.
+func (a *API) skip(tx *engine.Tx, j Job, r Run, why Reason) Run {
+	r.Status, r.Reason, r.FinishedAt = RunSkipped, &why, tx.Now()
+	if r.ID == "" {
+		return a.file(tx, j.ID, r)
+	}
+	a.putRun(tx, r)
+	return r
+}
+
+// resume is the step that begins a run which had to wait.
+func (a *API) resume(tx *engine.Tx, id string) {
+	r, ok := a.runs.Get(tx, id)
+	j, there := a.jobs.Get(tx, r.JobID)
+	switch {
+	case !ok || !there || r.Status != RunQueued:
+	case j.Open == r.ID: // its turn has come
+		a.carryOut(tx, r)
+	case !j.Enabled:
+		a.skip(tx, j, r, Reason{"disabled", "The job was disabled before the run could begin."})
+	default:
+		a.takeUp(tx, j, r)
+	}
+}
+
+// carryOut begins a run: it looks for what to act on, and acts. It ends at once
+// unless actions have begun.
+func (a *API) carryOut(tx *engine.Tx, r Run) Run {
+	j, _ := a.jobs.Get(tx, r.JobID)
+	r.Status, r.StartedAt = RunGoing, tx.Now()
+	j.Open, j.LastRunAt = r.ID, tx.Now()
+	j.touch(tx)
+	a.jobs.Put(tx, j.ID, j)
+	a.putRun(tx, r)
+	if gone := a.tokenGone(tx, j.TokenID); gone != nil {
+		a.disable(tx, j.ID, *gone)
+		r.Reason = gone
+		return a.conclude(tx, r, RunFailed)
+	}
+	w, status := a.foresee(tx, &j, r)
+	if w.Reason != nil {
+		r.Reason = w.Reason
+		return a.conclude(tx, r, status)
+	}
+	defer a.acting(tx, r.ID)()
+	for _, p := range w.plans {
+		result := p.result
+		if result.Outcome == outcomeBegin {
+			result = a.act(tx, &j, r, p.instance)
+		}
+		r.count(result)
+		r.Results = append(r.Results, result)
+	}
+	if r.Going > 0 {
+		a.putRun(tx, r)
+		return r
+	}
+	return a.conclude(tx, r, r.outcome())
+}
+
+// count adds a result to the run's counts.
+func (r *Run) count(result runResult) {
+	switch result.Outcome {
+	case string(InProgress):
+		r.Going++
+	case string(Completed), outcomeUnchanged:
+		r.Good++
+	default:
+		r.Bad++
+	}
+}
+
+// outcome is the status of a run whose actions have ended.
+func (r *Run) outcome() RunStatus {
+	switch {
+	case r.Bad == 0:
+		return RunSucceeded
+	case r.Good == 0:
+		return RunFailed
+	}
+	return RunPartial
+}
+
+// conclude ends a run, tells, and calls the next one that waits.
+func (a *API) conclude(tx *engine.Tx, r Run, status RunStatus) Run {
+	r.Status, r.FinishedAt = status, tx.Now()
+	a.putRun(tx, r)
+	j, ok := a.jobs.Get(tx, r.JobID)
+	if !ok {
+		return r
+	}
+	if j.Open == r.ID {
+		j.Open = ""
+		if len(j.Waiting) > 0 {
+			j.Open, j.Waiting = j.Waiting[0], slices.Clone(j.Waiting[1:])
+			tx.After(0, runStep, j.Open)
+		}
+		a.jobs.Put(tx, j.ID, j)
+	}
+	if status == RunSkipped {
+		return r
+	}
+	eventType := "job.run.completed"
+	if status == RunFailed {
+		eventType = "job.run.failed"
+	}
+	defer a.acting(tx, r.ID)()
+	var by *cause
+	if r.RequestID != "" {
+		by = &cause{RequestID: r.RequestID}
+	}
+	a.emit(tx, happening{Type: eventType, Project: j.ProjectID, Object: a.runBody(tx, r), Cause: by})
+	return r
+}
+
+// progressed notes that an action of a run has ended.
+func (a *API) progressed(tx *engine.Tx, t Action) {
+	r, ok := a.runs.Get(tx, t.Run)
+	if !ok || r.Status != RunGoing || r.Going == 0 {
+		return
+	}
+	r.Going--
+	if t.Status == Completed {
+		r.Good++
+	} else {
+		r.Bad++
+	}
+	if r.Going > 0 {
+		a.putRun(tx, r)
+		return
+	}
+	a.conclude(tx, r, r.outcome())
+}
+
+// work is what a run would do now.
+type work struct {
+	Reason *Reason // why it does nothing at all; nil when it acts
+	plans  []plan
+}
+
+// plan is what a run would do to one instance; the result's outcome is outcomeBegin
+// when it can.
+type plan struct {
+	instance Instance
+	result   runResult
+}
+
+// foresee finds what a run would do, and changes nothing. Status is that of the run
+// when there is a reason to do nothing.
+func (a *API) foresee(tx *engine.Tx, j *Job, r Run) (w work, status RunStatus) {
+	t, _ := a.tokens.Get(tx, j.TokenID)
+	if needed := j.Action.Type.scope(); !grants(t.Scopes, needed) {
+		return work{Reason: &Reason{"insufficient_scope", "The token the job acts with lacks the scope " + needed + "."}}, RunFailed
+	}
+	if j.Action.Type == Create {
+		return work{plans: []plan{{result: runResult{Outcome: outcomeBegin}}}}, ""
+	}
+	there, missing := a.chosen(tx, j, r.InstanceID)
+	there = slices.DeleteFunc(there, func(i Instance) bool { return !a.meets(tx, &i, j.Condition) })
+	if j.Condition != nil { // what is not there meets none
+		missing = nil
+	}
+	switch most := j.Action.MaxTargets; {
+	case j.Action.Target == nil && r.InstanceID == "":
+		return work{Reason: &Reason{"no_targets", "The job acts on the instance that an event is about, and no event triggered this run."}}, RunSkipped
+	case len(there)+len(missing) == 0:
+		return work{Reason: &Reason{"no_targets", "No instance of the target is there, or none meets the condition."}}, RunSkipped
+	case most > 0 && len(there) > most:
+		return work{Reason: &Reason{"too_many_targets",
+			fmt.Sprintf("The run would act on %d instances, and max_targets is %d; nothing was done.", len(there), most)}}, RunFailed
+	}
+	for _, id := range missing {
+		w.plans = append(w.plans, plan{result: runResult{InstanceID: id, Outcome: outcomeRefused, Error: reasonOf(noInstance(id))}})
+	}
+	fault := a.unavailable(tx, j)
+	for _, i := range there {
+		p := plan{i, runResult{InstanceID: i.ID, Outcome: outcomeBegin}}
+		if fault != nil {
+			p.result.Outcome, p.result.Error = outcomeRefused, fault
+		} else {
+			p.result.Outcome, p.result.Error = a.verdictOn(tx, i, j.Action)
+		}
+		w.plans = append(w.plans, p)
+	}
+	return w, ""
+}
+
+// verdictOn is what an instance says to a job's action.
+func (a *API) verdictOn(tx *engine.Tx, i Instance, act JobAction) (string, *Reason) {
+	if act.Type == Delete {
+		if i.Status == Deleting {
+			return outcomeUnchanged, nil
+		}
+		return outcomeBegin, nil
+	}
+	switch v := i.allows(act.Type, act.Force); {
+	case v == begin:
+		if d := a.unfit(tx, i, createActionInput{Type: act.Type, Image: act.Image}, act.Size); d != nil {
+			return outcomeRefused, &Reason{"invalid_parameter", d.Message}
+		}
+		return outcomeBegin, nil
+	case v == nothing && !a.settingsOf(tx).RefuseNoops:
+		return outcomeUnchanged, nil
+	default:
+		return outcomeRefused, reasonOf(a.refusal(tx, i, act.Type, v))
+	}
+}
+
+// unavailable says what the catalogue does not have any more.
+func (a *API) unavailable(tx *engine.Tx, j *Job) *Reason {
+	for _, d := range a.checkCatalogue(&edge.Call{Tx: tx}, edge.Fields{"size": orNil(j.Action.Size), "image": orNil(j.Action.Image)}) {
+		return &Reason{"invalid_parameter", d.Message}
+	}
+	return nil
+}
+
+func orNil(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// reasonOf is a refusal as it stands in a result.
+func reasonOf(err error) *Reason {
+	var e *fail.Error
+	if !errors.As(err, &e) {
+		e = fail.Of(err)
+	}
+	return &Reason{e.Code, e.Message}
+}
+
+// act does a job's action to an instance that allows it.
+func (a *API) act(tx *engine.Tx, j *Job, r Run, i Instance) runResult {
+	t := Action{Type: j.Action.Type, Size: j.Action.Size, Image: j.Action.Image, Force: j.Action.Force, RequestedBy: j.TokenID, RequestID: r.RequestID, Run: r.ID}
+	if t.Type == Create {
+		return a.actCreate(tx, j, t)
+	}
+	i, ok := a.instances.Get(tx, i.ID) // what was done to the ones before may have changed it
+	if !ok {
+		return runResult{InstanceID: i.ID, Outcome: outcomeRefused, Error: reasonOf(noInstance(i.ID))}
+	}
+	if t.Type == Delete {
+		return a.actDelete(tx, i, t)
+	}
+	if t.Type == Rebuild && t.Image == "" {
+		t.Image = i.Image
+	}
+	t = a.start(tx, &i, t)
+	return runResult{InstanceID: i.ID, ActionID: t.ID, Outcome: string(InProgress)}
+}
+
+func (a *API) actDelete(tx *engine.Tx, i Instance, t Action) runResult {
+	if a.settingsOf(tx).SlowDelete {
+		t = a.start(tx, &i, t)
+		return runResult{InstanceID: i.ID, ActionID: t.ID, Outcome: string(InProgress)}
+	}
+	a.remove(tx, i, t.cause())
+	return runResult{InstanceID: i.ID, Outcome: outcomeDone}
+}
+
+// actCreate creates an instance as a POST with the job's template would.
+func (a *API) actCreate(tx *engine.Tx, j *Job, t Action) runResult {
+	refuse := func(why *Reason) runResult { return runResult{Outcome: outcomeRefused, Error: why} }
+	var in createInstanceInput
+	var fields edge.Fields
+	if err := errors.Join(json.Unmarshal(j.Action.Instance, &in), json.Unmarshal(j.Action.Instance, &fields)); err != nil {
+		return refuse(&Reason{"invalid_parameter", "The template of the instance cannot be read."})
+	}
+	for _, d := range a.checkCreate(&edge.Call{Tx: tx}, fields) {
+		return refuse(&Reason{"invalid_parameter", d.Message})
+	}
+	i, err := a.provision(tx, in, j.ProjectID, t)
+	if err != nil {
+		return refuse(reasonOf(err))
+	}
+	return runResult{InstanceID: i.ID, ActionID: i.PendingAction, Outcome: string(InProgress)}
+}

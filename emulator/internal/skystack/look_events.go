@@ -1,0 +1,97 @@
+package skystack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+// Events lists the kept events of a world that match, oldest first.
+func (a *API) Events(w *engine.World, m sandbox.EventMatch) []sandbox.APIEvent {
+	rows := []Event{}
+	_ = w.Do(func(tx *engine.Tx) error {
+		for row := range a.events.After(tx, 0) {
+			if chosen(m, &row.Value) {
+				rows = append(rows, row.Value)
+			}
+		}
+		return nil
+	})
+	out := make([]sandbox.APIEvent, len(rows))
+	for n := range rows {
+		out[n] = rows[n].public()
+	}
+	return out
+}
+
+// WaitForEvent returns the first event of a world that matches, as soon as there
+// is one.
+func (a *API) WaitForEvent(ctx context.Context, w *engine.World, m sandbox.EventMatch) (sandbox.APIEvent, error) {
+	if m.Type != "" && !knownPattern(m.Type) {
+		return sandbox.APIEvent{}, fmt.Errorf("there is no event type %q: use a type such as instance.running, or a family such as instance.*", clip(m.Type))
+	}
+	var era engine.Era
+	var last uint64
+	for {
+		changed := w.Changed()
+		var found *Event
+		_ = w.Do(func(tx *engine.Tx) error {
+			if now := tx.Era(); now != era {
+				era, last = now, 0 // another table
+			}
+			for row := range a.events.After(tx, last) {
+				if last = row.Seq; chosen(m, &row.Value) {
+					found = &row.Value
+					break
+				}
+			}
+			return nil
+		})
+		if found != nil {
+			return found.public(), nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return sandbox.APIEvent{}, fmt.Errorf("waiting for an event%s: none came: %w", described(m), context.Cause(ctx))
+		}
+	}
+}
+
+func chosen(m sandbox.EventMatch, e *Event) bool {
+	return (m.Since == 0 || e.Sequence > m.Since) && (m.Type == "" || selects(m.Type, e.Type)) && (m.Object == "" || m.Object == e.objectID())
+}
+
+// objectID is the id of what the event is about, "" if it has none.
+func (e *Event) objectID() string {
+	var object struct {
+		ID string `json:"id"`
+	}
+	_ = json.Unmarshal(e.Object, &object)
+	return object.ID
+}
+
+// described is what a match asks for, to follow "an event".
+func described(m sandbox.EventMatch) (text string) {
+	if m.Type != "" {
+		text += " of type " + m.Type
+	}
+	if m.Object != "" {
+		text += " about " + clip(m.Object)
+	}
+	if m.Since > 0 {
+		text += fmt.Sprintf(" after number %d", m.Since)
+	}
+	return text
+}
+
+func (e *Event) public() sandbox.APIEvent {
+	return sandbox.APIEvent{
+		ID: e.ID, Type: e.Type, Sequence: e.Sequence, ProjectID: e.ProjectID, At: e.At,
+		Object: bytes.Clone(e.Object), Previous: bytes.Clone(e.Previous), RequestID: e.RequestID,
+	}
+}

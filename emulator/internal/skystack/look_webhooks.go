@@ -1,0 +1,74 @@
+package skystack
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+// Deliveries lists the deliveries of a world that match, oldest first.
+func (a *API) Deliveries(w *engine.World, m sandbox.DeliveryMatch) []sandbox.Delivery {
+	var rows []Delivery
+	_ = w.Do(func(tx *engine.Tx) error {
+		for row := range a.deliveries.After(tx, 0) {
+			if d := row.Value; m.Chooses(&sandbox.Delivery{Webhook: d.WebhookID, Status: string(d.Status), EventType: d.EventType}) {
+				rows = append(rows, d)
+			}
+		}
+		return nil
+	})
+	out := make([]sandbox.Delivery, len(rows))
+	for n, d := range rows {
+		out[n] = d.public()
+	}
+	return out
+}
+
+func (d Delivery) public() sandbox.Delivery {
+	out := sandbox.Delivery{
+		ID: d.ID, Webhook: d.WebhookID, Event: d.EventID, EventType: d.EventType, Status: string(d.Status), Reason: d.Reason,
+		Attempts: make([]sandbox.DeliveryAttempt, len(d.Attempts)), CreatedAt: d.CreatedAt,
+	}
+	if !d.Due.IsZero() {
+		out.NextAttemptAt = d.Due.At
+	}
+	for n, t := range d.Attempts {
+		out.Attempts[n] = sandbox.DeliveryAttempt{
+			ID: t.ID, At: t.At, Status: t.Status, LatencyMS: t.LatencyMS, Error: t.Error, Message: t.Message,
+		}
+	}
+	return out
+}
+
+// FlushWebhooks waits until no webhook is on its way and none waits in a lane:
+// each that comes back sends the next one off before it counts as landed.
+func (a *API) FlushWebhooks(ctx context.Context, w *engine.World) error {
+	if err := w.Rest(ctx); err != nil {
+		return fmt.Errorf("webhooks are still on their way: %w", err)
+	}
+	return nil
+}
+
+// Trigger emits an event of any type about an object, and returns its id.
+func (a *API) Trigger(w *engine.World, eventType, object string) (event string, err error) {
+	defer told(&err)
+	if !slices.Contains(eventTypes(), eventType) {
+		return "", fail.Newf(fail.Invalid, "unknown_event_type", "There is no event type %q; the types are %s.", clip(eventType), strings.Join(eventTypes(), ", "))
+	}
+	err = w.Do(func(tx *engine.Tx) error {
+		s, err := a.subject(tx, eventType, object)
+		if err != nil {
+			return err
+		}
+		e := a.keep(tx, eventType, s.project, shownAs(s.object), nil, nil)
+		a.post(tx, e)
+		event = e.ID
+		return nil
+	})
+	return event, err
+}

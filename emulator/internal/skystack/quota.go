@@ -1,0 +1,74 @@
+package skystack
+
+import (
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// quota is how many objects of one kind a workspace may have.
+type quota struct {
+	name  string // in the answer
+	limit *int   // nil for as many as you like
+	used  func(tx *engine.Tx) int
+}
+
+// quotas is the table that GET /v1/quota shows, in its order.
+func (a *API) quotas(tx *engine.Tx) []quota {
+	return []quota{
+		{"instances", a.settingsOf(tx).Quota, a.instances.Len},
+		{"projects", nil, a.projects.Len},
+		{"profiles", new(maxProfiles), a.ownProfiles},
+		{"images", nil, a.ownImages},
+		{"jobs", new(maxJobs), a.jobs.Len},
+		{"tokens", new(maxTokens), a.countMinted},
+		{"webhooks", new(maxWebhooks), a.webhooks.Len},
+	}
+}
+
+// exceeded refuses one object more than a quota allows.
+func exceeded(resource string, limit, used int, message string) error {
+	return &fail.Error{
+		Kind: fail.Forbidden, Code: "quota_exceeded", Message: message,
+		Details: []fail.Detail{{Extra: []fail.Member{{Name: "resource", Value: resource}, {Name: "limit", Value: limit}, {Name: "used", Value: used}}}},
+	}
+}
+
+// quotaBody is the quotas on the wire, each under its name.
+type quotaBody []quotaUse
+
+type quotaUse struct {
+	quota
+	now int
+}
+
+// MarshalJSON returns what AppendJSON appends.
+func (b quotaBody) MarshalJSON() ([]byte, error) { return b.AppendJSON(nil), nil }
+
+// AppendJSON implements edge.Appender.
+func (b quotaBody) AppendJSON(to []byte) []byte {
+	o := object{append(to, '{')}
+	for _, q := range b {
+		o.name(q.name)
+		inner := object{append(o.b, '{')}
+		if q.limit == nil {
+			inner.null("limit")
+		} else {
+			inner.number("limit", *q.limit)
+		}
+		inner.number("used", q.now)
+		o.b = append(inner.b, '}')
+	}
+	return append(o.b, '}')
+}
+
+// getQuota shows how much of everything there may be, and is.
+//
+//	GET /v1/quota
+func (a *API) getQuota(c *edge.Call, _ struct{}) (quotaBody, error) {
+	var out quotaBody
+	for _, q := range a.quotas(c.Tx) {
+		out = append(out, quotaUse{q, q.used(c.Tx)})
+	}
+	return out, nil
+}

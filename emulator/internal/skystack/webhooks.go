@@ -1,0 +1,386 @@
+package skystack
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/webhook"
+)
+
+// Webhook is an endpoint of a project that its events are delivered to (S77,
+// S78). Its secrets are kept apart.
+type Webhook struct {
+	ID          string   `json:"id"`
+	ProjectID   string   `json:"project_id"`
+	URL         string   `json:"url"`
+	EventTypes  []string `json:"event_types"`
+	Description string   `json:"description"`
+	// Disabled is why nothing is delivered; "" delivers.
+	Disabled    string         `json:"disabled"`
+	Format      webhook.Format `json:"signature_format"`
+	APIVersion  string         `json:"api_version"`
+	TimeoutMS   int            `json:"timeout_ms"`
+	MaxInFlight int            `json:"max_in_flight"`
+	HonorGone   bool           `json:"honor_410"`
+	// AutoDisable is after how many seconds of failing it is disabled; 0 for never.
+	AutoDisable int  `json:"auto_disable_after_seconds"`
+	InsecureTLS bool `json:"insecure_tls"`
+	// Listener says that messages are pulled instead of sent; see Listen.
+	Listener  bool      `json:"listener,omitzero"`
+	Weather   Weather   `json:"sandbox"`
+	Version   int       `json:"version"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// Why an endpoint is disabled.
+const (
+	byRequest = "requested"
+	byImport  = "imported" // it may belong to somebody else: see Loaded
+	byGone    = "gone"
+	byFailing = "failing"
+)
+
+// Loaded implements engine.Loaded: what comes from a file sends nothing before
+// somebody here has agreed (10.2, row 12).
+func (w Webhook) Loaded() Webhook {
+	if w.Disabled == "" {
+		w.Disabled = byImport
+	}
+	return w
+}
+
+// Weather is what the sandbox does to the deliveries of an endpoint on purpose.
+// Shares are between 0 and 1.
+type Weather struct {
+	Duplicates     float64 `json:"duplicates"`
+	Reorder        float64 `json:"reorder"`
+	DelaySeconds   int     `json:"delay_seconds"`
+	WrongSignature float64 `json:"wrong_signature"`
+	OldTimestamp   float64 `json:"old_timestamp"`
+	Rotation       float64 `json:"rotation"`
+}
+
+// secrets is what an endpoint's deliveries are signed with.
+type secrets struct {
+	Current string `json:"current"`
+	// Previous counts beside Current until Until, which is zero outside of a
+	// rotation.
+	Previous string    `json:"previous"`
+	Until    time.Time `json:"until"`
+}
+
+// Confidential implements engine.Confidential (10.2, row 11).
+func (secrets) Confidential() {}
+
+// at is the secret of X-Signature, and all that sign at the time: during a
+// rotation nobody breaks who knows either (5.2).
+func (s secrets) at(now time.Time) (signer string, all []string) {
+	if s.Previous != "" && now.Before(s.Until) {
+		return s.Previous, []string{s.Current, s.Previous}
+	}
+	return s.Current, []string{s.Current}
+}
+
+// maxWebhooks bounds the endpoints of a workspace.
+const maxWebhooks = 100
+
+// webhookPath is where an endpoint lives: below its project, or below none.
+type webhookPath struct {
+	ProjectID string `json:"-" path:"id"`
+	ID        string `json:"-" path:"webhook_id"`
+}
+
+// webhook looks an endpoint up; one of another project than the address names
+// does not exist (S23).
+func (a *API) webhook(tx *engine.Tx, at webhookPath) (Webhook, error) {
+	w, ok := a.webhooks.Get(tx, at.ID)
+	if !ok || at.ProjectID != "" && at.ProjectID != w.ProjectID {
+		return w, fail.Newf(fail.NotFound, "webhook_not_found", "There is no webhook %q in this workspace or project.", clip(at.ID))
+	}
+	return w, nil
+}
+
+type listWebhooksInput struct {
+	paging
+	PathProject  string `json:"-" path:"id"`
+	QueryProject string `json:"-" query:"project_id"`
+}
+
+// listWebhooks lists the endpoints of a project, or of all.
+//
+//	GET /v1/projects/{id}/webhooks and GET /v1/webhooks
+func (a *API) listWebhooks(c *edge.Call, in listWebhooksInput) (listBody[Webhook], error) {
+	project := in.PathProject
+	if project == "" {
+		var err error
+		if project, err = a.listedProject(c, in.QueryProject); err != nil {
+			return listBody[Webhook]{}, err
+		}
+	} else if !has(a.projects, c.Tx, project) {
+		return listBody[Webhook]{}, noProject(project)
+	}
+	v := view[Webhook]{table: a.webhooks, name: "webhooks\x01" + project}
+	if project != "" {
+		v.keep = func(w Webhook) bool { return w.ProjectID == project }
+	}
+	p, err := list(c, v, in.paging)
+	return body(p, as(func(w Webhook) webhookBody { return a.webhookBody(c.Tx, w) })), err
+}
+
+type createWebhookInput struct {
+	PathProject  string         `json:"-" path:"id"`
+	QueryProject string         `json:"-" query:"project_id"`
+	ProjectID    string         `json:"project_id"`
+	URL          string         `json:"url"`
+	EventTypes   []string       `json:"event_types"`
+	Description  string         `json:"description"`
+	Secret       string         `json:"secret"`
+	Format       webhook.Format `json:"signature_format"`
+	TimeoutMS    int            `json:"timeout_ms"`
+	MaxInFlight  int            `json:"max_in_flight"`
+	HonorGone    bool           `json:"honor_410"`
+	AutoDisable  int            `json:"auto_disable_after_seconds"`
+	InsecureTLS  bool           `json:"insecure_tls"`
+	Sandbox      Weather        `json:"sandbox"`
+}
+
+const (
+	standardTimeoutMS = 10_000
+	standardInFlight  = 1
+)
+
+// checkWebhook finds what the contract cannot: addresses that must not be sent
+// to, unknown types, secrets of another shape.
+func (a *API) checkWebhook(_ *edge.Call, b edge.Fields) (details []fail.Detail) {
+	wrong := func(field, code, message string) {
+		details = append(details, fail.Detail{Field: field, Location: fail.Body, Code: code, Message: message})
+	}
+	if url := b.Text("url"); url != "" && a.Courier != nil {
+		if err := a.Courier.CheckURL(url); err != nil {
+			wrong("url", "invalid_format", "url: "+err.Error())
+		}
+	}
+	types, _ := b["event_types"].([]any)
+	for n, t := range types {
+		if pattern, ok := t.(string); ok && !knownPattern(pattern) {
+			wrong(fmt.Sprintf("event_types[%d]", n), "unknown_value",
+				fmt.Sprintf("There is no event type %q; use *, a family such as instance.*, or some of %s.", clip(pattern), strings.Join(eventTypes(), ", ")))
+		}
+	}
+	if secret := b.Text("secret"); secret != "" {
+		if err := webhook.CheckSecret(secret); err != nil {
+			wrong("secret", "invalid_format", "secret: "+err.Error())
+		}
+	}
+	return details
+}
+
+// createWebhook adds an endpoint; its secret is shown this once (S77).
+//
+//	POST /v1/projects/{id}/webhooks and POST /v1/webhooks
+func (a *API) createWebhook(c *edge.Call, in createWebhookInput) (webhookBody, error) {
+	var project string
+	if in.PathProject != "" {
+		if !has(a.projects, c.Tx, in.PathProject) {
+			return webhookBody{}, noProject(in.PathProject)
+		}
+		if in.ProjectID != "" && in.ProjectID != in.PathProject {
+			return webhookBody{}, conflicting("The project is named in the address and in the body, and they differ; name it once.", "project_id")
+		}
+		project = in.PathProject
+	} else {
+		var err error
+		if project, err = a.targetProject(c, in.ProjectID, in.QueryProject); err != nil {
+			return webhookBody{}, err
+		}
+	}
+	if n := a.webhooks.Len(c.Tx); n >= maxWebhooks {
+		return webhookBody{}, exceeded("webhooks", maxWebhooks, n, "The workspace has as many webhooks as it may have; delete one first.")
+	}
+	w := Webhook{
+		ID: c.NewID("whk"), ProjectID: project, URL: in.URL, EventTypes: in.EventTypes, Description: in.Description,
+		Format: cmp.Or(in.Format, webhook.BodyHex), APIVersion: cmp.Or(c.Version, defaultVersion), TimeoutMS: cmp.Or(in.TimeoutMS, standardTimeoutMS),
+		MaxInFlight: cmp.Or(in.MaxInFlight, standardInFlight), HonorGone: in.HonorGone, AutoDisable: in.AutoDisable, InsecureTLS: in.InsecureTLS,
+		Weather: in.Sandbox, Version: 1, CreatedAt: c.Now(), UpdatedAt: c.Now(),
+	}
+	secret := cmp.Or(in.Secret, newWebhookSecret(c.Tx))
+	a.webhooks.Put(c.Tx, w.ID, w)
+	a.secrets.Put(c.Tx, w.ID, secrets{Current: secret})
+	b := a.webhookBody(c.Tx, w)
+	b.Secret = secret
+	return b, nil
+}
+
+// newWebhookSecret follows from the seed, like everything a world makes up.
+func newWebhookSecret(tx *engine.Tx) string {
+	var random [32]byte
+	r := tx.Rand("webhook/secret")
+	for i := range random {
+		random[i] = byte(r.Uint32())
+	}
+	return webhook.NewSecret(random)
+}
+
+// getWebhook shows one endpoint.
+//
+//	GET /v1/projects/{id}/webhooks/{webhook_id}
+func (a *API) getWebhook(c *edge.Call, in webhookPath) (webhookBody, error) {
+	w, err := a.webhook(c.Tx, in)
+	if err != nil {
+		return webhookBody{}, err
+	}
+	return a.webhookBody(c.Tx, w), nil
+}
+
+type updateWebhookInput struct {
+	webhookPath
+	URL         *string         `json:"url"`
+	EventTypes  []string        `json:"event_types"`
+	Status      string          `json:"status"`
+	Description *string         `json:"description"`
+	Format      *webhook.Format `json:"signature_format"`
+	TimeoutMS   *int            `json:"timeout_ms"`
+	MaxInFlight *int            `json:"max_in_flight"`
+	HonorGone   *bool           `json:"honor_410"`
+	AutoDisable jsontext.Value  `json:"auto_disable_after_seconds"` // null for never
+	InsecureTLS *bool           `json:"insecure_tls"`
+	Sandbox     jsontext.Value  `json:"sandbox"` // merged member by member
+}
+
+// checkWebhookUpdate refuses members that cannot be changed, each by name (S7).
+func (a *API) checkWebhookUpdate(c *edge.Call, b edge.Fields) []fail.Detail {
+	return append(immutable(b, "id", "project_id", "secret", "api_version", "disabled_reason", "health", "failing_since", "secret_rotates_at",
+		"version", "created_at", "updated_at"), a.checkWebhook(c, b)...)
+}
+
+// updateWebhook merges changes into an endpoint (S7).
+//
+//	PATCH /v1/projects/{id}/webhooks/{webhook_id}
+func (a *API) updateWebhook(c *edge.Call, in updateWebhookInput) (webhookBody, error) {
+	w, err := a.webhook(c.Tx, in.webhookPath)
+	if err != nil {
+		return webhookBody{}, err
+	}
+	if err := c.Precondition(w.Version); err != nil {
+		return webhookBody{}, err
+	}
+	s, _ := a.secrets.Get(c.Tx, w.ID)
+	if in.Status == "enabled" && s.Current == "" {
+		return webhookBody{}, fail.New(fail.Conflict, "webhook_secret_missing", "The webhook was imported without its secret; make a new one with rotate-secret, then enable it.")
+	}
+	changed := in.applied(w)
+	if reflect.DeepEqual(changed, w) {
+		return a.webhookBody(c.Tx, w), nil
+	}
+	changed.Version++
+	changed.UpdatedAt = c.Now()
+	a.webhooks.Put(c.Tx, w.ID, changed)
+	if changed.Disabled != w.Disabled && changed.Disabled != "" {
+		a.abandon(c.Tx, w.ID, "the webhook was disabled")
+	}
+	a.pump(c.Tx, changed)
+	return a.webhookBody(c.Tx, changed), nil
+}
+
+// applied is the endpoint after the patch.
+func (in updateWebhookInput) applied(w Webhook) Webhook {
+	set(&w.URL, in.URL)
+	set(&w.Description, in.Description)
+	set(&w.Format, in.Format)
+	set(&w.TimeoutMS, in.TimeoutMS)
+	set(&w.MaxInFlight, in.MaxInFlight)
+	set(&w.HonorGone, in.HonorGone)
+	set(&w.InsecureTLS, in.InsecureTLS)
+	if in.EventTypes != nil {
+		w.EventTypes = in.EventTypes
+	}
+	switch in.Status {
+	case "enabled":
+		w.Disabled = ""
+	case "disabled":
+		w.Disabled = cmp.Or(w.Disabled, byRequest)
+	}
+	if in.AutoDisable != nil {
+		w.AutoDisable = 0
+		_ = json.Unmarshal(in.AutoDisable, &w.AutoDisable) // the contract has checked it; null leaves 0
+	}
+	if in.Sandbox != nil {
+		_ = json.Unmarshal(in.Sandbox, &w.Weather) // members that are not sent stay
+	}
+	return w
+}
+
+// set changes what was sent.
+func set[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// deleteWebhook removes an endpoint and gives up what it has not got yet.
+//
+//	DELETE /v1/projects/{id}/webhooks/{webhook_id}
+func (a *API) deleteWebhook(c *edge.Call, in webhookPath) (edge.Nothing, error) {
+	w, err := a.webhook(c.Tx, in)
+	if err != nil {
+		if has(a.tombstones, c.Tx, in.ID) && !a.settingsOf(c.Tx).RepeatedDelete404 {
+			err = nil
+		}
+		return edge.Nothing{}, err
+	}
+	if err := c.Precondition(w.Version); err != nil {
+		return edge.Nothing{}, err
+	}
+	a.dropWebhook(c.Tx, w, "the webhook was deleted")
+	return edge.Nothing{}, nil
+}
+
+func (a *API) dropWebhook(tx *engine.Tx, w Webhook, why string) {
+	a.abandon(tx, w.ID, why)
+	a.webhooks.Delete(tx, w.ID)
+	a.secrets.Delete(tx, w.ID)
+	a.mailboxes.Delete(tx, w.ID)
+	a.bury(tx, w.ID)
+}
+
+type rotateSecretInput struct {
+	webhookPath
+	Overlap *int `json:"overlap_seconds"`
+}
+
+const standardOverlap = 24 * 60 * 60
+
+// rotateWebhookSecret makes a new secret; the old one counts beside it for a
+// while (5.2; S34).
+//
+//	POST /v1/projects/{id}/webhooks/{webhook_id}/rotate-secret
+func (a *API) rotateWebhookSecret(c *edge.Call, in rotateSecretInput) (webhookBody, error) {
+	w, err := a.webhook(c.Tx, in.webhookPath)
+	if err != nil {
+		return webhookBody{}, err
+	}
+	overlap := standardOverlap
+	set(&overlap, in.Overlap)
+	old, _ := a.secrets.Get(c.Tx, w.ID)
+	s := secrets{Current: newWebhookSecret(c.Tx)}
+	if overlap > 0 && old.Current != "" {
+		s.Previous, s.Until = old.Current, c.Now().Add(time.Duration(overlap)*time.Second)
+	}
+	a.secrets.Put(c.Tx, w.ID, s)
+	w.Version++
+	w.UpdatedAt = c.Now()
+	a.webhooks.Put(c.Tx, w.ID, w)
+	b := a.webhookBody(c.Tx, w)
+	b.Secret = s.Current
+	return b, nil
+}

@@ -1,0 +1,29 @@
+package webhook
+
+import "time"
+
+// Attempts is how often an event is sent to an endpoint that never takes it
+// (S80): once at first and 13 times again. A 14th retry would fall after 24 hours.
+const Attempts = 14
+
+// firstDelay is before the first retry; each delay is twice the one before.
+const firstDelay = 10 * time.Second
+
+// Delay is how long after the attempt before it a retry is made, counted from 1.
+// It is false for what is no retry of the ladder.
+func Delay(retry int) (time.Duration, bool) {
+	if retry < 1 || retry >= Attempts {
+		return 0, false
+	}
+	return firstDelay << (retry - 1), true
+}
+
+// Ladder is the delay of every retry, in order.
+func Ladder() []time.Duration {
+	delays := make([]time.Duration, 0, Attempts-1)
+	for retry := 1; retry < Attempts; retry++ {
+		d, _ := Delay(retry)
+		delays = append(delays, d)
+	}
+	return delays
+}

@@ -1,0 +1,116 @@
+package remote
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+// Deliveries lists what is, was or will be delivered to webhooks and matches,
+// oldest first, with why each attempt failed.
+func (w *Workspace) Deliveries(m sandbox.DeliveryMatch) []sandbox.Delivery {
+	w.t.Helper()
+	q := url.Values{}
+	for name, value := range map[string]string{"webhook": m.Webhook, "status": m.Status, "event_type": m.EventType} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	var out list[sandbox.Delivery]
+	c := get("/_sandbox/deliveries", &out)
+	c.query = q
+	if err := w.do(w.life, c); err != nil {
+		w.fail("Deliveries", err)
+		return nil
+	}
+	return out.Data
+}
+
+// FlushWebhooks waits until no webhook is on its way and none waits for another.
+func (w *Workspace) FlushWebhooks(ctx context.Context) error {
+	for {
+		var out struct {
+			Flushed bool `json:"flushed"`
+		}
+		c := post("/_sandbox/webhooks/flush", nil, http.StatusOK, &out)
+		c.query = url.Values{"wait": {round.String()}}
+		err := w.do(ctx, c)
+		if err == nil && !out.Flushed {
+			err = context.Cause(ctx)
+		}
+		switch {
+		case err != nil:
+			return fmt.Errorf("webhooks are still on their way: %w", err)
+		case out.Flushed:
+			return nil
+		}
+	}
+}
+
+// Trigger emits an event of any type about an object, and returns the event's id.
+func (w *Workspace) Trigger(eventType, object string) (event string, err error) {
+	in := struct {
+		Type   string `json:"type"`
+		Object string `json:"object_id,omitempty"`
+	}{eventType, object}
+	var out struct {
+		Event string `json:"event_id"`
+	}
+	err = w.do(w.life, post("/_sandbox/trigger", in, http.StatusOK, &out))
+	return out.Event, err
+}
+
+const listeners = "/_sandbox/listeners"
+
+// Listen adds a webhook whose messages are not sent: whoever asks with
+// NextMessage carries them.
+func (w *Workspace) Listen(l sandbox.Listener) (out sandbox.Listener, err error) {
+	err = w.do(w.life, post(listeners, l, http.StatusCreated, &out))
+	return out, err
+}
+
+// NextMessage waits for the next message of a listener.
+func (w *Workspace) NextMessage(ctx context.Context, listener string) (sandbox.Message, error) {
+	path, err := item(listeners, "listener", listener)
+	if err != nil {
+		return sandbox.Message{}, err
+	}
+	for {
+		var out list[sandbox.Message]
+		c := post(path+"/next", nil, http.StatusOK, &out)
+		c.query = url.Values{"wait": {round.String()}}
+		if err := w.do(ctx, c); err != nil {
+			return sandbox.Message{}, err
+		}
+		if len(out.Data) > 0 {
+			return out.Data[0], nil
+		}
+		if ctx.Err() != nil {
+			return sandbox.Message{}, context.Cause(ctx)
+		}
+	}
+}
+
+// AnswerMessage says what became of a message.
+func (w *Workspace) AnswerMessage(listener, attempt string, a sandbox.Answer) error {
+	path, err := item(listeners, "listener", listener)
+	if err == nil {
+		path, err = item(path+"/attempts", "attempt", attempt)
+	}
+	if err != nil {
+		return err
+	}
+	return w.do(w.life, post(path, a, http.StatusNoContent, nil))
+}
+
+// StopListening takes a listener away, with what it has not got yet.
+func (w *Workspace) StopListening(listener string) error {
+	path, err := item(listeners, "listener", listener)
+	if err != nil {
+		return err
+	}
+	return w.do(w.life, remove(path))
+}

@@ -1,0 +1,89 @@
+package emulator
+
+import (
+	"crypto/x509"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/webhook"
+)
+
+// WithWebhookTransport sends webhooks through a transport of the caller's own
+// instead of dialing their receivers, whatever host they name: receivers that are
+// handlers in the test's process need no socket then, and work inside a
+// testing/synctest bubble.
+func WithWebhookTransport(t http.RoundTripper) Option {
+	return func(c *config) error {
+		c.webhooks.Transport = t
+		return nil
+	}
+}
+
+// WithPublicWebhooks lets webhooks go to public addresses; default: only to this
+// machine and private networks (10.4).
+func WithPublicWebhooks() Option {
+	return func(c *config) error {
+		c.webhooks.Policy.AllowPublic = true
+		return nil
+	}
+}
+
+// WithWebhookCA trusts receivers whose certificate one of these vouches for;
+// default: what the system trusts.
+func WithWebhookCA(pool *x509.CertPool) Option {
+	return func(c *config) error {
+		c.webhooks.CAs = pool
+		return nil
+	}
+}
+
+// courierConfig is what of a sender the options choose.
+type courierConfig struct {
+	Policy    webhook.Policy
+	CAs       *x509.CertPool
+	Transport http.RoundTripper
+}
+
+// courier takes webhooks to their receivers.
+type courier struct{ *webhook.Sender }
+
+// CheckURL implements skystack.Courier.
+func (c courier) CheckURL(url string) error { return c.Policy.CheckURL(url) }
+
+// newCourier prepares a courier; what costs something is made with the first
+// message.
+func (e *Emulator) newCourier(c courierConfig) courier {
+	c.Policy.Own = e.addresses
+	return courier{&webhook.Sender{
+		Policy: c.Policy, CAs: c.CAs, Transport: c.Transport, InContainer: inContainer(), Clock: engine.WallNow,
+	}}
+}
+
+// inContainer looks for what Docker and Podman leave in a container.
+func inContainer() bool {
+	return slices.ContainsFunc([]string{"/.dockerenv", "/run/.containerenv"}, func(mark string) bool {
+		_, err := os.Stat(mark)
+		return err == nil
+	})
+}
+
+// heard notes that the sandbox listens somewhere; the lock is held.
+func (e *Emulator) heard(l net.Listener) {
+	if at, ok := l.Addr().(*net.TCPAddr); ok {
+		listens := append(e.addresses(), at.AddrPort())
+		e.listens.Store(&listens)
+	}
+}
+
+// addresses is where the sandbox listens: no webhook is sent there. It takes no
+// lock, for whoever closes a world waits for its webhooks.
+func (e *Emulator) addresses() []netip.AddrPort {
+	if listens := e.listens.Load(); listens != nil {
+		return slices.Clip(*listens)
+	}
+	return nil
+}
