@@ -176,3 +176,41 @@ func TestHangingUpAtEveryByte(t *testing.T) {
 	}
 	stillAnswers(t, e)
 }
+
+// A client that writes all of a body before it reads gets to read why the body
+// was refused, even when nobody wanted the body and the connection ends with it.
+func TestRefusedBodyIsTakenOffTheWire(t *testing.T) {
+	const size = 8 << 20
+	chunk := "100000\r\n" + strings.Repeat("a", 1<<20) + "\r\n"
+	for _, tc := range []struct {
+		name, request string
+		status        int
+	}{
+		{"too large", "POST /v1/instances HTTP/1.1\r\n" + authorized + "Content-Length: " + strconv.Itoa(size) + "\r\n", 413},
+		{"too large in chunks", "POST /v1/instances HTTP/1.1\r\n" + authorized + "Transfer-Encoding: chunked\r\n", 413},
+		{"no key", "POST /v1/instances HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + strconv.Itoa(size) + "\r\n", 401},
+		{"no route", "POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + strconv.Itoa(size) + "\r\n", 404},
+		{"another host", "POST /v1/instances HTTP/1.1\r\nHost: evil.test\r\nContent-Length: " + strconv.Itoa(size) + "\r\n", 403},
+	} {
+		for _, ending := range []string{"", "Connection: close\r\n"} {
+			t.Run(tc.name+" "+ending, func(t *testing.T) {
+				e := emulator.Start(t)
+				conn := raw(t, e)
+				body := strings.Repeat("a", size)
+				if strings.Contains(tc.request, "chunked") {
+					body = strings.Repeat(chunk, size>>20) + "0\r\n\r\n"
+				}
+				if _, err := io.WriteString(conn, tc.request+ending+"\r\n"+body); err != nil {
+					t.Fatal(err)
+				}
+				answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.Copy(io.Discard, answer.Body); answer.StatusCode != tc.status || err != nil {
+					t.Errorf("got %s, %v", answer.Status, err)
+				}
+			})
+		}
+	}
+}

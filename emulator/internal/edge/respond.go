@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -247,6 +248,24 @@ func (x *Exchange) write() {
 	x.w.WriteHeader(a.Status)
 	if a.Body != nil && x.Request.Method != http.MethodHead {
 		_, _ = x.w.Write(a.Body) // the client is gone if this fails
+	}
+	x.linger()
+}
+
+// maxLinger bounds the bytes that are read of a body nobody wants, in bytes.
+const maxLinger = 16 << 20
+
+// linger sends the answer to a request whose body was not read, and then takes
+// what still arrives of it. Closing a connection with bytes unread resets it, and
+// a client that writes all of its body before it reads would see the reset
+// instead of the answer. A client that waits for 100-continue has sent nothing.
+func (x *Exchange) linger() {
+	r := x.Request
+	if x.read || r.ContentLength == 0 || r.ProtoMajor != 1 || r.Header.Get("Expect") != "" || r.Context().Value(http.ServerContextKey) == nil {
+		return
+	}
+	if http.NewResponseController(x.w).Flush() == nil {
+		_, _ = io.CopyN(io.Discard, r.Body, maxLinger)
 	}
 }
 
