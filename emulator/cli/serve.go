@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -33,6 +34,7 @@ func serve(p *plan, stdout, stderr io.Writer) error {
 		return fmt.Errorf("standard output: %w", err)
 	}
 	r.serve()
+	debug.FreeOSMemory() // what only the start needed; a sandbox is idle most of the time
 	select {
 	case err := <-r.served:
 		return err
