@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -260,4 +261,31 @@ func TestCloseStopsTheAlarm(t *testing.T) {
 		synctest.Wait()
 		equal(t, "still closed", h.history(w), "[a@1m0s]")
 	})
+}
+
+// What somebody does is theirs until they are done; what falls due, or is run as
+// if it had, is nobody's.
+func TestActor(t *testing.T) {
+	h := newHouse()
+	var seen []string
+	h.AddStep("look", func(tx *Tx, subject string) { seen = append(seen, subject+":"+tx.Actor()) })
+	w := h.world(t)
+	do(w, func(tx *Tx) {
+		equal(t, "at first", tx.Actor(), "")
+		outer := tx.As("run_1")
+		inner := tx.As("run_2")
+		nobody := tx.As("")
+		equal(t, "within both", tx.Actor(), "run_2")
+		tx.Run("look", "now")
+		tx.After(time.Second, "look", "later")
+		nobody()
+		inner()
+		equal(t, "within the outer", tx.Actor(), "run_1")
+		outer()
+		equal(t, "after both", tx.Actor(), "")
+		tx.As("run_3") // never ended: it does not outlive the transaction
+	})
+	do(w, func(tx *Tx) { equal(t, "in the next transaction", tx.Actor(), "") })
+	w.Advance(time.Second)
+	equal(t, "steps", strings.Join(seen, " "), "now: later:")
 }

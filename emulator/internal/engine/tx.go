@@ -12,6 +12,7 @@ type Tx struct {
 	w     *World
 	s     *state
 	now   int64
+	actor string
 	dirty bool
 }
 
@@ -46,6 +47,20 @@ func (tx *Tx) Deliberate(t time.Time) bool {
 	at := t.UnixNano()
 	return tx.now >= at && (tx.s.clock.start >= at || tx.now-tx.s.clock.travelled < at)
 }
+
+// As makes what happens until the returned function is called the doing of an
+// actor. The empty one leaves it with whose it was.
+func (tx *Tx) As(actor string) (end func()) {
+	before := tx.actor
+	if actor != "" {
+		tx.actor = actor
+	}
+	return func() { tx.actor = before }
+}
+
+// Actor is whose doing it is what happens now: "" for nobody in particular, as at
+// the start of every transaction and of every step.
+func (tx *Tx) Actor() string { return tx.actor }
 
 // NewID returns prefix, an underscore and eleven letters or digits. No id of a
 // world repeats, and those of a prefix sort in the order they were made. After

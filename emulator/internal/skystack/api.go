@@ -82,7 +82,6 @@ type API struct {
 	runs        *engine.Table[Run]
 	runSlots    *engine.Table[slotRow]
 	listeners   *engine.Table[listeners]
-	marks       *engine.Table[mark]
 	idempotency *edge.Idempotency
 	misuse      misuse
 	waits       waits
@@ -125,7 +124,6 @@ func New(schema *engine.Schema, c Config) *API {
 	a.runs = engine.AddTable[Run](schema, "runs", nil)
 	a.runSlots = engine.AddTable[slotRow](schema, "run_slots", nil)
 	a.listeners = engine.AddTable[listeners](schema, "listeners", nil)
-	a.marks = engine.AddTable[mark](schema, "marks", nil)
 	a.idempotency = edge.NewIdempotency(schema)
 	schema.OnRestore(a.keepKeys)
 	schema.OnRestore(a.setOut)

@@ -252,7 +252,7 @@ func (a *API) jobsOn(tx *engine.Tx, e *Event) {
 	if !ok || len(row.Jobs) == 0 {
 		return
 	}
-	by, _ := a.runs.Get(tx, a.actingRun(tx))
+	by, _ := a.runs.Get(tx, tx.Actor())
 	for _, id := range row.Jobs {
 		j, ok := a.jobs.Get(tx, id)
 		if !ok || !j.Enabled || j.ID == by.JobID || e.ProjectID != "" && e.ProjectID != j.ProjectID || !selects(j.Trigger.Event, e.Type) {

@@ -85,7 +85,7 @@ func (a *API) carryOut(tx *engine.Tx, r Run) Run {
 		r.Reason = w.Reason
 		return a.conclude(tx, r, status)
 	}
-	defer a.acting(tx, r.ID)()
+	defer tx.As(r.ID)()
 	for _, p := range w.plans {
 		result := p.result
 		if result.Outcome == outcomeBegin {
@@ -147,7 +147,7 @@ func (a *API) conclude(tx *engine.Tx, r Run, status RunStatus) Run {
 	if status == RunFailed {
 		eventType = "job.run.failed"
 	}
-	defer a.acting(tx, r.ID)()
+	defer tx.As(r.ID)()
 	var by *cause
 	if r.RequestID != "" {
 		by = &cause{RequestID: r.RequestID}
@@ -318,4 +318,28 @@ func (a *API) actCreate(tx *engine.Tx, j *Job, t Action) runResult {
 		return refuse(reasonOf(err))
 	}
 	return runResult{InstanceID: i.ID, ActionID: i.PendingAction, Outcome: string(InProgress)}
+}
+
+// tokenGone says why a job can no longer act with a token; nil if it can.
+func (a *API) tokenGone(tx *engine.Tx, id string) *Reason {
+	t, ok := a.tokens.Get(tx, id)
+	switch now := tx.Now(); {
+	case !ok:
+		return &Reason{"token_revoked", "The token the job acts with does not exist any more."}
+	case !t.RevokedAt.IsZero() && !now.Before(t.RevokedAt):
+		return &Reason{"token_revoked", "The token the job acts with was revoked at " + stamp(t.RevokedAt) + "."}
+	case !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt):
+		return &Reason{"token_expired", "The token the job acts with expired at " + stamp(t.ExpiresAt) + "."}
+	}
+	return nil
+}
+
+// disable stops a job for a reason of the sandbox.
+func (a *API) disable(tx *engine.Tx, id string, why Reason) {
+	j, _ := a.jobs.Get(tx, id)
+	j.Enabled, j.Disabled = false, &why
+	a.plan(tx, &j, tx.Now())
+	j.touch(tx)
+	j.UpdatedAt = tx.Now()
+	a.jobs.Put(tx, id, j)
 }

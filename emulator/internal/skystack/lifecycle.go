@@ -231,7 +231,7 @@ func (a *API) finish(tx *engine.Tx, id string) {
 	if !ok || !alive || t.Status != InProgress {
 		return
 	}
-	defer a.acting(tx, t.Run)()
+	defer tx.As(t.Run)()
 	if t.Type == Delete {
 		a.remove(tx, i, nil)
 		return
@@ -263,7 +263,7 @@ func (a *API) giveUp(tx *engine.Tx, i Instance, r Reason) error {
 	t, ok := a.actions.Get(tx, i.PendingAction)
 	before, broken := i.Status, ""
 	if ok {
-		defer a.acting(tx, t.Run)()
+		defer tx.As(t.Run)()
 	}
 	switch {
 	case ok && t.Type != Delete:
