@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // refused is the outcome of what was not even tried.
@@ -60,7 +61,7 @@ func (a *attempt) late() Outcome {
 	case a.connected, a.sender.Transport != nil:
 		o.Message = fmt.Sprintf("The receiver at %s did not send the whole header of an answer within %v. Answer 2xx at once and do the work afterwards.", host, a.timeout)
 	case step == lookingUp:
-		o.Message = fmt.Sprintf("The name %s could not be looked up within %v. Look whether the name server can be reached.", a.url.Hostname(), a.timeout)
+		o.Message = a.unanswered(a.timeout)
 	case step == shaking:
 		o.Message = fmt.Sprintf("The receiver at %s did not finish the TLS handshake within %v. Look whether its port speaks TLS; else use http://.", host, a.timeout)
 	default:
@@ -69,10 +70,17 @@ func (a *attempt) late() Outcome {
 	return o
 }
 
+// unanswered says that no name server answered in time.
+func (a *attempt) unanswered(in time.Duration) string {
+	return fmt.Sprintf("The name %s could not be looked up within %v. Look whether the name server can be reached.", a.url.Hostname(), in)
+}
+
 // unconnected is the outcome of an attempt that found no way to the receiver.
 func (a *attempt) unconnected(step int32, err error) Outcome {
 	host := a.url.Host
 	switch {
+	case step == lookingUp && timedOut(err):
+		return Outcome{Error: Timeout, Message: a.unanswered(min(connectTimeout, a.timeout))}
 	case step == lookingUp:
 		return Outcome{Error: DNSError, Message: fmt.Sprintf("The name %s has no address that could be found. Look whether it is written right and known here.%s", a.url.Hostname(), a.hint())}
 	case step == shaking:

@@ -134,6 +134,8 @@ func TestHostileReceivers(t *testing.T) {
 		}, 0, webhook.MalformedResponse, ""},
 		{"says \x00\xff", say("\x00\xff\x00\xff\r\n\r\n"), 0, webhook.MalformedResponse, ""},
 		{"has no number", say("HTTP/1.1 OK\r\n\r\n"), 0, webhook.MalformedResponse, ""},
+		{"status 000", say("HTTP/1.1 000 Zero\r\nContent-Length: 0\r\n\r\n"), 0, webhook.MalformedResponse, ""},
+		{"status 099", say("HTTP/1.1 099 Low\r\nContent-Length: 0\r\n\r\n"), 0, webhook.MalformedResponse, ""},
 		{"two lengths", say(ok + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab"), 0, webhook.MalformedResponse, ""},
 		{"negative length", say(ok + "Content-Length: -1\r\n\r\n"), 0, webhook.MalformedResponse, ""},
 

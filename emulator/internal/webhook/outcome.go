@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -62,6 +63,11 @@ const (
 
 // judge fills in what the header of an answer says.
 func (o *Outcome) judge(resp *http.Response, asked time.Time) {
+	if resp.StatusCode < http.StatusContinue { // net/http takes any three digits
+		o.Error = MalformedResponse
+		o.Message = fmt.Sprintf("The receiver's answer is not HTTP: its status is %03d, and the lowest there is is 100. Answer 2xx as soon as the signature is verified.", resp.StatusCode)
+		return
+	}
 	o.Status = resp.StatusCode
 	if o.OK() {
 		return
