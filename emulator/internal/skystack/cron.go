@@ -3,7 +3,8 @@ package skystack
 import (
 	"errors"
 	"fmt"
-	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,11 +17,6 @@ import (
 // are restricted: "0 0 13 * 5" is every Friday and every 13th. A field is
 // restricted unless it is a plain *.
 
-// cronField is the form of a field: *, a number or a name, a range, each with a
-// step, separated by commas. The library would also take what no crontab means,
-// such as an empty list.
-var cronField = regexp.MustCompile(`^(\*|[0-9]{1,2}|[a-z]{3})(-([0-9]{1,2}|[a-z]{3}))?(/[0-9]{1,2})?(,(\*|[0-9]{1,2}|[a-z]{3})(-([0-9]{1,2}|[a-z]{3}))?(/[0-9]{1,2})?)*$`)
-
 // cronYears is how far apart two instants of a cron line can lie: 29 February is
 // missing in 2100, and so for 8 years; twice that is ample.
 const cronYears = 16
@@ -31,13 +27,8 @@ var errNeverComes = errors.New("it names a day that no year has, such as 30 Febr
 // parseCron reads a cron line and refuses one that never comes.
 func parseCron(line string) (cron.Schedule, error) {
 	fields := strings.Fields(strings.ToLower(line)) // the library takes the H of THU for something else
-	if len(fields) != 5 {
-		return nil, fmt.Errorf("it has %d fields; write five: minute, hour, day of month, month, day of week", len(fields))
-	}
-	for n, field := range fields {
-		if !cronField.MatchString(field) {
-			return nil, fmt.Errorf("field %d, %q, is no list of numbers, names, ranges and steps such as 1-5 or */15", n+1, clip(field))
-		}
+	if err := checkCron(fields); err != nil {
+		return nil, err
 	}
 	parser, err := cron.TryNewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.DowOrDom)
 	if err != nil {
@@ -51,4 +42,69 @@ func parseCron(line string) (cron.Schedule, error) {
 		return nil, errNeverComes
 	}
 	return schedule, nil
+}
+
+// cronField is what a field of a cron line may hold.
+type cronField struct {
+	name        string
+	least, most int
+	names       []string // of the values from least on
+}
+
+//nolint:gochecknoglobals // a table, never written
+var cronFields = [...]cronField{
+	{"minute", 0, 59, nil},
+	{"hour", 0, 23, nil},
+	{"day of the month", 1, 31, nil},
+	{"month", 1, 12, []string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}},
+	{"day of the week", 0, 7, []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}},
+}
+
+// checkCron refuses fields that mean nothing, in words for people. The library
+// would let some of them pass, such as an empty list, *-5 and 60/2.
+func checkCron(fields []string) error {
+	if len(fields) != len(cronFields) {
+		return fmt.Errorf("a line has five fields, minute, hour, day of the month, month and day of the week; this one has %d", len(fields))
+	}
+	for n, field := range fields {
+		for item := range strings.SplitSeq(field, ",") {
+			if why := cronFields[n].fault(item); why != "" {
+				return fmt.Errorf("field %d, %q, is the %s: %s", n+1, clip(field), cronFields[n].name, why)
+			}
+		}
+	}
+	return nil
+}
+
+// fault says what is wrong with an item of a list: *, a value or a range, each
+// with or without a step. "" is nothing.
+func (f *cronField) fault(item string) string {
+	span, step, stepped := strings.Cut(item, "/")
+	if most := f.most - f.least; stepped && !within(step, 1, most) {
+		return fmt.Sprintf("a step is a number from 1 to %d", most)
+	}
+	if span == "*" {
+		return ""
+	}
+	for value := range strings.SplitSeq(span, "-") {
+		if strings.Count(span, "-") > 1 || !slices.Contains(f.names, value) && !within(value, f.least, f.most) {
+			return f.wants()
+		}
+	}
+	return ""
+}
+
+func (f *cronField) wants() string {
+	values := fmt.Sprintf("%d to %d", f.least, f.most)
+	if len(f.names) > 0 {
+		values += fmt.Sprintf(", or %s to %s", f.names[0], f.names[len(f.names)-1])
+	}
+	return fmt.Sprintf("its values are %s; write *, one of them, a range such as %d-%d, each with a step such as */2 if you like, or a list of these with commas",
+		values, f.least+1, f.least+5)
+}
+
+// within reports whether text is a number within bounds, of one digit or two.
+func within(text string, least, most int) bool {
+	n, err := strconv.ParseUint(text, 10, 8)
+	return err == nil && len(text) <= 2 && int(n) >= least && int(n) <= most
 }
