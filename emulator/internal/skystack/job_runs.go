@@ -95,13 +95,20 @@ func (a *API) file(tx *engine.Tx, job string, r Run) Run {
 	return r
 }
 
-// putRun stores a run, unless it has ended and lost its place meanwhile.
+// putRun stores a run. One that has ended and lost its place meanwhile goes when
+// all is done that it does at this instant: what follows from it has to know whose
+// doing it is.
 func (a *API) putRun(tx *engine.Tx, r Run) {
-	if held, _ := a.runSlots.Get(tx, r.Slot); held.Run != r.ID && !r.FinishedAt.IsZero() {
-		a.runs.Delete(tx, r.ID)
-		return
-	}
 	a.runs.Put(tx, r.ID, r)
+	if a.forgotten(tx, r) {
+		tx.After(0, runStep, r.ID)
+	}
+}
+
+// forgotten reports whether a run has ended and lost its place.
+func (a *API) forgotten(tx *engine.Tx, r Run) bool {
+	held, _ := a.runSlots.Get(tx, r.Slot)
+	return held.Run != r.ID && !r.FinishedAt.IsZero()
 }
 
 // runBody is a run on the wire.

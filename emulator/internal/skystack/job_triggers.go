@@ -3,10 +3,7 @@ package skystack
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
@@ -99,7 +96,7 @@ func checkTriggerMember(kind, value string, now time.Time) (f fail.Detail) {
 		switch {
 		case err != nil:
 			f.Code, f.Message = "invalid_format", fmt.Sprintf("trigger.at %q is no RFC 3339 time such as 2026-03-19T10:30:00Z.", clip(value))
-		case !now.IsZero() && !at.After(now), at.Year() > lastYear:
+		case !now.IsZero() && !at.After(now), at.UTC().Year() > lastYear:
 			f.Code, f.Message = "out_of_range", fmt.Sprintf("trigger.at must lie in the future, up to the year %d; it is %s now.", lastYear, stamp(now))
 		}
 	case "event":
@@ -216,78 +213,4 @@ func (a *API) catchUp(tx *engine.Tx, j Job, late time.Duration) {
 		lost.Trigger, lost.Missed = bySchedule, losses-1
 		a.skip(tx, j, lost, Reason{"too_late", "The sandbox was not running then, and more than an hour has passed since."})
 	}
-}
-
-// listeners are the jobs that events trigger, so that an event finds them at once.
-type listeners struct {
-	Jobs []string `json:"jobs"`
-}
-
-const listenersID = "jobs"
-
-// listen puts a job among those that events trigger, or takes it out.
-func (a *API) listen(tx *engine.Tx, id string, wanted bool) {
-	row, _ := a.listeners.Get(tx, listenersID)
-	kept := make([]string, 0, len(row.Jobs)+1)
-	there := false
-	for _, other := range row.Jobs {
-		if other != id || wanted {
-			kept = append(kept, other)
-		}
-		there = there || other == id
-	}
-	if there == wanted {
-		return
-	}
-	if wanted {
-		kept = append(kept, id)
-	}
-	a.listeners.Put(tx, listenersID, listeners{kept})
-}
-
-// jobsOn starts the jobs that an event triggers, as soon as whoever caused it is
-// done. A job does not answer what its own run did.
-func (a *API) jobsOn(tx *engine.Tx, e *Event) {
-	row, ok := a.listeners.Get(tx, listenersID)
-	if !ok || len(row.Jobs) == 0 {
-		return
-	}
-	by, _ := a.runs.Get(tx, tx.Actor())
-	for _, id := range row.Jobs {
-		j, ok := a.jobs.Get(tx, id)
-		if !ok || !j.Enabled || j.ID == by.JobID || e.ProjectID != "" && e.ProjectID != j.ProjectID || !selects(j.Trigger.Event, e.Type) {
-			continue
-		}
-		r := Run{Trigger: byEvent, EventID: e.ID, ScheduledFor: e.At, InstanceID: eventInstance(e)}
-		if by.ID != "" {
-			r.Depth = by.Depth + 1
-		}
-		if r.Depth > maxDepth {
-			a.skip(tx, j, r, Reason{"chain_too_long", fmt.Sprintf("Jobs have triggered each other %d times in a row; this one does not.", maxDepth)})
-			continue
-		}
-		r.Status = RunQueued
-		r = a.file(tx, j.ID, r)
-		tx.After(0, runStep, r.ID)
-	}
-}
-
-// instanceMember is the member of an event's object that names an instance, ""
-// for none.
-func instanceMember(eventType string) string {
-	switch {
-	case strings.HasPrefix(eventType, "instance."):
-		return "id"
-	case strings.HasPrefix(eventType, "action."):
-		return "instance_id"
-	}
-	return ""
-}
-
-// eventInstance is the instance an event is about, "" for none.
-func eventInstance(e *Event) (id string) {
-	if member := instanceMember(e.Type); member != "" {
-		_ = json.Unmarshal(membersOf(e.Object)[member], &id) // what is no text is no id
-	}
-	return id
 }

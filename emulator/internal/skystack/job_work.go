@@ -51,16 +51,24 @@ func (a *API) skip(tx *engine.Tx, j Job, r Run, why Reason) Run {
 	return r
 }
 
-// resume is the step that begins a run which had to wait.
+// resume is the step that begins a run which had to wait. Of a job that was
+// disabled meanwhile only those begin that somebody asked for.
 func (a *API) resume(tx *engine.Tx, id string) {
 	r, ok := a.runs.Get(tx, id)
 	j, there := a.jobs.Get(tx, r.JobID)
+	disabled := &Reason{"disabled", "The job was disabled before the run could begin."}
 	switch {
-	case !ok || !there || r.Status != RunQueued:
+	case !ok:
+	case !there || a.forgotten(tx, r):
+		a.runs.Delete(tx, id)
+	case r.Status != RunQueued:
+	case j.Open == r.ID && !j.Enabled && r.Trigger != byHand:
+		r.Reason = disabled
+		a.conclude(tx, r, RunSkipped)
 	case j.Open == r.ID: // its turn has come
 		a.carryOut(tx, r)
 	case !j.Enabled:
-		a.skip(tx, j, r, Reason{"disabled", "The job was disabled before the run could begin."})
+		a.skip(tx, j, r, *disabled)
 	default:
 		a.takeUp(tx, j, r)
 	}
@@ -279,12 +287,8 @@ func (a *API) act(tx *engine.Tx, j *Job, r Run, i Instance) runResult {
 	if t.Type == Create {
 		return a.actCreate(tx, j, t)
 	}
-	i, ok := a.instances.Get(tx, i.ID) // what was done to the ones before may have changed it
-	if !ok {
-		return runResult{InstanceID: i.ID, Outcome: outcomeRefused, Error: reasonOf(noInstance(i.ID))}
-	}
 	if t.Type == Delete {
-		return a.actDelete(tx, i, t)
+		return a.actDelete(tx, i.ID, t)
 	}
 	if t.Type == Rebuild && t.Image == "" {
 		t.Image = i.Image
@@ -293,13 +297,21 @@ func (a *API) act(tx *engine.Tx, j *Job, r Run, i Instance) runResult {
 	return runResult{InstanceID: i.ID, ActionID: t.ID, Outcome: string(InProgress)}
 }
 
-func (a *API) actDelete(tx *engine.Tx, i Instance, t Action) runResult {
-	if a.settingsOf(tx).SlowDelete {
+// actDelete deletes an instance, unless it has gone, or goes, with one that was
+// deleted before it: a replica with its leader.
+func (a *API) actDelete(tx *engine.Tx, id string, t Action) runResult {
+	i, ok := a.instances.Get(tx, id)
+	switch {
+	case !ok:
+		return runResult{InstanceID: id, Outcome: outcomeDone}
+	case i.Status == Deleting:
+		return runResult{InstanceID: id, Outcome: outcomeUnchanged}
+	case a.settingsOf(tx).SlowDelete:
 		t = a.start(tx, &i, t)
-		return runResult{InstanceID: i.ID, ActionID: t.ID, Outcome: string(InProgress)}
+		return runResult{InstanceID: id, ActionID: t.ID, Outcome: string(InProgress)}
 	}
 	a.remove(tx, i, t.cause())
-	return runResult{InstanceID: i.ID, Outcome: outcomeDone}
+	return runResult{InstanceID: id, Outcome: outcomeDone}
 }
 
 // actCreate creates an instance as a POST with the job's template would.

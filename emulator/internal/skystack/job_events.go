@@ -1,0 +1,137 @@
+package skystack
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+)
+
+// maxChained is how many runs one cause may lead to at one instant, each by the
+// events of another. Of jobs that answer each other there are more with every step
+// of the chain, and nobody else gets a turn before the last of them is done.
+const maxChained = 10_000
+
+// listeners are the jobs that events trigger, so that an event finds them at once.
+type listeners struct {
+	Jobs []string `json:"jobs"`
+	// Chained is how many runs others led to at the instant At, since the last
+	// cause outside.
+	Chained int       `json:"chained,omitzero"`
+	At      time.Time `json:"at,omitzero"`
+}
+
+const listenersID = "jobs"
+
+// listen puts a job among those that events trigger, or takes it out.
+func (a *API) listen(tx *engine.Tx, id string, wanted bool) {
+	row, _ := a.listeners.Get(tx, listenersID)
+	kept := make([]string, 0, len(row.Jobs)+1)
+	there := false
+	for _, other := range row.Jobs {
+		if other != id || wanted {
+			kept = append(kept, other)
+		}
+		there = there || other == id
+	}
+	if there == wanted {
+		return
+	}
+	if wanted {
+		kept = append(kept, id)
+	}
+	row.Jobs = kept
+	a.listeners.Put(tx, listenersID, row)
+}
+
+// jobsOn starts the jobs that an event triggers, as soon as whoever caused it is
+// done. A job does not answer what its own run did.
+func (a *API) jobsOn(tx *engine.Tx, e *Event) {
+	row, ok := a.listeners.Get(tx, listenersID)
+	if !ok || len(row.Jobs) == 0 {
+		return
+	}
+	by, _ := a.runs.Get(tx, tx.Actor())
+	if by.ID == "" {
+		a.beginChain(tx)
+	}
+	for _, id := range row.Jobs {
+		j, ok := a.jobs.Get(tx, id)
+		if !ok || !j.Enabled || j.ID == by.JobID || e.ProjectID != "" && e.ProjectID != j.ProjectID || !selects(j.Trigger.Event, e.Type) {
+			continue
+		}
+		r := Run{Trigger: byEvent, EventID: e.ID, ScheduledFor: e.At, InstanceID: eventInstance(e)}
+		if by.ID != "" {
+			r.Depth = by.Depth + 1
+		}
+		if r.Depth > maxDepth {
+			a.skip(tx, j, r, Reason{chainTooLong, fmt.Sprintf("Jobs have triggered each other %d times in a row; this one does not.", maxDepth)})
+			continue
+		}
+		if r.Depth > 0 && !a.mayChain(tx) {
+			if !a.toldOfChain(tx, j) {
+				a.skip(tx, j, r, Reason{chainTooLong, fmt.Sprintf("Jobs have triggered each other %d times at this instant; this one does not, nor does any other.", maxChained)})
+			}
+			continue
+		}
+		r.Status = RunQueued
+		r = a.file(tx, j.ID, r)
+		tx.After(0, runStep, r.ID)
+	}
+}
+
+const chainTooLong = "chain_too_long"
+
+// beginChain forgets the runs that others led to at this instant: what happens now
+// has a cause outside.
+func (a *API) beginChain(tx *engine.Tx) {
+	if row, _ := a.listeners.Get(tx, listenersID); row.Chained > 0 {
+		row.Chained = 0
+		a.listeners.Put(tx, listenersID, row)
+	}
+}
+
+// mayChain counts a run that another one leads to, if there may be one more at
+// this instant.
+func (a *API) mayChain(tx *engine.Tx) bool {
+	row, _ := a.listeners.Get(tx, listenersID)
+	if !row.At.Equal(tx.Now()) {
+		row.Chained, row.At = 0, tx.Now()
+	}
+	if row.Chained++; row.Chained > maxChained {
+		return false
+	}
+	a.listeners.Put(tx, listenersID, row)
+	return true
+}
+
+// toldOfChain reports whether the last run of a job says that at this instant no
+// chain goes on: one that says so is enough.
+func (a *API) toldOfChain(tx *engine.Tx, j Job) bool {
+	last, _ := a.runSlots.Get(tx, slot(j.ID, j.Filed-1))
+	r, _ := a.runs.Get(tx, last.Run)
+	return r.Reason != nil && r.Reason.Code == chainTooLong && r.FinishedAt.Equal(tx.Now())
+}
+
+// instanceMember is the member of an event's object that names an instance, ""
+// for none.
+func instanceMember(eventType string) string {
+	switch {
+	case strings.HasPrefix(eventType, "instance."):
+		return "id"
+	case strings.HasPrefix(eventType, "action."):
+		return "instance_id"
+	}
+	return ""
+}
+
+// eventInstance is the instance an event is about, "" for none.
+func eventInstance(e *Event) (id string) {
+	if member := instanceMember(e.Type); member != "" {
+		_ = json.Unmarshal(membersOf(e.Object)[member], &id) // what is no text is no id
+	}
+	return id
+}
