@@ -106,8 +106,11 @@ func (a *API) checkJobAction(c *edge.Call, act, trigger map[string]any, conditio
 	}
 	event, _ := trigger["event"].(string)
 	if !targeted {
-		if event == "" || !aboutInstances(event) {
+		switch {
+		case event == "" || !aboutInstances(event):
 			in(faultIn("target", "required", "An action needs a target: instance_ids or labels. Only a job that an event about an instance triggers may leave it out, to act on that one."), "action.")
+		case event == "instance.deleted":
+			in(faultIn("target", "required", "The instance that instance.deleted is about is gone, so an action needs a target: instance_ids or labels."), "action.")
 		}
 		return details
 	}

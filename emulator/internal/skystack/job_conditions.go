@@ -123,6 +123,9 @@ func pairs(labels map[string]string) []string {
 func checkCondition(c map[string]any, action map[string]any) (details []fail.Detail) {
 	if statuses, ok := c["status_in"].([]any); ok {
 		details = append(details, checkStatusIn(statuses, c, action)...)
+	} else if act, _ := action["type"].(string); c["metric"] != nil && !possible(ActionType(act), false, Running) {
+		details = append(details, faultIn("condition.metric", "conflicting_parameters",
+			fmt.Sprintf("Only a running instance has metrics, and a running one does not allow %s, so the job could never do anything.", act))...)
 	}
 	if labels, ok := c["labels"].(map[string]any); ok {
 		for _, d := range checkLabels(labels) {
@@ -156,27 +159,39 @@ func checkStatusIn(statuses []any, c, action map[string]any) (details []fail.Det
 	}
 	act, _ := action["type"].(string)
 	force, _ := action["force"].(bool)
-	possible, running := false, false
+	var named []Status
 	for _, s := range statuses {
 		name, _ := s.(string)
-		status := Status(name)
-		if !slices.Contains(Statuses(), status) {
+		if !slices.Contains(Statuses(), Status(name)) {
 			return nil // the contract reports it
 		}
-		running = running || status == Running
-		i := Instance{Status: status}
-		verdict := i.allows(ActionType(act), force)
-		possible = possible || act == string(Delete) && status != Deleting || verdict == begin || verdict == nothing
+		named = append(named, Status(name))
 	}
-	if _, known := transitions[ActionType(act)]; known && !possible && act != string(Create) {
-		details = append(details, faultIn("condition.status_in", "conflicting_parameters",
-			fmt.Sprintf("No status in condition.status_in allows %s, so the job could never do anything.", act))...)
+	measured := c["metric"] != nil
+	if measured && slices.Contains(named, Running) {
+		named = []Status{Running} // no other can meet the condition
+	} else if measured {
+		details = faultIn("condition.status_in", "conflicting_parameters",
+			"Only a running instance has metrics; with condition.metric, condition.status_in must include running.")
 	}
-	if c["metric"] != nil && !running {
-		details = append(details, faultIn("condition.status_in", "conflicting_parameters",
-			"Only a running instance has metrics; with condition.metric, condition.status_in must include running.")...)
+	if !slices.ContainsFunc(named, func(s Status) bool { return possible(ActionType(act), force, s) }) {
+		details = append(faultIn("condition.status_in", "conflicting_parameters",
+			fmt.Sprintf("No status in condition.status_in allows %s, so the job could never do anything.", act)), details...)
 	}
 	return details
+}
+
+// possible reports whether an action can do something to an instance of a status,
+// or has been done to it; of an action that the contract reports, it can.
+func possible(act ActionType, force bool, s Status) bool {
+	if _, known := transitions[act]; !known || act == Create {
+		return true
+	}
+	if act == Delete {
+		return s != Deleting
+	}
+	v := Instance{Status: s}.allows(act, force)
+	return v == begin || v == nothing
 }
 
 // checkMetric finds what is wrong with the condition on a metric.

@@ -61,6 +61,8 @@ func TestRefusedJobs(t *testing.T) {
 			{jobOf(`{"at":"2026-03-19T11:22:44+01:00"}`, batch), "trigger.at out_of_range"},
 			{jobOf(`{"at":"2026-03-19T10:22:45Z"}`, batch), ""},
 			{jobOf(`{"at":"2201-01-01T00:00:00Z"}`, batch), "trigger.at out_of_range"},
+			{jobOf(`{"at":"2200-12-31T23:30:00-01:00"}`, batch), "trigger.at out_of_range"}, // 2201 in UTC
+			{jobOf(`{"at":"2201-01-01T00:30:00+01:00"}`, batch), ""},                        // 2200
 			{jobOf(`{"at":"tomorrow"}`, batch), "trigger.at invalid_format"},
 			{jobOf(`{"event":"instance.exploded"}`, batch), "trigger.event unknown_value"},
 			{jobOf(`{"event":"inst*"}`, batch), "trigger.event unknown_value"},
@@ -77,6 +79,11 @@ func TestRefusedJobs(t *testing.T) {
 			{cond(`{"status_in":["error","provisioning"]}`), "condition.status_in conflicting_parameters"}, // which do not stop
 			{cond(`{"status_in":["dead"]}`), "condition.status_in[0] unknown_value"},
 			{cond(`{"status_in":["stopped"],"metric":{"name":"cpu","op":"<","value":5}}`), "condition.status_in conflicting_parameters"},
+			{jobOf(every, `{"type":"resize","size":"standard-4","target":{"labels":{"a":"b"}}}`, `"condition":{"status_in":["running","stopped"],"metric":{"name":"cpu","op":"<","value":5}}`), "condition.status_in conflicting_parameters"},
+			{jobOf(every, `{"type":"resize","size":"standard-4","target":{"labels":{"a":"b"}}}`, `"condition":{"metric":{"name":"cpu","op":"<","value":5}}`), "condition.metric conflicting_parameters"},
+			{jobOf(every, `{"type":"rebuild","target":{"labels":{"a":"b"}}}`, `"condition":{"metric":{"name":"cpu","op":"<","value":5}}`), ""},
+			{jobOf(`{"event":"instance.deleted"}`, `{"type":"start"}`), "action.target required"},
+			{jobOf(`{"event":"instance.deleted"}`, `{"type":"start","target":{"labels":{"a":"b"}}}`), ""},
 			{cond(`{"labels":{"tier":"web"}}`), "condition.labels.tier conflicting_parameters"},
 			{cond(`{"labels":{"tier":"batch","a":"b"}}`), ""},
 			{cond(`{"labels":{"Tier!":"x"}}`), "condition.labels.Tier! invalid_format"},
