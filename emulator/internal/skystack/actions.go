@@ -215,11 +215,27 @@ func (a *API) snapshotSlug(tx *engine.Tx) string {
 func (a *API) recordNoop(c *edge.Call, i Instance, t Action) Action {
 	t.ID, t.InstanceID, t.Status, t.Progress = c.NewID("act"), i.ID, Completed, 100
 	t.From, t.StartedAt, t.CompletedAt = i.Status, c.Now(), c.Now()
-	a.actions.Put(c.Tx, t.ID, t)
-	i.Actions = append(slices.Clip(i.Actions), t.ID)
+	a.enter(c.Tx, &i, t)
 	a.instances.Put(c.Tx, i.ID, i)
 	a.tellAction(c.Tx, t)
 	return t
+}
+
+// keptActions is how many actions of an instance are kept: a job that acts every
+// minute begins half a million a year.
+const keptActions = 1000
+
+// enter stores an action among those of its instance, whose row the caller puts.
+// The oldest goes for it.
+func (a *API) enter(tx *engine.Tx, i *Instance, t Action) {
+	a.actions.Put(tx, t.ID, t)
+	kept := i.Actions
+	for ; len(kept) >= keptActions; kept = kept[1:] {
+		if old, _ := a.actions.Get(tx, kept[0]); old.Status != InProgress {
+			a.actions.Delete(tx, kept[0])
+		}
+	}
+	i.Actions = slices.Concat(kept, []string{t.ID})
 }
 
 type listActionsInput struct {
@@ -227,7 +243,7 @@ type listActionsInput struct {
 	instanceInput
 }
 
-// listActions lists what was done to an instance, oldest first.
+// listActions lists what was done to an instance and is kept, oldest first.
 //
 //	GET /v1/instances/{id}/actions
 func (a *API) listActions(c *edge.Call, in listActionsInput) (listBody[Action], error) {
@@ -254,7 +270,7 @@ func (a *API) listActions(c *edge.Call, in listActionsInput) (listBody[Action], 
 func (a *API) getAction(c *edge.Call, in instanceInput) (actionBody, error) {
 	t, ok := a.actions.Get(c.Tx, in.ID)
 	if !ok {
-		return actionBody{}, fail.Newf(fail.NotFound, "action_not_found", "There is no action %q in this workspace.", clip(in.ID))
+		return actionBody{}, fail.Newf(fail.NotFound, "action_not_found", "There is no action %q in this workspace; the last %d of each instance are kept.", clip(in.ID), keptActions)
 	}
 	if i, alive := a.instances.Get(c.Tx, t.InstanceID); alive && i.PendingAction == t.ID && a.look(c.Tx, i) {
 		t, _ = a.actions.Get(c.Tx, in.ID)

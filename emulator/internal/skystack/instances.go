@@ -37,7 +37,7 @@ type Instance struct {
 	Labels        jsontext.Value `json:"labels,omitzero"`   // an object of strings; nil is {}
 	Metadata      jsontext.Value `json:"metadata,omitzero"` // an object; nil is {}
 	PendingAction string         `json:"pending_action"`
-	Actions       []string       `json:"actions"` // all there were, oldest first
+	Actions       []string       `json:"actions"` // the last there were, oldest first
 	Version       int            `json:"version"`
 	CreatedAt     time.Time      `json:"created_at"`
 	UpdatedAt     time.Time      `json:"updated_at"`

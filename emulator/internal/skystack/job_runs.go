@@ -1,6 +1,7 @@
 package skystack
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -141,13 +142,21 @@ func (a *API) runBody(tx *engine.Tx, r Run) runBody {
 		ID: r.ID, JobID: r.JobID, Status: r.Status, Reason: r.Reason, Trigger: r.Trigger, EventID: text(r.EventID), ScheduledFor: stamp(r.ScheduledFor),
 		StartedAt: stampOrNull(r.StartedAt), FinishedAt: stampOrNull(r.FinishedAt), Missed: r.Missed, Results: make([]resultBody, len(r.Results)),
 	}
-	for n, result := range r.Results {
-		if t, ok := a.actions.Get(tx, result.ActionID); ok {
-			result.Outcome, result.Error = string(t.Status), t.Error
-		}
+	for n, result := range a.results(tx, r) {
 		b.Results[n] = resultBody{text(result.InstanceID), text(result.ActionID), result.Outcome, result.Error}
 	}
 	return b
+}
+
+// results is what became of what a run did so far.
+func (a *API) results(tx *engine.Tx, r Run) []runResult {
+	out := slices.Clone(r.Results) // the row keeps its own
+	for n := range out {
+		if t, ok := a.actions.Get(tx, out[n].ActionID); ok {
+			out[n].Outcome, out[n].Error = string(t.Status), t.Error
+		}
+	}
+	return out
 }
 
 type listRunsInput struct {

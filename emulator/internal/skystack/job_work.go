@@ -135,6 +135,7 @@ func (r *Run) outcome() RunStatus {
 // conclude ends a run, tells, and calls the next one that waits.
 func (a *API) conclude(tx *engine.Tx, r Run, status RunStatus) Run {
 	r.Status, r.FinishedAt = status, tx.Now()
+	r.Results = a.results(tx, r) // it is kept for longer than its actions may be
 	a.putRun(tx, r)
 	j, ok := a.jobs.Get(tx, r.JobID)
 	if !ok {

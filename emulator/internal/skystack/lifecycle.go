@@ -216,9 +216,8 @@ func (a *API) begin(tx *engine.Tx, i *Instance, t Action) Action {
 		i.become(via, tx.Now())
 	}
 	i.PendingAction, i.Reason = t.ID, nil
-	i.Actions = append(slices.Clip(i.Actions), t.ID)
 	i.touch(tx)
-	a.actions.Put(tx, t.ID, t)
+	a.enter(tx, i, t)
 	a.instances.Put(tx, i.ID, *i)
 	a.attend(tx, i.Policy)
 	return t
