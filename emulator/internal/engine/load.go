@@ -88,6 +88,11 @@ func (l *loader) world() error {
 			return fmt.Errorf("/tables: table %q is missing", kind.name)
 		}
 	}
+	// A world that stands far behind its clock would have to catch up first.
+	if e, ok := l.s.agenda.next(); ok && e.at <= l.s.clock.last {
+		return fmt.Errorf("/agenda: step %s at %s has happened, for /clock/now is %s: what is booked must lie after it",
+			quoted(e.step), instant(e.at).Format(time.RFC3339Nano), instant(l.s.clock.last).Format(time.RFC3339Nano))
+	}
 	return nil
 }
 
