@@ -113,7 +113,7 @@ func TestFaultyBodies(t *testing.T) {
 		{"PUT /_sandbox/clock", `{"scale":-1}`, "invalid_parameter", "scale out_of_range"},
 		{"PUT /_sandbox/clock", `{"scale":1e7}`, "invalid_parameter", "scale out_of_range"},
 		{"PUT /_sandbox/clock", `{"now":"yesterday"}`, "invalid_parameter", "now invalid_format"},
-		{"PUT /_sandbox/clock", `{"now":"2026-02-31T00:00:00Z"}`, "invalid_parameter", "now invalid_type"},
+		{"PUT /_sandbox/clock", `{"now":"2026-02-31T00:00:00Z"}`, "invalid_parameter", "now invalid_format"},
 		{"PUT /_sandbox/clock", `{"now":null}`, "invalid_parameter", "now invalid_type"},
 		{"POST /_sandbox/clock/advance", `{}`, "invalid_parameter", "null too_short"},
 		{"POST /_sandbox/clock/advance", `{"by":"1s","until":"idle"}`, "invalid_parameter", "null too_long"},

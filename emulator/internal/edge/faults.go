@@ -195,11 +195,14 @@ func describe(e *openapi3.SchemaError, in fail.Location, holder string) fail.Det
 	case "pattern":
 		say("invalid_format", "must match %s.", s.Pattern)
 	case "format":
-		if s.Format == "int32" {
+		switch s.Format {
+		case "int32":
 			say("out_of_range", "must be a number of at most 32 bits.")
-			break
+		case "date-time":
+			say("invalid_format", "must be a date and time that exist, as 2026-03-19T10:22:44Z.")
+		default:
+			say("invalid_format", "must be a valid %s.", s.Format)
 		}
-		say("invalid_format", "must be a valid %s.", s.Format)
 	case "readOnly":
 		say("immutable", "cannot be set.")
 	case "oneOf", "anyOf":

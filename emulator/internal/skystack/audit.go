@@ -98,8 +98,12 @@ func (in listAuditLogsInput) question(now time.Time) (AuditQuestion, error) {
 		})
 	}
 	q := AuditQuestion{Token: in.TokenID, Status: in.Status, Since: since, Until: until}
-	if past := now.Add(-auditSpan); since.Before(past) {
+	past := now.Add(-auditSpan)
+	if since.Before(past) {
 		q.Since = past
+	}
+	if in.Until != "" && until.Before(past) {
+		q.Until = past // and not what may be the zero time, which means no end
 	}
 	if in.Operation == "" {
 		return q, nil

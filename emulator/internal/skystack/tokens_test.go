@@ -137,7 +137,8 @@ func TestTokenFaults(t *testing.T) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	}
-	for _, body := range []string{`{"name":"n","scopes":[]}`, `{"name":"n","expires_at":"tomorrow"}`, `{}`, `{"name":"n","expires_at":"0001-01-01T00:00:00Z"}`} {
+	for _, body := range []string{`{"name":"n","scopes":[]}`, `{"name":"n","expires_at":"tomorrow"}`, `{"name":"n","expires_at":"2026-04-31T00:00:00Z"}`,
+		`{"name":"n","expires_at":"2026-06-30T23:59:60Z"}`, `{"name":"n","expires_at":"2026-06-30T00:00:00+25:00"}`, `{}`, `{"name":"n","expires_at":"0001-01-01T00:00:00Z"}`} {
 		s.Post("/v1/tokens", body).Refused(400, "invalid_parameter")
 	}
 	for _, body := range []string{`{"overlap_seconds":-1}`, `{"overlap_seconds":"1"}`, `{"overlap_seconds":31536001}`, `{"expires_at":"2026-03-19T11:00:00Z"}`} {
