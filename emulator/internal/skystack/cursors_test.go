@@ -95,7 +95,7 @@ func TestPageWithCursorS65(t *testing.T) {
 func TestCursorsThatDoNotOpenS65(t *testing.T) {
 	const (
 		unknown = "The cursor was not made here, or before the sandbox was reset; begin again without one."
-		foreign = "The cursor belongs to a list with another path, filters or order; begin again without one."
+		foreign = "The cursor belongs to a list with another path, filters or order, or is from before the sandbox was restored; begin again without one."
 	)
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		s := start(emulator.WithFixture("docs"), emulator.WithKey(emulator.Key{Token: "mine"}),

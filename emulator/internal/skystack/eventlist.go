@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,7 +92,10 @@ func (a *API) listEvents(ctx context.Context, c *edge.Call, in listEventsInput) 
 	defer cancel()
 	defer context.AfterFunc(a.Closing, cancel)()
 	for {
-		if err := a.awaitEvent(ctx, c, &out); err != nil || ctx.Err() != nil {
+		switch err := a.awaitEvent(ctx, c, &out); {
+		case errors.Is(err, errGone):
+			return out, nil
+		case err != nil || ctx.Err() != nil:
 			return out, err
 		}
 		if err := c.Do(look); err != nil || len(out.rows) > 0 {
@@ -101,15 +105,19 @@ func (a *API) listEvents(ctx context.Context, c *edge.Call, in listEventsInput) 
 }
 
 // awaitEvent waits until something has happened after an empty page that could
-// fill it, or the context ends.
+// fill it, or the context ends. The error is errGone when nothing will happen any
+// more.
 func (a *API) awaitEvent(ctx context.Context, c *edge.Call, empty *eventsBody) error {
 	for ctx.Err() == nil {
 		changed, found, hurried := c.Workspace().Changed(), false, false
 		err := c.Do(func(c *edge.Call) error {
+			if c.Closed() {
+				return errGone
+			}
 			if err := a.tokenFault(c.Tx, c.Token); err != nil {
 				return err
 			}
-			if found = c.Era() != empty.era || c.Closed(); found {
+			if found = c.Era() != empty.era; found {
 				return nil
 			}
 			for row := range a.events.After(c.Tx, empty.last) {
@@ -238,7 +246,7 @@ func (a *API) before(tx *engine.Tx, seq uint64) place {
 
 // noPlace refuses to continue after what is not there.
 func noPlace(field string, in fail.Location) error {
-	message := field + " names an event that is no longer kept, or from before the sandbox was reset or restored; begin again without it."
+	message := field + " names no event that is kept here: it may be too old, or from before the sandbox was reset or restored; begin again without it."
 	return &fail.Error{Kind: fail.Invalid, Code: "invalid_cursor", Message: message, Details: []fail.Detail{
 		{Field: field, Location: in, Code: "invalid_cursor", Message: message},
 	}}

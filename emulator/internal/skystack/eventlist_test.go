@@ -1,6 +1,7 @@
 package skystack_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -165,6 +166,34 @@ func TestLongPollAcrossResetsS72(t *testing.T) {
 			t.Fatal(err)
 		}
 		(<-answer).Wants(200).Has("data.0.type", "instance.created")
+	})
+}
+
+// S15: who waits in a workspace that ends is answered at once, and whoever waits
+// for an event in a program is told.
+func TestLongPollInAWorkspaceThatEndsS15(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := emulator.Start(t, still())
+		other := wire.In(t, e.NewWorkspace(t))
+		answer, waited := make(chan *wire.Reply), make(chan error)
+		go func() { answer <- other.Get("/v1/events?wait=30s") }()
+		go func() {
+			_, err := other.WaitForEvent(context.Background(), emulator.EventMatch{Type: "job.*"})
+			waited <- err
+		}()
+		synctest.Wait()
+		begin := time.Now()
+		if err := e.RemoveWorkspace(other.ID()); err != nil {
+			t.Fatal(err)
+		}
+		(<-answer).Wants(200).Has("data", []any{})
+		if err := <-waited; err == nil || !strings.Contains(err.Error(), "of type job.*: none came: the workspace has ended") {
+			t.Errorf("waiting ended with %v", err)
+		}
+		if waited := time.Since(begin); waited != 0 {
+			t.Errorf("it took %v", waited)
+		}
+		other.Get("/v1/events").Refused(401, "invalid_token")
 	})
 }
 

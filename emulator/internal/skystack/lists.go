@@ -189,7 +189,7 @@ func openCursor(tx *engine.Tx, list, cursor string) (uint64, error) {
 	case err != nil || len(b) != 25 || len(cursor) != 34 /* line breaks would be skipped */ || b[0] != cursorFormat || !hmac.Equal(b[17:], seal(tx, b[:17])):
 		return 0, cursorFault("The cursor was not made here, or before the sandbox was reset; begin again without one.")
 	case binary.BigEndian.Uint64(b[9:17]) != listHash(list):
-		return 0, cursorFault("The cursor belongs to a list with another path, filters or order; begin again without one.")
+		return 0, cursorFault("The cursor belongs to a list with another path, filters or order, or is from before the sandbox was restored; begin again without one.")
 	}
 	return binary.BigEndian.Uint64(b[1:9]), nil
 }

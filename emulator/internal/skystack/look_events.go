@@ -39,7 +39,9 @@ func (a *API) WaitForEvent(ctx context.Context, w *engine.World, m sandbox.Event
 	for {
 		changed := w.Changed()
 		var found *Event
+		gone := false
 		_ = w.Do(func(tx *engine.Tx) error {
+			gone = tx.Closed()
 			if now := tx.Era(); now != era {
 				era, last = now, 0 // another table
 			}
@@ -53,6 +55,9 @@ func (a *API) WaitForEvent(ctx context.Context, w *engine.World, m sandbox.Event
 		})
 		if found != nil {
 			return found.public(), nil
+		}
+		if gone {
+			return sandbox.APIEvent{}, fmt.Errorf("waiting for an event%s: none came: %w", described(m), errGone)
 		}
 		select {
 		case <-changed:
