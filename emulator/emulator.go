@@ -91,6 +91,7 @@ func (e *Emulator) build(asked, c config, fixture *fixtures.Fixture) error {
 	e.courier = e.newCourier(c.webhooks)
 	c.sky.Courier = e.courier
 	e.sky = skystack.New(e.schema, c.sky)
+	e.schema.OnReset(e.forgetWithReset)
 	if err := e.populate(asked, c, fixture); err != nil {
 		return err
 	}

@@ -33,6 +33,14 @@ func (e *Emulator) record(r *edge.Record) {
 	w.journal.Add(&entry)
 }
 
+// forgetWithReset empties the record of requests of a workspace that is reset, by
+// command or periodically: with the past go its traces.
+func (e *Emulator) forgetWithReset(tx *engine.Tx) {
+	if w := e.of(tx.World()); w != nil {
+		w.journal.Forget()
+	}
+}
+
 // audit reads the journal of a world's workspace for its audit log.
 func (e *Emulator) audit(world *engine.World, q skystack.AuditQuestion, after uint64, skip, limit int) ([]skystack.AuditCall, int, int) {
 	w := e.of(world)

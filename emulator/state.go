@@ -115,5 +115,4 @@ func (w *Workspace) load(f *fixtures.Fixture) error {
 // and forgets its requests; a real clock goes on.
 func (w *Workspace) Reset() {
 	w.world.Reset()
-	w.journal.Forget()
 }

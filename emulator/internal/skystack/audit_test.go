@@ -68,6 +68,22 @@ func TestAuditLogS37(t *testing.T) {
 	})
 }
 
+// S37, S72: the periodic reset empties the log as any other does, and the record of
+// requests with it.
+func TestAuditLogAfterPeriodicResetS72(t *testing.T) {
+	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
+		s := start(still(), emulator.WithFixture("empty"), emulator.WithResetEvery(24*time.Hour))
+		s.Get("/v1/regions").Wants(200)
+		s.Get("/v1/audit-logs").Wants(200).Has("pagination.total", 1)
+		advance(t, s, 24*time.Hour)
+		if got := s.Requests(emulator.Match{}); len(got) != 0 {
+			t.Errorf("the record has %v", got)
+		}
+		s.Get("/v1/audit-logs").Wants(200).Has("data", []any{})
+		s.Get("/v1/audit-logs").Wants(200).Has("data.0.id", "aud_000000000001").Has("data.0.at", "2026-03-20T12:00:00Z")
+	})
+}
+
 // The log is filtered and walked by page and by cursor like any list, while more
 // is written to it (S37, S64).
 func TestAuditLogIsFilteredS37(t *testing.T) {
@@ -85,13 +101,15 @@ func TestAuditLogIsFilteredS37(t *testing.T) {
 		"operation=createComputeInstance": 6,
 		"operation=nothing":               0,
 		"until=2026-03-19T15:00:00Z":      6,
+		"until=0001-01-01T00:00:00Z":      0,
 		"since=2026-03-19T14:00:00Z&until=2026-03-19T15:00:00Z":                                    2,
 		"since=2026-03-19T15:00:00%2B01:00&until=2026-03-19T15:00:00Z&token_id=tok_one&status=404": 1,
 	} {
 		s.Get("/v1/audit-logs?"+query).Wants(200).Has("pagination.total", want)
 	}
 	for query, field := range map[string]string{
-		"since=2026-03-19T15:00:00Z&until=2026-03-19T15:00:00Z": "until", "since=yesterday": "since", "until=": "until", "status=99": "status", "status=ok": "status",
+		"since=2026-03-19T15:00:00Z&until=2026-03-19T15:00:00Z": "until", "since=yesterday": "since", "since=2026-02-30T00:00:00Z": "since", "until=2026-03-19T12:00:00%2B25:00": "until",
+		"until=": "until", "status=99": "status", "status=ok": "status",
 	} {
 		s.Get("/v1/audit-logs?"+query).Refused(400, "invalid_parameter").Has("error.details.0.field", field)
 	}
