@@ -119,7 +119,9 @@ func (a *API) ended(tx *engine.Tx, t Token) {
 // end was moved since.
 func (a *API) overlapEnds(tx *engine.Tx, id string) {
 	if t, ok := a.tokens.Get(tx, id); ok && t.RevokedAt.Equal(tx.Now()) {
-		a.revoked(tx, t, tokenActive, nil)
+		before := t
+		before.RevokedAt = time.Time{} // it may have expired in the overlap
+		a.revoked(tx, t, before.status(tx.Now()), nil)
 	}
 }
 

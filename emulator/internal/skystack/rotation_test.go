@@ -76,8 +76,14 @@ func TestOverlapS34(t *testing.T) {
 		t.Errorf("events %v", got)
 	}
 
-	// A token may rotate and revoke itself.
 	self := s.As(first.Text("secret"))
+	// What expired in the overlap was not active when it was revoked.
+	short := self.Post("/v1/tokens", `{"name":"n","expires_at":"`+s.Now().Add(time.Minute).Format(time.RFC3339)+`"}`).Wants(201).Text("id")
+	self.Post("/v1/tokens/"+short+"/rotate", `{"overlap_seconds":3600}`).Wants(201)
+	advance(t, s, time.Hour)
+	self.Get("/v1/events?type=token.revoked&limit=1&page=2").Wants(200).Has("data.0.data.object.id", short).Has("data.0.data.previous_attributes.status", "expired")
+
+	// A token may rotate and revoke itself.
 	heir := self.Post("/v1/tokens/"+first.Text("id")+"/rotate", `{"overlap_seconds":0}`).Wants(201)
 	self.Get("/v1/regions").Refused(401, "token_revoked")
 	s.As(heir.Text("secret")).Delete("/v1/tokens/" + heir.Text("id")).Wants(204)
