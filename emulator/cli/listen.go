@@ -33,7 +33,13 @@ func (listenCommand) Help() string {
 
 const (
 	postTimeout = 10 * time.Second // as a webhook of the sandbox
-	maxAnswer   = 1 << 10
+	// bodyWait is how long a body may take once the header of an answer has said
+	// whether the event arrived: the body is only for the log.
+	bodyWait  = 250 * time.Millisecond
+	maxAnswer = 1 << 10
+	maxHeader = 16 << 10
+	// maxRetryAfter is longer than any date.
+	maxRetryAfter = 64
 )
 
 // listen carries messages until the context ends.
@@ -47,30 +53,41 @@ func listen(ctx context.Context, c listenCommand, environ []string, stdout, stde
 		if err != nil {
 			return err
 		}
-		if err := c.greet(stdout, l); err != nil {
+		if err := c.forward(ctx, w, l, stdout, stderr); err != nil {
+			_ = w.StopListening(l.ID) // it may be gone already
 			return err
 		}
-		carrier := &http.Transport{Proxy: nil, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, DisableCompression: true}
-		defer carrier.CloseIdleConnections()
-		for {
-			m, err := w.NextMessage(ctx, l.ID)
-			if ctx.Err() != nil {
-				return w.StopListening(l.ID)
-			}
-			if err != nil {
-				return fmt.Errorf("listening has ended: %w", err)
-			}
-			a := carry(ctx, carrier, c.ForwardTo, m)
-			if err := c.print(stdout, w.Now(), m, a); err != nil {
-				return err
-			}
-			if err := w.AnswerMessage(l.ID, m.Attempt, a); err != nil && !errors.Is(err, sandbox.ErrNotFound) {
-				return err
-			} else if err != nil {
-				_, _ = fmt.Fprintf(stderr, "%s: %s came too late: %v\n", program, m.Attempt, err)
-			}
-		}
+		return w.StopListening(l.ID)
 	})
+}
+
+// forward carries the messages of a listener until the context ends.
+func (c listenCommand) forward(ctx context.Context, w *remote.Workspace, l sandbox.Listener, stdout, stderr io.Writer) error {
+	if err := c.greet(stdout, l); err != nil {
+		return err
+	}
+	carrier := &http.Transport{
+		Proxy: nil, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, DisableCompression: true, MaxResponseHeaderBytes: maxHeader,
+	}
+	defer carrier.CloseIdleConnections()
+	for {
+		m, err := w.NextMessage(ctx, l.ID)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("listening has ended: %w", err)
+		}
+		a := carry(ctx, carrier, c.ForwardTo, m)
+		if err := c.print(stdout, w.Now(), m, a); err != nil {
+			return err
+		}
+		if err := w.AnswerMessage(l.ID, m.Attempt, a); err != nil && !errors.Is(err, sandbox.ErrNotFound) {
+			return err
+		} else if err != nil {
+			_, _ = fmt.Fprintf(stderr, "%s: %s came too late: %v\n", program, m.Attempt, err)
+		}
+	}
 }
 
 func (c listenCommand) greet(stdout io.Writer, l sandbox.Listener) error {
@@ -120,14 +137,26 @@ func carry(ctx context.Context, by http.RoundTripper, to string, m sandbox.Messa
 		return sandbox.Answer{Error: code, Message: message}
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode < http.StatusContinue { // net/http takes any three digits
+		return sandbox.Answer{Error: "malformed_response", Message: fmt.Sprintf("The answer of the receiver is not HTTP: its status is %03d, and the lowest there is is 100.", resp.StatusCode)}
+	}
+	enough, stop := context.WithTimeout(ctx, bodyWait)
+	defer stop()
+	defer context.AfterFunc(enough, cancel)()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // only for the log
-	return sandbox.Answer{Status: resp.StatusCode, Body: strings.ToValidUTF8(string(body), "\uFFFD"), RetryAfter: resp.Header.Get("Retry-After")}
+	after := resp.Header.Get("Retry-After")
+	if len(after) > maxRetryAfter { // it cannot be read, which is as if there were none
+		after = ""
+	}
+	return sandbox.Answer{Status: resp.StatusCode, Body: strings.ToValidUTF8(string(body), "\uFFFD"), RetryAfter: after}
 }
 
 // unanswered says why a receiver did not answer.
 func unanswered(ctx context.Context, err error) (code, message string) {
 	var name *net.DNSError
 	var untrusted *tls.CertificateVerificationError
+	var plain tls.RecordHeaderError
+	var dial *net.OpError
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return "canceled", "Listening has ended."
@@ -139,8 +168,16 @@ func unanswered(ctx context.Context, err error) (code, message string) {
 		return "connection_refused", "Nothing listens there. Start the receiver, or correct --forward-to."
 	case errors.As(err, &untrusted):
 		return "tls_error", "The certificate of the receiver is not trusted here; use http for a local one."
+	case errors.As(err, &plain):
+		return "tls_error", "The receiver does not speak TLS. Use http:// in --forward-to."
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		return "connection_closed", "The receiver hung up before it had answered. Look into its log: it may have crashed."
+	case strings.Contains(err.Error(), "malformed"):
+		return "malformed_response", "The answer of the receiver is not HTTP. Look whether the port of --forward-to is that of a web server."
+	case strings.Contains(err.Error(), "server response headers exceeded"):
+		return "response_too_large", fmt.Sprintf("The header of the receiver's answer is over %d bytes. An empty 204 is enough.", maxHeader)
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return "connection_failed", "There is no way to the receiver. (" + dial.Err.Error() + ")"
 	}
 	return "connection_failed", "There is no way to the receiver."
 }

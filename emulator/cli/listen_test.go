@@ -45,6 +45,16 @@ func TestCarry(t *testing.T) {
 		"answers without end": {func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(strings.Repeat("x", 1<<20)))}, nil
 		}, sandbox.Answer{Status: 200, Body: strings.Repeat("x", 1024)}},
+		// The header has said that the event arrived; nobody waits for the rest.
+		"answers and hangs": {func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(io.MultiReader(strings.NewReader("hal"), hanging{r.Context()}))}, nil
+		}, sandbox.Answer{Status: 200, Body: "hal"}},
+		"asks for a date without end": {func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 503, Header: http.Header{"Retry-After": {strings.Repeat("9", 300)}}, Body: http.NoBody}, nil
+		}, sandbox.Answer{Status: 503}},
+		"answers with no status": {func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 42, Body: http.NoBody}, nil
+		}, sandbox.Answer{Error: "malformed_response", Message: "The answer of the receiver is not HTTP: its status is 042, and the lowest there is is 100."}},
 		"redirects": {func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 301, Header: http.Header{"Location": {"http://elsewhere.test/"}}, Body: http.NoBody}, nil
 		}, sandbox.Answer{Status: 301}},
@@ -67,8 +77,15 @@ func TestCarry(t *testing.T) {
 				if got := carry(t.Context(), tc.receiver, "http://receiver.test/hook", m); got != tc.want {
 					t.Errorf("got %+v, want %+v", got, tc.want)
 				}
-				if took := time.Since(begun); tc.want.Error == "timeout" && took != 10*time.Second {
-					t.Errorf("it took %v", took)
+				want := time.Duration(0)
+				switch name {
+				case "hangs":
+					want = 10 * time.Second
+				case "answers and hangs":
+					want = 250 * time.Millisecond
+				}
+				if took := time.Since(begun); took != want {
+					t.Errorf("it took %v, want %v", took, want)
 				}
 			})
 		})
@@ -80,11 +97,59 @@ func TestCarry(t *testing.T) {
 	if got := carry(t.Context(), &http.Transport{}, secure.URL, m); got.Error != "tls_error" || got.Message != "The certificate of the receiver is not trusted here; use http for a local one." {
 		t.Errorf("got %+v", got)
 	}
+	for reply, want := range map[string]sandbox.Answer{
+		"SSH-2.0-OpenSSH_9.9\r\n": {Error: "malformed_response", Message: "The answer of the receiver is not HTTP. Look whether the port of --forward-to is that of a web server."},
+		"":                        {Error: "connection_closed", Message: "The receiver hung up before it had answered. Look into its log: it may have crashed."},
+	} {
+		if got := carry(t.Context(), &http.Transport{}, "http://"+saying(t, reply), m); got != want {
+			t.Errorf("to %q: got %+v, want %+v", reply, got, want)
+		}
+	}
+	if got, want := carry(t.Context(), &http.Transport{}, "https://"+saying(t, "HTTP/1.1 400 Bad Request\r\n\r\n"), m), (sandbox.Answer{Error: "tls_error", Message: "The receiver does not speak TLS. Use http:// in --forward-to."}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if got := carry(ended, &http.Transport{}, secure.URL, m); got.Error != "canceled" {
 		t.Errorf("got %+v", got)
 	}
+}
+
+// hanging is the rest of a body that does not come before its request ends.
+type hanging struct{ ctx context.Context }
+
+// Read implements io.Reader.
+func (h hanging) Read([]byte) (int, error) {
+	<-h.ctx.Done()
+	return 0, h.ctx.Err()
+}
+
+// saying is the address of a server that says something to one request, and nothing more.
+func saying(t *testing.T, reply string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() {
+		_ = l.Close()
+		<-done
+	})
+	go func() {
+		defer close(done)
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = c.Read(make([]byte, 1))
+		_, _ = io.WriteString(c, reply)
+		// To close it now could be a reset that overtakes the reply.
+		_ = c.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, c)
+		_ = c.Close()
+	}()
+	return l.Addr().String()
 }
 
 // listening runs the command until the returned function ends it, and reads what

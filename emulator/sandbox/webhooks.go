@@ -90,7 +90,8 @@ type Answer struct {
 	Body       string `json:"body,omitempty"`
 	// Error says what was wrong when no answer came: dns_error,
 	// connection_refused, connection_failed, tls_error, timeout,
-	// connection_closed, malformed_response or canceled. Message says it to people.
+	// connection_closed, malformed_response, response_too_large or canceled. Message
+	// says it to people.
 	Error   string `json:"error,omitempty"`
 	Message string `json:"message,omitempty"`
 }

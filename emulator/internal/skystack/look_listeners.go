@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
@@ -16,11 +15,14 @@ import (
 // Listen adds a webhook whose messages are pulled with NextMessage.
 func (a *API) Listen(w *engine.World, l sandbox.Listener) (_ sandbox.Listener, err error) {
 	defer told(&err)
-	if u, err := url.Parse(l.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
-		return l, fail.Newf(fail.Invalid, "invalid_url", "%q is no URL to carry messages to; write it as http://localhost:3000/hook.", clip(l.URL))
+	if why := malformedURL(l.URL); why != "" {
+		return l, fail.New(fail.Invalid, "invalid_url", "url: "+why)
 	}
 	if len(l.EventTypes) == 0 {
 		l.EventTypes = []string{"*"}
+	}
+	if n := len(l.EventTypes); n > maxEventTypes {
+		return l, fail.Newf(fail.Invalid, "too_many_event_types", "A listener has at most %d event types, not %d; families such as instance.* stand for several.", maxEventTypes, n)
 	}
 	for _, pattern := range l.EventTypes {
 		if !knownPattern(pattern) {

@@ -3,6 +3,7 @@ package skystack
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,9 +35,14 @@ type pickup struct {
 
 type parcel struct {
 	m     webhook.Message
-	taken engine.Wall // when a listener took it
+	taken engine.Wall   // when a listener took it
+	left  chan struct{} // closed by then
 	done  chan webhook.Outcome
 }
+
+// tellingTime is what a listener has on top of the receiver's time to say what
+// became of a message: one that waits as long as it may would always be too late.
+const tellingTime = time.Second
 
 // NoListener is the error of attempts that nobody pulled.
 const NoListener = "no_listener"
@@ -55,10 +61,9 @@ func (r *relay) desk(at relayDesk) *pickup {
 }
 
 // send parks a message until somebody has carried it and said what became of it.
+// The time of the receiver begins when the message is taken.
 func (r *relay) send(ctx context.Context, at relayDesk, m webhook.Message, timeout time.Duration) webhook.Outcome {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	x := &parcel{m: m, done: make(chan webhook.Outcome, 1)}
+	x := &parcel{m: m, left: make(chan struct{}), done: make(chan webhook.Outcome, 1)}
 	r.mu.Lock()
 	p := r.desks[at]
 	if p == nil || p.silent {
@@ -69,29 +74,70 @@ func (r *relay) send(ctx context.Context, at relayDesk, m webhook.Message, timeo
 	close(p.came)
 	p.came = make(chan struct{})
 	r.mu.Unlock()
-	select {
-	case out := <-x.done:
+	out, ok := x.await(ctx, x.left, timeout)
+	if ok {
 		return out
-	case <-ctx.Done():
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_, taken := p.taken[m.DeliveryID]
-	delete(p.taken, m.DeliveryID)
-	for n, y := range p.parked {
-		if x == y {
-			p.parked = append(p.parked[:n:n], p.parked[n+1:]...)
-			break
-		}
+	taken := !r.withdraw(ctx, p, x)
+	if taken {
+		out, ok = x.await(ctx, nil, timeout+tellingTime)
+	}
+	if !ok {
+		out, ok = r.giveUp(p, x)
 	}
 	switch {
-	case ctx.Err() == context.Canceled:
+	case ok:
+		return out
+	case ctx.Err() != nil:
 		return webhook.Outcome{Error: webhook.Canceled, Message: "The sandbox gave the attempt up before the listener had answered: it stops, or the endpoint is gone."}
 	case taken:
-		return webhook.Outcome{Error: webhook.Timeout, Message: fmt.Sprintf("The listener took the message, but did not say within %v what became of it.", timeout), Latency: timeout}
+		within := timeout + tellingTime
+		return webhook.Outcome{Error: webhook.Timeout, Message: fmt.Sprintf("The listener took the message, but did not say within %v what became of it.", within), Latency: within}
 	}
-	p.silent = p.asking == 0
 	return unheard(m.URL, fmt.Sprintf("and nobody did within %v", timeout))
+}
+
+// withdraw takes a message back; false if a listener was faster. A message that had
+// its time, and nobody asks for another, is the sign that nobody listens.
+func (r *relay) withdraw(ctx context.Context, p *pickup, x *parcel) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := slices.Index(p.parked, x)
+	if n >= 0 {
+		p.parked = slices.Delete(p.parked, n, n+1)
+		p.silent = ctx.Err() == nil && p.asking == 0
+	}
+	return n >= 0
+}
+
+// giveUp waits for a message no longer. What was said about it at the last moment
+// counts, for whoever said it was told so.
+func (r *relay) giveUp(p *pickup, x *parcel) (webhook.Outcome, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.taken[x.m.DeliveryID] == x { // and not the same attempt of a state that was put back
+		delete(p.taken, x.m.DeliveryID)
+	}
+	select {
+	case out := <-x.done:
+		return out, true
+	default:
+		return webhook.Outcome{}, false
+	}
+}
+
+// await waits for what became of a message; false if instead was closed, or the time
+// was over, first.
+func (x *parcel) await(ctx context.Context, instead <-chan struct{}, most time.Duration) (webhook.Outcome, bool) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	select {
+	case out := <-x.done:
+		return out, true
+	case <-instead:
+	case <-ctx.Done():
+	}
+	return webhook.Outcome{}, false
 }
 
 // unheard is the outcome of an attempt that nobody pulled.
@@ -124,6 +170,7 @@ func (r *relay) next(ctx context.Context, at relayDesk, gone <-chan struct{}) (w
 	x := p.parked[0]
 	p.parked = p.parked[1:]
 	x.taken = engine.Begin()
+	close(x.left)
 	p.taken[x.m.DeliveryID] = x
 	return x.m, true
 }

@@ -73,16 +73,31 @@ func TestListenersHaveTheirTime(t *testing.T) {
 			return <-got
 		}
 		late := ask()
-		if took := flushed(); took != 10*time.Second {
+		if took := flushed(); took != 11*time.Second {
 			t.Errorf("it took %v", took)
 		}
-		failed("timeout", "The listener took the message, but did not say within 10s what became of it.")
-		if got := attempts(t, s, l.ID)[0].LatencyMS; got != 10_000 {
+		failed("timeout", "The listener took the message, but did not say within 11s what became of it.")
+		if got := attempts(t, s, l.ID)[0].LatencyMS; got != 11_000 {
 			t.Errorf("latency %d ms", got)
 		}
 		if err := s.AnswerMessage(l.ID, late.Attempt, sandbox.Answer{Status: 204}); !errors.Is(err, sandbox.ErrNotFound) {
 			t.Errorf("a late answer: %v", err)
 		}
+
+		// The receiver's 10 s begin when the message is taken, and who has waited for
+		// all of them is heard.
+		knock(s, l.ID, 1)
+		sleep(9 * time.Second)
+		slow, err := s.NextMessage(t.Context(), l.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sleep(10 * time.Second)
+		if err := s.AnswerMessage(l.ID, slow.Attempt, sandbox.Answer{Error: "timeout", Message: "The receiver did not answer."}); err != nil {
+			t.Error(err)
+		}
+		flushed()
+		failed("timeout", "The receiver did not answer.")
 
 		// What a listener says stands in the log, with the time it took.
 		m := ask()
@@ -98,7 +113,7 @@ func TestListenersHaveTheirTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		flushed()
-		failed503 := s.Deliveries(sandbox.DeliveryMatch{Webhook: l.ID})[3]
+		failed503 := s.Deliveries(sandbox.DeliveryMatch{Webhook: l.ID})[4]
 		if a := failed503.Attempts[0]; a.Status != 503 || a.LatencyMS != 7 || !failed503.NextAttemptAt.Equal(aMoment().Add(time.Minute)) {
 			t.Errorf("delivery %+v", failed503)
 		}

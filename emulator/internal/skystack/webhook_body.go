@@ -62,6 +62,19 @@ func (a *API) webhookBody(tx *engine.Tx, w Webhook) webhookBody {
 	return b
 }
 
+// maxEventTypes bounds the types that an endpoint names.
+const maxEventTypes = 50
+
+// malformedURL is why nothing can be sent to a URL, whatever the policy; "" when
+// something can. It does not repeat the URL, which may hold a password.
+func malformedURL(url string) string {
+	var refused *webhook.Refusal
+	if err := (webhook.Policy{}).CheckURL(url); errors.As(err, &refused) && refused.Code == webhook.InvalidURL {
+		return refused.Message
+	}
+	return ""
+}
+
 // checkWebhookRow refuses a row of a saved world. Where its URL leads is looked at
 // when it is dialed, by the policy of the sandbox that loads it.
 func checkWebhookRow(id string, w Webhook) error {
@@ -69,11 +82,10 @@ func checkWebhookRow(id string, w Webhook) error {
 	f.same(w.ID, id)
 	f.id("id", "whk", w.ID)
 	f.id("project_id", "prj", w.ProjectID)
-	var refused *webhook.Refusal
-	if err := (webhook.Policy{}).CheckURL(w.URL); errors.As(err, &refused) && refused.Code == webhook.InvalidURL {
-		f.add("url", "%s", refused.Message)
+	if why := malformedURL(w.URL); why != "" {
+		f.add("url", "%s", why)
 	}
-	f.within("event_types", len(w.EventTypes), 1, 50)
+	f.within("event_types", len(w.EventTypes), 1, maxEventTypes)
 	for _, pattern := range w.EventTypes {
 		if !knownPattern(pattern) {
 			f.add("event_types", "%q is unknown", clip(pattern))

@@ -43,7 +43,13 @@ func listeners(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	refused(t, s.AnswerMessage(l.ID, second.Attempt, sandbox.Answer{Status: 7}), "7 is no status of an answer")
 	refused(t, s.AnswerMessage(l.ID, second.Attempt, sandbox.Answer{Error: "bad_luck"}), "Say the status that the receiver answered")
 	for part, bad := range map[string]sandbox.Listener{
-		`"localhost:3000" is no URL`:           {URL: "localhost:3000"},
+		"url: The URL begins with http:// or https://; no other scheme is served": {URL: "localhost:3000"},
+		"url: The URL holds a user name or password":                              {URL: "http://u:hunter2@localhost:3000/"},
+		// A saved world with one of these could not be loaded again.
+		"url: The URL has a fragment":          {URL: "http://localhost:3000/#hook"},
+		"url: The host looks like an address":  {URL: "http://127.1:3000/hook"},
+		"url: The port of the URL is a number": {URL: "http://localhost:99999/hook"},
+		"url: The URL has a space":             {URL: "http://localhost:3000/a hook"},
 		`There is no event type "instance.up"`: {URL: l.URL, EventTypes: []string{"instance.up"}},
 		`There is no project "prj_nowhere"`:    {URL: l.URL, Project: "prj_nowhere"},
 	} {
