@@ -53,6 +53,7 @@ func (c *Condition) checkSaved(f *faults) {
 			f.add("condition.status_in", "%q is unknown", clip(string(s)))
 		}
 	}
+	f.within("condition.labels", len(c.Labels), 0, maxMembers)
 	for _, d := range checkLabels(anyOf(c.Labels)) {
 		f.add("condition."+d.Field, "%s", d.Message)
 	}
@@ -95,6 +96,9 @@ func (j *JobAction) checkSaved(f *faults) {
 		}
 		i := in.instance("ins_1", "prj_1", standardSize, standardImage)
 		i.Status, i.Version = Provisioning, 1
+		if i.Autoscale != nil {
+			i.Policy = "asp_1"
+		}
 		if err := i.CheckSaved(i.ID); err != nil {
 			f.add("action.instance", "%v", err)
 		}
@@ -104,6 +108,7 @@ func (j *JobAction) checkSaved(f *faults) {
 		if (len(t.InstanceIDs) > 0) == (len(t.Labels) > 0) {
 			f.add("action.target", "must have either instance_ids or labels")
 		}
+		f.within("action.target.labels", len(t.Labels), 0, maxMembers)
 		for _, d := range checkLabels(anyOf(t.Labels)) {
 			f.add("action.target."+d.Field, "%s", d.Message)
 		}

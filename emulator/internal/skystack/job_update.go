@@ -1,6 +1,7 @@
 package skystack
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -175,14 +176,26 @@ func (a *API) readDefinition(c *edge.Call, before, after jsontext.Value) (in job
 		now = time.Time{}
 	}
 	details := a.checkDefinition(c, fields, now)
-	if condition, _ := fields["condition"].(map[string]any); condition["metric"] != nil {
+	condition, _ := fields["condition"].(map[string]any)
+	if condition["metric"] != nil {
 		details = append(details, incompleteMetric(condition["metric"])...)
 	}
+	action, _ := fields["action"].(map[string]any)
+	target, _ := action["target"].(map[string]any)
+	details = append(append(details, crowded("condition.labels", condition["labels"])...), crowded("action.target.labels", target["labels"])...)
 	if len(details) > 0 {
 		return in, fail.Parameters(details...)
 	}
 	err = json.Unmarshal(after, &in)
 	return in, err
+}
+
+// crowded finds labels of which a merge has made too many.
+func crowded(field string, v any) []fail.Detail {
+	if labels, _ := v.(map[string]any); len(labels) > maxMembers {
+		return faultIn(field, "too_long", fmt.Sprintf("%s must have at most %d members; it would have %d.", field, maxMembers, len(labels)))
+	}
+	return nil
 }
 
 // incompleteMetric finds what a merge has left out of a condition on a metric.

@@ -192,6 +192,18 @@ func TestUpdateJob(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", c.body, got, c.want)
 		}
 	}
+	many := func(key string) string {
+		var out []string
+		for n := range 64 {
+			out = append(out, fmt.Sprintf(`"%s%d":"v"`, key, n))
+		}
+		return `{"labels":{` + strings.Join(out, ",") + `}}`
+	}
+	full := newJob(s, jobOf(`{"every":"1h"}`, `{"type":"stop","target":`+many("a")+`}`, `"condition":`+many("a")))
+	s.Patch(full, `{"condition":`+many("b")+`}`).Refused(400, "invalid_parameter").Has("error.details.0.code", "too_long").
+		Has("error.message", "condition.labels must have at most 64 members; it would have 128.")
+	s.Patch(full, `{"action":{"target":`+many("b")+`}}`).Refused(400, "invalid_parameter").Has("error.details.0.code", "too_long").
+		Has("error.message", "action.target.labels must have at most 64 members; it would have 128.")
 	s.Get(job).Has("name", "b")
 	s.Patch(job, `{"enabled":true,"trigger":{"at":"2026-03-19T10:30:00Z"}}`).Wants(200).Has("next_run_at", "2026-03-19T10:30:00Z")
 	move(s, time.Hour)
