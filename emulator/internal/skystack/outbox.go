@@ -60,13 +60,13 @@ const (
 )
 
 // post books the deliveries of an event: one for each endpoint of its project
-// that subscribes to it, or of any project if it concerns the workspace.
+// that subscribes to it, or of any project there is if it concerns the workspace.
 func (a *API) post(tx *engine.Tx, e Event) {
 	if a.webhooks.Len(tx) == 0 {
 		return
 	}
 	for row := range a.webhooks.After(tx, 0) {
-		if w := row.Value; w.Disabled == "" && (e.ProjectID == "" || e.ProjectID == w.ProjectID) && w.wants(e.Type) {
+		if w := row.Value; w.Disabled == "" && (e.ProjectID == w.ProjectID || e.ProjectID == "" && has(a.projects, tx, w.ProjectID)) && w.wants(e.Type) {
 			a.enqueue(tx, w, e, "")
 		}
 	}
@@ -233,6 +233,7 @@ func (a *API) landed(tx *engine.Tx, id string, v volley) {
 	if !ok || !there || d.Status != Delivering { // it was given up meanwhile
 		return
 	}
+	defer a.retireWebhook(tx, w.ID)
 	a.flights.Delete(tx, id)
 	a.leaveLane(tx, w, d)
 	d.Tries++

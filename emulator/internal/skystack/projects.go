@@ -217,5 +217,6 @@ func (a *API) deleteProject(c *edge.Call, in projectInput) (edge.Nothing, error)
 	a.members.Delete(c.Tx, p.ID)
 	a.bury(c.Tx, p.ID)
 	a.emit(c.Tx, happening{Type: "project.deleted", Project: p.ID, Object: a.projectBody(c.Tx)(p), Cause: causeOf(c)})
+	a.retireWebhooks(c.Tx, p.ID)
 	return edge.Nothing{}, nil
 }

@@ -177,7 +177,7 @@ func (a *API) checkWebhook(_ *edge.Call, b edge.Fields) (details []fail.Detail) 
 				fmt.Sprintf("There is no event type %q; use *, a family such as instance.*, or some of %s.", clip(pattern), strings.Join(eventTypes(), ", ")))
 		}
 	}
-	if secret := b.Text("secret"); secret != "" {
+	if secret, ok := b["secret"].(string); ok { // "" too: who sends it has lost one and would not know that of the answer
 		if err := webhook.CheckSecret(secret); err != nil {
 			wrong("secret", "invalid_format", "secret: "+err.Error())
 		}
@@ -285,8 +285,12 @@ func (a *API) updateWebhook(c *edge.Call, in updateWebhookInput) (webhookBody, e
 	changed.Version++
 	changed.UpdatedAt = c.Now()
 	a.webhooks.Put(c.Tx, w.ID, changed)
-	if changed.Disabled != w.Disabled && changed.Disabled != "" {
+	switch {
+	case changed.Disabled == w.Disabled:
+	case changed.Disabled != "":
 		a.abandon(c.Tx, w.ID, "the webhook was disabled")
+	default: // it has as long as ever before it is disabled for failing again
+		engine.Own(a.mailboxes, c.Tx, w.ID).FailingSince = time.Time{}
 	}
 	a.pump(c.Tx, changed)
 	return a.webhookBody(c.Tx, changed), nil
@@ -343,14 +347,6 @@ func (a *API) deleteWebhook(c *edge.Call, in webhookPath) (edge.Nothing, error) 
 	}
 	a.dropWebhook(c.Tx, w, "the webhook was deleted")
 	return edge.Nothing{}, nil
-}
-
-func (a *API) dropWebhook(tx *engine.Tx, w Webhook, why string) {
-	a.abandon(tx, w.ID, why)
-	a.webhooks.Delete(tx, w.ID)
-	a.secrets.Delete(tx, w.ID)
-	a.mailboxes.Delete(tx, w.ID)
-	a.bury(tx, w.ID)
 }
 
 type rotateSecretInput struct {
