@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -194,7 +193,7 @@ func (c tokenListCommand) run(ctx context.Context, environ []string, stdout io.W
 }
 
 func (c tokenListCommand) print(stdout io.Writer, row []byte) error {
-	line := string(row)
+	line := string(row) // as the API says it: what reads JSON is no terminal
 	if c.Output == "text" {
 		var t shownToken
 		if err := json.Unmarshal(row, &t); err != nil {
@@ -206,7 +205,8 @@ func (c tokenListCommand) print(stdout io.Writer, row []byte) error {
 				line += " " + m[0] + "=" + shellWord(m[1])
 			}
 		}
+		line = visible(line)
 	}
-	_, err := io.WriteString(stdout, visible(cmp.Or(line, "{}"))+"\n")
+	_, err := io.WriteString(stdout, line+"\n")
 	return err
 }
