@@ -188,6 +188,8 @@ func describe(e *openapi3.SchemaError, in fail.Location, holder string) fail.Det
 		say("too_short", "must have at least %d %s.", s.MinItems, plural(s.MinItems, "item"))
 	case "maxItems":
 		say("too_long", "must have at most %d items.", *s.MaxItems)
+	case "uniqueItems":
+		say("repeated", "must not have an item more than once.")
 	case "maxProperties":
 		say("too_long", "must have at most %d members.", *s.MaxProps)
 	case "minProperties":

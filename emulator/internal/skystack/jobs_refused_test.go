@@ -138,6 +138,8 @@ func TestRefusedJobs(t *testing.T) {
 				t.Errorf("%s: the message is %q", c.body, message)
 			}
 		}
+		s.Post("/v1/jobs", jobOf(every, `{"type":"stop","target":{"instance_ids":["ins_a","ins_a"]}}`)).Refused(400, "invalid_parameter").
+			Has("error.details.0.code", "repeated").Has("error.message", "action.target.instance_ids must not have an item more than once.")
 		s.Post("/v1/jobs?project_id=prj_no", jobOf(every, batch)).Refused(404, "project_not_found")
 	})
 }
