@@ -2,6 +2,7 @@ package skystack_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 
 	"skystack.dev/sandbox/emulator"
 	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 // S15: events are listed oldest first, by type, by project and after one of them.
@@ -73,6 +75,12 @@ func TestEventListS15(t *testing.T) {
 		r := s.Get("/v1/events?limit=1&after="+ids[0], "SkyStack-Version", "2026-10-01").Wants(200).Lacks("pagination").Lacks("data.0.data.object.size")
 		s.Get("/v1/events?limit=1&after="+ids[0]+"&cursor="+r.Text("resume_cursor"), "SkyStack-Version", "2026-10-01").Wants(200).Has("data.0.id", ids[2])
 		s.Get("/v1/events/evt_none").Refused(404, "event_not_found")
+		s.Patch("/v1/instances/"+two, `{"name":"three","autoscale":true}`).Wants(200)
+		for version, want := range map[string]map[string]any{
+			"2025-07-01": {"name": "a"}, "2026-01-15": {"name": "a", "autoscale": false, "autoscale_policy": nil}, "2026-10-01": {"name": "a", "autoscale": false, "autoscale_policy": nil},
+		} {
+			s.Get("/v1/events?type=instance.updated", "SkyStack-Version", version).Wants(200).Has("data.0.data.previous_attributes", want)
+		}
 	})
 }
 
@@ -187,7 +195,7 @@ func TestLongPollInAWorkspaceThatEndsS15(t *testing.T) {
 			t.Fatal(err)
 		}
 		(<-answer).Wants(200).Has("data", []any{})
-		if err := <-waited; err == nil || !strings.Contains(err.Error(), "of type job.*: none came: the workspace has ended") {
+		if err := <-waited; !errors.Is(err, sandbox.ErrNotFound) || !strings.Contains(err.Error(), "of type job.*: none came: the workspace has ended") {
 			t.Errorf("waiting ended with %v", err)
 		}
 		if waited := time.Since(begin); waited != 0 {

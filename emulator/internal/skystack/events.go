@@ -242,8 +242,8 @@ func (e *Event) write(to []byte, workspace, version string) []byte {
 	o.b = strconv.AppendUint(o.b, e.Sequence, 10)
 	o.name("data")
 	data := object{append(o.b, '{')}
-	data.raw("object", e.objectIn(version))
-	data.raw("previous_attributes", e.Previous)
+	data.raw("object", e.in(version, e.Object))
+	data.raw("previous_attributes", e.in(version, e.Previous))
 	o.b = append(data.b, '}')
 	if e.RequestID == "" {
 		o.null("request")
@@ -257,17 +257,17 @@ func (e *Event) write(to []byte, workspace, version string) []byte {
 	return append(o.b, '}')
 }
 
-// objectIn is the object as another version has it: the strict ones only leave
-// members out (6.2).
-func (e *Event) objectIn(version string) jsontext.Value {
-	if version == defaultVersion || !strings.HasPrefix(e.Type, "instance.") {
-		return e.Object
+// in is the object, or what it had before, as another version has it: the strict
+// ones only leave members out (6.2).
+func (e *Event) in(version string, members jsontext.Value) jsontext.Value {
+	if version == defaultVersion || members == nil || !strings.HasPrefix(e.Type, "instance.") {
+		return members
 	}
 	unknown := []string{"size"}
 	if version == pageEra {
 		unknown = []string{"profile", "autoscale", "autoscale_policy"}
 	}
-	out, d := object{[]byte{'{'}}, jsontext.NewDecoder(bytes.NewReader(e.Object))
+	out, d := object{[]byte{'{'}}, jsontext.NewDecoder(bytes.NewReader(members))
 	_, _ = d.ReadToken() // rows are checked, so nothing here can fail
 	for d.PeekKind() == '"' {
 		token, _ := d.ReadToken()

@@ -5,11 +5,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 type streamEventsInput struct {
@@ -117,7 +119,7 @@ type glance struct {
 }
 
 var (
-	errGone = errors.New("the workspace has ended")
+	errGone = fmt.Errorf("the workspace has ended: %w", sandbox.ErrNotFound)
 	errLost = &fail.Error{
 		Kind: fail.Invalid, Code: "invalid_cursor", Message: "Events came faster than they were read, and some of them are no longer kept; begin again.",
 	}
