@@ -89,6 +89,9 @@ func (a *API) NextMessage(ctx context.Context, w *engine.World, id string) (_ sa
 	}
 }
 
+// maxMessage bounds what a listener says of an attempt, in bytes.
+const maxMessage = 1000
+
 // AnswerMessage says what became of a message.
 func (a *API) AnswerMessage(w *engine.World, id, attempt string, r sandbox.Answer) (err error) {
 	defer told(&err)
@@ -104,7 +107,7 @@ func (a *API) AnswerMessage(w *engine.World, id, attempt string, r sandbox.Answe
 	case !slices.Contains(webhook.Errors(), r.Error):
 		return fail.Newf(fail.Invalid, "invalid_error", "Say the status that the receiver answered, or the error why it did not, as connection_refused.")
 	default:
-		out = webhook.Outcome{Error: r.Error, Message: clip(r.Message)}
+		out = webhook.Outcome{Error: r.Error, Message: clipAt(r.Message, maxMessage)}
 	}
 	if !a.relay.answer(relayDesk{w, id}, attempt, out) {
 		return fail.Newf(fail.NotFound, "attempt_not_found", "Nobody waits for the attempt %q; its time may be over.", clip(attempt))

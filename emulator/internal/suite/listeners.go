@@ -30,11 +30,12 @@ func listeners(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	must(t, s.AnswerMessage(l.ID, first.Attempt, sandbox.Answer{Status: 204}))
 	second, err := s.NextMessage(t.Context(), l.ID)
 	must(t, err)
-	must(t, s.AnswerMessage(l.ID, second.Attempt, sandbox.Answer{Error: "connection_refused", Message: "Nothing listens there."}))
+	const long = "Nothing listens there. Start the receiver, or correct the URL that messages are carried to: it ends with the port."
+	must(t, s.AnswerMessage(l.ID, second.Attempt, sandbox.Answer{Error: "connection_refused", Message: long}))
 	must(t, s.FlushWebhooks(t.Context()))
 	got := s.Deliveries(sandbox.DeliveryMatch{Webhook: l.ID})
 	if len(got) != 2 || got[0].Status != "succeeded" || got[0].Attempts[0].Status != 204 || got[1].Status != "waiting" ||
-		got[1].Attempts[0].Error != "connection_refused" || got[1].Attempts[0].Message != "Nothing listens there." {
+		got[1].Attempts[0].Error != "connection_refused" || got[1].Attempts[0].Message != long {
 		t.Errorf("deliveries %+v", got)
 	}
 
