@@ -74,11 +74,10 @@ func (a *API) provision(tx *engine.Tx, in createInstanceInput, project string, t
 	if err != nil {
 		return Instance{}, err
 	}
-	s := a.settingsOf(tx)
-	if s.Quota != nil && a.instances.Len(tx) >= *s.Quota {
-		return Instance{}, exceeded("instances", *s.Quota, a.instances.Len(tx), "The workspace has as many instances as its quota allows; delete one first.")
+	if err := a.checkRoom(tx); err != nil {
+		return Instance{}, err
 	}
-	i := in.instance(tx.NewID("ins"), project, size, s.DefaultImage)
+	i := in.instance(tx.NewID("ins"), project, size, a.settingsOf(tx).DefaultImage)
 	i.CreatedAt = tx.Now()
 	a.enrol(tx, i, 1)
 	a.adopt(tx, &i)

@@ -205,7 +205,11 @@ func (a *API) foresee(tx *engine.Tx, j *Job, r Run) (w work, status RunStatus) {
 		return work{Reason: &Reason{"insufficient_scope", "The token the job acts with lacks the scope " + needed + "."}}, RunFailed
 	}
 	if j.Action.Type == Create {
-		return work{plans: []plan{{result: runResult{Outcome: outcomeBegin}}}}, ""
+		p := plan{result: runResult{Outcome: outcomeBegin}}
+		if fault := a.createFault(tx, j); fault != nil {
+			p.result.Outcome, p.result.Error = outcomeRefused, fault
+		}
+		return work{plans: []plan{p}}, ""
 	}
 	there, missing := a.chosen(tx, j, r.InstanceID)
 	there = slices.DeleteFunc(there, func(i Instance) bool { return !a.meets(tx, &i, j.Condition) })
@@ -315,20 +319,32 @@ func (a *API) actDelete(tx *engine.Tx, id string, t Action) runResult {
 	return runResult{InstanceID: id, Outcome: outcomeDone}
 }
 
-// actCreate creates an instance as a POST with the job's template would.
-func (a *API) actCreate(tx *engine.Tx, j *Job, t Action) runResult {
-	refuse := func(why *Reason) runResult { return runResult{Outcome: outcomeRefused, Error: why} }
-	var in createInstanceInput
+// createFault says why a POST with the job's template would be refused now; nil if
+// it would not.
+func (a *API) createFault(tx *engine.Tx, j *Job) *Reason {
 	var fields edge.Fields
-	if err := errors.Join(json.Unmarshal(j.Action.Instance, &in), json.Unmarshal(j.Action.Instance, &fields)); err != nil {
-		return refuse(&Reason{"invalid_parameter", "The template of the instance cannot be read."})
+	if err := json.Unmarshal(j.Action.Instance, &fields); err != nil {
+		return &Reason{"invalid_parameter", "The template of the instance cannot be read."}
 	}
 	for _, d := range a.checkCreate(&edge.Call{Tx: tx}, fields) {
-		return refuse(&Reason{"invalid_parameter", d.Message})
+		return &Reason{"invalid_parameter", d.Message}
 	}
-	i, err := a.provision(tx, in, j.ProjectID, t)
+	if err := a.checkRoom(tx); err != nil {
+		return reasonOf(err)
+	}
+	return nil
+}
+
+// actCreate creates an instance as a POST with the job's template would.
+func (a *API) actCreate(tx *engine.Tx, j *Job, t Action) runResult {
+	var in createInstanceInput
+	var i Instance
+	err := json.Unmarshal(j.Action.Instance, &in)
+	if err == nil {
+		i, err = a.provision(tx, in, j.ProjectID, t)
+	}
 	if err != nil {
-		return refuse(reasonOf(err))
+		return runResult{Outcome: outcomeRefused, Error: reasonOf(err)}
 	}
 	return runResult{InstanceID: i.ID, ActionID: i.PendingAction, Outcome: string(InProgress)}
 }

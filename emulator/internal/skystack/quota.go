@@ -34,6 +34,20 @@ func exceeded(resource string, limit, used int, message string) error {
 	}
 }
 
+// full reports whether the quota allows no further instance.
+func (a *API) full(tx *engine.Tx) bool {
+	quota := a.settingsOf(tx).Quota
+	return quota != nil && a.instances.Len(tx) >= *quota
+}
+
+// checkRoom refuses one instance more than the quota allows.
+func (a *API) checkRoom(tx *engine.Tx) error {
+	if !a.full(tx) {
+		return nil
+	}
+	return exceeded("instances", *a.settingsOf(tx).Quota, a.instances.Len(tx), "The workspace has as many instances as its quota allows; delete one first.")
+}
+
 // quotaBody is the quotas on the wire, each under its name.
 type quotaBody []quotaUse
 

@@ -199,12 +199,6 @@ func (a *API) scale(tx *engine.Tx, id string, d demand) {
 	a.attend(tx, id)
 }
 
-// full reports whether the quota allows no further instance.
-func (a *API) full(tx *engine.Tx) bool {
-	quota := a.settingsOf(tx).Quota
-	return quota != nil && a.instances.Len(tx) >= *quota
-}
-
 // replicate makes a replica: an instance like the leader, with a name and labels
 // of its own.
 func (a *API) replicate(tx *engine.Tx, id string) {
