@@ -1,7 +1,6 @@
 package skystack
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -238,10 +237,7 @@ func (s *feed) write(g glance) {
 	for n := range s.seen {
 		e := &s.seen[n]
 		s.frame(e.ID, e.Type)
-		begin := len(s.buf)
-		s.buf = e.write(s.buf, s.world.ID(), s.version)
-		flatten(s.buf[begin:])
-		s.buf = append(s.buf, "\n\n"...)
+		s.buf = append(e.write(s.buf, s.world.ID(), s.version), "\n\n"...) // on one line: rows hold compact JSON
 	}
 	if g.end == nil || errors.Is(g.end, errGone) {
 		return
@@ -271,14 +267,4 @@ func (s *feed) pulse() {
 		s.buf = append(append(append(s.buf, "id: "...), s.id...), '\n')
 	}
 	s.buf = append(s.buf, '\n')
-}
-
-// flatten takes the line breaks out of a JSON text, where a saved world may have
-// them between values.
-func flatten(text []byte) {
-	for _, c := range []byte{'\n', '\r'} {
-		for n := bytes.IndexByte(text, c); n >= 0; n = bytes.IndexByte(text, c) {
-			text[n] = ' '
-		}
-	}
 }
