@@ -41,6 +41,12 @@ func WithWebhookCA(pool *x509.CertPool) Option {
 	}
 }
 
+// WithWebhookJitter moves the delay before each retry of a webhook by up to a
+// tenth, either way, the same for a seed; default: the exact ladder (5.2).
+func WithWebhookJitter() Option {
+	return func(c *config) error { c.sky.WebhookJitter = true; return nil }
+}
+
 // courierConfig is what of a sender the options choose.
 type courierConfig struct {
 	Policy    webhook.Policy

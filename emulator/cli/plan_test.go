@@ -123,6 +123,7 @@ var samples = map[string]struct {
 	"accept-any-token":      {[]string{"true", "false"}, "maybe"},
 	"lenient-bearer":        {[]string{"true", "false"}, "maybe"},
 	"webhook-allow-public":  {[]string{"true", "false"}, "maybe"},
+	"webhook-jitter":        {[]string{"true", "false"}, "often"},
 	"webhook-ca":            {nil, "missing.pem"}, // TestWebhookCA has files
 	"log-level":             {[]string{"debug", "info", "warn", "error"}, "trace"},
 	"log-format":            {[]string{"text", "json"}, "xml"},

@@ -43,6 +43,8 @@ type Config struct {
 	Audit func(w *engine.World, q AuditQuestion, after uint64, skip, limit int) (calls []AuditCall, before, total int)
 	// Courier takes webhooks to their receivers; nil fails every attempt.
 	Courier Courier
+	// WebhookJitter moves each delay of a retry by up to a tenth (5.2).
+	WebhookJitter bool
 	// Closing ends requests that wait and streams; nil never does.
 	Closing context.Context
 	// Log receives warnings.

@@ -261,7 +261,7 @@ func (a *API) landed(tx *engine.Tx, id string, v volley) {
 		a.abandon(tx, w.ID, "the webhook was disabled")
 		return
 	}
-	if next, ok := d.next(tx.Now(), out); ok {
+	if next, ok := a.next(tx, d, out); ok {
 		d.Status = Waiting
 		d.Due = tx.After(next.Sub(tx.Now()), attemptStep, d.ID)
 		a.deliveries.Put(tx, d.ID, d)
@@ -284,12 +284,19 @@ func (w Webhook) endsWith(out webhook.Outcome, failing time.Duration) string {
 
 // next is when a delivery is tried again after a failed attempt: by the ladder, or
 // later if the receiver asked for that; false when its time is over (S80).
-func (d Delivery) next(now time.Time, out webhook.Outcome) (time.Time, bool) {
+func (a *API) next(tx *engine.Tx, d Delivery, out webhook.Outcome) (time.Time, bool) {
 	delay, ok := webhook.Delay(d.Tries)
 	if !ok {
 		return time.Time{}, false
 	}
-	at := d.SentAt.Add(delay)
+	now, at := tx.Now(), d.SentAt.Add(delay)
+	if a.WebhookJitter {
+		// By delivery and retry, whoever answers first. It costs no attempt.
+		at = d.SentAt.Add(webhook.Jitter(delay, tx.World().Noise("webhook/jitter/"+d.ID).At(int64(d.Tries))))
+		if last := d.FirstAt.Add(retryWindow); at.After(last) {
+			at = last
+		}
+	}
 	if asked := now.Add(out.RetryAfter); out.RetryAfter > 0 && asked.After(at) && asked.Sub(d.FirstAt) <= retryWindow {
 		at = asked
 	}

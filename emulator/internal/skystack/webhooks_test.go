@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/internal/webhook"
 	"skystack.dev/sandbox/emulator/internal/wire"
 )
 
@@ -144,6 +145,42 @@ func TestLadderS80(t *testing.T) {
 				t.Errorf("%d requests, want %d", got, len(tc.want))
 			}
 		})
+	}
+}
+
+// With jitter each delay is within a tenth of the ladder's, the same for a seed,
+// another for each delivery, and no attempt is lost to the end of the 24 hours
+// (5.2, S80).
+func TestJitterS80(t *testing.T) {
+	ladders := map[string]int{}
+	for seed := range uint64(40) {
+		var before []string
+		for range 2 {
+			in := &inbox{answer: func(int, *http.Request) int { return 503 }}
+			s := wire.Start(t, frozen(), emulator.WithSeed(seed), emulator.WithWebhookTransport(in), emulator.WithWebhookJitter())
+			id := hook(s, "http://127.0.0.1:3000/h", `"instance.created"`, "")
+			s.Post("/v1/instances", anInstance).Wants(201)
+			if err := s.Advance(24 * time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			status, got := offsets(t, s, id)
+			if status != "exhausted" || len(got) != webhook.Attempts || before != nil && !slices.Equal(got, before) {
+				t.Fatalf("seed %d: %s %v, before %v", seed, status, got, before)
+			}
+			before = got
+		}
+		last := time.Duration(0)
+		for n, delay := range webhook.Ladder() {
+			at, err := time.ParseDuration(before[n+1])
+			if off := (at - last - delay).Abs(); err != nil || off > delay/10 || at > 24*time.Hour {
+				t.Errorf("seed %d: attempt %d at %v, %v after the one before: %v", seed, n+2, at, at-last, err)
+			}
+			last = at
+		}
+		ladders[fmt.Sprint(before)]++
+	}
+	if len(ladders) != 40 {
+		t.Errorf("%d ladders of 40 seeds", len(ladders))
 	}
 }
 

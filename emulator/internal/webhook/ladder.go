@@ -18,6 +18,12 @@ func Delay(retry int) (time.Duration, bool) {
 	return firstDelay << (retry - 1), true
 }
 
+// Jitter moves a delay by up to a tenth, either way, as the bits say.
+func Jitter(d time.Duration, bits uint64) time.Duration {
+	const steps = 2001 // -1000 to 1000, in ten-thousandths
+	return d + d/10_000*time.Duration(int64(bits%steps)-steps/2)
+}
+
 // Ladder is the delay of every retry, in order.
 func Ladder() []time.Duration {
 	delays := make([]time.Duration, 0, Attempts-1)

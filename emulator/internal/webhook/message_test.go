@@ -197,3 +197,15 @@ func TestS80Ladder(t *testing.T) {
 		}
 	}
 }
+
+// Jitter reaches a tenth either way, and no further.
+func TestJitter(t *testing.T) {
+	least, most := time.Hour, time.Hour
+	for bits := range uint64(2001) {
+		d := webhook.Jitter(time.Hour, bits)
+		least, most = min(least, d), max(most, d)
+	}
+	if least != 54*time.Minute || most != 66*time.Minute {
+		t.Errorf("from %v to %v", least, most)
+	}
+}
