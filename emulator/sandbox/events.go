@@ -19,6 +19,9 @@ type APIEvent struct {
 	// Previous the members that changed, as they were; nil for none.
 	Object   json.RawMessage `json:"object"`
 	Previous json.RawMessage `json:"previous_attributes,omitempty"`
+	// Omitted names the members of both that were too large for an event, as
+	// object.metadata; nil for none.
+	Omitted []string `json:"omitted,omitempty"`
 	// RequestID is the X-Request-Id of the request behind it, "" if there was none.
 	RequestID string `json:"request_id,omitempty"`
 }

@@ -1,7 +1,6 @@
 package skystack
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -29,7 +28,9 @@ type Event struct {
 	// the members that changed, as they were, and is nil for none.
 	Object   jsontext.Value `json:"object"`
 	Previous jsontext.Value `json:"previous,omitzero"`
-	At       time.Time      `json:"at"`
+	// Omitted names the members that were too large for an event; nil for none.
+	Omitted []string  `json:"omitted,omitempty"`
+	At      time.Time `json:"at"`
 	// RequestID and IdempotencyKey are those of the request behind it, "" for none.
 	RequestID      string `json:"request_id"`
 	IdempotencyKey string `json:"idempotency_key"`
@@ -126,6 +127,7 @@ func (a *API) keep(tx *engine.Tx, eventType, project string, object jsontext.Val
 	if by != nil {
 		e.RequestID, e.IdempotencyKey = by.RequestID, by.IdempotencyKey
 	}
+	e.fit()
 	return a.add(tx, e)
 }
 
@@ -244,6 +246,9 @@ func (e *Event) write(to []byte, workspace, version string) []byte {
 	data := object{append(o.b, '{')}
 	data.raw("object", e.in(version, e.Object))
 	data.raw("previous_attributes", e.in(version, e.Previous))
+	if len(e.Omitted) > 0 {
+		data.raw("omitted", shownAs(e.Omitted))
+	}
 	o.b = append(data.b, '}')
 	if e.RequestID == "" {
 		o.null("request")
@@ -267,20 +272,7 @@ func (e *Event) in(version string, members jsontext.Value) jsontext.Value {
 	if version == pageEra {
 		unknown = []string{"profile", "autoscale", "autoscale_policy"}
 	}
-	out, d := object{[]byte{'{'}}, jsontext.NewDecoder(bytes.NewReader(members))
-	_, _ = d.ReadToken() // rows are checked, so nothing here can fail
-	for d.PeekKind() == '"' {
-		token, _ := d.ReadToken()
-		name := token.String()
-		value, err := d.ReadValue()
-		if err != nil {
-			break
-		}
-		if !slices.Contains(unknown, name) {
-			out.raw(name, value)
-		}
-	}
-	return append(out.b, '}')
+	return without(members, "", unknown)
 }
 
 // plainID reports whether an id can stand on a line of a stream.

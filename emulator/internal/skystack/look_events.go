@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/sandbox"
@@ -97,6 +98,6 @@ func described(m sandbox.EventMatch) (text string) {
 func (e *Event) public() sandbox.APIEvent {
 	return sandbox.APIEvent{
 		ID: e.ID, Type: e.Type, Sequence: e.Sequence, ProjectID: e.ProjectID, At: e.At,
-		Object: bytes.Clone(e.Object), Previous: bytes.Clone(e.Previous), RequestID: e.RequestID,
+		Object: bytes.Clone(e.Object), Previous: bytes.Clone(e.Previous), Omitted: slices.Clone(e.Omitted), RequestID: e.RequestID,
 	}
 }
