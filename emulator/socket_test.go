@@ -2,6 +2,7 @@ package emulator_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -53,10 +54,10 @@ func (l *pipes) dial() net.Conn {
 }
 
 // bubble serves an emulator on pipes inside a bubble.
-func bubble(t *testing.T, test func(t *testing.T, l *pipes)) {
+func bubble(t *testing.T, test func(t *testing.T, l *pipes), options ...emulator.Option) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		e := emulator.Start(t)
+		e := emulator.Start(t, options...)
 		l := newPipes()
 		done := make(chan error)
 		go func() { done <- e.Serve(l) }()
@@ -192,6 +193,44 @@ func TestSlowConnections(t *testing.T) {
 			}
 		})
 	})
+}
+
+// hanging is a receiver that never answers.
+type hanging struct{}
+
+func (hanging) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, context.Cause(r.Context())
+}
+
+// A request that plays time may take longer than others: here 14 attempts of 10 s
+// each at a receiver that hangs (S80). A client that sends less than it said has
+// no longer than any other.
+func TestLongRequests(t *testing.T) {
+	bubble(t, func(t *testing.T, l *pipes) {
+		conn := l.dial()
+		do := func(method, path, body string, more int) *http.Response {
+			return exchange(t, conn, fmt.Sprintf("%s %s HTTP/1.1\r\n%sContent-Length: %d\r\n\r\n%s", method, path, authorized, len(body)+more, body))
+		}
+		do("POST", "/v1/webhooks", `{"url":"http://127.0.0.1:3000/h","event_types":["instance.created"]}`, 0)
+		if got := do("POST", "/v1/instances", create, 0).Status; got != "201 Created" {
+			t.Fatal(got)
+		}
+		begun := time.Now()
+		advanced := do("POST", "/_sandbox/clock/advance", `{"by":"24h"}`, 0)
+		if took := time.Since(begun); advanced.StatusCode != 200 || took != 140*time.Second {
+			t.Errorf("%s after %v", advanced.Status, took)
+		}
+		begun = time.Now()
+		waited := do("GET", "/v1/events?wait=30s&type=job.run.failed", "", 0)
+		if took := time.Since(begun); waited.StatusCode != 200 || took != 30*time.Second {
+			t.Errorf("%s after %v", waited.Status, took)
+		}
+		late := do("GET", "/v1/events?wait=20s&type=job.run.failed", "", 10)
+		if took, said := ends(t, conn); late.StatusCode != 200 || took > 30*time.Second || said != "" {
+			t.Errorf("%s, closed after %v, saying %q", late.Status, took, said)
+		}
+	}, emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock}), emulator.WithWebhookTransport(hanging{}))
 }
 
 // Slow connections do not keep others from being served, up to a thousand at a

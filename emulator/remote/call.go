@@ -41,6 +41,7 @@ type call struct {
 	want         int  // the status of success
 	out          any  // an io.Writer, or where the JSON goes; nil for no body
 	text         bool // the answer is plain text
+	lasting      bool // it takes as long as what it asks for
 	limit        int  // bytes of the answer; 0 for those that are held in memory
 }
 
@@ -80,8 +81,11 @@ func (l line) do(ctx context.Context, c call) error {
 	if c.query.Has("wait") {
 		limit += round
 	}
-	ctx, end := context.WithTimeoutCause(ctx, limit, errSilent)
-	defer end()
+	if !c.lasting {
+		var end context.CancelFunc
+		ctx, end = context.WithTimeoutCause(ctx, limit, errSilent)
+		defer end()
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(l.life, func() { cancel(errClosed) })()

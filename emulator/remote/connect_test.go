@@ -198,7 +198,7 @@ func TestHangingServer(t *testing.T) {
 		t.Error(err)
 	}
 	w.patience = 1
-	if err := w.Advance(1); !errors.Is(err, errSilent) || err.Error() != "POST /_sandbox/clock/advance: the sandbox did not answer in time" {
+	if err := w.Refill(); !errors.Is(err, errSilent) || err.Error() != "POST /_sandbox/rate-limits/reset: the sandbox did not answer in time" {
 		t.Error(err)
 	}
 	w.patience = patience

@@ -22,16 +22,21 @@ func (w *Workspace) Clock() sandbox.Clock {
 // SetClock changes how time moves and, with a Now, moves it ahead first.
 func (w *Workspace) SetClock(c sandbox.Clock) error {
 	var now sandbox.Clock
-	return w.do(w.life, put("/_sandbox/clock", c, http.StatusOK, &now))
+	set := put("/_sandbox/clock", c, http.StatusOK, &now)
+	set.lasting = true
+	return w.do(w.life, set)
 }
 
-// advance moves time by, to or until something.
+// advance moves time by, to or until something. What happens on the way can take
+// real time: a receiver of webhooks that hangs does with each attempt.
 func (w *Workspace) advance(how string, far any) (moved bool, err error) {
 	var out struct {
 		Now      time.Time `json:"now"`
 		Advanced bool      `json:"advanced"`
 	}
-	err = w.do(w.life, post("/_sandbox/clock/advance", map[string]any{how: far}, http.StatusOK, &out))
+	c := post("/_sandbox/clock/advance", map[string]any{how: far}, http.StatusOK, &out)
+	c.lasting = true
+	err = w.do(w.life, c)
 	return out.Advanced, err
 }
 

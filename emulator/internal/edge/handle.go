@@ -115,8 +115,8 @@ func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) 
 }
 
 // Act is Handle for a function that must not hold the world: because it moves
-// time, replaces the world or waits. Its Call has no transaction. The context
-// ends when the client goes away. A field of In tagged `body:"raw"` gets the
+// time, replaces the world or waits. Its Call has no transaction. It may take as
+// long as it takes; the context ends when the client goes away. A field of In tagged `body:"raw"` gets the
 // body as it was sent, where the contract says x-raw-body; it is the function's
 // only until it returns.
 func Act[In, Out any](operation string, f func(ctx context.Context, c *Call, in In) (Out, error)) Handler {
@@ -126,6 +126,7 @@ func Act[In, Out any](operation string, f func(ctx context.Context, c *Call, in 
 		if err != nil {
 			return nil, err
 		}
+		defer x.unhurried()()
 		return f(x.Request.Context(), x.call(nil), in)
 	}}
 }

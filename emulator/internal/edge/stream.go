@@ -7,8 +7,23 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 )
 
-// sendPatience is how long a client may leave a piece of a stream unread.
+// sendPatience is how long a client may leave what it was sent unread: a piece of
+// a stream, or an answer that took its time.
 const sendPatience = 30 * time.Second
+
+// unhurried lifts the server's time limits for a whole exchange until the
+// returned function is called: past the one of reading the context would end, past
+// the one of writing the answer would be lost.
+func (x *Exchange) unhurried() (end func()) {
+	c := http.NewResponseController(x.w) // a recorder in a test has no deadlines
+	_ = c.SetReadDeadline(time.Time{})
+	_ = c.SetWriteDeadline(time.Time{})
+	return func() {
+		soon := engine.WallNow().Add(sendPatience)
+		_ = c.SetReadDeadline(soon) // net/http reads what is left of a body before it answers
+		_ = c.SetWriteDeadline(soon.Add(sendPatience))
+	}
+}
 
 // StreamWriter sends the pieces of a stream.
 type StreamWriter struct {

@@ -286,6 +286,6 @@ func TestActor(t *testing.T) {
 		tx.As("run_3") // never ended: it does not outlive the transaction
 	})
 	do(w, func(tx *Tx) { equal(t, "in the next transaction", tx.Actor(), "") })
-	w.Advance(time.Second)
+	must(t, w.Advance(time.Second))
 	equal(t, "steps", strings.Join(seen, " "), "now: later:")
 }
