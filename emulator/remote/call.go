@@ -106,7 +106,7 @@ func (l line) do(ctx context.Context, c call) error {
 	case context.Cause(ctx) != nil:
 		return fmt.Errorf("%s: %w", c, context.Cause(ctx))
 	}
-	return l.unreachable(c, err)
+	return l.discreet(l.unreachable(c, err))
 }
 
 func (l line) request(ctx context.Context, c call) (*http.Request, error) {
@@ -196,6 +196,25 @@ func tooLong(from *io.LimitedReader, most int) error {
 	}
 	return fmt.Errorf("the answer is longer than %d bytes", most)
 }
+
+// discreet is an error whose text may repeat what the server sent, such as a
+// header that cannot be read, without the tokens in it.
+func (l line) discreet(err error) error {
+	text := err.Error()
+	if hidden := string(l.hide([]byte(text))); hidden != text {
+		return &hiddenError{err, hidden}
+	}
+	return err
+}
+
+// hiddenError is an error with another text.
+type hiddenError struct {
+	error
+	text string
+}
+
+func (e *hiddenError) Error() string { return e.text }
+func (e *hiddenError) Unwrap() error { return e.error }
 
 // hide takes the tokens out of a text that the server chose.
 func (l line) hide(text []byte) []byte {

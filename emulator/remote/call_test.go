@@ -63,6 +63,7 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(400, "application/json", "", `{"error":{"code":"c","message":"m","details":[{"field":null,"message":"x","extra":[1]}]}}`)
 	f.Add(400, "application/json", "", `{"error":{"code":"c","details":{"field":3}}}`)
 	f.Add(302, "text/html", "http://elsewhere/"+testKey, testKey+testAdmin+"\xff\x00\r\n")
+	f.Add(302, "0", "h\b\x04ttp://elsewhere/"+testKey, "") // net/http repeats it
 	f.Fuzz(func(t *testing.T, code int, kind, location, body string) {
 		if code < 200 || code > 999 || len(kind)+len(location)+len(body) > 1<<16 {
 			return // no server answers so
