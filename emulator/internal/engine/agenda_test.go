@@ -289,3 +289,18 @@ func TestActor(t *testing.T) {
 	must(t, w.Advance(time.Second))
 	equal(t, "steps", strings.Join(seen, " "), "now: later:")
 }
+
+// A transaction that was kept shows nothing of the world any more, for nobody
+// holds the world then.
+func TestKeptTransaction(t *testing.T) {
+	h := newHouse()
+	w := h.world(t)
+	var kept *Tx
+	do(w, func(tx *Tx) { kept = tx })
+	defer func() {
+		if recover() == nil {
+			t.Error("it was read after its end")
+		}
+	}()
+	h.items.Len(kept)
+}

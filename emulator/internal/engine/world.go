@@ -182,6 +182,7 @@ func (w *World) Do(f func(tx *Tx) error) error {
 	w.settle(w.read())
 	tx := Tx{w: w, s: w.s, now: w.s.clock.last}
 	err := f(&tx)
+	tx.s = nil // whoever kept it would read without the lock: that is found out
 	if tx.dirty {
 		w.touched()
 	}

@@ -161,10 +161,10 @@ type listPoliciesInput struct {
 // listPolicies lists the workspace's autoscale policies, oldest first.
 //
 //	GET /v1/autoscale-policies
-func (a *API) listPolicies(c *edge.Call, in listPoliciesInput) (listBody[Policy], error) {
+func (a *API) listPolicies(c *edge.Call, in listPoliciesInput) (listBody[policyBody], error) {
 	project, err := a.listedProject(c, in.ProjectID)
 	if err != nil {
-		return listBody[Policy]{}, err
+		return listBody[policyBody]{}, err
 	}
 	v := view[Policy]{table: a.policies, name: "autoscale-policies\x01" + project}
 	if project != "" {
@@ -172,13 +172,9 @@ func (a *API) listPolicies(c *edge.Call, in listPoliciesInput) (listBody[Policy]
 	}
 	p, err := list(c, v, in.paging)
 	if err != nil {
-		return listBody[Policy]{}, err
+		return listBody[policyBody]{}, err
 	}
-	shown := map[string]policyBody{} // it is written when the world is let go
-	for _, row := range p.rows {
-		shown[row.ID] = a.policyBody(c.Tx, row.Value)
-	}
-	return body(p, as(func(p Policy) policyBody { return shown[p.ID] })), nil
+	return shown(p, func(p Policy) policyBody { return a.policyBody(c.Tx, p) }), nil
 }
 
 type policyInput struct {

@@ -189,17 +189,17 @@ type listDeliveriesInput struct {
 // listDeliveries lists what was or will be delivered to an endpoint.
 //
 //	GET /v1/projects/{id}/webhooks/{webhook_id}/deliveries
-func (a *API) listDeliveries(c *edge.Call, in listDeliveriesInput) (listBody[Delivery], error) {
+func (a *API) listDeliveries(c *edge.Call, in listDeliveriesInput) (listBody[deliveryBody], error) {
 	w, err := a.webhook(c.Tx, in.webhookPath)
 	if err != nil {
-		return listBody[Delivery]{}, err
+		return listBody[deliveryBody]{}, err
 	}
 	v := view[Delivery]{table: a.deliveries, name: strings.Join([]string{"deliveries", w.ID, in.Status, in.EventType}, "\x01")}
 	v.keep = func(d Delivery) bool {
 		return d.WebhookID == w.ID && (in.Status == "" || string(d.Status) == in.Status) && (in.EventType == "" || d.EventType == in.EventType)
 	}
 	p, err := list(c, v, in.paging)
-	return body(p, as(func(d Delivery) deliveryBody { return a.deliveryBody(c.Tx, d) })), err
+	return shown(p, func(d Delivery) deliveryBody { return a.deliveryBody(c.Tx, d) }), err
 }
 
 // getDelivery shows one delivery.

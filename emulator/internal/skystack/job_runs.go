@@ -181,11 +181,7 @@ func (a *API) listRuns(c *edge.Call, in listRunsInput) (listBody[runBody], error
 	if err != nil {
 		return listBody[runBody]{}, err
 	}
-	shown := page[runBody]{number: p.number, limit: p.limit, total: p.total, next: p.next, cursor: p.cursor}
-	for _, row := range p.rows {
-		shown.rows = append(shown.rows, engine.Row[runBody]{Seq: row.Seq, ID: row.ID, Value: a.runBody(c.Tx, row.Value)})
-	}
-	return body(shown, as(same[runBody])), nil
+	return shown(p, func(r Run) runBody { return a.runBody(c.Tx, r) }), nil
 }
 
 type runInput struct {

@@ -226,6 +226,16 @@ func body[T any](p page[T], write func(b []byte, row *T, version string) []byte)
 	return listBody[T]{page: p, write: write}
 }
 
+// shown is body for rows that only the world can show: it does so at once, for a
+// list is written when the world is let go.
+func shown[T, B any](p page[T], show func(T) B) listBody[B] {
+	out := page[B]{number: p.number, limit: p.limit, total: p.total, next: p.next, cursor: p.cursor}
+	for _, row := range p.rows {
+		out.rows = append(out.rows, engine.Row[B]{Seq: row.Seq, ID: row.ID, Value: show(row.Value)})
+	}
+	return body(out, as(same[B]))
+}
+
 // as makes a write of a function that shows a row, the same in every version.
 func as[T, B any](show func(T) B) func(b []byte, row *T, version string) []byte {
 	return func(b []byte, row *T, _ string) []byte {

@@ -125,12 +125,12 @@ type listTokensInput struct {
 // listTokens lists the workspace's keys (S25, S36).
 //
 //	GET /v1/tokens
-func (a *API) listTokens(c *edge.Call, in listTokensInput) (listBody[Token], error) {
+func (a *API) listTokens(c *edge.Call, in listTokensInput) (listBody[tokenBody], error) {
 	now, filter := c.Now(), url.Values{"environment": {in.Environment}, "status": {in.Status}}
 	p, err := list(c, view[Token]{table: a.tokens, name: "tokens?" + filter.Encode(), keep: func(t Token) bool {
 		return (in.Environment == "" || t.Environment == in.Environment) && (in.Status == "" || t.status(now) == in.Status) && a.here(c.Tx, t)
 	}}, in.paging)
-	return body(p, as(a.tokenBody(c.Tx))), err
+	return shown(p, a.tokenBody(c.Tx)), err
 }
 
 type tokenInput struct {

@@ -119,22 +119,22 @@ type listWebhooksInput struct {
 // listWebhooks lists the endpoints of a project, or of all.
 //
 //	GET /v1/projects/{id}/webhooks and GET /v1/webhooks
-func (a *API) listWebhooks(c *edge.Call, in listWebhooksInput) (listBody[Webhook], error) {
+func (a *API) listWebhooks(c *edge.Call, in listWebhooksInput) (listBody[webhookBody], error) {
 	project := in.PathProject
 	if project == "" {
 		var err error
 		if project, err = a.listedProject(c, in.QueryProject); err != nil {
-			return listBody[Webhook]{}, err
+			return listBody[webhookBody]{}, err
 		}
 	} else if !has(a.projects, c.Tx, project) {
-		return listBody[Webhook]{}, noProject(project)
+		return listBody[webhookBody]{}, noProject(project)
 	}
 	v := view[Webhook]{table: a.webhooks, name: "webhooks\x01" + project}
 	if project != "" {
 		v.keep = func(w Webhook) bool { return w.ProjectID == project }
 	}
 	p, err := list(c, v, in.paging)
-	return body(p, as(func(w Webhook) webhookBody { return a.webhookBody(c.Tx, w) })), err
+	return shown(p, func(w Webhook) webhookBody { return a.webhookBody(c.Tx, w) }), err
 }
 
 type createWebhookInput struct {
