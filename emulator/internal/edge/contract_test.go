@@ -43,7 +43,7 @@ func message(err error) string {
 // A document that cannot be served is refused with the operation at fault.
 func TestDocumentsThatCannotBeServed(t *testing.T) {
 	for name, tc := range map[string]struct{ from, to, want string }{
-		"not YAML":               {"openapi: 3.0.3", "\t", "openapi document"},
+		"not YAML":               {"openapi: 3.0.3", "openapi: [3.0.3", "openapi document"},
 		"no success":             {"'201'", "'400'", "POST /things: no successful response"},
 		"a parameter of objects": {"{type: integer, minimum: 1}", "{type: object}", "GET /things: query parameter limit"},
 		"a parameter of any":     {"{type: integer, minimum: 1}", "{}", "GET /things: query parameter limit"},
