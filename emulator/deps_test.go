@@ -29,7 +29,7 @@ const (
 	oapi       = "github.com/oapi-codegen/runtime"
 	prometheus = "github.com/prometheus"
 	system     = "golang.org/x/sys"
-	yaml       = "go.yaml.in/yaml/v3"
+	yaml       = "go.yaml.in/yaml/v4"
 )
 
 // room is a package of this module and all that its code, without its tests,

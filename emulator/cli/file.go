@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 
 	"skystack.dev/sandbox/emulator"
 )
@@ -72,12 +71,10 @@ func parseConfig(name string, data []byte) (*configFile, error) {
 	return r.out, errors.Join(r.faults...)
 }
 
-var yamlLine = regexp.MustCompile(`^line (\d+): `)
-
 func unreadable(name string, err error) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	if m := yamlLine.FindStringSubmatch(text); m != nil {
-		name, text = name+":"+m[1], text[len(m[0]):]
+	if e, ok := errors.AsType[*yaml.LoadError](err); ok {
+		name, text = fmt.Sprintf("%s:%d:%d", name, e.Mark.Line, e.Mark.Column), e.Message
 	}
 	return fmt.Errorf("%s: not readable as YAML: %s", name, text)
 }

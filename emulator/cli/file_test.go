@@ -11,7 +11,7 @@ func TestFileFaults(t *testing.T) {
 		{"- a", "f.yaml:1:1: want an object, got a list"},
 		{"text", "f.yaml:1:1: want an object, got a string"},
 		{"seed: 1\n---\nseed: 2", "f.yaml:2:1: a second YAML document begins here"},
-		{"seed: [", "f.yaml:1: not readable as YAML"},
+		{"seed: [", "f.yaml:2:1: not readable as YAML"},
 		{"seed: \xff", "f.yaml: not UTF-8 text"},
 		{strings.Repeat("# filler\n", 1<<17), "f.yaml: the file is larger than 1 MiB"},
 		{"seed: &a 1", "f.yaml:1:7: seed: anchors, aliases and tags are not used here"},

@@ -6,7 +6,7 @@ import (
 	"io"
 	"time"
 
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 
 	"skystack.dev/sandbox/emulator"
 )

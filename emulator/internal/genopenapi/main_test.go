@@ -71,7 +71,7 @@ func TestToJSONRefuses(t *testing.T) {
 		"a:\n  - .inf":        "line 2: .inf is not a number of JSON",
 		"a: !!binary aGk=":    "line 1: aGk= is read as !!binary",
 		"a: 1\n---\nb: 2":     "one YAML document",
-		"a: [1":               "line 1",
+		"a: [1":               "line 2",
 		"":                    "EOF",
 		"? {a: 1}\n: 2":       "line 1: a member's name must be a string",
 		"<<: {a: 1}\nb: 2":    "line 1: a member's name must be a string",

@@ -3,7 +3,7 @@ package main
 import (
 	"strings"
 
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 )
 
 // strip takes away what no request and no answer is checked against: texts,
