@@ -132,7 +132,7 @@ func run(t *testing.T, client *testclient.ClientWithResponses) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.JSON404 == nil || r.JSON404.Error.Code != "instance_not_found" || r.JSON404.Error.RequestId != r.HTTPResponse.Header.Get("X-Request-Id") {
+	if r.HTTPResponse.StatusCode != http.StatusNotFound || r.JSONDefault == nil || r.JSONDefault.Error.Code != "instance_not_found" || r.JSONDefault.Error.RequestId != r.HTTPResponse.Header.Get("X-Request-Id") {
 		t.Errorf("after the end: %s: %s", r.HTTPResponse.Status, r.Body)
 	}
 }
