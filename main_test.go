@@ -184,6 +184,8 @@ func signalOf(ts *testscript.TestScript, name string) os.Signal {
 		return os.Interrupt
 	case "TERM":
 		return syscall.SIGTERM
+	case "HUP":
+		return syscall.SIGHUP
 	}
 	ts.Fatalf("there is no signal %s", name)
 	return nil

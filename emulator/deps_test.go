@@ -82,7 +82,7 @@ var rooms = []room{
 	}},
 	{path: "emulator/internal/dashboard"},
 
-	{path: "emulator", modules: []string{"golang.org/x/net"}, rooms: []string{
+	{path: "emulator", rooms: []string{
 		"emulator/internal/fail", "emulator/internal/limit", "emulator/internal/redact", "emulator/internal/secret",
 		"emulator/internal/fault", "emulator/internal/journal", "fixtures",
 		"emulator/internal/engine", "emulator/internal/edge", "emulator/internal/webhook",
@@ -114,6 +114,7 @@ var testModules = []string{
 	"github.com/rogpeppe/go-internal",
 	"github.com/standard-webhooks/standard-webhooks",
 	"go.uber.org/goleak",
+	"golang.org/x/net",
 	"pgregory.net/rapid",
 }
 

@@ -47,6 +47,8 @@ type Emulator struct {
 	courier  courier
 	listens  atomic.Pointer[[]netip.AddrPort] // nil before the first
 
+	connections *connections
+
 	mu      sync.Mutex
 	made    int // workspaces that got an id made up
 	http    *http.Server
@@ -86,6 +88,7 @@ func (e *Emulator) build(asked, c config, fixture *fixtures.Fixture) error {
 		c.sky.Adopt = e.adopt
 	}
 	c.sky.Closing = e.closing
+	e.connections = newConnections(log, e.closing)
 	c.sky.Registry, c.sky.Home, c.sky.Build, c.sky.Fixture, c.sky.Log = e.registry, fixture.Workspace.ID, Version, fixture.Name(), log
 	c.sky.Audit = e.audit
 	e.courier = e.newCourier(c.webhooks)

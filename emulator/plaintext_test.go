@@ -69,6 +69,13 @@ func TestPlainHTTPToTheHTTPSPort(t *testing.T) {
 		"a read":              "GET /v1/instances HTTP/1.1\r\n" + authorized + "\r\n",
 		"a write":             "POST /v1/instances HTTP/1.1\r\n" + authorized + "Content-Length: " + strconv.Itoa(len(create)) + "\r\n\r\n" + create,
 		"a large body":        "POST /v1/instances HTTP/1.1\r\n" + authorized + "Content-Length: " + strconv.Itoa(large) + "\r\n\r\n" + strings.Repeat("a", large),
+		"absolute":            "GET http://localhost/v1/instances HTTP/1.1\r\n" + authorized + "\r\n",
+		"absolute, by TLS":    "GET https://sandbox.api.skystack.dev/v1/instances HTTP/1.1\r\n" + authorized + "\r\n",
+		"HTTP/0.9":            "GET /\r\n",
+		"an asterisk":         "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"no host":             "GET / HTTP/1.1\r\n\r\n",
+		"a bad header":        "GET / HTTP/1.1\r\nHost: localhost\r\nno colon\r\n\r\n",
+		"chunks":              "POST /v1/instances HTTP/1.1\r\n" + authorized + "Transfer-Encoding: chunked\r\n\r\n3\r\n{\"a",
 		"another host":        "GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n",
 		"HTTP/1.0":            "GET / HTTP/1.0\r\n\r\n",
 		"no HTTP":             "hello\r\n\r\n",
@@ -86,7 +93,7 @@ func TestPlainHTTPToTheHTTPSPort(t *testing.T) {
 			resp := answer(t, r)
 			body, _ := io.ReadAll(resp.Body)
 			const want = `{"error":{"code":"https_required","message":"This port speaks HTTPS, and the request came in plain HTTP. Send it to the https:// address.","request_id":"req_`
-			if resp.StatusCode != 400 || resp.Proto != "HTTP/1.1" || !resp.Close || !strings.HasPrefix(string(body), want) || resp.Header.Get("Location") != "" ||
+			if resp.StatusCode != 403 || resp.Proto != "HTTP/1.1" || !resp.Close || !strings.HasPrefix(string(body), want) || resp.Header.Get("Location") != "" ||
 				resp.Header.Get("Content-Type") != "application/json; charset=utf-8" || !strings.Contains(string(body), resp.Header.Get("X-Request-Id")) {
 				t.Errorf("%s %v %s", resp.Status, resp.Header, body)
 			}
@@ -98,7 +105,7 @@ func TestPlainHTTPToTheHTTPSPort(t *testing.T) {
 	}
 	conn := dialTLSPort(t, e)
 	send(t, conn, "HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	if text, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 400 Bad Request\r\n") || !strings.HasSuffix(string(text), "\r\n\r\n") {
+	if text, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 403 Forbidden\r\n") || !strings.HasSuffix(string(text), "\r\n\r\n") {
 		t.Errorf("HEAD: %q, %v", text, err)
 	}
 	if after := names(t, e); after != before {
@@ -131,7 +138,7 @@ func TestPlainKeyToTheHTTPSPortIsRevoked(t *testing.T) {
 	e := emulator.Start(t, emulator.WithHTTPS(emulator.HTTPS{}), emulator.WithRevokeOnPlaintext())
 	resp := exchange(t, dialTLSPort(t, e), "GET /v1/instances HTTP/1.1\r\n"+authorized+"\r\n")
 	body, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode != 400 || !strings.Contains(string(body), "The token that came with it has been revoked") {
+	if resp.StatusCode != 403 || !strings.Contains(string(body), "The token that came with it has been revoked") {
 		t.Errorf("%s %s", resp.Status, body)
 	}
 	if answer := fetch(t, e.Client(), "GET", "https://localhost/v1/projects", emulator.DefaultKey, ""); answer.status != 401 {
@@ -190,36 +197,6 @@ func TestSilentClientsOfHTTPS(t *testing.T) {
 			})
 		})
 	}
-}
-
-// The limit of connections holds for HTTPS, whatever they are used for.
-func TestConnectionsOfHTTPSAreLimited(t *testing.T) {
-	secured(t, func(t *testing.T, e *emulator.Emulator, l *pipes) {
-		conns := make([]net.Conn, 1000)
-		for i := range conns {
-			conns[i] = l.dial()
-			if i%100 == 0 {
-				securely(t, e, conns[i])
-			}
-		}
-		synctest.Wait()
-		if got := len(l.waiting); got != 1000 {
-			t.Fatalf("accepted %d times with a thousand connections open, want 1000", got)
-		}
-		_ = conns[1].Close()
-		// Plain HTTP gives its place back when it is answered.
-		for range 3 {
-			late := l.dial()
-			if got := exchange(t, late, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").StatusCode; got != 400 {
-				t.Errorf("the late one: %d", got)
-			}
-			_ = late.Close()
-			synctest.Wait()
-		}
-		for _, conn := range conns {
-			_ = conn.Close()
-		}
-	})
 }
 
 // Nothing of HTTPS runs on after Close, whatever it was used for.

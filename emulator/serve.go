@@ -2,12 +2,11 @@ package emulator
 
 import (
 	"errors"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
-
-	"golang.org/x/net/netutil"
 
 	"skystack.dev/sandbox/emulator/internal/redact"
 )
@@ -19,7 +18,10 @@ const (
 	writeTimeout      = 60 * time.Second
 	idleTimeout       = 120 * time.Second
 	maxHeaderBytes    = 64 << 10
-	maxConnections    = 1000
+	// A connection of HTTP/2 may have so many requests at a time, and so many bytes
+	// of their bodies that nothing has read yet.
+	maxStreams = 100
+	maxUnread  = 128 << 10
 )
 
 // socket is a listener of the emulator's own on the loopback interface. The zero
@@ -32,8 +34,8 @@ type socket struct {
 // accepting is how connections of a listener are served: plainly, or with TLS.
 type accepting func(s *http.Server, l net.Listener) error
 
-func plainly(s *http.Server, l net.Listener) error {
-	return s.Serve(netutil.LimitListener(l, maxConnections))
+func (e *Emulator) plainly(s *http.Server, l net.Listener) error {
+	return s.Serve(limited{l, e.connections})
 }
 
 // at is the base URL of a socket, which the first call opens.
@@ -59,7 +61,7 @@ func (e *Emulator) at(s *socket, scheme string, accept accepting) string {
 
 // Serve accepts connections until the emulator is closed or shut down, and
 // returns nil then.
-func (e *Emulator) Serve(l net.Listener) error { return e.serve(l, plainly) }
+func (e *Emulator) Serve(l net.Listener) error { return e.serve(l, e.plainly) }
 
 func (e *Emulator) serve(l net.Listener, accept accepting) error {
 	e.mu.Lock()
@@ -80,11 +82,16 @@ func (e *Emulator) serve(l net.Listener, accept accepting) error {
 // httpServer returns the one server behind all sockets; the lock is held.
 func (e *Emulator) httpServer() *http.Server {
 	if e.http == nil {
-		log := slog.New(redact.NewHandler(e.asked.log.Handler()))
+		to := &serverLog{log: slog.New(redact.NewHandler(e.asked.log.Handler()))}
+		if e.secure != nil {
+			to.advice = e.secure.advice
+		}
 		e.http = &http.Server{
-			Handler: e.Handler(), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+			Handler: socketHandler{e}, ConnState: e.connections.state, ConnContext: attend,
+			ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+			MaxHeaderBytes: maxHeaderBytes, ErrorLog: log.New(to, "", 0),
 			DisableGeneralOptionsHandler: true, // OPTIONS * is a path like any other: it leads nowhere
-			IdleTimeout:                  idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+			HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerConnection: maxUnread, MaxReceiveBufferPerStream: maxUnread},
 		}
 		if e.secure != nil {
 			e.http.TLSConfig = e.secure.config

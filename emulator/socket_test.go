@@ -233,41 +233,6 @@ func TestLongRequests(t *testing.T) {
 	}, emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock}), emulator.WithWebhookTransport(hanging{}))
 }
 
-// Slow connections do not keep others from being served, up to a thousand at a
-// time; the next one waits until one of them ends (10.2 row 9).
-func TestConnectionsAreLimited(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := emulator.Start(t)
-		l := newPipes()
-		go func() { _ = e.Serve(l) }()
-		conns := make([]net.Conn, 1000)
-		for i := range conns {
-			conns[i] = l.dial()
-			exchange(t, conns[i], "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-		}
-		synctest.Wait()
-		if got := len(l.waiting); got != 1000 {
-			t.Fatalf("accepted %d times with a thousand connections open, want 1000", got)
-		}
-		_ = conns[500].Close()
-		synctest.Wait()
-		if got := len(l.waiting); got != 1001 {
-			t.Fatalf("accepted %d times after one ended, want 1001", got)
-		}
-		late := l.dial()
-		if got := exchange(t, late, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").StatusCode; got != 200 {
-			t.Errorf("the late one: got %d", got)
-		}
-		_ = late.Close()
-		for _, conn := range conns {
-			_ = conn.Close()
-		}
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 // Requests sent ahead are answered in their order.
 func TestPipelining(t *testing.T) {
 	bubble(t, func(t *testing.T, l *pipes) {

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/localca"
 )
@@ -67,6 +65,7 @@ func WithRevokeOnPlaintext() Option {
 type secure struct {
 	config *tls.Config
 	ca     []byte
+	advice string // what makes clients trust the certificate
 }
 
 // prepare gets the certificate, if HTTPS is wanted.
@@ -75,7 +74,7 @@ func (c *config) prepare(log *slog.Logger) (*secure, error) {
 		return nil, nil
 	}
 	h, now := c.https, engine.WallNow()
-	s := &secure{config: &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}}
+	s := &secure{advice: c.howToBeTrusted(), config: &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}}
 	c.edge.Hosts = append(slices.Clone(c.edge.Hosts), h.Names...)
 	if h.CertFile != "" || h.KeyFile != "" {
 		own, err := localca.LoadOwn(h.CertFile, h.KeyFile, now, h.Names)
@@ -142,7 +141,7 @@ func (e *Emulator) ServeHTTPS(l net.Listener) error {
 
 // securely serves HTTPS, and knows plain HTTP when it sees it.
 func (e *Emulator) securely(s *http.Server, l net.Listener) error {
-	return s.ServeTLS(netutil.LimitListener(greeter{l, e}, maxConnections), "", "")
+	return s.ServeTLS(limited{greeter{l, e}, e.connections}, "", "")
 }
 
 // CA is the authority of an installation that signs the sandbox's certificate.

@@ -90,7 +90,7 @@ func (w *Workspace) Key() string { return w.key }
 // URL is the base URL of a socket on the loopback interface, opened by the first
 // call. Inside a testing/synctest bubble use Client and no URL: a socket would
 // keep the bubble's time from moving. URL panics when no socket can be opened.
-func (w *Workspace) URL() string { return w.e.at(&w.e.plain, "http", plainly) }
+func (w *Workspace) URL() string { return w.e.at(&w.e.plain, "http", w.e.plainly) }
 
 // Client returns an HTTP client whose requests reach the emulator without a
 // socket, whatever host they name. A URL may be a path alone. It works inside a

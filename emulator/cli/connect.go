@@ -139,7 +139,17 @@ func readFile(name string, most int64) ([]byte, error) {
 	return readAll(file, name, most)
 }
 
-// interruptible ends with SIGINT or SIGTERM.
+// interruptible ends with the signals that end the program.
 func interruptible() (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	return signal.NotifyContext(context.Background(), ending()...)
+}
+
+// ending are the signals that end the program well: SIGINT, SIGTERM, and SIGHUP
+// of a terminal that is closed, unless it was started to outlive that, as by nohup.
+func ending() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
@@ -19,10 +18,10 @@ import (
 // drain is how long requests in flight may take once the end was asked for.
 const drain = 5 * time.Second
 
-// serve runs the sandbox until SIGINT or SIGTERM.
+// serve runs the sandbox until SIGINT, SIGTERM or SIGHUP.
 func serve(p *plan, stdout, stderr io.Writer) error {
 	// Installed before anybody is told that the sandbox is there.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), ending()...)
 	defer stop()
 	log := p.logger(stderr)
 	r, err := start(p, "", log)

@@ -220,7 +220,7 @@ func (s *Server) log(x *Exchange) {
 	if !s.Log.Enabled(r.Context(), slog.LevelDebug) {
 		return
 	}
-	attrs := []any{"request_id", x.ID, "method", r.Method, "path", r.URL.Path, "status", x.answer.Status, "workspace", x.World.ID()}
+	attrs := []any{"request_id", x.ID, "method", r.Method, "path", r.URL.Path, "status", x.answer.Status, "duration", x.begun.Elapsed(), "workspace", x.World.ID()}
 	if x.Op != nil {
 		attrs = append(attrs, "operation", x.Op.ID)
 	}
