@@ -290,6 +290,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 		synctest.Wait()
 		first := l.dial()
 		exchange(t, first, healthRequest)
+		synctest.Wait() // the server notes that it is idle after the response
 		for i, conn := range conns {
 			if i != 500 {
 				exchange(t, conn, healthRequest)
