@@ -66,13 +66,9 @@ func (w *World) AdvanceToNext() bool {
 // Agenda lists the booked events in the order they will run.
 func (w *World) Agenda() []Event {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	events := make([]Event, 0, w.s.agenda.tree.Len())
-	w.s.agenda.tree.Scan(func(e event) bool {
-		events = append(events, e.public())
-		return true
-	})
-	return events
+	copied := w.s.agenda.copy()
+	w.mu.Unlock()
+	return copied.events()
 }
 
 // SetClock changes how the clock moves and, with c.Now, moves it ahead first. It

@@ -65,7 +65,8 @@ func (s *state) rebook(by int64) {
 		old := Booking{At: instant(e.at), Seq: e.seq}
 		e.at = min(e.at, math.MaxInt64-by) + by
 		for _, t := range s.tables {
-			t.rebook(e.subject, old, Booking{At: instant(e.at), Seq: e.seq})
+			size := t.rebook(e.subject, old, Booking{At: instant(e.at), Seq: e.seq})
+			s.account(size, size)
 		}
 		moved.tree.Load(e)
 		return true

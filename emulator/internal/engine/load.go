@@ -41,7 +41,7 @@ func Load(schema *Schema, in io.Reader) (*Snapshot, error) {
 	if err := l.world(); err != nil {
 		return nil, fmt.Errorf("saved world: %w", err)
 	}
-	return &Snapshot{schema: schema, s: l.s}, nil
+	return newSnapshot(schema, l.s), nil
 }
 
 // loader builds a state while it reads, so that what is refused has cost no more
@@ -219,7 +219,9 @@ func (l *loader) rows(i, table int) error {
 		case row.Value == nil:
 			err = errors.New("the value is missing")
 		default:
-			err = l.s.tables[table].decode(row)
+			var size int
+			size, err = l.s.tables[table].decode(row)
+			l.s.account(size, 0)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %s %s: %w", l.at(begin, "/tables/%d/rows/%d", i, n), l.schema.tables[table].name, quoted(row.ID), err)
@@ -234,32 +236,33 @@ func (l *loader) rows(i, table int) error {
 }
 
 // decode takes a row in. Parts that stay JSON lose the white space of the file.
-func (r *rows[T]) decode(row savedRow) error {
+func (r *rows[T]) decode(row savedRow) (size int, err error) {
 	var value T
 	if err := row.Value.Compact(); err != nil {
-		return err
+		return 0, err
 	}
 	if err := json.Unmarshal(row.Value, &value, json.RejectUnknownMembers(true)); err != nil {
-		return reason(err)
+		return 0, reason(err)
 	}
 	if r.check != nil {
 		if err := r.check(row.ID, value); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if c, ok := any(value).(Checker); ok {
 		if err := c.CheckSaved(row.ID); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if l, ok := any(value).(Loaded[T]); ok {
 		value = l.Loaded()
 	}
 	if _, taken := r.byID.Set(row.ID, row.Seq); taken {
-		return errors.New("the id stands there twice")
+		return 0, errors.New("the id stands there twice")
 	}
-	r.bySeq.Set(row.Seq, entry[T]{id: row.ID, value: &value})
-	return nil
+	size = r.sizeOf(row.ID, &value)
+	r.bySeq.Set(row.Seq, entry[T]{id: row.ID, value: &value, size: size})
+	return size, nil
 }
 
 // object reads an object; f reads the value of each member.

@@ -10,6 +10,7 @@ import (
 // forked any number of times, from any goroutine.
 type Snapshot struct {
 	schema *Schema
+	point  *point
 	mu     sync.Mutex // copying marks the trees it reads
 	s      *state
 }
@@ -23,7 +24,14 @@ func (w *World) Snapshot() *Snapshot {
 }
 
 func (w *World) snapshot() *Snapshot {
-	return &Snapshot{schema: w.schema, s: w.s.copy()}
+	w.mark(w.s)
+	return &Snapshot{schema: w.schema, point: w.s.point, s: w.s.copy()}
+}
+
+// newSnapshot is a snapshot of a state that has no history.
+func newSnapshot(schema *Schema, s *state) *Snapshot {
+	s.point = &point{size: s.bytes(), added: s.added, removed: s.removed}
+	return &Snapshot{schema: schema, point: s.point, s: s}
 }
 
 // Of reports whether the snapshot is of worlds of the schema.
@@ -38,7 +46,8 @@ func (p *Snapshot) state() *state {
 // Restore makes the world what the snapshot holds, its time included: a frozen,
 // scaled or auto clock continues from the snapshot's instant. A real clock keeps
 // following the wall clock, so what fell due meanwhile happens at once. Restore
-// refuses a snapshot of another kind of world.
+// refuses a snapshot of another kind of world, and with an *OverBudget one that the
+// budget has no room for.
 func (w *World) Restore(p *Snapshot) error {
 	if !p.Of(w.schema) {
 		return errors.New("the snapshot is of another emulator: save it there and load it here")
@@ -46,6 +55,9 @@ func (w *World) Restore(p *Snapshot) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()
+	if err := w.fits(p); err != nil {
+		return err
+	}
 	w.restore(p)
 	return nil
 }
@@ -57,6 +69,7 @@ func (w *World) restore(p *Snapshot) {
 	}
 	w.abandon()
 	w.s = p.state()
+	w.near, w.pinned = w.pins(w.s)
 	w.s.clock.resume(wallNow())
 	for _, f := range w.schema.taken {
 		f(gone, &Tx{w: w, s: w.s, now: w.s.clock.last})
@@ -85,12 +98,14 @@ func (w *World) Fork(id string) *World { return w.ForkOf(w.Snapshot(), id) }
 // ForkOf returns a new world that starts as the snapshot, which is its baseline
 // too; the rest it has from w.
 func (w *World) ForkOf(p *Snapshot, id string) *World {
-	f := &World{id: id, schema: w.schema, chance: chance{w.chance.seed, id}, strict: w.strict, baseline: p, every: w.every}
+	f := &World{id: id, schema: w.schema, chance: chance{w.chance.seed, id}, strict: w.strict, every: w.every}
 	f.landed = sync.NewCond(&f.mu)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	defer f.arm()
+	f.budget = w.Budget()
 	f.restore(p)
+	f.rebase(p)
 	if f.every > 0 {
 		f.resetAt = f.s.clock.now(wallNow()) + f.every
 	}
@@ -102,7 +117,16 @@ func (w *World) SetBaseline() {
 	p := w.Snapshot()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.rebase(p)
+}
+
+// rebase makes a snapshot the baseline; the lock is held.
+func (w *World) rebase(p *Snapshot) {
+	if w.baseline != nil {
+		w.hold(w.baseline.point, -1)
+	}
 	w.baseline = p
+	w.hold(p.point, 1)
 }
 
 // Baseline is the snapshot that Reset returns to.

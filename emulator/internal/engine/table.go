@@ -22,11 +22,12 @@ type Row[T any] struct {
 }
 
 // entry is a stored row. owner says which state may change the value in place;
-// nil means none may.
+// nil means none may. size is its estimate.
 type entry[T any] struct {
 	id    string
 	value *T
 	owner *ownership
+	size  int
 }
 
 // ownership is compared by address: every copy of a state gets a new one.
@@ -38,19 +39,35 @@ type rows[T any] struct {
 	byID  btree.Map[string, uint64]
 	check func(id string, row T) error
 	keeps bool // T is a Keeper
+	kind  *rowKind
+}
+
+// rowKind is what a table knows of its type of rows.
+type rowKind struct {
+	width int   // bytes of the row itself, with its entries in the trees
+	more  sizer // of what it leads to; nil for nothing
+}
+
+// sizeOf estimates what a row takes.
+func (r *rows[T]) sizeOf(id string, row *T) int {
+	n := r.kind.width + len(id)
+	if r.kind.more != nil {
+		n += r.kind.more(reflect.ValueOf(row).Elem())
+	}
+	return n
 }
 
 // store is what a state can do with the rows of any table.
 type store interface {
 	copy() store
 	each(f func(id string, row any) error) error // row is a pointer, only to be read
-	rebook(id string, old, moved Booking)
+	rebook(id string, old, moved Booking) (size int)
 	encode() ([]savedRow, error)
-	decode(row savedRow) error
+	decode(row savedRow) (size int, err error)
 }
 
 func (r *rows[T]) copy() store {
-	return &rows[T]{bySeq: *r.bySeq.Copy(), byID: *r.byID.Copy(), check: r.check, keeps: r.keeps}
+	return &rows[T]{bySeq: *r.bySeq.Copy(), byID: *r.byID.Copy(), check: r.check, keeps: r.keeps, kind: r.kind}
 }
 
 func (r *rows[T]) each(f func(id string, row any) error) (err error) {
@@ -61,17 +78,19 @@ func (r *rows[T]) each(f func(id string, row any) error) (err error) {
 	return err
 }
 
-func (r *rows[T]) rebook(id string, old, moved Booking) {
+// rebook returns the size of the row that it replaces; 0 if there is none.
+func (r *rows[T]) rebook(id string, old, moved Booking) int {
 	if !r.keeps {
-		return
+		return 0
 	}
 	seq, ok := r.byID.Get(id)
 	if !ok {
-		return
+		return 0
 	}
 	e, _ := r.bySeq.Get(seq)
 	row := any(*e.value).(Keeper[T]).Rebooked(old, moved)
-	r.bySeq.Set(seq, entry[T]{id: id, value: &row})
+	r.bySeq.Set(seq, entry[T]{id: id, value: &row, size: e.size})
+	return e.size
 }
 
 // Bookkeeping is a row that may say how a world is used and not what is in it, as
@@ -106,9 +125,10 @@ func AddTable[T any](s *Schema, name string, check func(id string, row T) error)
 	t := &Table[T]{name: name, index: len(s.tables)}
 	_, keeps := any(*new(T)).(Keeper[T])
 	_, confidential := any(*new(T)).(Confidential)
+	sized := &rowKind{width: rowBytes + int(reflect.TypeFor[T]().Size()), more: sizerOf(reflect.TypeFor[T]())}
 	kind := tableKind{
 		name: name, row: reflect.TypeFor[T](), confidential: confidential,
-		empty: func() store { return &rows[T]{check: check, keeps: keeps} },
+		empty: func() store { return &rows[T]{check: check, keeps: keeps, kind: sized} },
 	}
 	if l, ok := any(*new(T)).(Lone); ok {
 		kind.lone = l.LoneID()
@@ -143,22 +163,27 @@ func (t *Table[T]) Find(tx *Tx, id string) (Row[T], bool) {
 
 // Put adds a row at the end, or replaces the row with the id in its place.
 func (t *Table[T]) Put(tx *Tx, id string, row T) {
+	tx.writing()
 	r := t.rows(tx)
 	seq, ok := r.byID.Get(id)
 	if !ok {
 		seq = tx.s.nextSeq()
 		r.byID.Set(id, seq)
 	}
-	r.bySeq.Set(seq, entry[T]{id: id, value: &row})
+	size := r.sizeOf(id, &row)
+	old, _ := r.bySeq.Set(seq, entry[T]{id: id, value: &row, size: size})
+	tx.s.account(size, old.size)
 	tx.dirty = true
 }
 
 // Delete removes the row and reports whether it was there.
 func (t *Table[T]) Delete(tx *Tx, id string) bool {
+	tx.writing()
 	r := t.rows(tx)
 	seq, ok := r.byID.Delete(id)
 	if ok {
-		r.bySeq.Delete(seq)
+		old, _ := r.bySeq.Delete(seq)
+		tx.s.account(0, old.size)
 		tx.dirty = true
 	}
 	return ok
@@ -172,20 +197,24 @@ func (t *Table[T]) Len(tx *Tx) int { return t.rows(tx).bySeq.Len() }
 // change with every request; copies of the world keep the value they had.
 // Changes made so do not count as changes of state.
 func Own[T interface{ Clone() T }](t *Table[T], tx *Tx, id string) *T {
+	tx.writing()
 	r := t.rows(tx)
 	seq, ok := r.byID.Get(id)
 	if !ok {
 		seq = tx.s.nextSeq()
 		r.byID.Set(id, seq)
 		value := new(T)
-		r.bySeq.Set(seq, entry[T]{id: id, value: value, owner: tx.s.owner})
+		e := entry[T]{id: id, value: value, owner: tx.s.owner, size: r.sizeOf(id, value)}
+		r.bySeq.Set(seq, e)
+		tx.s.account(e.size, 0)
 		return value
 	}
 	e, _ := r.bySeq.Get(seq)
 	if e.owner != tx.s.owner {
-		value := (*e.value).Clone()
-		e = entry[T]{id: id, value: &value, owner: tx.s.owner}
+		value, old := (*e.value).Clone(), e.size
+		e = entry[T]{id: id, value: &value, owner: tx.s.owner, size: r.sizeOf(id, &value)}
 		r.bySeq.Set(seq, e)
+		tx.s.account(e.size, old)
 	}
 	return e.value
 }

@@ -14,6 +14,8 @@ type Tx struct {
 	now   int64
 	actor string
 	dirty bool
+	// copied is a transaction on a copy of the world that is only read.
+	copied bool
 }
 
 // Now is the world's time. It does not move while the function runs, unless the
@@ -86,6 +88,7 @@ func (tx *Tx) CountIDs(prefix string, next uint64) {
 
 // Count returns how often it was called for the name before, in this world.
 func (tx *Tx) Count(name string) uint64 {
+	tx.writing()
 	n := tx.Peek(name)
 	tx.s.counters.Set(name, n+1)
 	return n
@@ -111,6 +114,7 @@ func (tx *Tx) Secret(purpose string) [32]byte {
 // After books a step for the subject at Now()+d. It runs after everything
 // booked for the same instant before.
 func (tx *Tx) After(d time.Duration, step, subject string) Booking {
+	tx.writing()
 	tx.w.schema.step(step)
 	e := event{at: tx.now + int64(d), seq: tx.s.nextSeq(), step: step, subject: subject}
 	tx.s.agenda.tree.Set(e)

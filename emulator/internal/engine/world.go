@@ -77,6 +77,10 @@ type state struct {
 	agenda   agenda
 	tables   []store
 	owner    *ownership
+
+	size           int64 // of the rows, estimated
+	added, removed int64 // what came and went ever since its history began
+	point          *point
 }
 
 func newState(schema *Schema) *state {
@@ -97,6 +101,7 @@ func (s *state) copy() *state {
 	c := &state{
 		clock: s.clock, seq: s.seq, counters: s.counters.Copy(), agenda: s.agenda.copy(),
 		tables: make([]store, len(s.tables)), owner: new(ownership),
+		size: s.size, added: s.added, removed: s.removed, point: s.point,
 	}
 	for i, t := range s.tables {
 		c.tables[i] = t.copy()
@@ -129,6 +134,11 @@ type World struct {
 	away       sync.WaitGroup
 	landed     *sync.Cond // of mu: an errand is back, or a journey has ended
 	travelling bool
+
+	budget Budget
+	kept   map[*point]int // the baseline and the snapshots that are kept
+	near   *point         // of kept the last before the present; nil for none
+	pinned int64          // what the others of kept hold alone
 }
 
 // Config is what a new world starts from.
@@ -163,7 +173,7 @@ func NewWorld(schema *Schema, c Config) (*World, error) {
 	if w.every = int64(c.ResetEvery); w.every > 0 {
 		w.resetAt = w.s.clock.base + w.every
 	}
-	w.baseline = w.snapshot()
+	w.rebase(w.snapshot())
 	return w, nil
 }
 

@@ -333,6 +333,9 @@ func (a *API) look(tx *engine.Tx, shown ...Instance) bool {
 		if i.PendingAction == "" || n == 0 && !jumps {
 			continue
 		}
+		if now, ok := a.instances.Get(tx, i.ID); !ok || now.PendingAction != i.PendingAction {
+			continue // it was found on a copy of the world, and has come to its end since
+		}
 		w := engine.Own(a.watches, tx, i.ID)
 		w.Reads++
 		t, _ := a.actions.Get(tx, i.PendingAction)

@@ -33,8 +33,11 @@ type paging struct {
 // view is what is listed: a table, or those of its rows that keep accepts.
 type view[T any] struct {
 	table *engine.Table[T]
-	// keep is nil for all rows.
+	// keep is nil for all rows. It looks at the row alone, unless inside is set.
 	keep func(T) bool
+	// inside keeps the world while many rows are sifted, for a keep that asks the
+	// world about more than the row.
+	inside bool
 	// only, unless nil, names the rows that are listed, in creation order.
 	only *[]string
 	// floor leaves out the rows up to this sequence number; it does not go with
@@ -69,9 +72,12 @@ func list[T any](c *edge.Call, v view[T], p paging) (page[T], error) {
 		skip = v.table.Len(c.Tx)
 	}
 	before := 0
-	if v.keep == nil && v.only == nil && v.floor == 0 {
+	switch {
+	case v.keep == nil && v.only == nil && v.floor == 0:
 		before = v.slice(c.Tx, &out, last, skip)
-	} else {
+	case v.only == nil && !v.inside && v.table.Len(c.Tx) >= engine.AsideFrom:
+		c.Aside(func(copied *engine.Tx) { before = v.sift(copied, &out, last, skip) })
+	default:
 		before = v.sift(c.Tx, &out, last, skip)
 	}
 	out.end(c.Tx, v.name, before)

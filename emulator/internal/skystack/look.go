@@ -12,18 +12,14 @@ import (
 
 // Instances lists the instances of a world, oldest first.
 func (a *API) Instances(w *engine.World) []sandbox.Instance {
-	var rows []seenInstance
-	_ = w.Do(func(tx *engine.Tx) error {
-		rows = make([]seenInstance, 0, a.instances.Len(tx))
+	var out []sandbox.Instance
+	w.View(func(tx *engine.Tx) {
+		out = make([]sandbox.Instance, 0, a.instances.Len(tx))
 		for row := range a.instances.After(tx, 0) {
-			rows = append(rows, a.see(tx, row.Value))
+			seen := a.see(tx, row.Value)
+			out = append(out, seen.public())
 		}
-		return nil
 	})
-	out := make([]sandbox.Instance, len(rows))
-	for n := range rows {
-		out[n] = rows[n].public()
-	}
 	return out
 }
 
@@ -47,11 +43,10 @@ func (a *API) Instance(w *engine.World, id string) (sandbox.Instance, bool) {
 // Projects lists the projects of a world, oldest first.
 func (a *API) Projects(w *engine.World) []sandbox.Project {
 	out := []sandbox.Project{}
-	_ = w.Do(func(tx *engine.Tx) error {
+	w.View(func(tx *engine.Tx) {
 		for row := range a.projects.After(tx, 0) {
 			out = append(out, sandbox.Project(row.Value))
 		}
-		return nil
 	})
 	return out
 }

@@ -13,19 +13,14 @@ import (
 
 // Events lists the kept events of a world that match, oldest first.
 func (a *API) Events(w *engine.World, m sandbox.EventMatch) []sandbox.APIEvent {
-	rows := []Event{}
-	_ = w.Do(func(tx *engine.Tx) error {
+	out := []sandbox.APIEvent{}
+	w.View(func(tx *engine.Tx) {
 		for row := range a.events.After(tx, 0) {
 			if chosen(m, &row.Value) {
-				rows = append(rows, row.Value)
+				out = append(out, row.Value.public())
 			}
 		}
-		return nil
 	})
-	out := make([]sandbox.APIEvent, len(rows))
-	for n := range rows {
-		out[n] = rows[n].public()
-	}
 	return out
 }
 
@@ -41,7 +36,7 @@ func (a *API) WaitForEvent(ctx context.Context, w *engine.World, m sandbox.Event
 		changed := w.Changed()
 		var found *Event
 		gone := false
-		_ = w.Do(func(tx *engine.Tx) error {
+		w.View(func(tx *engine.Tx) {
 			gone = tx.Closed()
 			if now := tx.Era(); now != era {
 				era, last = now, 0 // another table
@@ -52,7 +47,6 @@ func (a *API) WaitForEvent(ctx context.Context, w *engine.World, m sandbox.Event
 					break
 				}
 			}
-			return nil
 		})
 		if found != nil {
 			return found.public(), nil

@@ -13,19 +13,14 @@ import (
 
 // Deliveries lists the deliveries of a world that match, oldest first.
 func (a *API) Deliveries(w *engine.World, m sandbox.DeliveryMatch) []sandbox.Delivery {
-	var rows []Delivery
-	_ = w.Do(func(tx *engine.Tx) error {
+	out := []sandbox.Delivery{}
+	w.View(func(tx *engine.Tx) {
 		for row := range a.deliveries.After(tx, 0) {
 			if d := row.Value; m.Chooses(&sandbox.Delivery{Webhook: d.WebhookID, Status: string(d.Status), EventType: d.EventType}) {
-				rows = append(rows, d)
+				out = append(out, d.public())
 			}
 		}
-		return nil
 	})
-	out := make([]sandbox.Delivery, len(rows))
-	for n, d := range rows {
-		out[n] = d.public()
-	}
 	return out
 }
 

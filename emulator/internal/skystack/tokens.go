@@ -127,7 +127,7 @@ type listTokensInput struct {
 //	GET /v1/tokens
 func (a *API) listTokens(c *edge.Call, in listTokensInput) (listBody[tokenBody], error) {
 	now, filter := c.Now(), url.Values{"environment": {in.Environment}, "status": {in.Status}}
-	p, err := list(c, view[Token]{table: a.tokens, name: "tokens?" + filter.Encode(), keep: func(t Token) bool {
+	p, err := list(c, view[Token]{table: a.tokens, inside: true, name: "tokens?" + filter.Encode(), keep: func(t Token) bool {
 		return (in.Environment == "" || t.Environment == in.Environment) && (in.Status == "" || t.status(now) == in.Status) && a.here(c.Tx, t)
 	}}, in.paging)
 	return shown(p, a.tokenBody(c.Tx)), err

@@ -1,0 +1,174 @@
+package engine
+
+import "fmt"
+
+// Budget bounds the memory of a world: its rows, its agenda, its baseline and the
+// snapshots that are kept of it. What a row takes is estimated when it is put.
+// Copies share rows; of a snapshot only those rows count that the world has no
+// more.
+type Budget struct {
+	// Bytes is the bound; 0 is none.
+	Bytes int64
+	// Reserve is the part of it that is set aside for what is kept outside of the
+	// world, such as a record of its requests.
+	Reserve int64
+	// Free is what the world may hold on top: what its operator gave it.
+	Free int64
+}
+
+// OverBudget says that a world would hold more than its budget.
+type OverBudget struct {
+	// Needed is what it would hold, in bytes, or the part of it that is known.
+	Needed int64
+	// Allowed is the budget.
+	Allowed int64
+}
+
+// Error implements error.
+func (e *OverBudget) Error() string {
+	return fmt.Sprintf("this takes the workspace to %d bytes or more, and its budget allows %d: delete objects or snapshots, or start the sandbox with a larger --workspace-budget", e.Needed, e.Allowed)
+}
+
+// point is a moment of a world's history that was kept: how much it held then,
+// and how much had come and gone until then. Points never change, so that worlds
+// may share them.
+type point struct {
+	parent               *point // an earlier one; nil at the beginning of a history
+	size, added, removed int64
+}
+
+// SetBudget sets the bound of a world.
+func (w *World) SetBudget(b Budget) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.budget = b
+}
+
+// Budget is the bound of a world.
+func (w *World) Budget() Budget {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.budget
+}
+
+// Size is the estimate of what the present state holds, in bytes.
+func (w *World) Size() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.s.bytes()
+}
+
+// Size is the estimate of what the snapshot holds, in bytes, shared or not.
+func (p *Snapshot) Size() int64 { return p.point.size }
+
+// Room refuses, with an *OverBudget, what takes so many bytes more than the budget
+// allows. It is O(1).
+func (tx *Tx) Room(need int64) error { return tx.w.room(tx.s.bytes()+tx.w.nearest(tx.s), need) }
+
+// room is Room for a state of so many bytes, with what is kept besides it.
+func (w *World) room(held, need int64) error {
+	if w.budget.Bytes == 0 {
+		return nil
+	}
+	needed := w.budget.Reserve + max(0, held+w.pinned-w.budget.Free) + need
+	if needed <= w.budget.Bytes {
+		return nil
+	}
+	return &OverBudget{Needed: needed, Allowed: w.budget.Bytes}
+}
+
+// fits is room for a snapshot in place of the present state; the lock is held.
+func (w *World) fits(p *Snapshot) error {
+	if w.budget.Bytes == 0 {
+		return nil
+	}
+	s := p.state()
+	near, rest := w.pins(s)
+	if near != nil {
+		rest += min(near.size, s.removed-near.removed)
+	}
+	return w.room(s.bytes()+rest-w.pinned, 0)
+}
+
+// nearest is what the kept point before the state holds that the state does not:
+// at most what has gone since.
+func (w *World) nearest(s *state) int64 {
+	if w.near == nil {
+		return 0
+	}
+	return min(w.near.size, s.removed-w.near.removed)
+}
+
+// Keep counts a snapshot of the world until it is given up, and refuses it when
+// the budget has no room for it.
+func (w *World) Keep(p *Snapshot) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hold(p.point, 1)
+	if err := w.room(w.s.bytes()+w.nearest(w.s), 0); err != nil {
+		w.hold(p.point, -1)
+		return err
+	}
+	return nil
+}
+
+// GiveUp ends what Keep began.
+func (w *World) GiveUp(p *Snapshot) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hold(p.point, -1)
+}
+
+// hold counts how often a point is kept; the lock is held.
+func (w *World) hold(p *point, n int) {
+	if w.kept == nil {
+		w.kept = map[*point]int{}
+	}
+	if w.kept[p] += n; w.kept[p] <= 0 {
+		delete(w.kept, p)
+	}
+	w.near, w.pinned = w.pins(w.s)
+}
+
+// pins is the nearest kept point before a state, and what the others hold that
+// neither the state nor each other have.
+func (w *World) pins(s *state) (near *point, rest int64) {
+	if len(w.kept) == 0 {
+		return nil, 0
+	}
+	before := map[*point]bool{}
+	for p, removed := w.kin(s.point), s.removed; p != nil; p = w.kin(p.parent) {
+		before[p] = true
+		if near == nil {
+			near = p
+		} else {
+			rest += min(p.size, removed-p.removed)
+		}
+		removed = p.removed
+	}
+	for p := range w.kept {
+		if before[p] {
+			continue
+		}
+		size := p.size
+		if earlier := w.kin(p.parent); earlier != nil {
+			size = min(size, p.added-earlier.added)
+		}
+		rest += size
+	}
+	return near, rest
+}
+
+// kin is the point itself or the latest before it that is kept; nil for none.
+func (w *World) kin(p *point) *point {
+	for p != nil && w.kept[p] == 0 {
+		p = p.parent
+	}
+	return p
+}
+
+// mark makes the present moment of a state a point of its history.
+func (w *World) mark(s *state) *point {
+	s.point = &point{parent: w.kin(s.point), size: s.bytes(), added: s.added, removed: s.removed}
+	return s.point
+}

@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"reflect"
+	"time"
+)
+
+// What a row takes besides the memory of its own type: two entries in trees that
+// are about two thirds full, and the id.
+const (
+	rowBytes     = 136
+	eventBytes   = 112 // of the agenda, with its entry in a tree
+	counterBytes = 96
+)
+
+// sizer estimates the bytes that a value of one type leads to: strings, lists,
+// maps and what pointers point to. The value itself is not counted. Strings that
+// several rows share count for each of them.
+type sizer func(v reflect.Value) int
+
+// sizerOf returns the sizer of a type; nil if its values lead to nothing. It is
+// made once for each table, so that a row is estimated without looking at types.
+func sizerOf(t reflect.Type) sizer { return sizers{}.of(t) }
+
+// sizers are those that are being made, for types that contain themselves.
+type sizers map[reflect.Type]*sizer
+
+func (made sizers) of(t reflect.Type) sizer {
+	if begun, ok := made[t]; ok {
+		return func(v reflect.Value) int { return (*begun)(v) }
+	}
+	var own sizer
+	made[t] = &own
+	defer delete(made, t)
+	own = made.make(t)
+	if own == nil {
+		own = func(reflect.Value) int { return 0 }
+		return nil
+	}
+	return own
+}
+
+func (made sizers) make(t reflect.Type) sizer {
+	switch t.Kind() {
+	case reflect.String:
+		return func(v reflect.Value) int { return v.Len() }
+	case reflect.Slice:
+		width, each := int(t.Elem().Size()), made.of(t.Elem())
+		return func(v reflect.Value) int {
+			n := v.Cap() * width
+			for i := 0; each != nil && i < v.Len(); i++ {
+				n += each(v.Index(i))
+			}
+			return n
+		}
+	case reflect.Pointer:
+		width, inner := int(t.Elem().Size()), made.of(t.Elem())
+		return func(v reflect.Value) int {
+			switch {
+			case v.IsNil():
+				return 0
+			case inner == nil:
+				return width
+			}
+			return width + inner(v.Elem())
+		}
+	case reflect.Map:
+		key, value := made.of(t.Key()), made.of(t.Elem())
+		width := int(t.Key().Size()+t.Elem().Size()) * 2 // half of a map is empty
+		return func(v reflect.Value) int {
+			n := v.Len() * width
+			for i := v.MapRange(); (key != nil || value != nil) && i.Next(); {
+				n += size(key, i.Key()) + size(value, i.Value())
+			}
+			return n
+		}
+	case reflect.Interface:
+		return func(v reflect.Value) int {
+			if v.IsNil() {
+				return 0
+			}
+			inner := v.Elem()
+			return int(inner.Type().Size()) + size(sizerOf(inner.Type()), inner)
+		}
+	case reflect.Array:
+		each := made.of(t.Elem())
+		if each == nil {
+			return nil
+		}
+		return func(v reflect.Value) (n int) {
+			for i := range v.Len() {
+				n += each(v.Index(i))
+			}
+			return n
+		}
+	case reflect.Struct:
+		return made.structOf(t)
+	}
+	return nil
+}
+
+func (made sizers) structOf(t reflect.Type) sizer {
+	if t == reflect.TypeFor[time.Time]() { // its location is shared
+		return nil
+	}
+	type member struct {
+		index int
+		size  sizer
+	}
+	var members []member
+	for i := range t.NumField() {
+		if s := made.of(t.Field(i).Type); s != nil {
+			members = append(members, member{i, s})
+		}
+	}
+	if members == nil {
+		return nil
+	}
+	return func(v reflect.Value) (n int) {
+		for _, m := range members {
+			n += m.size(v.Field(m.index))
+		}
+		return n
+	}
+}
+
+func size(s sizer, v reflect.Value) int {
+	if s == nil {
+		return 0
+	}
+	return s(v)
+}
+
+// bytes is the estimate of what the state holds.
+func (s *state) bytes() int64 {
+	return s.size + int64(s.agenda.tree.Len())*eventBytes + int64(s.counters.Len())*counterBytes
+}
+
+// account notes that rows of so many bytes came and went.
+func (s *state) account(added, removed int) {
+	s.added += int64(added)
+	s.removed += int64(removed)
+	s.size += int64(added - removed)
+}
