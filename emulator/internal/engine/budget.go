@@ -172,3 +172,15 @@ func (w *World) mark(s *state) *point {
 	s.point = &point{parent: w.kin(s.point), size: s.bytes(), added: s.added, removed: s.removed}
 	return s.point
 }
+
+// left is what is left of a budget that nothing has used yet.
+func (b Budget) left() int64 { return b.Bytes - b.Reserve + b.Free }
+
+// room refuses what holds so many bytes.
+func (b Budget) room(held int64) error {
+	needed := b.Reserve + max(0, held-b.Free)
+	if b.Bytes == 0 || needed <= b.Bytes {
+		return nil
+	}
+	return &OverBudget{Needed: needed, Allowed: b.Bytes}
+}

@@ -129,10 +129,10 @@ func (b *blanks) Read(p []byte) (int, error) {
 func TestLoadRefusesHugeFiles(t *testing.T) {
 	endless := &blanks{}
 	_, err := Load(newHouse().Schema, endless)
-	if err == nil || err.Error() != "the saved world is larger than 64 MiB" {
+	if err == nil || err.Error() != "saved world: line 1: a value is larger than 64 MiB" {
 		t.Errorf("got %v", err)
 	}
-	if endless.n > maxSaved+bytes.MinRead*1024 {
+	if endless.n > maxValue {
 		t.Errorf("read %d bytes", endless.n)
 	}
 }

@@ -21,22 +21,28 @@ const (
 	savedStart = `{"format":"skystack-sandbox-world","version":1,"last_seq":100000000,"clock":{"mode":"frozen","now":"2026-03-19T10:22:44Z","scale":1,"offset_ns":0,"moved_ns":0,"start":null},`
 	noCounters = savedStart + `"counters":{},`
 	noAgenda   = noCounters + `"agenda":[],`
+	inRow      = noAgenda + `"tables":[{"name":"items","rows":[{"seq":1,"id":"a","value":[`
+	rowEnd     = `0]}]}]}`
 )
 
 func hostiles() []hostile {
 	return []hostile{
-		{name: "lists in lists", head: savedStart + `"counters":`, part: `[`, want: "line 1: it nests more than 69 deep"},
+		{name: "lists in lists", head: savedStart + `"counters":`, part: `[`, want: "line 1: /counters: want an object, got a list"},
 		{name: "objects in objects", head: savedStart + `"counters":`, part: `{"a":`, want: "it nests more than 69 deep"},
 		{name: "lists in a row", head: noAgenda + `"tables":[{"name":"items","rows":[{"seq":1,"id":"a","value":{"tags":`, part: `[`, want: "it nests more than 69 deep"},
-		{name: "empty events", head: noCounters + `"agenda":[`, part: `{},`, size: maxSaved, want: "more than 1000000 items in a list"},
+		{name: "empty events", head: noCounters + `"agenda":[`, part: `{},`, size: maxValue, want: `/agenda/0: step "" is unknown`},
 		{name: "a million empty events", head: noCounters + `"agenda":[`, part: `{},` + strings.Repeat(" ", 70), tail: `{}]}`, want: `/agenda/0: step "" is unknown`},
-		{name: "empty rows", head: noAgenda + `"tables":[{"name":"items","rows":[`, part: `{},`, want: "more than 1000000 items in a list"},
+		{name: "empty rows", head: noAgenda + `"tables":[{"name":"items","rows":[`, part: `{},`, want: "/tables/0/rows/0: "},
 		{name: "a million empty rows", head: noAgenda + `"tables":[{"name":"items","rows":[`, part: `{"seq":%d,"id":"%[1]d","value":{}},` + strings.Repeat(" ", 40), numbered: true, tail: `0]}]}`, want: "/tables/0/rows/"},
 		{name: "rows of one id", head: noAgenda + `"tables":[{"name":"items","rows":[`, part: `{"seq":%d,"id":"a","value":{}},` + strings.Repeat(" ", 40), numbered: true, tail: `0]}]}`, want: `/tables/0/rows/1: items "a": the id stands there twice`},
-		{name: "empty tables", head: noAgenda + `"tables":[`, part: `{},`, want: "more than 1000000 items in a list"},
+		{name: "empty tables", head: noAgenda + `"tables":[`, part: `{},`, want: "/tables/0: the table has no name"},
 		{name: "tables without a name", head: noAgenda + `"tables":[`, part: `{},` + strings.Repeat(" ", 70), tail: `{}]}`, want: "/tables/0: the table has no name"},
-		{name: "numbers", head: savedStart + `"counters":[`, part: `0,`, want: "more than 1000000 items in a list"},
-		{name: "lists of numbers", head: savedStart + `"counters":[`, part: `[` + strings.Repeat("0,", 1000) + `0],`, size: 24 << 20, want: "more than 10000000 names and values"},
+		{name: "numbers", head: savedStart + `"counters":[`, part: `0,`, want: "/counters: want an object, got a list"},
+		{name: "numbers in a row", head: inRow, part: `0,`, tail: rowEnd, want: "more than 1000000 items in a list"},
+		{name: "lists of numbers in a row", head: inRow, part: `[` + strings.Repeat("0,", 1000) + `0],`, size: 24 << 20, tail: rowEnd, want: "more than 10000000 names and values"},
+		{name: "members in a row", head: strings.TrimSuffix(inRow, "[") + "{", part: `"%d":1,`, numbered: true, tail: `"a":0}}]}]}`, want: "too many members in an object"},
+		{name: "a huge row", head: inRow, part: ` `, size: 80 << 20, tail: rowEnd, want: "line 1: a value is larger than 64 MiB"},
+		{name: "a huge row of line feeds", head: inRow, part: "\n", size: 80 << 20, tail: rowEnd, want: "line 1: a value is larger than 64 MiB"},
 		{name: "counters", head: savedStart + `"counters":{`, part: `"%d":1,`, numbered: true, want: "too many members in an object"},
 		{name: "a name given twice", head: savedStart + `"counters":{`, part: `"a":1,`, want: `line 1: /counters/a: duplicate object member name`},
 		{name: "members of the world", head: `{`, part: `"%d":1,`, numbered: true, want: "too many members in an object"},
@@ -70,7 +76,7 @@ func TestLoadRefusesHostileFiles(t *testing.T) {
 			if err != nil && len(err.Error()) > 500 {
 				t.Errorf("the message has %d bytes", len(err.Error()))
 			}
-			const most = 8 * maxSaved // all that was allocated, freed or not
+			const most = 8 * maxValue // all that was allocated, freed or not
 			if took := after.TotalAlloc - before.TotalAlloc; took > most {
 				t.Errorf("%d MiB were allocated", took>>20)
 			}

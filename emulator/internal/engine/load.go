@@ -1,80 +1,97 @@
 package engine
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // lastBooking is the last whole year that nanoseconds reach.
 const lastBooking = 2261
 
-// Load reads what Save wrote, of at most 64 MiB. It refuses another format or
-// version, unknown members, tables and steps, duplicates, rows the schema's
-// checks refuse, and what nests or repeats beyond what Save writes, and says
-// where it found them. What it allocates is bounded, whatever it reads.
-func Load(schema *Schema, in io.Reader) (*Snapshot, error) {
-	data, err := io.ReadAll(io.LimitReader(in, maxSaved+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the saved world: %w", err)
+// Load reads what Save wrote. It refuses another format or version, unknown
+// members, tables and steps, duplicates, rows the schema's checks refuse, and what
+// nests or repeats beyond what Save writes, and says where it found them. It reads
+// value by value: besides the world itself it takes no more than a few times the
+// largest value, of at most 64 MiB.
+func Load(schema *Schema, in io.Reader) (*Snapshot, error) { return load(schema, in, Budget{}) }
+
+// Load is Load of what could take the place of the present state: with an
+// *OverBudget it refuses, as soon as it can tell, what the budget has no room for.
+func (w *World) Load(in io.Reader) (*Snapshot, error) {
+	return load(w.schema, in, w.Replacing())
+}
+
+// Replacing is the budget of a state that is to take the place of the present one:
+// what the snapshots hold that are kept is set aside.
+func (w *World) Replacing() Budget {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	b := w.budget
+	if b.Bytes == 0 {
+		return Budget{}
 	}
-	if len(data) > maxSaved {
-		return nil, fmt.Errorf("the saved world is larger than %d MiB", maxSaved>>20)
-	}
-	head, err := survey(data)
-	if err == nil {
-		err = head.check()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("saved world: %w", err)
-	}
-	l := loader{schema: schema, s: newState(schema), data: data, dec: jsontext.NewDecoder(bytes.NewBuffer(data))}
-	l.s.seq = head.lastSeq
-	if err := l.world(); err != nil {
+	_, kept := w.pins(&state{})
+	b.Reserve += max(0, kept-b.Free)
+	b.Free = max(0, b.Free-kept)
+	return b
+}
+
+func load(schema *Schema, in io.Reader, b Budget) (*Snapshot, error) {
+	l := newLoader(schema, in, b)
+	err := l.world()
+	var over *OverBudget
+	switch {
+	case l.in.fault != nil:
+		return nil, fmt.Errorf("cannot read the saved world: %w", l.in.fault)
+	case errors.As(err, &over):
+		return nil, over
+	case err != nil:
 		return nil, fmt.Errorf("saved world: %w", err)
 	}
 	return newSnapshot(schema, l.s), nil
 }
 
-// loader builds a state while it reads, so that what is refused has cost no more
-// than what was read of it.
+// loader builds a state while it reads. What is refused has replaced nothing.
 type loader struct {
+	*reader
 	schema *Schema
 	s      *state
-	data   []byte
-	dec    *jsontext.Decoder
+	budget Budget
+	head   savedHead
 	given  map[string]bool // members of the file and tables
+	late   lateSeq
+	buf    []byte // of the value of a row
 }
 
+// lateSeq is the highest number of an event or row that stood before last_seq.
+type lateSeq struct {
+	seq   uint64
+	where string
+}
+
+func newLoader(schema *Schema, in io.Reader, b Budget) *loader {
+	return &loader{reader: newReader(in, b), schema: schema, s: newState(schema), budget: b, given: map[string]bool{}}
+}
+
+// room refuses what has been read so far if it is more than the budget allows.
+func (l *loader) room() error { return l.budget.room(l.s.bytes()) }
+
 func (l *loader) world() error {
-	l.given = map[string]bool{}
-	err := l.object(func(name string) error {
-		if l.dec.PeekKind() == 'n' {
-			return l.dec.SkipValue() // reported as missing
+	err := l.object(maxHead, l.member)
+	if err == nil {
+		err = l.end()
+	}
+	if err == nil || !l.head.complete() && l.findHead() {
+		if fault := l.head.check(); fault != nil {
+			return fault
 		}
-		l.given["/"+name] = true
-		switch name {
-		case "format", "version", "last_seq":
-			return l.dec.SkipValue()
-		case "clock":
-			return l.clock()
-		case "counters":
-			return l.counters()
-		case "agenda":
-			return l.list(l.event)
-		case "tables":
-			return l.list(l.table)
-		}
-		return l.unknown()
-	})
+	}
 	if err != nil {
 		return err
 	}
@@ -88,12 +105,74 @@ func (l *loader) world() error {
 			return fmt.Errorf("/tables: table %q is missing", kind.name)
 		}
 	}
+	if l.late.seq > l.s.seq {
+		return fmt.Errorf("%s: seq %d is not within 1 to last_seq (%d)", l.late.where, l.late.seq, l.s.seq)
+	}
 	// A world that stands far behind its clock would have to catch up first.
 	if e, ok := l.s.agenda.next(); ok && e.at <= l.s.clock.last {
 		return fmt.Errorf("/agenda: step %s at %s has happened, for /clock/now is %s: what is booked must lie after it",
 			quoted(e.step), instant(e.at).Format(time.RFC3339Nano), instant(l.s.clock.last).Format(time.RFC3339Nano))
 	}
 	return nil
+}
+
+// member reads a member of the world.
+func (l *loader) member(name string) error {
+	if l.dec.PeekKind() == 'n' && !isHead(name) {
+		return l.skip() // reported as missing
+	}
+	l.given["/"+name] = true
+	switch name {
+	case "format", "version", "last_seq":
+		err := l.head.read(l.reader, name)
+		l.s.seq = l.head.lastSeq
+		if err == nil && name != "last_seq" {
+			err = l.head.wrong()
+		}
+		return err
+	case "clock":
+		return l.clock()
+	case "counters":
+		return l.counters()
+	case "agenda":
+		return l.list(l.event)
+	case "tables":
+		return l.list(l.table)
+	}
+	return l.unknown()
+}
+
+// findHead reads on after a fault, as far as it is worth it, only to find out what
+// the file is: what another program or a later version wrote is refused as such.
+// It reports whether that is known now.
+func (l *loader) findHead() bool {
+	if l.dec.StackDepth() == 0 {
+		return false
+	}
+	l.last = true
+	for l.dec.StackDepth() > 1 {
+		if _, err := l.dec.ReadToken(); err != nil {
+			return false
+		}
+	}
+	for n := 0; n < maxHead && !l.head.complete(); n++ {
+		if _, read := l.dec.StackIndex(1); read%2 == 0 { // no name waits for its value
+			if l.dec.PeekKind() != '"' {
+				return l.dec.PeekKind() == '}'
+			}
+			if _, err := l.dec.ReadToken(); err != nil {
+				return false
+			}
+		}
+		skip := l.dec.SkipValue
+		if name := l.dec.StackPointer().LastToken(); isHead(name) {
+			skip = func() error { return l.head.read(l.reader, name) }
+		}
+		if skip() != nil {
+			return false
+		}
+	}
+	return l.head.complete()
 }
 
 func (l *loader) clock() error {
@@ -131,25 +210,41 @@ func (c savedClock) clock() (clock, error) {
 }
 
 func (l *loader) counters() error {
-	return l.object(func(name string) error {
+	return l.object(maxMembers, func(name string) error {
 		var n uint64
-		err := l.read(&n)
+		if err := l.read(&n); err != nil {
+			return err
+		}
 		l.s.counters.Set(name, n)
-		return err
+		l.s.account(len(name), 0)
+		return l.room()
 	})
 }
 
+// tooHigh reports a number that is not within last_seq. As long as that is not
+// known, it is noted.
+func (l *loader) tooHigh(seq uint64, at func() string) bool {
+	if l.head.hasSeq {
+		return seq > l.s.seq
+	}
+	if seq > l.late.seq {
+		l.late = lateSeq{seq, at()}
+	}
+	return false
+}
+
 func (l *loader) event(i int) error {
-	begin := l.dec.InputOffset()
 	var e savedEvent
-	if err := l.read(&e); err != nil {
+	raw, err := l.into(&e)
+	if err != nil {
 		return err
 	}
+	at := func() string { return fmt.Sprintf("line %d: /agenda/%d", l.lineOf(raw), i) }
 	fault := ""
 	switch {
 	case l.schema.steps[e.Step] == nil:
 		fault = fmt.Sprintf("step %s is unknown", quoted(e.Step))
-	case e.Seq == 0 || e.Seq > l.s.seq:
+	case e.Seq == 0 || l.tooHigh(e.Seq, at):
 		fault = fmt.Sprintf("seq %d is not within 1 to last_seq (%d)", e.Seq, l.s.seq)
 	case e.At.Year() < 1970 || e.At.Year() > lastBooking:
 		fault = fmt.Sprintf("the time is not within the years 1970 to %d", lastBooking)
@@ -160,17 +255,18 @@ func (l *loader) event(i int) error {
 		}
 	}
 	if fault != "" {
-		return fmt.Errorf("%s: %s", l.at(begin, "/agenda/%d", i), fault)
+		return fmt.Errorf("%s: %s", at(), fault)
 	}
-	return nil
+	l.s.account(len(e.Subject), 0)
+	return l.room()
 }
 
 func (l *loader) table(i int) error {
-	begin, index := l.dec.InputOffset(), -1
+	begin, index := l.next(), -1
 	refused := func(format string, args ...any) error {
-		return fmt.Errorf("%s: %s", l.at(begin, "/tables/%d", i), fmt.Sprintf(format, args...))
+		return fmt.Errorf("line %d: /tables/%d: %s", begin, i, fmt.Sprintf(format, args...))
 	}
-	err := l.object(func(name string) error {
+	err := l.object(maxHead, func(name string) error {
 		switch name {
 		case "name":
 			var table string
@@ -200,22 +296,22 @@ func (l *loader) table(i int) error {
 }
 
 func (l *loader) rows(i, table int) error {
-	last, lone := uint64(0), l.schema.tables[table].lone
-	after := l.dec.InputOffset()
+	kind, last := &l.schema.tables[table], uint64(0)
+	begin := l.next()
 	err := l.list(func(n int) error {
-		begin := l.dec.InputOffset()
-		var row savedRow
-		if err := l.read(&row); err != nil {
+		line := l.next()
+		row, err := l.row()
+		if err != nil {
 			return err
 		}
-		var err error
+		where := func() string { return fmt.Sprintf("line %d: /tables/%d/rows/%d", line, i, n) }
 		switch {
-		case row.Seq <= last || row.Seq > l.s.seq:
+		case row.Seq <= last || l.tooHigh(row.Seq, where):
 			err = fmt.Errorf("seq %d is not above the one before (%d) and at most last_seq (%d)", row.Seq, last, l.s.seq)
 		case row.ID == "":
 			err = errors.New("the id is empty")
-		case lone != "" && row.ID != lone:
-			err = fmt.Errorf("the only row of this table is %q", lone)
+		case kind.lone != "" && row.ID != kind.lone:
+			err = fmt.Errorf("the only row of this table is %q", kind.lone)
 		case row.Value == nil:
 			err = errors.New("the value is missing")
 		default:
@@ -224,15 +320,36 @@ func (l *loader) rows(i, table int) error {
 			l.s.account(size, 0)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %s %s: %w", l.at(begin, "/tables/%d/rows/%d", i, n), l.schema.tables[table].name, quoted(row.ID), err)
+			return fmt.Errorf("%s: %s %s: %w", where(), kind.name, quoted(row.ID), err)
 		}
 		last = row.Seq
-		return nil
+		return l.room()
 	})
-	if err == nil && lone != "" && last == 0 {
-		err = fmt.Errorf("%s: %s %q is missing", l.at(after, "/tables/%d/rows", i), l.schema.tables[table].name, lone)
+	if err == nil && kind.lone != "" && last == 0 {
+		err = fmt.Errorf("line %d: /tables/%d/rows: %s %q is missing", begin, i, kind.name, kind.lone)
 	}
 	return err
+}
+
+// row reads a row. Its value is good until the next one is read.
+func (l *loader) row() (row savedRow, err error) {
+	err = l.object(maxHead, func(name string) error {
+		switch name {
+		case "seq":
+			return l.read(&row.Seq)
+		case "id":
+			return l.read(&row.ID)
+		case "value":
+			raw, err := l.value()
+			if raw.Kind() != 'n' {
+				l.buf = append(l.buf[:0], raw...)
+				row.Value = l.buf
+			}
+			return err
+		}
+		return l.unknown()
+	})
+	return row, err
 }
 
 // decode takes a row in. Parts that stay JSON lose the white space of the file.
@@ -263,65 +380,4 @@ func (r *rows[T]) decode(row savedRow) (size int, err error) {
 	size = r.sizeOf(row.ID, &value)
 	r.bySeq.Set(row.Seq, entry[T]{id: row.ID, value: &value, size: size})
 	return size, nil
-}
-
-// object reads an object; f reads the value of each member.
-func (l *loader) object(f func(name string) error) error {
-	return l.within('{', func() error {
-		name, err := l.dec.ReadToken()
-		if err != nil {
-			return located(l.data, err)
-		}
-		return f(name.String())
-	})
-}
-
-// list reads a list; f reads each item.
-func (l *loader) list(f func(i int) error) error {
-	i := -1
-	return l.within('[', func() error {
-		i++
-		return f(i)
-	})
-}
-
-func (l *loader) within(kind jsontext.Kind, next func() error) error {
-	if got := l.dec.PeekKind(); got != kind {
-		begin := l.dec.InputOffset()
-		if err := l.dec.SkipValue(); err != nil {
-			return located(l.data, err)
-		}
-		return fmt.Errorf("%s: want %s, got %s", l.at(begin, "%s", short(string(l.dec.StackPointer()))), kindName(kind), kindName(got))
-	}
-	if _, err := l.dec.ReadToken(); err != nil {
-		return located(l.data, err)
-	}
-	for l.dec.PeekKind() != kind+2 { // the closing character
-		if err := next(); err != nil {
-			return err
-		}
-	}
-	_, err := l.dec.ReadToken()
-	return err
-}
-
-// read reads the next value into a Go value.
-func (l *loader) read(to any) error {
-	if err := json.UnmarshalDecode(l.dec, to, json.RejectUnknownMembers(true)); err != nil {
-		return located(l.data, err)
-	}
-	return nil
-}
-
-// at is where the value after the offset begins, for messages.
-func (l *loader) at(offset int64, pointer string, indexes ...any) string {
-	for int(offset) < len(l.data) && strings.IndexByte(" \t\r\n,:", l.data[offset]) >= 0 {
-		offset++
-	}
-	return fmt.Sprintf("line %d: "+pointer, append([]any{line(l.data, offset)}, indexes...)...)
-}
-
-// unknown refuses the member whose name was just read.
-func (l *loader) unknown() error {
-	return fmt.Errorf("line %d: %s: unknown object member", line(l.data, l.dec.InputOffset()), short(string(l.dec.StackPointer())))
 }

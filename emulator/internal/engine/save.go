@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -15,16 +17,6 @@ const (
 	savedFormat  = "skystack-sandbox-world"
 	savedVersion = 1
 )
-
-type savedWorld struct {
-	Format   string            `json:"format"`
-	Version  int               `json:"version"`
-	Clock    savedClock        `json:"clock"`
-	LastSeq  uint64            `json:"last_seq"`
-	Counters map[string]uint64 `json:"counters"`
-	Agenda   []savedEvent      `json:"agenda"`
-	Tables   []savedTable      `json:"tables"`
-}
 
 type savedClock struct {
 	Mode     Mode       `json:"mode"`
@@ -42,11 +34,6 @@ type savedEvent struct {
 	Subject string    `json:"subject"`
 }
 
-type savedTable struct {
-	Name string     `json:"name"`
-	Rows []savedRow `json:"rows"`
-}
-
 type savedRow struct {
 	Seq   uint64         `json:"seq"`
 	ID    string         `json:"id"`
@@ -62,53 +49,92 @@ func (p *Snapshot) SaveSecrets(out io.Writer) error { return p.save(out, true) }
 
 func (p *Snapshot) save(out io.Writer, secrets bool) error {
 	s := p.state()
-	saved := savedWorld{
-		Format: savedFormat, Version: savedVersion, LastSeq: s.seq, Counters: map[string]uint64{},
-		Agenda: []savedEvent{},
-		Clock: savedClock{
-			Mode: s.clock.mode, Now: instant(s.clock.last), Scale: s.clock.scale,
-			MovedNS: s.clock.travelled,
-		},
-	}
-	if s.clock.mode == Real { // the others go on from the instant itself
-		saved.Clock.OffsetNS = s.clock.base - s.clock.wall
-	}
-	if s.clock.start != 0 {
-		start := instant(s.clock.start)
-		saved.Clock.Start = &start
-	}
-	s.counters.Scan(func(name string, n uint64) bool {
-		saved.Counters[name] = n
-		return true
-	})
-	s.agenda.tree.Scan(func(e event) bool {
-		saved.Agenda = append(saved.Agenda, savedEvent{instant(e.at), e.seq, e.step, e.subject})
-		return true
-	})
+	buffered := bufio.NewWriterSize(out, 64<<10)
+	w := writer{jsontext.NewEncoder(buffered, json.Deterministic(true), jsontext.WithIndent(" ")), nil}
+	w.token(jsontext.BeginObject)
+	w.member("format", savedFormat)
+	w.member("version", savedVersion)
+	w.member("clock", s.clock.saved())
+	w.member("last_seq", s.seq)
+	w.name("counters")
+	w.token(jsontext.BeginObject)
+	s.counters.Scan(func(name string, n uint64) bool { return w.member(name, n) })
+	w.token(jsontext.EndObject)
+	w.name("agenda")
+	w.token(jsontext.BeginArray)
+	s.agenda.tree.Scan(func(e event) bool { return w.value(savedEvent{instant(e.at), e.seq, e.step, e.subject}) })
+	w.token(jsontext.EndArray)
+	w.name("tables")
+	w.token(jsontext.BeginArray)
 	for i, kind := range p.schema.tables {
-		rows, err := []savedRow{}, error(nil)
+		w.token(jsontext.BeginObject)
+		w.member("name", kind.name)
+		w.name("rows")
+		w.token(jsontext.BeginArray)
 		if !kind.confidential || secrets {
-			rows, err = s.tables[i].encode()
+			s.tables[i].encode(&w)
 		}
-		if err != nil {
-			return fmt.Errorf("table %s: %w", kind.name, err)
+		w.token(jsontext.EndArray)
+		w.token(jsontext.EndObject)
+		if w.err != nil {
+			return fmt.Errorf("table %s: %w", kind.name, w.err)
 		}
-		saved.Tables = append(saved.Tables, savedTable{kind.name, rows})
 	}
-	return json.MarshalWrite(out, saved, json.Deterministic(true), jsontext.WithIndent(" "))
+	w.token(jsontext.EndArray)
+	w.token(jsontext.EndObject)
+	return errors.Join(w.err, buffered.Flush())
 }
 
-func (r *rows[T]) encode() ([]savedRow, error) {
-	out := make([]savedRow, 0, r.bySeq.Len())
-	var fault error
+func (c clock) saved() savedClock {
+	saved := savedClock{Mode: c.mode, Now: instant(c.last), Scale: c.scale, MovedNS: c.travelled}
+	if c.mode == Real { // the others go on from the instant itself
+		saved.OffsetNS = c.base - c.wall
+	}
+	if c.start != 0 {
+		start := instant(c.start)
+		saved.Start = &start
+	}
+	return saved
+}
+
+// writer writes a saved world value by value: it is never in memory as a whole.
+// After the first fault it does nothing.
+type writer struct {
+	enc *jsontext.Encoder
+	err error
+}
+
+func (w *writer) token(t jsontext.Token) {
+	if w.err == nil {
+		w.err = w.enc.WriteToken(t)
+	}
+}
+
+func (w *writer) name(name string) { w.token(jsontext.String(name)) }
+
+func (w *writer) value(v any) bool {
+	if w.err == nil {
+		w.err = json.MarshalEncode(w.enc, v)
+	}
+	return w.err == nil
+}
+
+func (w *writer) member(name string, v any) bool {
+	w.name(name)
+	return w.value(v)
+}
+
+func (r *rows[T]) encode(w *writer) {
 	r.bySeq.Scan(func(seq uint64, e entry[T]) bool {
-		value, err := json.Marshal(*e.value, json.Deterministic(true))
-		if err != nil {
-			fault = fmt.Errorf("row %s: %w", e.id, err)
+		w.token(jsontext.BeginObject)
+		w.name("seq")
+		w.token(jsontext.Uint(seq))
+		w.member("id", e.id)
+		if w.member("value", e.value); w.err != nil {
+			w.err = fmt.Errorf("row %s: %w", e.id, w.err)
 			return false
 		}
-		out = append(out, savedRow{seq, e.id, value})
-		return true
+		w.token(jsontext.EndObject)
+		return w.err == nil
 	})
-	return out, fault
 }

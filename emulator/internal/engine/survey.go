@@ -1,10 +1,8 @@
 package engine
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -12,104 +10,71 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// What Load reads at most. Save writes nothing that a file of this size could not
-// hold within the other limits; they keep a file that is all brackets or commas
-// from taking a hundred times its size.
+// What Load reads at most of one value, such as a row's. Save writes nothing that
+// does not fit; the limits keep a value that is all brackets or commas from taking
+// a hundred times its size. How many rows and events there may be is the budget's
+// affair.
 const (
-	maxSaved   = 64 << 20   // bytes
+	maxValue   = 64 << 20   // bytes, white space before it included
 	maxDepth   = 64 + 5     // what a request may nest, in a row of a table
 	maxItems   = 1_000_000  // of one list
 	maxMembers = 250_000    // of one object
-	maxHead    = 100        // members of the outermost object
+	maxHead    = 100        // members of an object that Save names
 	maxName    = 1 << 20    // bytes of a name
 	maxTokens  = 10_000_000 // names, values and brackets in all
 )
 
-// savedHead is what must be known before the rest can be read.
+// savedHead is what must be known of a file before anything else is said of it.
 type savedHead struct {
-	format  string
-	version uint64
-	lastSeq uint64
+	format     string
+	version    uint64
+	lastSeq    uint64
+	hasFormat  bool
+	hasVersion bool
+	hasSeq     bool
 }
 
-// survey reads the whole file once without keeping it: its form is right and
-// within the limits, or it is refused.
-func survey(data []byte) (h savedHead, err error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
-	for n := 0; ; n++ {
-		begin := dec.InputOffset()
-		token, err := dec.ReadToken()
-		if errors.Is(err, io.EOF) && n > 0 {
-			return h, nil
-		}
-		if err != nil {
-			return h, located(data, err)
-		}
-		depth := dec.StackDepth()
-		kind, items := dec.StackIndex(depth)
-		name := kind == '{' && items%2 == 1
-		fault := ""
-		switch {
-		case name && dec.InputOffset()-begin > maxName && len(token.String()) > maxName:
-			fault = fmt.Sprintf("a name has more than %d bytes", maxName)
-		case n == maxTokens:
-			fault = fmt.Sprintf("there are more than %d names and values", maxTokens)
-		case depth > maxDepth:
-			fault = fmt.Sprintf("it nests more than %d deep", maxDepth)
-		case kind == '[' && items > maxItems:
-			fault = fmt.Sprintf("there are more than %d items in a list", maxItems)
-		case kind == '{' && items/2 > maxMembers, depth == 1 && items/2 > maxHead:
-			fault = "there are too many members in an object"
-		case depth == 0 && items > 1:
-			fault = "there is something behind the end of the world"
-		case n == 0 && token.Kind() != '{':
-			fault = "want an object, got " + kindName(token.Kind())
-		}
-		if fault != "" {
-			return h, fmt.Errorf("line %d: %s", line(data, dec.InputOffset()), fault)
-		}
-		if depth == 1 && n > 0 && !name {
-			if err := h.note(dec, token); err != nil {
-				return h, fmt.Errorf("line %d: %w", line(data, dec.InputOffset()), err)
-			}
-		}
-	}
-}
+func isHead(name string) bool { return name == "format" || name == "version" || name == "last_seq" }
 
-// note takes the values of the head's own members.
-func (h *savedHead) note(dec *jsontext.Decoder, token jsontext.Token) (err error) {
-	pointer, want := dec.StackPointer(), jsontext.Kind('0')
-	switch pointer {
-	case "/format":
-		if want = '"'; token.Kind() == want {
-			h.format = token.String()
-		}
-	case "/version":
-		h.version, err = number(token)
-	case "/last_seq":
-		h.lastSeq, err = number(token)
-	default:
-		return nil
-	}
-	if token.Kind() != want {
-		return fmt.Errorf("%s: want %s, got %s", pointer, kindName(want), kindName(token.Kind()))
-	}
+// complete reports whether it is known who wrote the file.
+func (h *savedHead) complete() bool { return h.hasFormat && h.hasVersion }
+
+// read reads the value of one of the head's members.
+func (h *savedHead) read(in *reader, name string) error {
+	raw, err := in.value()
 	if err != nil {
-		return fmt.Errorf("%s: %s is no whole number from 0 on", pointer, short(token.String()))
+		return err
+	}
+	want := jsontext.Kind('0')
+	switch name {
+	case "format":
+		want, h.hasFormat = '"', true
+	case "version":
+		h.hasVersion = true
+	default:
+		h.hasSeq = true
+	}
+	if raw.Kind() != want {
+		return fmt.Errorf("line %d: /%s: want %s, got %s", in.lineOf(raw), name, kindName(want), kindName(raw.Kind()))
+	}
+	if name == "format" {
+		return json.Unmarshal(raw, &h.format)
+	}
+	n, err := strconv.ParseUint(string(raw), 10, 64)
+	if err != nil {
+		return fmt.Errorf("line %d: /%s: %s is no whole number from 0 on", in.lineOf(raw), name, short(string(raw)))
+	}
+	if name == "version" {
+		h.version = n
+	} else {
+		h.lastSeq = n
 	}
 	return nil
 }
 
-func number(token jsontext.Token) (uint64, error) {
-	if token.Kind() != '0' {
-		return 0, nil
-	}
-	return strconv.ParseUint(token.String(), 10, 64)
-}
-
 // check refuses what another program or a later version wrote, as such and not
 // for the first member that is unknown here.
-func (h savedHead) check() error {
+func (h *savedHead) check() error {
 	if h.format != savedFormat {
 		return fmt.Errorf("/format is %s: this reads %q", quoted(h.format), savedFormat)
 	}
@@ -119,21 +84,12 @@ func (h savedHead) check() error {
 	return nil
 }
 
-// located says where in the data a JSON error lies, and why, without the name
-// of the Go types behind it.
-func located(data []byte, err error) error {
-	var syntax *jsontext.SyntacticError
-	if errors.As(err, &syntax) {
-		return fmt.Errorf("line %d: %w", line(data, syntax.ByteOffset), reason(err))
+// wrong is check as far as the head is known yet.
+func (h *savedHead) wrong() error {
+	if h.hasFormat && h.format != savedFormat || h.complete() {
+		return h.check()
 	}
-	var semantic *json.SemanticError
-	if errors.As(err, &semantic) {
-		return fmt.Errorf("line %d: %w", line(data, semantic.ByteOffset), reason(err))
-	}
-	if errors.Is(err, io.EOF) {
-		return errors.New("line 1: the file is empty")
-	}
-	return err
+	return nil
 }
 
 // reason is why a value was refused, and its place within what was read.
@@ -187,7 +143,3 @@ func short(s string) string {
 }
 
 func quoted(s string) string { return strconv.Quote(short(s)) }
-
-func line(data []byte, offset int64) int {
-	return 1 + bytes.Count(data[:min(int(offset), len(data))], []byte{'\n'})
-}

@@ -62,7 +62,7 @@ type store interface {
 	copy() store
 	each(f func(id string, row any) error) error // row is a pointer, only to be read
 	rebook(id string, old, moved Booking) (size int)
-	encode() ([]savedRow, error)
+	encode(w *writer)
 	decode(row savedRow) (size int, err error)
 }
 

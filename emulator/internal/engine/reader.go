@@ -1,0 +1,266 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// gauge counts what is read, and stops where a value is longer than it may be.
+type gauge struct {
+	from  io.Reader
+	n     int64 // bytes read
+	lines int   // line feeds in them
+	until int64 // the offset that reading must not pass
+	fault error // of from
+}
+
+// Read implements io.Reader.
+func (g *gauge) Read(p []byte) (int, error) {
+	if g.n >= g.until {
+		return 0, errTooLong
+	}
+	p = p[:min(int64(len(p)), g.until-g.n, maxRead)]
+	n, err := g.from.Read(p)
+	g.n += int64(n)
+	g.lines += bytes.Count(p[:n], []byte{'\n'})
+	if err != nil && !errors.Is(err, io.EOF) {
+		g.fault = err
+	}
+	return n, err
+}
+
+// maxRead bounds what is read ahead, in bytes: lines are counted in it.
+const maxRead = 16 << 10
+
+var errTooLong = errors.New("the value is too long")
+
+// reader reads the JSON of a saved world value by value.
+type reader struct {
+	dec    *jsontext.Decoder
+	in     *gauge
+	most   int64 // bytes of a value
+	budget Budget
+	last   bool // no further value is allowed to be read
+}
+
+func newReader(in io.Reader, b Budget) *reader {
+	r := &reader{in: &gauge{from: in}, most: maxValue, budget: b}
+	if b.Bytes > 0 { // what is longer than all there is room for needs not be read
+		r.most = min(r.most, max(1<<16, b.left()))
+	}
+	r.dec = jsontext.NewDecoder(r.in)
+	r.begin()
+	return r
+}
+
+// begin allows a further value to be read.
+func (r *reader) begin() {
+	if !r.last {
+		r.in.until = r.dec.InputOffset() + r.most
+	}
+}
+
+// value reads the next value, which is good until the next one is read.
+func (r *reader) value() (jsontext.Value, error) {
+	r.begin()
+	raw, err := r.dec.ReadValue()
+	if err != nil {
+		return nil, r.located(err)
+	}
+	if at, fault := within(raw); fault != "" {
+		return nil, fmt.Errorf("line %d: %s", r.lineOf(raw)+bytes.Count(raw[:at], []byte{'\n'}), fault)
+	}
+	return raw, nil
+}
+
+// into reads the next value into a Go value.
+func (r *reader) into(to any) (jsontext.Value, error) {
+	raw, err := r.value()
+	if err != nil {
+		return nil, err
+	}
+	err = json.Unmarshal(raw, to, json.RejectUnknownMembers(true))
+	var semantic *json.SemanticError
+	if errors.As(err, &semantic) {
+		at := bytes.Count(raw[:min(int(semantic.ByteOffset), len(raw))], []byte{'\n'})
+		semantic.JSONPointer = r.dec.StackPointer() + semantic.JSONPointer
+		return nil, fmt.Errorf("line %d: %w", r.lineOf(raw)+at, reason(err))
+	}
+	return raw, err
+}
+
+func (r *reader) read(to any) error {
+	_, err := r.into(to)
+	return err
+}
+
+// skip passes over the next value.
+func (r *reader) skip() error {
+	_, err := r.value()
+	return err
+}
+
+// object reads an object of at most so many members; f reads the value of each.
+func (r *reader) object(most int, f func(name string) error) error {
+	return r.all('{', func(i int) error {
+		if i == most {
+			return fmt.Errorf("line %d: there are too many members in an object", r.line(r.dec.InputOffset()))
+		}
+		t, err := r.dec.ReadToken()
+		if err != nil {
+			return r.located(err)
+		}
+		name := t.String()
+		if len(name) > maxName {
+			return fmt.Errorf("line %d: a name has more than %d bytes", r.line(r.dec.InputOffset()), maxName)
+		}
+		return f(name)
+	})
+}
+
+// list reads a list; f reads each item.
+func (r *reader) list(f func(i int) error) error { return r.all('[', f) }
+
+func (r *reader) all(kind jsontext.Kind, next func(i int) error) error {
+	r.begin()
+	got := r.dec.PeekKind()
+	t, err := r.dec.ReadToken()
+	if err != nil {
+		return r.located(err)
+	}
+	if got != kind {
+		at, pointer := r.line(r.dec.InputOffset()), r.dec.StackPointer()
+		if pointer == "" {
+			return fmt.Errorf("line %d: want %s, got %s", at, kindName(kind), kindName(t.Kind()))
+		}
+		return fmt.Errorf("line %d: %s: want %s, got %s", at, short(string(pointer)), kindName(kind), kindName(t.Kind()))
+	}
+	for i := 0; ; i++ {
+		r.begin()
+		if k := r.dec.PeekKind(); k == kind+2 || k == 0 { // the closing character, or a fault
+			break
+		}
+		if err := next(i); err != nil {
+			return err
+		}
+	}
+	_, err = r.dec.ReadToken()
+	return r.located(err)
+}
+
+// end refuses what follows after the end.
+func (r *reader) end() error {
+	r.begin()
+	_, err := r.dec.ReadToken()
+	switch {
+	case errors.Is(err, io.EOF) && r.in.fault == nil:
+		return nil
+	case err == nil:
+		return fmt.Errorf("line %d: there is something behind the end of the world", r.line(r.dec.InputOffset()))
+	}
+	return r.located(err)
+}
+
+// unknown refuses the member whose name was just read.
+func (r *reader) unknown() error {
+	return fmt.Errorf("line %d: %s: unknown object member", r.line(r.dec.InputOffset()), short(string(r.dec.StackPointer())))
+}
+
+// line is the line of an offset that is not read yet, or was read last.
+func (r *reader) line(offset int64) int {
+	unread := r.dec.UnreadBuffer()
+	at := min(max(0, offset-r.dec.InputOffset()), int64(len(unread)))
+	return 1 + r.in.lines - bytes.Count(unread[at:], []byte{'\n'})
+}
+
+// next is the line in which the next value begins.
+func (r *reader) next() int {
+	r.begin()
+	_ = r.dec.PeekKind() // brings it into the buffer
+	unread := r.dec.UnreadBuffer()
+	skipped := len(unread) - len(bytes.TrimLeft(unread, " \t\r\n,:"))
+	return r.line(r.dec.InputOffset() + int64(skipped))
+}
+
+// lineOf is the line in which the value begins that was read last.
+func (r *reader) lineOf(raw jsontext.Value) int {
+	return r.line(r.dec.InputOffset()) - bytes.Count(raw, []byte{'\n'})
+}
+
+// located says where a JSON error lies, and why, without the name of the Go types
+// behind it.
+func (r *reader) located(err error) error {
+	var syntax *jsontext.SyntacticError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errTooLong):
+		if r.budget.Bytes > 0 && r.most < maxValue {
+			return &OverBudget{Needed: r.budget.Bytes + 1, Allowed: r.budget.Bytes}
+		}
+		return fmt.Errorf("line %d: a value is larger than %d MiB", r.line(r.dec.InputOffset()), maxValue>>20)
+	case errors.As(err, &syntax):
+		why := reason(err)
+		if syntax.Err != nil && syntax.Err.Error() == "exceeded max depth" {
+			why = errTooDeep
+		}
+		return fmt.Errorf("line %d: %w", r.line(syntax.ByteOffset), why)
+	case errors.Is(err, io.EOF):
+		return errors.New("line 1: the file is empty")
+	}
+	return err
+}
+
+var errTooDeep = fmt.Errorf("it nests more than %d deep", maxDepth)
+
+// within finds where a value is beyond the limits of what Load reads, and why; ""
+// if it is not. The value is valid JSON.
+func within(raw jsontext.Value) (at int, fault string) {
+	var items [maxDepth + 1]int // what was passed on each level
+	var object [maxDepth + 1]bool
+	depth, tokens, text := 0, 0, 0
+	for at = 0; at < len(raw); at++ {
+		switch raw[at] {
+		case '"':
+			begin := at
+			for at++; raw[at] != '"'; at++ {
+				if raw[at] == '\\' {
+					at++
+				}
+			}
+			text = at - begin
+		case ':':
+			if text > maxName {
+				return at, fmt.Sprintf("a name has more than %d bytes", maxName)
+			}
+		case '{', '[':
+			if depth++; depth > maxDepth-valueDepth {
+				return at, errTooDeep.Error()
+			}
+			items[depth], object[depth] = 0, raw[at] == '{'
+			tokens++
+		case '}', ']':
+			depth--
+		case ',':
+			items[depth]++
+			if object[depth] && items[depth] >= maxMembers {
+				return at, "there are too many members in an object"
+			}
+			if items[depth] >= maxItems {
+				return at, fmt.Sprintf("there are more than %d items in a list", maxItems)
+			}
+			if tokens++; tokens > maxTokens {
+				return at, fmt.Sprintf("there are more than %d names and values", maxTokens)
+			}
+		}
+	}
+	return at, ""
+}
+
+// valueDepth is how deep the value of a row stands in a file.
+const valueDepth = 5
