@@ -1,5 +1,7 @@
 package emulator
 
+import "cmp"
+
 // Instances lists the workspace's instances, oldest first. Unlike a GET, that is
 // no read.
 func (w *Workspace) Instances() []Instance { return w.e.sky.Instances(w.world) }
@@ -46,12 +48,11 @@ func (w *Workspace) SetLoad(instance string, l Load) error {
 // of 0 stay as they are.
 func (w *Workspace) SetRateLimit(r RateLimit) error { return w.e.sky.SetRateLimit(w.world, r) }
 
-// Exhaust uses up the limits of a key, given by its token or its id; "" is Key.
-func (w *Workspace) Exhaust(key string) error {
-	if key == "" {
-		key = w.key
-	}
-	return w.e.sky.Exhaust(w.world, key)
+// Exhaust uses up what a key, given by its token or its id, may send in a window:
+// in the minute unless others are named; "" is Key. It refuses a window that is not
+// limited.
+func (w *Workspace) Exhaust(key string, window ...Window) error {
+	return w.e.sky.Exhaust(w.world, cmp.Or(key, w.key), window...)
 }
 
 // Refill gives back everything that was used of all limits.

@@ -19,6 +19,8 @@ type (
 	Event = sandbox.Event
 	// RateLimit is how many requests are served (S61 to S63).
 	RateLimit = sandbox.RateLimit
+	// Window is a span of time in which requests are counted.
+	Window = sandbox.Window
 	// Limit is what a key may still ask in one window.
 	Limit = sandbox.Limit
 	// Key is a key a workspace knows (section 8).
@@ -66,6 +68,12 @@ const (
 	ScaledClock = sandbox.ScaledClock
 	FrozenClock = sandbox.FrozenClock
 	AutoClock   = sandbox.AutoClock
+)
+
+// The windows of rate limits; see Window.
+const (
+	MinuteWindow = sandbox.MinuteWindow
+	DayWindow    = sandbox.DayWindow
 )
 
 // Unlimited takes a limit away.

@@ -12,14 +12,20 @@ func (w *Workspace) SetRateLimit(r sandbox.RateLimit) error {
 	return w.do(w.life, put("/_sandbox/rate-limit", r, http.StatusNoContent, nil))
 }
 
-// Exhaust uses up the limits of a key, given by its token or its id; "" is Key.
-func (w *Workspace) Exhaust(key string) error {
+// Exhaust uses up what a key, given by its token or its id, may send in a window:
+// in the minute unless others are named; "" is Key. It refuses a window that is not
+// limited.
+func (w *Workspace) Exhaust(key string, window ...sandbox.Window) error {
+	if len(window) == 0 {
+		window = []sandbox.Window{""} // the sandbox's default
+	}
 	own := w.keyID != "" // the server knows which key asks
 	if key == "" {
 		key = w.key
 	}
 	in := struct {
-		Key string `json:"key"`
+		Key    string         `json:"key"`
+		Window sandbox.Window `json:"window,omitempty"`
 	}{}
 	if key != w.key || !own {
 		var err error
@@ -27,7 +33,12 @@ func (w *Workspace) Exhaust(key string) error {
 			return err
 		}
 	}
-	return w.do(w.life, post("/_sandbox/rate-limits/exhaust", in, http.StatusNoContent, nil))
+	for _, in.Window = range window {
+		if err := w.do(w.life, post("/_sandbox/rate-limits/exhaust", in, http.StatusNoContent, nil)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Refill gives back everything that was used of all limits.

@@ -84,6 +84,16 @@ func readLimit(text json.RawMessage) (n int, err error) {
 	return n, nil
 }
 
+// Window is a span of time in which requests are counted.
+type Window string
+
+// The windows: any 60 seconds (or a whole UTC minute, see RateLimit.Fixed), and a
+// UTC day.
+const (
+	MinuteWindow Window = "minute"
+	DayWindow    Window = "day"
+)
+
 // Limit is what a key may still ask in one window.
 type Limit struct {
 	// Key is the id of the key; "" when all keys of the workspace share it.

@@ -111,9 +111,11 @@ type Workspace interface {
 	// SetRateLimit changes how many requests are served from the next one on;
 	// limits of 0 stay as they are.
 	SetRateLimit(r RateLimit) error
-	// Exhaust uses up the limits of a key, given by its token or its id; "" is
-	// Key. The next request is answered 429.
-	Exhaust(key string) error
+	// Exhaust uses up what a key may send in a window: in the minute unless others
+	// are named. The key is given by its token or its id; "" is Key. The next request
+	// is answered 429, with a Retry-After of at most 60 seconds for the minute, and
+	// of the rest of the UTC day for the day. It refuses a window that is not limited.
+	Exhaust(key string, window ...Window) error
 	// Refill gives back everything that was used of all limits.
 	Refill() error
 	// Limits lists the limits of each key that is limited and what is left of

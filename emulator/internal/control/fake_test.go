@@ -120,7 +120,9 @@ func (f *fake) SetLoad(id string, l sandbox.Load) error {
 	return f.note("SetLoad %s %s", id, asJSON(l))
 }
 func (f *fake) SetRateLimit(r sandbox.RateLimit) error { return f.note("SetRateLimit %s", asJSON(r)) }
-func (f *fake) Exhaust(key string) error               { return f.note("Exhaust %q", key) }
+func (f *fake) Exhaust(key string, window ...sandbox.Window) error {
+	return f.note("Exhaust %q %q", key, window)
+}
 func (f *fake) Refill() error                          { return f.note("Refill") }
 
 func (f *fake) Agenda() []sandbox.Event {

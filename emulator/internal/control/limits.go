@@ -1,6 +1,8 @@
 package control
 
 import (
+	"cmp"
+
 	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -23,18 +25,19 @@ func (a *API) setRateLimit(c *call, in patient[sandbox.RateLimit]) (edge.Nothing
 }
 
 type exhaust struct {
-	Key string `json:"key"`
+	Key    string         `json:"key"`
+	Window sandbox.Window `json:"window"`
 }
 
-// exhaustRateLimits uses the limits of a key up: that of the request if none is
-// named.
+// exhaustRateLimits uses up what a key may send in a window: the key of the
+// request, and the minute, if none is named.
 //
 //	POST /_sandbox/rate-limits/exhaust
 func (a *API) exhaustRateLimits(c *call, in exhaust) (edge.Nothing, error) {
 	if in.Key == "" {
 		in.Key = c.key // "" with the admin token, which is the workspace's
 	}
-	return edge.Nothing{}, c.workspace.Exhaust(in.Key)
+	return edge.Nothing{}, c.workspace.Exhaust(in.Key, cmp.Or(in.Window, sandbox.MinuteWindow))
 }
 
 // resetRateLimits gives back what was used.

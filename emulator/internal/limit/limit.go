@@ -109,17 +109,27 @@ func (u *Usage) Peek(now time.Time, p Policy) Decision {
 	return d
 }
 
-// Exhaust uses up every limit of the policy, as if all its requests had been
-// made at the instant now.
-func (u *Usage) Exhaust(now time.Time, p Policy) {
+// The names of the windows.
+const (
+	Minute = "minute"
+	Day    = "day"
+)
+
+// Exhaust uses up the limit of one window, as if all its requests had been made
+// at the instant now and had counted in no other window. It reports whether the
+// policy limits that window.
+func (u *Usage) Exhaust(now time.Time, p Policy, window string) bool {
 	now = now.UTC().Round(0)
 	u.forget(now, p.Fixed)
-	if p.PerMinute != nil {
+	switch {
+	case window == Minute && p.PerMinute != nil:
 		u.addMinute(now, *p.PerMinute-u.total, *p.PerMinute)
-	}
-	if p.PerDay != nil {
+	case window == Day && p.PerDay != nil:
 		u.addDay(now, *p.PerDay-u.today)
+	default:
+		return false
 	}
+	return true
 }
 
 // read is the state of the policy's limits at now; forget has run.
@@ -128,11 +138,11 @@ func (u *Usage) read(now time.Time, p Policy) Decision {
 	if p.PerMinute != nil {
 		limit := max(*p.PerMinute, 0)
 		d.HasMinute = true
-		d.Minute = quota("minute", limit, u.total, minute, now, u.minuteReset(now, limit, p.Fixed))
+		d.Minute = quota(Minute, limit, u.total, minute, now, u.minuteReset(now, limit, p.Fixed))
 	}
 	if p.PerDay != nil {
 		d.HasDay = true
-		d.Day = quota("day", max(*p.PerDay, 0), u.today, day, now, now.Truncate(day).Add(day))
+		d.Day = quota(Day, max(*p.PerDay, 0), u.today, day, now, now.Truncate(day).Add(day))
 	}
 	return d
 }

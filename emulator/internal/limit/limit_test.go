@@ -229,7 +229,8 @@ func TestClockPutBack(t *testing.T) {
 	}
 	for _, p := range []Policy{p, fixed(p)} {
 		var u Usage
-		u.Exhaust(noon.AddDate(10, 0, 0), p)
+		u.Exhaust(noon.AddDate(10, 0, 0), p, Minute)
+		u.Exhaust(noon.AddDate(10, 0, 0), p, Day)
 		take(t, &u, noon, p, 3)
 	}
 }
@@ -238,14 +239,18 @@ func TestExhaustAndRefill(t *testing.T) {
 	p := limits(1_000_000_000, 2_000_000_000)
 	var u Usage
 	take(t, &u, noon.Add(-time.Second), p, 7)
-	u.Exhaust(noon, p)
-	if d := u.Peek(noon, p); d.Minute.Remaining != 0 || d.Day.Remaining != 0 || d.Minute.Wait != 59 {
+	u.Exhaust(noon, p, Minute)
+	if d := u.Peek(noon, p); d.Minute.Remaining != 0 || d.Day.Remaining != d.Day.Limit-7 || d.Minute.Wait != 59 || d.RetryAfter != 59 {
+		t.Errorf("%+v", d)
+	}
+	u.Exhaust(noon, p, Day)
+	if d := u.Peek(noon, p); d.Minute.Remaining != 0 || d.Day.Remaining != 0 || d.RetryAfter != 43170 {
 		t.Errorf("%+v", d)
 	}
 	if len(u.ring) > 8 {
 		t.Errorf("exhausting took %d hits", len(u.ring))
 	}
-	u.Exhaust(noon, limits(5, 5)) // a lower limit takes nothing back
+	u.Exhaust(noon, limits(5, 5), Minute) // a lower limit takes nothing back
 	if d := u.Peek(noon, p); d.Minute.Remaining != 0 || d.Day.Remaining != 0 {
 		t.Errorf("%+v", d)
 	}
@@ -253,7 +258,11 @@ func TestExhaustAndRefill(t *testing.T) {
 	if d := u.Peek(noon, p); d.Minute.Remaining != d.Minute.Limit || d.Day.Remaining != d.Day.Limit {
 		t.Errorf("%+v", d)
 	}
-	u.Exhaust(noon, Policy{})
+	for _, window := range []string{Minute, Day, "hour", ""} {
+		if u.Exhaust(noon, Policy{}, window) {
+			t.Errorf("exhausted the %s of an unlimited policy", window)
+		}
+	}
 	if d := u.Peek(noon, p); d.Minute.Remaining != d.Minute.Limit {
 		t.Errorf("an unlimited policy has nothing to exhaust: %+v", d)
 	}

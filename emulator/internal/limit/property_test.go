@@ -123,12 +123,14 @@ func walkWithModel(t *rapid.T) {
 			}
 		},
 		"exhaust": func(t *rapid.T) {
-			u.Exhaust(now, p)
+			window := rapid.SampledFrom([]string{Minute, Day}).Draw(t, "window")
+			u.Exhaust(now, p, window)
 			m.forget(now, p)
-			for inMinute, _ := m.left(now, p); inMinute > 0; inMinute-- {
+			inMinute, inDay := m.left(now, p)
+			for ; window == Minute && inMinute > 0; inMinute-- {
 				m.minute = append(m.minute, now)
 			}
-			for _, inDay := m.left(now, p); inDay > 0; inDay-- {
+			for ; window == Day && inDay > 0; inDay-- {
 				m.day = append(m.day, now)
 			}
 			checkPeek(t, &u, &m, now, p)

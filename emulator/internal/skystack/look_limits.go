@@ -100,10 +100,13 @@ func changed(old *int, n int) *int {
 	return &n
 }
 
-// Exhaust uses up the limits of a key, given by its token or its id: its next
-// request is answered 429. It refuses a key the world does not have, and a world
-// without limits.
-func (a *API) Exhaust(w *engine.World, key string) error {
+// Exhaust uses up what a key, given by its token or its id, may send in the named
+// windows, in the minute if none is: its next request is answered 429. It refuses a
+// key that the world does not have, and a window without a limit.
+func (a *API) Exhaust(w *engine.World, key string, windows ...sandbox.Window) error {
+	if len(windows) == 0 {
+		windows = []sandbox.Window{sandbox.MinuteWindow}
+	}
 	return w.Do(func(tx *engine.Tx) error {
 		s := a.settingsOf(tx)
 		t, known := a.keyNamed(tx, key)
@@ -113,9 +116,38 @@ func (a *API) Exhaust(w *engine.World, key string) error {
 		case !s.Limited:
 			return fmt.Errorf("requests are not limited in this workspace; set a rate limit first: %w", sandbox.ErrConflict)
 		}
-		engine.Own(a.ledgers, tx, ledgerOf(s, t.ID)).Usage.Exhaust(tx.Now(), s.Limits)
+		for _, window := range windows {
+			if err := checkWindow(s.Limits, window); err != nil {
+				return err
+			}
+		}
+		usage := &engine.Own(a.ledgers, tx, ledgerOf(s, t.ID)).Usage
+		for _, window := range windows {
+			usage.Exhaust(tx.Now(), s.Limits, string(window))
+		}
 		return nil
 	})
+}
+
+// checkWindow refuses a window in which requests are not limited.
+func checkWindow(p limit.Policy, window sandbox.Window) error {
+	var set, other *int
+	rest := sandbox.DayWindow
+	switch window {
+	case sandbox.MinuteWindow:
+		set, other = p.PerMinute, p.PerDay
+	case sandbox.DayWindow:
+		set, other, rest = p.PerDay, p.PerMinute, sandbox.MinuteWindow
+	default:
+		return fmt.Errorf("window: there is no window %q; use %s or %s", clip(string(window)), sandbox.MinuteWindow, sandbox.DayWindow)
+	}
+	switch {
+	case set != nil:
+		return nil
+	case other != nil:
+		return fmt.Errorf("requests are not limited by the %s in this workspace; name the window %s, or set a limit for the %s first: %w", window, rest, window, sandbox.ErrConflict)
+	}
+	return fmt.Errorf("requests are not limited in this workspace; set a rate limit first: %w", sandbox.ErrConflict)
 }
 
 // Refill gives back everything that was used of all limits.

@@ -26,15 +26,22 @@ func rateLimits(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	}
 	must(t, s.Refill())
 	s.Get("/v1/projects").Wants(200)
+	refused(t, s.Exhaust("", sandbox.DayWindow), "name the window minute")
+	refused(t, s.Exhaust("", "hour"), "minute")
+	must(t, s.SetRateLimit(sandbox.RateLimit{PerDay: 1000}))
 	must(t, s.Exhaust(""))
-	s.Get("/v1/projects").Refused(429, "rate_limited")
+	s.Get("/v1/projects").Refused(429, "rate_limited").Header("Retry-After", "60") // a minute, not the rest of the day
 	must(t, s.Advance(time.Minute))
 	s.Get("/v1/projects").Wants(200)
+	must(t, s.Exhaust("", sandbox.DayWindow))
+	s.Get("/v1/projects").Refused(429, "rate_limited").Header("Retry-After", "48966") // to midnight
+	must(t, s.Refill())
 	must(t, s.Exhaust(s.Key()))
 	s.Get("/v1/projects").Refused(429, "rate_limited")
 	refused(t, s.Exhaust("tok_nobody"), "no such key")
-	must(t, s.SetRateLimit(sandbox.RateLimit{PerMinute: sandbox.Unlimited}))
+	must(t, s.SetRateLimit(sandbox.RateLimit{PerMinute: sandbox.Unlimited, PerDay: sandbox.Unlimited}))
 	s.Get("/v1/projects").Wants(200).Header("X-RateLimit-Limit", "")
+	refused(t, s.Exhaust(""), "set a rate limit first")
 }
 
 func sharedLimits(t *testing.T, open func(sandbox.Setup) *wire.Server) {
