@@ -64,7 +64,7 @@ func printHelp(w io.Writer, ctx *kong.Context) error {
 // likeServe ends the help of a command that takes settings.
 const likeServe = "The settings are those of serve: see " + program + " --help."
 
-const testHelp = `Starts a sandbox, on a free port unless listen says where, runs the command, ends the sandbox, and exits with the command's exit code: 128 and the signal's number when a signal ended it, 127 when there is no such command, 126 when it cannot be run. SIGINT, SIGTERM and other signals are handed on.
+const testHelp = `Starts a sandbox, on a free port unless listen says where, runs the command, ends the sandbox, and exits with the command's exit code: 128 and the signal's number when a signal ended it, 127 when there is no such command, 126 when it cannot be run. SIGINT, SIGTERM and other signals are handed on. Unlike a server, this sandbox limits neither requests nor instances, unless --rate-limit=on, one of the other settings of limits, or --quota asks for it.
 
 The command's environment says where the sandbox is and what opens it: SKYSTACK_BASE_URL, SKYSTACK_API_TOKEN, SKYSTACK_SANDBOX_ADMIN_TOKEN and SKYSTACK_SANDBOX_SEED. The other commands of this program read the same variables, so that the command may use them, as in: ` + program + ` clock advance 3s. With --https=127.0.0.1:0 the URL is the secure one, and SSL_CERT_FILE, REQUESTS_CA_BUNDLE, NODE_EXTRA_CA_CERTS, CURL_CA_BUNDLE and SKYSTACK_SANDBOX_CA name files that let the command trust the sandbox besides all it trusts anyway.
 

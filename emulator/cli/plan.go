@@ -29,7 +29,8 @@ type plan struct {
 	ownAdmin  bool // --admin-token was given
 	noControl bool // --control=off
 	secured
-	unlimited bool                // --rate-limit=off
+	rateLimit string              // --rate-limit; "" when it was not given
+	asStart   bool                // without limits unless they are asked for, as in emulator.Start
 	limits    *emulator.RateLimit // nil: as the fixture and the defaults have it
 	clock     emulator.Clock
 	opts      []emulator.Option
@@ -103,14 +104,20 @@ func (p *plan) rate() *emulator.RateLimit {
 	return p.limits
 }
 
-// options is what package emulator is told. Limits are on, unlike in a Go test.
+// options is what package emulator is told. A server has limits unless they are
+// turned off; beside a command there are none unless they are asked for.
 func (p *plan) options(log *slog.Logger) []emulator.Option {
-	opts := []emulator.Option{emulator.WithLimits(), emulator.WithLogger(log), emulator.WithClock(p.clock)}
+	opts := []emulator.Option{emulator.WithLogger(log), emulator.WithClock(p.clock)}
+	if !p.asStart {
+		opts = append(opts, emulator.WithLimits())
+	}
 	switch {
-	case p.unlimited:
+	case p.rateLimit == "off":
 		opts = append(opts, emulator.WithRateLimit(emulator.RateLimit{PerMinute: emulator.Unlimited, PerDay: emulator.Unlimited}))
 	case p.limits != nil:
 		opts = append(opts, emulator.WithRateLimit(*p.limits))
+	case p.rateLimit == "on":
+		opts = append(opts, emulator.WithRateLimit(emulator.RateLimit{}))
 	}
 	if p.anyToken {
 		opts = append(opts, emulator.WithAnyToken())

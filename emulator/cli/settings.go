@@ -64,7 +64,7 @@ func groups() []group {
 			{"seed", number, "N", "1", "Decides everything random. The same seed and the same requests give the same answers.", takeSeed},
 			{"catalog", word, "strict|open", "strict", "Whether regions, sizes and images must exist, or any well-formed one will do.",
 				choice("strict", nil, "open", emulator.WithOpenCatalog())},
-			{"quota", number, "N|off", "100", "The most instances a workspace may have.", takeQuota},
+			{"quota", number, "N|off", "100", "The most instances a workspace may have; test has no limit unless one is set.", takeQuota},
 			{"reset-every", word, "DURATION", "never", "Return every workspace to its start after each period of its time.", takeReset},
 		}},
 		{"Time", []setting{
@@ -78,7 +78,7 @@ func groups() []group {
 				func(p *plan, s string) error { return p.use(emulator.WithProgression(s)) }},
 		}},
 		{"Rate limits", []setting{
-			{"rate-limit", word, "on|off", "on", "Whether requests are limited at all.", takeRateLimit},
+			{"rate-limit", word, "on|off", "on", "Whether requests are limited at all. For test the default is off, unless one of the settings below is given.", takeRateLimit},
 			{"rate-limit-per-minute", number, "N|off", "120", "Requests in any 60 seconds.",
 				func(p *plan, s string) (err error) { p.rate().PerMinute, err = allowance(s); return err }},
 			{"rate-limit-per-day", number, "N|off", "10000", "Requests in a UTC day.",
@@ -303,7 +303,7 @@ func takeRateLimit(p *plan, s string) error {
 	if s != "on" && s != "off" {
 		return unknown(s, "on", "off")
 	}
-	p.unlimited = s == "off"
+	p.rateLimit = s
 	return nil
 }
 

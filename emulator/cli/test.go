@@ -61,6 +61,7 @@ func test(p *plan, words, environ []string, s streams) error {
 	if err != nil {
 		return err
 	}
+	p.asStart = true
 	if p.given["listen"] == nil {
 		p.listen = "127.0.0.1:0"
 	}

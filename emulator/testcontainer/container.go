@@ -86,6 +86,7 @@ func request(img string, opts ...testcontainers.ContainerCustomizer) (*testconta
 			variable("key"):         secret.New(secret.Key),
 			variable("admin-token"): secret.New(secret.Admin),
 			variable("rate-limit"):  "off",
+			variable("quota"):       "off",
 		}),
 		testcontainers.WithHostConfigModifier(func(h *container.HostConfig) {
 			h.ExtraHosts = append(h.ExtraHosts, dockerHost+":host-gateway")

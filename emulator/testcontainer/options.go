@@ -49,6 +49,7 @@ func WithFixtureData(name string, data []byte) testcontainers.CustomizeRequestOp
 		if !isFile(base) {
 			base += ".yaml"
 		}
+		yield(req, "quota", data)
 		give(req, "fixture", path.Join(fixtureDir, base), data)
 		return nil
 	}
@@ -61,7 +62,7 @@ func isFile(fixture string) bool {
 
 // WithConfig gives the sandbox a configuration file, which is read and copied
 // into the container. Options win over it. A file that mentions rate-limit
-// decides about limits itself; with any other there are none. A fixture must
+// or quota decides about that itself; with any other there are none. A fixture must
 // come with WithFixture, for the container does not have the file's directory.
 func WithConfig(file string) testcontainers.CustomizeRequestOption {
 	return func(req *testcontainers.GenericContainerRequest) error {
@@ -87,10 +88,16 @@ func WithConfigReader(r io.Reader) testcontainers.CustomizeRequestOption {
 }
 
 func configure(req *testcontainers.GenericContainerRequest, name string, data []byte) {
-	if limits := variable("rate-limit"); bytes.Contains(data, []byte("rate-limit")) && req.Env[limits] == "off" {
-		delete(req.Env, limits)
-	}
+	yield(req, "rate-limit", data)
+	yield(req, "quota", data)
 	give(req, "config", path.Join(configDir, name), data)
+}
+
+// yield leaves a limit that is off by default to a file that mentions it.
+func yield(req *testcontainers.GenericContainerRequest, setting string, data []byte) {
+	if v := variable(setting); bytes.Contains(data, []byte(setting)) && req.Env[v] == "off" {
+		delete(req.Env, v)
+	}
 }
 
 // WithSeed decides everything random; default 1. The same seed and the same
