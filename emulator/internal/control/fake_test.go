@@ -123,7 +123,7 @@ func (f *fake) SetRateLimit(r sandbox.RateLimit) error { return f.note("SetRateL
 func (f *fake) Exhaust(key string, window ...sandbox.Window) error {
 	return f.note("Exhaust %q %q", key, window)
 }
-func (f *fake) Refill() error                          { return f.note("Refill") }
+func (f *fake) Refill() error { return f.note("Refill") }
 
 func (f *fake) Agenda() []sandbox.Event {
 	_ = f.note("Agenda")
