@@ -47,6 +47,7 @@ var rooms = []room{
 	// Leaves: the standard library is all they need.
 	{path: "emulator/internal/fail"},
 	{path: "emulator/internal/limit"},
+	{path: "emulator/internal/near"},
 	{path: "emulator/internal/redact"},
 	{path: "emulator/internal/secret"},
 	{path: "emulator/internal/fault"},
@@ -70,7 +71,7 @@ var rooms = []room{
 	{path: "emulator/internal/genconformance", rooms: []string{"emulator/internal/conformance"}},
 	{path: "emulator/internal/skystack", modules: []string{jsonexp, cronlib}, rooms: []string{
 		"emulator/internal/edge", "emulator/internal/engine", "emulator/internal/fail",
-		"emulator/internal/limit", "emulator/internal/secret", "emulator/internal/webhook", "emulator/sandbox", "fixtures",
+		"emulator/internal/limit", "emulator/internal/near", "emulator/internal/secret", "emulator/internal/webhook", "emulator/sandbox", "fixtures",
 	}},
 	{path: "emulator/internal/computestacks", modules: []string{jsonexp}, rooms: []string{
 		"emulator/internal/edge", "emulator/internal/engine", "emulator/internal/fail",
@@ -103,9 +104,10 @@ var rooms = []room{
 
 	// The commands use what every user can use. Only they parse flags.
 	{path: "emulator/cli", modules: []string{kong, yaml, system}, rooms: []string{
-		"emulator", "fixtures", "emulator/internal/redact", "emulator/remote", "emulator/sandbox",
+		"emulator", "fixtures", "emulator/internal/near", "emulator/internal/redact", "emulator/remote", "emulator/sandbox",
 	}},
 	{path: ".", rooms: []string{"emulator/cli"}},
+	{path: "cmd/skystack-sandbox", rooms: []string{"emulator/cli"}},
 }
 
 // testModules are the modules that tests may import on top of those of all rooms.

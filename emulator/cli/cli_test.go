@@ -110,18 +110,6 @@ func TestMessagesHoldNoSecret(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	names := []string{"seed", "speed", "rate-limit", "rate-limit-scope"}
-	for written, want := range map[string]string{
-		"sped": " (did you mean seed or speed?)", "Seed": " (did you mean seed?)", "rate": " (did you mean rate-limit or rate-limit-scope?)",
-		"colour": "", "": "", strings.Repeat("x", 100): "",
-	} {
-		if got := meant(written, names...); got != want {
-			t.Errorf("%q: got %q, want %q", written, got, want)
-		}
-	}
-}
-
 func TestShellWord(t *testing.T) {
 	for s, want := range map[string]string{
 		"http://127.0.0.1:8080": "http://127.0.0.1:8080", "": "''", "it's": `'it'\''s'`, "$HOME": "'$HOME'", "a b": "'a b'",

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/internal/near"
 )
 
 // maxConfig is the most a configuration file may hold, in bytes.
@@ -140,9 +141,9 @@ func (r *configReader) each(n *yaml.Node, path string, names []string, member fu
 // unknown reports a member that does not exist. The settings are too many to
 // list.
 func (r *configReader) unknown(key *yaml.Node, path string, names []string) {
-	hint := meant(key.Value, names...)
+	hint := near.Hint(key.Value, names...)
 	if hint == "" {
-		hint = meant(spelled(key.Value), names...)
+		hint = near.Hint(spelled(key.Value), names...)
 	}
 	if len(names) < 20 {
 		hint += "; allowed here: " + strings.Join(names, ", ")

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"skystack.dev/sandbox/emulator/internal/near"
 )
 
 // grammar is what kong parses besides the settings.
@@ -135,9 +137,9 @@ func explain(ctx *kong.Context, err error) error {
 		}
 		names := childrenOf(node)
 		if node == nil || node.Type == kong.ApplicationNode {
-			return fmt.Errorf("there is no command %s%s; the commands are %s", word, meant(word, names...), joined(names, "and"))
+			return fmt.Errorf("there is no command %s%s; the commands are %s", word, near.Hint(word, names...), joined(names, "and"))
 		}
-		return fmt.Errorf("there is no command %s %s%s; %s is followed by %s", node.Path(), word, meant(word, names...), node.Path(), joined(names, "or"))
+		return fmt.Errorf("there is no command %s %s%s; %s is followed by %s", node.Path(), word, near.Hint(word, names...), node.Path(), joined(names, "or"))
 	}
 	if word, ok := strings.CutPrefix(err.Error(), "expected \"<"); ok {
 		word, _, _ = strings.Cut(word, ">")

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/internal/near"
 	"skystack.dev/sandbox/emulator/internal/redact"
 )
 
@@ -168,12 +169,12 @@ func fromEnvironment(environ []string) (map[string][]item, []error) {
 		s, ok := known[name]
 		if !ok {
 			fault := name + ": there is no such setting"
-			var near []string
-			for _, n := range nearest(spelled(strings.TrimPrefix(name, envPrefix)), names...) {
-				near = append(near, variable(n))
+			var found []string
+			for _, n := range near.Names(spelled(strings.TrimPrefix(name, envPrefix)), names...) {
+				found = append(found, variable(n))
 			}
-			if near != nil {
-				fault += " (did you mean " + strings.Join(near, " or ") + "?)"
+			if found != nil {
+				fault += " (did you mean " + strings.Join(found, " or ") + "?)"
 			}
 			faults = append(faults, errors.New(fault))
 			continue

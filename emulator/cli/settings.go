@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/internal/near"
 	"skystack.dev/sandbox/fixtures"
 )
 
@@ -149,7 +150,7 @@ func option(o emulator.Option) func(*plan, string) error {
 }
 
 func unknown(s string, words ...string) error {
-	return fmt.Errorf("%q is unknown%s: use %s", s, meant(s, words...), joined(words, "or"))
+	return fmt.Errorf("%q is unknown%s: use %s", s, near.Hint(s, words...), joined(words, "or"))
 }
 
 func yes(s string) (bool, error) {

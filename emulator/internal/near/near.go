@@ -1,0 +1,74 @@
+// Package near finds the names that a misspelt one was probably meant to be.
+package near
+
+import "strings"
+
+// longest is the length of a word beyond which nothing is near: the comparison
+// costs the product of both lengths.
+const longest = 64
+
+// Names is the names that what was written differs from by a slip or two, all
+// that are equally near, or else those that it begins; nil for none. Upper and
+// lower case do not count, and two swapped neighbors are one slip.
+func Names(written string, names ...string) []string {
+	if written == "" || len(written) > longest {
+		return nil
+	}
+	word := strings.ToLower(written)
+	var found []string
+	least := max(2, len(word)/4)
+	for _, name := range names {
+		d := distance(word, strings.ToLower(name))
+		if d < least {
+			found, least = nil, d
+		}
+		if d == least {
+			found = append(found, name)
+		}
+	}
+	if found == nil {
+		for _, name := range names {
+			rest, ok := strings.CutPrefix(strings.ToLower(name), word)
+			if ok && rest != "" && strings.ContainsAny(rest[:1], "-._") {
+				found = append(found, name)
+			}
+		}
+	}
+	return found
+}
+
+// Hint is " (did you mean a or b?)", to follow what was written; "" when nothing
+// is near.
+func Hint(written string, names ...string) string {
+	if found := Names(written, names...); found != nil {
+		return " (did you mean " + strings.Join(found, " or ") + "?)"
+	}
+	return ""
+}
+
+// distance is the number of bytes to insert, delete, replace or swap with their
+// neighbor to make b of a.
+func distance(a, b string) int {
+	var before []int
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		last := row
+		row = make([]int, len(b)+1)
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(last[j]+cost, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before = last
+	}
+	return row[len(b)]
+}
