@@ -57,9 +57,11 @@ type Exchange struct {
 	parser  parser
 	stage   string // the last one that ran
 	begun   engine.Wall
-	read    bool // the body was read
-	value   any  // the parsed body; nil when there is none
-	output  any  // what the handler returned
+	read    bool   // the body was read
+	value   any    // the parsed body; nil when there is none
+	seen    *seen  // what a merge patch was held against; nil where there is nothing
+	settled []byte // the body after it was checked, as the handler reads it; nil if that is body
+	output  any    // what the handler returned
 	detail  []fail.Detail
 	pledge  *pledge // the idempotency key the request holds
 	invoked bool    // the handler ran

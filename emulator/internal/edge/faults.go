@@ -3,6 +3,7 @@ package edge
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,11 +45,34 @@ func (x *Exchange) checkBody() bool {
 		x.fault(fail.Body, "", "invalid_type", "The body must be a JSON object, not %s.", kindOf(x.value))
 		return false
 	}
-	for _, name := range unknownMembers(schema, object, "", func(name string) bool { return x.api.Known(x, fail.Body, name) }) {
+	for _, name := range unknownMembers(schema, object, "", x.knownMember) {
 		x.unknown(fail.Body, name)
 	}
-	x.detail = append(x.detail, x.api.Contract.schemaFaults(schema, x.value, fail.Body, "")...)
+	if x.Op.handler.present != nil {
+		x.look()
+	}
+	x.checkMembers(schema, object)
 	return true
+}
+
+func (x *Exchange) knownMember(name string) bool { return x.api.Known(x, fail.Body, name) }
+
+// checkMembers settles what a body leaves to be understood and holds the rest
+// against its schema. An object is changed as its bytes are.
+func (x *Exchange) checkMembers(schema *openapi3.Schema, object map[string]any) {
+	var fixed []fail.Detail
+	if object != nil {
+		var e edit
+		if x.seen != nil {
+			fixed = x.reduce(schema, object, &e)
+		}
+		n := nulls{known: x.knownMember}
+		n.settle(schema, object, &e, x.Op.Method == http.MethodPatch, "")
+		x.detail = append(x.detail, n.details...)
+		x.settled, _ = e.applied(x.body) // it was parsed before
+	}
+	x.detail = append(x.detail, x.api.Contract.schemaFaults(schema, x.value, fail.Body, "")...)
+	x.detail = append(x.detail, fixed...)
 }
 
 func (x *Exchange) bodySchema() *openapi3.Schema {
@@ -65,6 +89,9 @@ func unknownMembers(schema *openapi3.Schema, object map[string]any, prefix strin
 	var out []string
 	for name, v := range object {
 		ref := schema.Properties[name]
+		if ref == nil && slices.Contains(immutable(schema), name) && (known == nil || known(name)) {
+			continue
+		}
 		if ref == nil && schema.AdditionalProperties.Has == nil && schema.AdditionalProperties.Schema == nil || known != nil && !known(name) {
 			out = append(out, prefix+name)
 			continue

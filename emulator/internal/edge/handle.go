@@ -82,6 +82,7 @@ type Handler struct {
 	operation string
 	serve     func(x *Exchange) (any, error)
 	check     func(c *Call, body Fields) []fail.Detail
+	present   presence
 }
 
 // Nothing is the output of an operation without a body.
@@ -94,22 +95,42 @@ func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) 
 	params := parametersOf(reflect.TypeFor[In]())
 	h := Handler{operation: operation}
 	h.serve = func(x *Exchange) (any, error) {
-		in, err := input[In](x, params)
-		if err != nil {
-			return nil, err
-		}
-		var out Out
-		err = x.World.Do(func(tx *engine.Tx) (err error) {
-			c := x.call(tx)
-			if check := x.Op.handler.check; check != nil {
-				if details := check(c, x.fields()); len(details) > 0 {
-					return fail.Parameters(details...)
-				}
+		for tries := 0; ; tries++ {
+			var out Out
+			in, err := input[In](x, params)
+			if err != nil {
+				return nil, err
 			}
-			out, err = f(c, in)
-			return err
-		})
-		return out, err
+			var moved *moved
+			err = x.World.Do(func(tx *engine.Tx) (err error) {
+				c := x.call(tx)
+				if moved = x.moved(c); moved != nil {
+					if tries < maxRereads {
+						return nil
+					}
+					if err = x.recheck(moved); err == nil {
+						in, err = input[In](x, params)
+					}
+					moved = nil
+					if err != nil {
+						return err
+					}
+				}
+				if check := x.Op.handler.check; check != nil {
+					if details := check(c, x.fields()); len(details) > 0 {
+						return fail.Parameters(details...)
+					}
+				}
+				out, err = f(c, in)
+				return err
+			})
+			if moved == nil {
+				return out, err
+			}
+			if err := x.recheck(moved); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return h
 }
@@ -187,11 +208,15 @@ func Invoke(x *Exchange) error {
 // as 1.0, which is read again with more patience; what the handler keeps as it
 // was sent stays as it was sent.
 func (x *Exchange) decode(in any) error {
-	if jsonv2.Unmarshal(x.body, in) == nil {
+	body := x.body
+	if x.settled != nil {
+		body = x.settled
+	}
+	if jsonv2.Unmarshal(body, in) == nil {
 		return nil
 	}
 	reflect.ValueOf(in).Elem().SetZero()
-	err := jsonv2.Unmarshal(x.body, in, jsonv2.WithUnmarshalers(jsonv2.UnmarshalFromFunc(readWhole)))
+	err := jsonv2.Unmarshal(body, in, jsonv2.WithUnmarshalers(jsonv2.UnmarshalFromFunc(readWhole)))
 	var semantic *jsonv2.SemanticError
 	if errors.As(err, &semantic) {
 		field := fieldOf(string(semantic.JSONPointer))

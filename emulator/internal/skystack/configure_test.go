@@ -225,14 +225,14 @@ func TestStoragePatch(t *testing.T) {
 func TestNetworkPatchFaults(t *testing.T) {
 	for _, version := range []string{"2025-07-01", "2026-01-15", "2026-10-01"} {
 		s := wire.Start(t, frozen(), withInstances("id: ins_a"))
-		r := s.Patch("/v1/instances/ins_a", `{"network":{"state":"attached","private_ip":"10.0.0.1","public_ip":"198.18.0.1","subnet":"","firewall_ids":["",7]},"storage":"x"}`,
+		r := s.Patch("/v1/instances/ins_a", `{"network":{"state":"detached","private_ip":"10.0.0.1","public_ip":"198.18.0.1","subnet":"","firewall_ids":["",7]},"storage":"x"}`,
 			"SkyStack-Version", version).Refused(400, "invalid_parameter")
 		var got []string
 		for _, v := range violations(t, r) {
 			got = append(got, v.field+" "+v.code)
 		}
 		slices.Sort(got)
-		want := "network.firewall_ids[0] too_short network.firewall_ids[1] invalid_type network.private_ip immutable network.public_ip invalid_type " +
+		want := "network.firewall_ids[0] too_short network.firewall_ids[1] invalid_type network.private_ip immutable network.public_ip immutable " +
 			"network.state immutable network.subnet too_short storage invalid_type"
 		if text := strings.Join(got, " "); text != want {
 			t.Errorf("%s: got %s, want %s", version, text, want)

@@ -157,7 +157,7 @@ func TestFaultsOfACreate(t *testing.T) {
 			{map[string]string{"name": `"` + strings.Repeat("a", 64) + `"`}, "name:too_long"},
 			{map[string]string{"name": `"<script>"`}, "name:invalid_format"},
 			{map[string]string{"name": `"a b"`}, "name:invalid_format"},
-			{map[string]string{"name": `null`}, "name:invalid_type"},
+			{map[string]string{"name": `null`}, "name:required"},
 			{map[string]string{"name": `7`}, "name:invalid_type"},
 			{map[string]string{"region": `"mars-1"`}, "region:unknown_value"},
 			{map[string]string{"region": `"US-EAST-1"`}, "region:invalid_format region:unknown_value"},

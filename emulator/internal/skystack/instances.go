@@ -159,22 +159,16 @@ type updateInstanceInput struct {
 	Storage   storageChange   `json:"storage"`
 }
 
-// checkUpdate refuses members that cannot be changed, each by name (S7).
-func (a *API) checkUpdate(_ *edge.Call, b edge.Fields) []fail.Detail {
-	details := immutable(b, "id", "status", "region", "size", "profile", "machine_type", "image", "project_id",
-		"ip", "created_at", "updated_at", "version", "pending_action", "status_reason")
-	labels, _ := b["labels"].(map[string]any)
-	return append(details, checkLabels(labels)...)
+// presentInstance is an instance as a patch finds it (S7). The three names of its
+// size are one (S17).
+func (a *API) presentInstance(c *edge.Call, in instanceInput) (edge.Present, error) {
+	i, err := a.instance(c.Tx, in.ID)
+	return edge.Present{Body: i.body(), Also: map[string]any{"size": i.Size, "profile": i.Size, "machine_type": i.Size}}, err
 }
 
-// immutable finds members that only the sandbox sets.
-func immutable(b edge.Fields, names ...string) (details []fail.Detail) {
-	for _, name := range names {
-		if _, sent := b[name]; sent {
-			details = append(details, fail.Detail{Field: name, Location: fail.Body, Code: "immutable", Message: name + " cannot be changed by PATCH."})
-		}
-	}
-	return details
+func checkUpdate(_ *edge.Call, b edge.Fields) []fail.Detail {
+	labels, _ := b["labels"].(map[string]any)
+	return checkLabels(labels)
 }
 
 // updateInstance merges changes into an instance; a change that changes nothing

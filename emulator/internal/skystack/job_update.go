@@ -21,9 +21,10 @@ type updateJobInput struct {
 	Concurrency *string        `json:"concurrency"`
 }
 
-// checkJobUpdate refuses members that cannot be changed, each by name (S7).
-func (a *API) checkJobUpdate(_ *edge.Call, b edge.Fields) []fail.Detail {
-	return immutable(b, "id", "project_id", "disabled_reason", "token_id", "last_run_at", "next_run_at", "version", "created_at", "updated_at")
+// presentJob is a job as a patch finds it (S7).
+func (a *API) presentJob(c *edge.Call, in instanceInput) (edge.Present, error) {
+	j, err := a.job(c.Tx, in.ID)
+	return edge.Present{Body: j.body()}, err
 }
 
 // updateJob merges changes into a job; one that changes nothing leaves the version

@@ -188,7 +188,7 @@ func TestUpdateJob(t *testing.T) {
 		{`{"action":{"type":"create"}}`, "action.target conflicting_parameters, action.instance required"},
 		{`{"action":{"target":null}}`, "action.target required"},
 		{`{"action":{"target":{"instance_ids":["ins_x"]}}}`, "action.target.instance_ids[0] unknown_value"},
-		{`{"id":"job_x","version":7,"next_run_at":null}`, "id immutable, next_run_at immutable, version immutable"},
+		{`{"id":"job_x","version":7,"next_run_at":null,"last_run_at":"2026-01-01T00:00:00Z"}`, "id immutable, last_run_at immutable, version immutable"},
 	} {
 		if got := faultsOf(s.Patch(job, c.body).Wants(400)); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.body, got, c.want)

@@ -53,7 +53,7 @@ func TestProfileFaults(t *testing.T) {
 	for body, want := range map[string]string{
 		`{}`: "disk_gb required memory_mb required slug required vcpus required",
 		`{"slug":"Build","name":"","vcpus":0,"memory_mb":"1","disk_gb":1073741825}`:                    "slug invalid_format name too_short vcpus out_of_range memory_mb invalid_type disk_gb out_of_range",
-		`{"slug":"-a","name":7,"vcpus":1.5,"memory_mb":null,"disk_gb":-1}`:                             "slug invalid_format name invalid_type vcpus invalid_type memory_mb invalid_type disk_gb out_of_range",
+		`{"slug":"-a","name":7,"vcpus":1.5,"memory_mb":null,"disk_gb":-1}`:                             "slug invalid_format name invalid_type vcpus invalid_type memory_mb required disk_gb out_of_range",
 		`{"slug":"a","name":"` + strings.Repeat("ä", 64) + `","vcpus":4097,"memory_mb":1,"disk_gb":1}`: "name too_long vcpus out_of_range",
 	} {
 		var got []string

@@ -165,8 +165,10 @@ type updateProjectInput struct {
 	Environment *string `json:"environment"`
 }
 
-func checkProjectUpdate(_ *edge.Call, b edge.Fields) []fail.Detail {
-	return immutable(b, "id", "is_default", "created_at", "updated_at", "version")
+// presentProject is a project as a patch finds it (S7).
+func (a *API) presentProject(c *edge.Call, in projectInput) (edge.Present, error) {
+	b, err := a.getProject(c, in)
+	return edge.Present{Body: b}, err
 }
 
 // updateProject merges changes into a project (S7).

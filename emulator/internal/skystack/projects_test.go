@@ -140,11 +140,11 @@ func TestProjects(t *testing.T) {
 		s.Patch("/v1/projects/"+id, `{"name":"b","environment":"dev"}`).Has("version", 2).Has("updated_at", "2026-03-19T10:23:44Z")
 		s.Patch("/v1/projects/"+id, `{"description":"","environment":"prod"}`, "Content-Type", "application/merge-patch+json").Has("version", 3).Has("description", "").Has("environment", "prod")
 		for _, name := range []string{"id", "is_default", "created_at", "updated_at", "version"} {
-			s.Patch("/v1/projects/"+id, `{"`+name+`":1}`).Refused(400, "invalid_parameter").Has("error.details.0.field", name).Has("error.details.0.code", "immutable")
+			s.Patch("/v1/projects/"+id, `{"`+name+`":7}`).Refused(400, "invalid_parameter").Has("error.details.0.field", name).Has("error.details.0.code", "immutable")
 		}
 		for body, field := range map[string]string{
 			`{}`: "name", `{"name":""}`: "name", `{"name":"` + strings.Repeat("n", 64) + `"}`: "name", `{"name":7}`: "name",
-			`{"name":"a","description":"` + strings.Repeat("d", 256) + `"}`: "description", `{"name":"a","environment":null}`: "environment",
+			`{"name":"a","description":"` + strings.Repeat("d", 256) + `"}`: "description", `{"name":null,"environment":null}`: "name",
 		} {
 			s.Post("/v1/projects", body).Refused(400, "invalid_parameter").Has("error.details.0.field", field)
 		}

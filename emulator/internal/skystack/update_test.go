@@ -80,9 +80,9 @@ func TestImmutableMembers(t *testing.T) {
 		id := made(s, "same", "")
 		before := s.Get("/v1/instances/" + id)
 		for name, value := range map[string]string{
-			"id": `"ins_x"`, "status": `"stopped"`, "status_reason": `null`, "region": `"eu-central"`, "size": `"standard-2"`, "profile": `"standard-2"`,
-			"machine_type": `"standard-2"`, "image": `"debian-13"`, "project_id": `"prj_default"`, "ip": `null`,
-			"created_at": `"2026-03-19T10:22:44Z"`, "updated_at": `"2026-03-19T10:22:44Z"`, "version": `1`, "pending_action": `null`,
+			"id": `"ins_x"`, "status": `"stopped"`, "status_reason": `{"code":"x","message":"y"}`, "region": `"eu-central"`, "size": `"standard-2"`, "profile": `"standard-2"`,
+			"machine_type": `"standard-2"`, "image": `"debian-13"`, "project_id": `"prj_other"`, "ip": `"10.0.0.9"`,
+			"created_at": `"2026-03-19T10:22:45Z"`, "updated_at": `"2026-03-19T10:22:43Z"`, "version": `2`, "pending_action": `null`, "autoscale_policy": `{}`,
 		} {
 			s.Patch("/v1/instances/"+id, fmt.Sprintf(`{"name":"other",%q:%s}`, name, value)).Refused(400, "invalid_parameter").
 				Has("error.details.0.field", name).Has("error.details.0.code", "immutable").Has("error.details.0.location", "body")

@@ -257,10 +257,15 @@ type updateWebhookInput struct {
 	Sandbox     jsontext.Value  `json:"sandbox"` // merged member by member
 }
 
-// checkWebhookUpdate refuses members that cannot be changed, each by name (S7).
-func (a *API) checkWebhookUpdate(c *edge.Call, b edge.Fields) []fail.Detail {
-	return append(immutable(b, "id", "project_id", "secret", "api_version", "disabled_reason", "health", "failing_since", "secret_rotates_at",
-		"version", "created_at", "updated_at"), a.checkWebhook(c, b)...)
+// presentWebhook is an endpoint as a patch finds it (S7). Its secret may be sent back
+// by who has kept what a create or a rotation responded with.
+func (a *API) presentWebhook(c *edge.Call, in webhookPath) (edge.Present, error) {
+	w, err := a.webhook(c.Tx, in)
+	if err != nil {
+		return edge.Present{}, err
+	}
+	s, _ := a.secrets.Get(c.Tx, w.ID)
+	return edge.Present{Body: a.webhookBody(c.Tx, w), Also: map[string]any{"secret": s.Current}, Secret: []string{"secret"}}, nil
 }
 
 // updateWebhook merges changes into an endpoint (S7).

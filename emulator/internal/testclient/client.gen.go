@@ -196,15 +196,18 @@ func (e InstanceStatus) Valid() bool {
 
 // Defines values for VolumeCreateType.
 const (
-	VolumeCreateTypeHdd  VolumeCreateType = "hdd"
-	VolumeCreateTypeNvme VolumeCreateType = "nvme"
-	VolumeCreateTypeSsd  VolumeCreateType = "ssd"
+	VolumeCreateTypeHdd         VolumeCreateType = "hdd"
+	VolumeCreateTypeLessThannil VolumeCreateType = "<nil>"
+	VolumeCreateTypeNvme        VolumeCreateType = "nvme"
+	VolumeCreateTypeSsd         VolumeCreateType = "ssd"
 )
 
 // Valid indicates whether the value is a known member of the VolumeCreateType enum.
 func (e VolumeCreateType) Valid() bool {
 	switch e {
 	case VolumeCreateTypeHdd:
+		return true
+	case VolumeCreateTypeLessThannil:
 		return true
 	case VolumeCreateTypeNvme:
 		return true
@@ -328,30 +331,30 @@ type ActionCreate struct {
 	// Force For `stop`, to pull the plug; allowed even while the instance is stopping already.
 	Force *bool `json:"force,omitempty"`
 
-	// Image A short lower-case name from the catalogue.
+	// Image A short lower-case name from the catalogue; null is the same as leaving it out.
 	//
 	// Example: us-east-1
-	Image *Slug `json:"image,omitempty"`
+	Image *SlugOrNull `json:"image,omitempty"`
 
-	// MachineType A short lower-case name from the catalogue.
+	// MachineType A short lower-case name from the catalogue; null is the same as leaving it out.
 	//
 	// Example: us-east-1
-	MachineType *Slug `json:"machine_type,omitempty"`
+	MachineType *SlugOrNull `json:"machine_type,omitempty"`
 
 	// Name For `snapshot`, the new image's name.
 	//
 	// Example: before-upgrade
 	Name *string `json:"name,omitempty"`
 
-	// Profile A short lower-case name from the catalogue.
+	// Profile A short lower-case name from the catalogue; null is the same as leaving it out.
 	//
 	// Example: us-east-1
-	Profile *Slug `json:"profile,omitempty"`
+	Profile *SlugOrNull `json:"profile,omitempty"`
 
-	// Size A short lower-case name from the catalogue.
+	// Size A short lower-case name from the catalogue; null is the same as leaving it out.
 	//
 	// Example: us-east-1
-	Size *Slug `json:"size,omitempty"`
+	Size *SlugOrNull `json:"size,omitempty"`
 
 	// Type The action.
 	Type ActionCreateType `json:"type"`
@@ -580,21 +583,21 @@ type InstanceCreate struct {
 	// object with numbers of your own.
 	Autoscale *AutoscaleSetting `json:"autoscale,omitempty"`
 
-	// Image A short lower-case name from the catalogue.
+	// Image A short lower-case name from the catalogue; null is the same as leaving it out.
 	//
 	// Example: us-east-1
-	Image *Slug `json:"image,omitempty"`
+	Image *SlugOrNull `json:"image,omitempty"`
 
 	// Labels Up to 64 labels. A key begins with a lower-case letter or digit and has up to 63 of those, dots, underscores,
 	// slashes and hyphens.
 	//
 	// Example: {"tier":"web"}
-	Labels *map[string]string `json:"labels,omitempty"`
+	Labels *map[string]*string `json:"labels,omitempty"`
 
-	// MachineType A short lower-case name from the catalogue.
+	// MachineType A short lower-case name from the catalogue; null is the same as leaving it out.
 	//
 	// Example: us-east-1
-	MachineType *Slug `json:"machine_type,omitempty"`
+	MachineType *SlugOrNull `json:"machine_type,omitempty"`
 
 	// Metadata Any JSON of your own, up to 64 members.
 	//
@@ -620,10 +623,10 @@ type InstanceCreate struct {
 		Subnet *string `json:"subnet,omitempty"`
 	} `json:"network,omitempty"`
 
-	// Profile A short lower-case name from the catalogue.
+	// Profile A short lower-case name from the catalogue; null is the same as leaving it out.
 	//
 	// Example: us-east-1
-	Profile *Slug `json:"profile,omitempty"`
+	Profile *SlugOrNull `json:"profile,omitempty"`
 
 	// ProjectId The project to create it in. One the workspace does not have is a 400 here.
 	//
@@ -635,10 +638,10 @@ type InstanceCreate struct {
 	// Example: us-east-1
 	Region Slug `json:"region"`
 
-	// Size A short lower-case name from the catalogue.
+	// Size A short lower-case name from the catalogue; null is the same as leaving it out.
 	//
 	// Example: us-east-1
-	Size *Slug `json:"size,omitempty"`
+	Size *SlugOrNull `json:"size,omitempty"`
 
 	// Storage Extra volumes.
 	Storage *[]VolumeCreate `json:"storage,omitempty"`
@@ -735,6 +738,11 @@ type Pagination struct {
 //
 // Example: us-east-1
 type Slug = string
+
+// SlugOrNull A short lower-case name from the catalogue; null is the same as leaving it out.
+//
+// Example: us-east-1
+type SlugOrNull = string
 
 // StatusReason Why the status is what it is, above all why it is `error`. Null when there is nothing to explain.
 type StatusReason struct {
