@@ -62,7 +62,7 @@ var rooms = []room{
 
 	// Echo, and kin-openapi outside tests, live in edge and nowhere else.
 	{path: "emulator/internal/edge", modules: []string{echo, kin, jsonexp}, rooms: []string{
-		"emulator/internal/engine", "emulator/internal/fail",
+		"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/near",
 	}},
 
 	// The two APIs; neither knows of the other.

@@ -95,7 +95,7 @@ func (x *Exchange) checkType() error {
 	}
 	if len(types) == 1 {
 		media, params, err := mime.ParseMediaType(types[0])
-		if charset, given := params["charset"]; err == nil && x.Op.schemas[media] != nil && (!given || strings.EqualFold(charset, "utf-8")) {
+		if charset, given := params["charset"]; err == nil && x.Op.schemas[media] != nil && (!given || isUTF8(charset)) {
 			return nil
 		}
 	}
@@ -105,6 +105,11 @@ func (x *Exchange) checkType() error {
 	}
 	return fail.Newf(fail.UnsupportedMedia, "unsupported_media_type",
 		"The body must be JSON in UTF-8: send the header Content-Type: application/json%s.", hint)
+}
+
+// isUTF8 tells whether a charset is UTF-8 in one of the spellings that clients use.
+func isUTF8(charset string) bool {
+	return strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }
 
 // notJSON refuses a body; offset is the byte at fault, below 0 for none.

@@ -45,30 +45,31 @@ type Exchange struct {
 	// Now is the world's time when the request was admitted.
 	Now time.Time
 
-	server  *Server
-	api     *API
-	w       http.ResponseWriter
-	header  http.Header
-	values  []string // of the header, in one piece
-	buf     []byte   // the body of the answer, kept for the next one
-	params  []string // path parameters in the order of the template
-	query   []argument
-	body    []byte // kept for the next one, as buf is
-	parser  parser
-	stage   string // the last one that ran
-	begun   engine.Wall
-	read    bool   // the body was read
-	value   any    // the parsed body; nil when there is none
-	seen    *seen  // what a merge patch was held against; nil where there is nothing
-	settled []byte // the body after it was checked, as the handler reads it; nil if that is body
-	output  any    // what the handler returned
-	detail  []fail.Detail
-	pledge  *pledge // the idempotency key the request holds
-	invoked bool    // the handler ran
-	served  bool    // the handler did what was asked for
-	answer  Answer
-	done    bool // answer is final: no further stage runs
-	failed  *fail.Error
+	server   *Server
+	api      *API
+	w        http.ResponseWriter
+	header   http.Header
+	values   []string // of the header, in one piece
+	buf      []byte   // the body of the answer, kept for the next one
+	params   []string // path parameters in the order of the template
+	query    []argument
+	body     []byte // kept for the next one, as buf is
+	parser   parser
+	stage    string // the last one that ran
+	begun    engine.Wall
+	read     bool   // the body was read
+	value    any    // the parsed body; nil when there is none
+	seen     *seen  // what a merge patch was held against; nil where there is nothing
+	settled  []byte // the body after it was checked, as the handler reads it; nil if that is body
+	output   any    // what the handler returned
+	detail   []fail.Detail
+	misspelt []fail.Detail // what was let pass and may have been meant for something else
+	pledge   *pledge       // the idempotency key the request holds
+	invoked  bool          // the handler ran
+	served   bool          // the handler did what was asked for
+	answer   Answer
+	done     bool // answer is final: no further stage runs
+	failed   *fail.Error
 }
 
 // Answer is what goes back over the wire.

@@ -3,6 +3,7 @@ package edge
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/near"
 )
 
 // CheckContract is the stage that holds query and body against the operation's
@@ -45,8 +47,8 @@ func (x *Exchange) checkBody() bool {
 		x.fault(fail.Body, "", "invalid_type", "The body must be a JSON object, not %s.", kindOf(x.value))
 		return false
 	}
-	for _, name := range unknownMembers(schema, object, "", x.knownMember) {
-		x.unknown(fail.Body, name)
+	for _, s := range unknownMembers(schema, object, "", x.knownMember) {
+		x.unknown(fail.Body, s)
 	}
 	if x.Op.handler.present != nil {
 		x.look()
@@ -85,24 +87,26 @@ func (x *Exchange) bodySchema() *openapi3.Schema {
 
 // unknownMembers lists the members the schema does not name, as paths in order.
 // known hides members of the outermost object that exist in other versions only.
-func unknownMembers(schema *openapi3.Schema, object map[string]any, prefix string, known func(string) bool) []string {
-	var out []string
-	for name, v := range object {
+func unknownMembers(schema *openapi3.Schema, object map[string]any, prefix string, known func(string) bool) []stranger {
+	var out []stranger
+	fixed := immutable(schema)
+	for _, name := range slices.Sorted(maps.Keys(object)) {
 		ref := schema.Properties[name]
-		if ref == nil && slices.Contains(immutable(schema), name) && (known == nil || known(name)) {
+		isKnown := known == nil || known(name)
+		if ref == nil && isKnown && slices.Contains(fixed, name) {
 			continue
 		}
-		if ref == nil && schema.AdditionalProperties.Has == nil && schema.AdditionalProperties.Schema == nil || known != nil && !known(name) {
-			out = append(out, prefix+name)
+		if ref == nil && schema.AdditionalProperties.Has == nil && schema.AdditionalProperties.Schema == nil || !isKnown {
+			out = append(out, stranger{prefix + name, nearMembers(schema, object, prefix, name, known)})
 			continue
 		}
 		if ref == nil {
 			continue
 		}
-		switch v := v.(type) {
+		switch v := object[name].(type) {
 		case map[string]any:
-			if len(ref.Value.Properties) > 0 {
-				out = append(out, unknownMembers(ref.Value, v, prefix+name+".", nil)...)
+			if of := objectSchema(ref.Value); of != nil && len(of.Properties) > 0 {
+				out = append(out, unknownMembers(of, v, prefix+name+".", nil)...)
 			}
 		case []any:
 			if ref.Value.Items == nil || len(ref.Value.Items.Value.Properties) == 0 {
@@ -115,8 +119,26 @@ func unknownMembers(schema *openapi3.Schema, object map[string]any, prefix strin
 			}
 		}
 	}
-	slices.Sort(out)
 	return out
+}
+
+// nearMembers is the paths of members that may have been meant by one that there is
+// not: those that were not sent as well.
+func nearMembers(schema *openapi3.Schema, object map[string]any, prefix, name string, known func(string) bool) []string {
+	var names []string
+	if schema.Properties[name] != nil {
+		return nil // another version has it
+	}
+	for _, other := range slices.Sorted(maps.Keys(schema.Properties)) {
+		if _, sent := object[other]; !sent && (known == nil || known(other)) {
+			names = append(names, other)
+		}
+	}
+	found := near.Members(name, names...)
+	for n := range found {
+		found[n] = prefix + found[n]
+	}
+	return found
 }
 
 // schemaFaults checks a value and lists each fault on its own, in the order in
@@ -198,11 +220,18 @@ func describe(e *openapi3.SchemaError, in fail.Location, holder string) fail.Det
 	case "nullable":
 		say("invalid_type", "must be %s, not null.", wanted(s))
 	case "enum":
-		options := make([]string, len(s.Enum))
-		for i, o := range s.Enum {
-			options[i] = fmt.Sprint(o)
+		var options []string
+		for _, o := range s.Enum {
+			if o != nil {
+				options = append(options, fmt.Sprint(o))
+			}
 		}
-		say("unknown_value", "must be one of %s.", strings.Join(options, ", "))
+		text, _ := e.Value.(string)
+		meant := stranger{text, near.Members(text, options...)}
+		say("unknown_value", "must be one of %s%s.", strings.Join(options, ", "), didYouMean(&meant))
+		if meant.meant != nil {
+			d.Extra = []fail.Member{{Name: "did_you_mean", Value: meant.meant[0]}}
+		}
 	case "minimum", "exclusiveMinimum":
 		say("out_of_range", "must be at least %s.", number(s.Min))
 	case "maximum", "exclusiveMaximum":
@@ -222,6 +251,10 @@ func describe(e *openapi3.SchemaError, in fail.Location, holder string) fail.Det
 	case "minProperties":
 		say("too_short", "must have at least %d %s.", s.MinProps, plural(s.MinProps, "member"))
 	case "pattern":
+		if hint, ok := s.Extensions["x-hint"].(string); ok {
+			say("invalid_format", "%s, not %s.", hint, quoted(e.Value))
+			break
+		}
 		say("invalid_format", "must match %s.", s.Pattern)
 	case "format":
 		switch s.Format {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/near"
 )
 
 // readQuery splits the query strictly: what cannot be unescaped is a fault, not
@@ -46,7 +47,7 @@ func (x *Exchange) checkQuery() {
 	for i, a := range x.query {
 		p := x.Op.parameter(a.name)
 		if p == nil || !x.api.Known(x, fail.Query, a.name) {
-			x.unknown(fail.Query, a.name)
+			x.unknown(fail.Query, stranger{a.name, x.near(a.name)})
 			continue
 		}
 		if first := slices.IndexFunc(x.query, func(o argument) bool { return o.name == a.name }); first < i {
@@ -117,16 +118,64 @@ func (x *Exchange) argument(p *parameter) (any, bool) {
 	return text, true
 }
 
-// unknown notes a parameter or member that the contract does not have.
-func (x *Exchange) unknown(in fail.Location, name string) {
+// near is the parameters that may have been meant by one that the operation does
+// not have.
+func (x *Exchange) near(name string) []string {
+	var names []string
+	if x.Op.parameter(name) != nil {
+		return nil // another version has it
+	}
+	for _, p := range x.Op.query {
+		if x.api.Known(x, fail.Query, p.name) {
+			names = append(names, p.name)
+		}
+	}
+	return near.Members(name, names...)
+}
+
+// stranger is a parameter or member that the contract does not have, and those that
+// may have been meant.
+type stranger struct {
+	name  string
+	meant []string
+}
+
+// unknown notes a parameter or member that the contract does not have. Where it is
+// let pass and something else is refused, it is named there if it looks misspelt,
+// for what is missed may be what was meant.
+func (x *Exchange) unknown(in fail.Location, s stranger) {
+	d := fault(in, printable(s.name), "unknown_parameter", "%s is not known here%s.", printable(s.name), didYouMean(&s))
+	if s.meant != nil {
+		d.Extra = []fail.Member{{Name: "did_you_mean", Value: s.meant[0]}}
+	}
 	if x.api.Strict(x) {
-		x.detail = append(x.detail, fail.Detail{
-			Field: printable(name), Location: in, Code: "unknown_parameter",
-			Message: printable(name) + " is not known here.",
-		})
+		x.detail = append(x.detail, d)
 		return
 	}
-	x.Warn("unknown_parameter: " + string(in) + " " + strconv.QuoteToASCII(printable(name)) + " is ignored")
+	if s.meant != nil {
+		x.misspelt = append(x.misspelt, d)
+	}
+	x.Warn("unknown_parameter: " + string(in) + " " + strconv.QuoteToASCII(printable(s.name)) + " is ignored" + didYouMean(&s))
+}
+
+func didYouMean(s *stranger) string {
+	if s.meant == nil {
+		return ""
+	}
+	return " (did you mean " + strings.Join(s.meant, " or ") + "?)"
+}
+
+// withMisspelt adds what may be misspelt to a refusal of what a request says.
+func (x *Exchange) withMisspelt(e *fail.Error) *fail.Error {
+	if e.Kind != fail.Invalid || len(e.Details) == 0 || len(x.misspelt) == 0 {
+		return e
+	}
+	all := *e
+	all.Details = slices.Concat(e.Details, x.misspelt)
+	if e.Code == "invalid_parameter" {
+		all.Message = fail.Of(fail.Parameters(all.Details...)).Message
+	}
+	return &all
 }
 
 func (x *Exchange) fault(in fail.Location, field, code, format string, args ...any) {

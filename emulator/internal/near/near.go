@@ -72,3 +72,32 @@ func distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Members is Names for members and parameters of requests: underscores, hyphens and
+// spaces do not count either, and a short word allows one slip alone, for most short
+// words are near each other.
+func Members(written string, names ...string) []string {
+	word := bare(written)
+	if len(word) < 2 || len(written) > longest {
+		return nil
+	}
+	var found []string
+	least := max(2, len(word)/4)
+	if len(word) < 5 {
+		least = 1
+	}
+	for _, name := range names {
+		d := distance(word, bare(name))
+		if d < least {
+			found, least = nil, d
+		}
+		if d == least {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+func bare(name string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(name))
+}

@@ -145,7 +145,7 @@ func TestContentTypes(t *testing.T) {
 		ok     bool
 	}{
 		{"application/json", true}, {"Application/JSON", true}, {"application/json; charset=utf-8", true}, {"application/json;charset=UTF-8", true},
-		{`application/json; charset="utf-8"`, true}, {"application/json; version=2; profile=x", true}, {"application/json;", true}, {" application/json ", true},
+		{`application/json; charset="utf-8"`, true}, {"application/json; charset=utf8", true}, {"application/json;charset=UTF8", true}, {`application/json; charset="Utf8"`, true}, {"application/json; version=2; profile=x", true}, {"application/json;", true}, {" application/json ", true},
 		{"-", false}, {"", false}, {"text/plain", false}, {"text/json", false}, {"application/x-www-form-urlencoded", false}, {"multipart/form-data; boundary=x", false},
 		{"application/problem+json", false}, {"application/merge-patch+json", false}, {"application/jsonp", false}, {"json", false}, {"*/*", false},
 		{"application/json; charset=latin1", false}, {"application/json; charset=utf-16", false}, {"application/json; charset=", false},

@@ -21,7 +21,7 @@ instances:
   - {id: ins_3, name: db, region: us-east-1, status: stopped, labels: {role: db, env: prod, note: "a:b"}}
   - {id: ins_4, name: bad, region: eu-west-1, status: error, project_id: prj_b}
   - {id: ins_5, name: job, region: us-east-1, status: stopped, project_id: prj_b, labels: {role: batch, "x/y.z": ""}}
-  - {id: ins_6, name: Web, region: eu-central, project_id: prj_b, labels: {role: web}}
+  - {id: ins_6, name: Web, region: eu-central, project_id: prj_b, labels: {role: web, eq: "a=b:c"}}
 `
 
 // S45, S13: what is listed can be narrowed by status, region, name, project and
@@ -49,6 +49,14 @@ func TestListFilters(t *testing.T) {
 			"label=role:":                     "",
 			"label=x/y.z:":                    "5",
 			"label=note:a:b":                  "3",
+			"label=note=a:b":                  "3",
+			"label=note:a=b":                  "",
+			"label=env=prod":                  "1 3",
+			"label=env%3Dprod&label=role:web": "1",
+			"label=x/y.z=":                    "5",
+			"label=eq=a=b:c":                  "6",
+			"label=eq:a=b:c":                  "6",
+			"label=eq=a:b=c":                  "",
 			"label=role:web&label=env:dev":    "2",
 			"label=role&label=env":            "1 2 3",
 			"label=role:web&label=role:db":    "",
@@ -118,4 +126,24 @@ func TestFilteredPagesPastTheEndS48(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A filter that is no label is refused with both spellings; the spellings mean the
+// same, so a cursor of one goes on with the other.
+func TestLabelSpellings(t *testing.T) {
+	s := wire.Start(t, frozen(), emulator.WithFixture("empty"))
+	for range 3 {
+		made(s, "a", `,"labels":{"env":"prod"}`)
+	}
+	for _, bad := range []string{"Env=prod", "=prod", ":prod", "env prod", "%20env=prod", "-env", "e%C3%A9=x", strings.Repeat("e", 64)} {
+		r := s.Get("/v1/instances?label="+bad).Refused(400, "invalid_parameter").Has("error.details.0.field", "label").
+			Has("error.details.0.code", "invalid_format").Lacks("error.details.1")
+		for _, spelling := range []string{"key:value", "key=value"} {
+			if !strings.Contains(r.Text("error.message"), spelling) {
+				t.Errorf("%s: %s does not say %s", bad, r.Text("error.message"), spelling)
+			}
+		}
+	}
+	first := s.Get("/v1/instances?limit=2&label=env=prod").Wants(200)
+	s.Get("/v1/instances?limit=2&label=env:prod&cursor="+first.Text("next_cursor")).Wants(200).Has("pagination.total", 3).Lacks("data.1")
 }

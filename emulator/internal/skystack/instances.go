@@ -89,7 +89,7 @@ func (a *API) listInstances(c *edge.Call, in listInstancesInput) (listBody[Insta
 	}
 	v := view[Instance]{table: a.instances, latest: in.Sort == "-created_at"}
 	v.name = strings.Join([]string{
-		"instances", cmp.Or(in.Sort, "created_at"), project, in.Region, in.Name, strings.Join(in.Status, ","), strings.Join(in.Label, "\x00"),
+		"instances", cmp.Or(in.Sort, "created_at"), project, in.Region, in.Name, strings.Join(in.Status, ","), strings.Join(oneSpelling(in.Label), "\x00"),
 	}, "\x01")
 	if project != "" || in.Region != "" || in.Name != "" || len(in.Status) > 0 || len(in.Label) > 0 {
 		v.keep = func(i Instance) bool {

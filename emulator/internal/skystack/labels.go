@@ -36,12 +36,35 @@ func checkLabels(labels map[string]any) (details []fail.Detail) {
 	return details
 }
 
-// labelled reports whether the instance has every label, given as key:value or
-// as key alone. Labels hold no escapes but those JSON demands and no white space,
-// so a label is there exactly if its bytes are, after a brace or a comma.
+// labelFilter reads a filter: key, or key and value with a colon or an equals sign
+// between them. A key has neither, so the first of them ends it, and a value may
+// have both.
+func labelFilter(l string) (key, value string, exact bool) {
+	n := strings.IndexAny(l, ":=")
+	if n < 0 {
+		return l, "", false
+	}
+	return l[:n], l[n+1:], true
+}
+
+// oneSpelling writes filters that mean the same alike.
+func oneSpelling(labels []string) []string {
+	out := make([]string, len(labels))
+	for n, l := range labels {
+		key, value, exact := labelFilter(l)
+		if out[n] = key; exact {
+			out[n] += ":" + value
+		}
+	}
+	return out
+}
+
+// labelled reports whether the instance has every label of the filters. Labels
+// hold no escapes but those JSON demands and no white space, so a label is there
+// exactly if its bytes are, after a brace or a comma.
 func (i *Instance) labelled(labels []string) bool {
 	for _, l := range labels {
-		key, value, exact := strings.Cut(l, ":")
+		key, value, exact := labelFilter(l)
 		if !labelKey.MatchString(key) {
 			return false
 		}

@@ -900,8 +900,9 @@ type ListInstancesParams struct {
 	// project that the workspace does not have is a 404 `project_not_found`.
 	ProjectId *ProjectFilter `form:"project_id,omitempty" json:"project_id,omitempty"`
 
-	// Label Only instances with this label: `key:value` for a certain value, `key` for any. Repeat the parameter to ask for
-	// several labels at once.
+	// Label Only instances with this label: `key:value` or `key=value` for a certain value, `key` for any. A key has neither
+	// `:` nor `=`, so the first of them ends it and the rest is the value. Repeat the parameter to ask for several labels
+	// at once.
 	Label *LabelFilter `form:"label,omitempty" json:"label,omitempty"`
 
 	// Sort Oldest first, or newest first with the minus sign.

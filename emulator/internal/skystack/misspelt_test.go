@@ -1,0 +1,38 @@
+package skystack_test
+
+import (
+	"strings"
+	"testing"
+
+	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/internal/wire"
+)
+
+// What looks misspelt is named together with what was probably meant: in details
+// where the request is refused, in the warning where it is not.
+func TestMisspelt(t *testing.T) {
+	s := wire.Start(t, frozen(), emulator.WithFixture("empty"))
+	for _, c := range []struct{ body, field, meant string }{
+		{`{"name":"a","regoin":"us-east-1","size":"standard-1"}`, "regoin", "region"},
+		{`{"Name":"a","region":"us-east-1","size":"standard-1"}`, "Name", "name"},
+		{`{"name":"a","region":"us-east-1","sise":"standard-1"}`, "sise", "size"},
+		{`{"name":"a","region":"us-east-1","size":"standard-1","storage":[{"sizeGB":10}]}`, "storage[0].sizeGB", "storage[0].size_gb"},
+		{`{"name":"a","region":"us-east-1","size":"standard-1","image":7,"network":{"publicIp":true}}`, "network.publicIp", "network.public_ip"},
+		{`{"name":"a","region":"us-east-1","size":"standard-1","image":7,"autoscale":{"targetcpu":5}}`, "autoscale.targetcpu", "autoscale.target_cpu"},
+	} {
+		r := s.Post("/v1/instances", c.body).Refused(400, "invalid_parameter")
+		n := len(r.Strings("error.details", "field")) - 1
+		at := "error.details." + string(rune('0'+n))
+		r.Has(at+".field", c.field).Has(at+".code", "unknown_parameter").Has(at+".did_you_mean", c.meant).Has(at+".location", "body")
+		if !strings.Contains(r.Text(at+".message"), "(did you mean "+c.meant+"?)") {
+			t.Errorf("%s: %s", c.body, r.Text(at+".message"))
+		}
+	}
+	s.Post("/v1/instances", `{"name":"a","region":"us-east-1","size":"standard-1","lables":{"a":"b"},"x":1}`).Wants(201).Header("SkyStack-Sandbox-Warning",
+		`unknown_parameter: body "lables" is ignored (did you mean labels?) | unknown_parameter: body "x" is ignored | plaintext`)
+	s.Post("/v1/instances", `{"name":"a","region":"us-east-1","x":1}`).Refused(400, "invalid_parameter").Has("error.details.0.code", "required").Lacks("error.details.1")
+	s.Get("/v1/instances?statsu=running&limit=0").Refused(400, "invalid_parameter").Has("error.details.1.did_you_mean", "status")
+	s.Get("/v1/instances?status=runing").Refused(400, "invalid_parameter").Has("error.details.0.code", "unknown_value").Has("error.details.0.did_you_mean", "running")
+	s.Post("/v1/webhooks", `{"url":"http://127.0.0.1:1/","event_types":["*"],"signature_format":"bodyhex"}`).Refused(400, "invalid_parameter").
+		Has("error.details.0.did_you_mean", "body_hex")
+}
