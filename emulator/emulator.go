@@ -187,9 +187,9 @@ func (e *Emulator) adopt(token string) error {
 func (e *Emulator) Handler() http.Handler { return front{e} }
 
 // ResetAll resets every workspace.
-func (e *Emulator) ResetAll() {
+func (e *Emulator) ResetAll(opts ...ResetOption) {
 	for _, w := range e.Workspaces() {
-		w.Reset()
+		w.Reset(opts...)
 	}
 }
 

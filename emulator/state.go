@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/sandbox"
 	"skystack.dev/sandbox/fixtures"
 )
 
@@ -61,7 +62,8 @@ func (w *Workspace) Import(r io.Reader) error {
 // Load starts the workspace again with a fixture, which becomes what Reset
 // returns to: "default", "docs", "empty", "busy=N", or the path of a YAML or JSON
 // file. Its keys are added, but for those that another workspace has. The settings
-// of the workspace stay where the fixture has no others. A faulty fixture changes
+// of the workspace stay where the fixture has no others. Ids go on as after a
+// Reset. A faulty fixture changes
 // nothing.
 func (w *Workspace) Load(fixture string) error {
 	f, err := fixtures.Load(fixture, w.asked.seed)
@@ -101,18 +103,22 @@ func (w *Workspace) load(f *fixtures.Fixture) error {
 			return f.Errorf(fmt.Sprintf("keys[%d]", i), "%v", err)
 		}
 	}
-	if err := w.world.Restore(fresh.Snapshot()); err != nil {
+	if err := w.world.StartFrom(fresh.Snapshot()); err != nil {
 		return err
 	}
-	w.world.SetBaseline()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.config, w.fixture = c, f
 	return nil
 }
 
-// Reset returns the workspace to what it started as, its time and ids included,
-// and forgets its requests; a real clock goes on.
-func (w *Workspace) Reset() {
+// Reset returns the workspace to what it started as, its time included, and forgets
+// its requests; a real clock goes on. Ids, event ids and secrets go on: none of
+// before the reset comes again, unless RestartIDs asks for it.
+func (w *Workspace) Reset(opts ...ResetOption) {
+	if sandbox.ResetOptionsOf(opts...).RestartIDs {
+		w.world.ResetIDs()
+		return
+	}
 	w.world.Reset()
 }

@@ -58,6 +58,8 @@ type (
 	Answer = sandbox.Answer
 	// Snapshot is a workspace as it was at one moment.
 	Snapshot = sandbox.Snapshot
+	// ResetOption changes what Reset does.
+	ResetOption = sandbox.ResetOption
 	// TB is the part of testing.TB that tests hand over.
 	TB = sandbox.TB
 )
@@ -81,6 +83,10 @@ const Unlimited = sandbox.Unlimited
 
 // Busy is a Load of the processors alone, in percent.
 func Busy(cpu float64) Load { return sandbox.Busy(cpu) }
+
+// RestartIDs makes ids, event ids and secrets begin again with a Reset, so that the
+// same requests give the same responses as after the start: for golden files.
+func RestartIDs() ResetOption { return sandbox.RestartIDs() }
 
 // Diff says how one state differs from another: "" if they are equal, else the
 // lines that went, with "-", and those that came, with "+".

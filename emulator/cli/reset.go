@@ -4,10 +4,12 @@ import (
 	"context"
 
 	"skystack.dev/sandbox/emulator/remote"
+	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 type resetCommand struct {
-	Fixture string `placeholder:"NAME" help:"Start again with another fixture: default, docs, empty, busy=N, or the path of a file. It becomes what a reset returns to."`
+	Fixture    string `placeholder:"NAME" help:"Start again with another fixture: default, docs, empty, busy=N, or the path of a file. It becomes what a reset returns to."`
+	RestartIDs bool   `name:"restart-ids" help:"Let ids, event ids and secrets begin again, for golden files. Without it none of before the reset comes again."`
 	connection
 }
 
@@ -20,9 +22,15 @@ func reset(ctx context.Context, c resetCommand, environ []string) error {
 	}
 	return c.use(ctx, "reset", environ, func(w *remote.Workspace) error {
 		if c.Fixture != "" {
-			return w.Load(c.Fixture)
+			if err := w.Load(c.Fixture); err != nil || !c.RestartIDs {
+				return err
+			}
 		}
-		w.Reset()
+		var opts []sandbox.ResetOption
+		if c.RestartIDs {
+			opts = append(opts, sandbox.RestartIDs())
+		}
+		w.Reset(opts...)
 		return w.Err()
 	})
 }

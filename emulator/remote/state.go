@@ -251,10 +251,14 @@ func checkText(name string, data []byte) error {
 	return nil
 }
 
-// Reset returns the workspace to what it started as.
-func (w *Workspace) Reset() {
+// Reset returns the workspace to what it started as; see sandbox.RestartIDs.
+func (w *Workspace) Reset(opts ...sandbox.ResetOption) {
 	w.t.Helper()
-	if err := w.do(w.life, post("/_sandbox/reset", nil, http.StatusNoContent, nil)); err != nil {
+	var body any
+	if sandbox.ResetOptionsOf(opts...).RestartIDs {
+		body = map[string]string{"ids": "restart"}
+	}
+	if err := w.do(w.life, post("/_sandbox/reset", body, http.StatusNoContent, nil)); err != nil {
 		w.fail("Reset", err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 type APIEvent struct {
 	ID   string `json:"id"`
 	Type string `json:"type"`
-	// Sequence counts the events of the workspace; it begins again with a reset.
+	// Sequence counts the events of the workspace; it goes on over resets.
 	Sequence uint64 `json:"sequence"`
 	// ProjectID is "" for what concerns the workspace.
 	ProjectID string    `json:"project_id,omitempty"`

@@ -65,7 +65,8 @@ type Workspace interface {
 
 	// Snapshot is the workspace as it is now, clock and agenda included.
 	Snapshot() Snapshot
-	// Restore makes the workspace what the snapshot holds, its time included.
+	// Restore makes the workspace exactly what the snapshot holds, its time, its
+	// counters of ids and the keys made by API included, revoked or not.
 	// The workspace keeps its own keys. A snapshot may come from another
 	// workspace or another sandbox. A refused one changes nothing.
 	Restore(s Snapshot) error
@@ -73,13 +74,15 @@ type Workspace interface {
 	Import(r io.Reader) error
 	// Load starts the workspace again with a fixture: "default", "docs",
 	// "empty", "busy=N", or the path of a YAML or JSON file. It becomes what
-	// Reset returns to. A faulty fixture changes nothing.
+	// Reset returns to. Ids go on as after a Reset. A faulty fixture changes
+	// nothing.
 	Load(fixture string) error
 	// LoadData is Load with the text of a fixture; name stands in messages.
 	LoadData(name string, data []byte) error
-	// Reset returns the workspace to what it started as, its time and ids
-	// included, and forgets its requests; a real clock goes on.
-	Reset()
+	// Reset returns the workspace to what it started as, its time included, and
+	// forgets its requests; a real clock goes on. Ids, event ids and secrets go on:
+	// none of before the reset comes again, unless RestartIDs asks for it.
+	Reset(opts ...ResetOption)
 	// Dump is everything the workspace holds as text that is the same for the
 	// same state.
 	Dump() string

@@ -112,7 +112,13 @@ func (f *fake) AdvanceUntilIdle() error           { return f.note("AdvanceUntilI
 func (f *fake) Restore(s sandbox.Snapshot) error  { return f.note("Restore %s", s.Dump()) }
 func (f *fake) Load(fixture string) error         { return f.note("Load %s", fixture) }
 func (f *fake) LoadData(n string, d []byte) error { return f.note("LoadData %s %s", n, d) }
-func (f *fake) Reset()                            { _ = f.note("Reset") }
+func (f *fake) Reset(opts ...sandbox.ResetOption) {
+	if sandbox.ResetOptionsOf(opts...).RestartIDs {
+		_ = f.note("Reset RestartIDs")
+		return
+	}
+	_ = f.note("Reset")
+}
 func (f *fake) Dump() string                      { _ = f.note("Dump"); return "world " + f.id + "\n" }
 func (f *fake) Finish(id string) error            { return f.note("Finish %s", id) }
 func (f *fake) Fail(id, code string) error        { return f.note("Fail %s %q", id, code) }

@@ -12,11 +12,22 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
+// idsRestart is the value of ids that makes them begin again.
+const idsRestart = "restart"
+
+type resetInput struct {
+	IDs string `json:"ids"`
+}
+
 // resetWorkspace returns the workspace to what it started as.
 //
 //	POST /_sandbox/reset
-func (a *API) resetWorkspace(c *call, _ none) (edge.Nothing, error) {
-	c.workspace.Reset()
+func (a *API) resetWorkspace(c *call, in resetInput) (edge.Nothing, error) {
+	var opts []sandbox.ResetOption
+	if in.IDs == idsRestart {
+		opts = append(opts, sandbox.RestartIDs())
+	}
+	c.workspace.Reset(opts...)
 	return edge.Nothing{}, nil
 }
 

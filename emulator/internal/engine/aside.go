@@ -43,7 +43,7 @@ func (w *World) View(f func(tx *Tx)) {
 // a world of its own that nobody else knows, so that nothing of it needs a lock.
 func (w *World) readOnly() *Tx {
 	c := &World{
-		id: w.id, schema: w.schema, chance: w.chance, s: w.s.copy(), present: w.present, resets: w.resets, era: w.era,
+		id: w.id, schema: w.schema, chance: w.chance, s: w.s.copy(), present: w.present, gen: w.gen,
 		every: w.every, resetAt: w.resetAt, closed: w.closed,
 	}
 	return &Tx{w: c, s: c.s, now: w.s.clock.last, copied: true}

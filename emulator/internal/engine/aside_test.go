@@ -59,8 +59,8 @@ func TestAsideAfterARestoreGoesOnWithThePresent(t *testing.T) {
 	}))
 	must(t, w.Do(func(tx *Tx) error {
 		tx.Aside(func(*Tx) { must(t, w.Restore(p)) })
-		if h.items.Len(tx) != 0 || tx.Era().N != 1 {
-			t.Errorf("%d rows in era %d", h.items.Len(tx), tx.Era().N)
+		if h.items.Len(tx) != 0 || tx.Generation().Origin != WasRestored {
+			t.Errorf("%d rows in generation %+v", h.items.Len(tx), tx.Generation())
 		}
 		return nil
 	}))

@@ -35,11 +35,14 @@ type idKind struct {
 	key             uint64
 }
 
+// numbered begins the name of the counter of ids that are numbers.
+const numbered = "number/"
+
 // idKind is kept, because every request has an id.
 func (w *World) idKind(prefix string) idKind {
 	kind, ok := w.kinds[prefix]
 	if !ok {
-		kind = idKind{numbered: "number/" + prefix, drawn: "id/" + prefix, key: w.chance.key(prefix)}
+		kind = idKind{numbered: numbered + prefix, drawn: "id/" + prefix, key: w.chance.key(prefix)}
 		if w.kinds == nil {
 			w.kinds = map[string]idKind{}
 		}

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 // A frozen, scaled or auto world goes back in time with a reset; a real one keeps
@@ -34,6 +36,12 @@ func TestResetInEachClockMode(t *testing.T) {
 				equal(t, "rows", h.items.Len(tx), 1)
 				again = tx.NewID("ins")
 			})
+			if again <= first {
+				t.Errorf("%s: %s after the reset, and %s before it", mode, again, first)
+			}
+			w.ResetIDs()
+			equal(t, string(mode)+": the time", w.Now().Sub(start), want)
+			do(w, func(tx *Tx) { again = tx.NewID("ins") })
 			equal(t, "the same ids again", again, first)
 		})
 	}
@@ -52,35 +60,106 @@ func TestResetWithoutABaselineGivesTheEmptyWorld(t *testing.T) {
 	}
 }
 
-// The keyed hashes of cursors change with a reset, and with nothing else (S66).
-func TestSecretChangesWithAReset(t *testing.T) {
+// Every reset, restore and fork begins a generation, and nothing else does (S66).
+func TestGenerations(t *testing.T) {
 	h := newHouse()
 	w := h.world(t, func(c *Config) { c.ResetEvery = time.Hour })
-	secret := func(purpose string) (out string) {
+	generation := func(w *World) (g Generation) {
+		do(w, func(tx *Tx) { g = tx.Generation() })
+		return g
+	}
+	seen := map[uint32]string{}
+	began := func(what string, w *World, o Origin, at time.Time) {
+		t.Helper()
+		g := generation(w)
+		if g.Origin != o || !g.At.Equal(at) || g.ID == 0 {
+			t.Errorf("%s: %+v", what, g)
+		}
+		if before, again := seen[g.ID]; again {
+			t.Errorf("%s: the generation of %s", what, before)
+		}
+		seen[g.ID] = what
+		equal(t, what+", asked again", generation(w), g)
+	}
+	began("the start", w, Started, start)
+	p := w.Snapshot()
+	first := generation(w)
+	do(w, func(tx *Tx) { h.items.Put(tx, "a", item{}) })
+	must(t, w.Advance(time.Minute))
+	w.SetBaseline()
+	equal(t, "after a change, an advance, a snapshot and a baseline", generation(w), first)
+	f := w.Fork("wsp_fork")
+	began("a fork", f, WasRestored, start.Add(time.Minute))
+	began("another fork", w.Fork("wsp_other"), WasRestored, start.Add(time.Minute))
+	must(t, w.Restore(p))
+	began("a restore", w, WasRestored, start)
+	must(t, w.Restore(p))
+	began("the same restore", w, WasRestored, start)
+	w.Reset()
+	began("a reset", w, WasReset, start.Add(time.Minute))
+	w.ResetIDs()
+	began("a reset of ids", w, WasReset, start.Add(time.Minute))
+	must(t, w.Advance(time.Hour))
+	began("a periodic reset", w, WasReset, start.Add(time.Hour+time.Minute))
+	w.Restart()
+	began("a restart", w, Started, start.Add(time.Minute))
+	must(t, w.StartFrom(p))
+	began("another start", w, WasRestored, start)
+	again := h.world(t, func(c *Config) { c.ResetEvery = time.Hour })
+	equal(t, "the same world again", generation(again), first)
+	began("the same world, started a second later", h.world(t, func(c *Config) { c.Clock.Now = start.Add(time.Second) }), Started, start.Add(time.Second))
+	began("another world", h.world(t, func(c *Config) { c.ID = "wsp_other" }), Started, start)
+}
+
+// The keys of keyed hashes are those of the world, whatever becomes of it.
+func TestSecret(t *testing.T) {
+	h := newHouse()
+	secret := func(w *World, purpose string) (out string) {
 		do(w, func(tx *Tx) { out = fmt.Sprintf("%x", tx.Secret(purpose)) })
 		return out
 	}
-	first := secret("cursor")
-	equal(t, "asked again", secret("cursor"), first)
-	if secret("another") == first {
+	w := h.world(t)
+	first := secret(w, "cursor")
+	w.Reset()
+	equal(t, "after a reset", secret(w, "cursor"), first)
+	if secret(w, "another") == first {
 		t.Error("two purposes share a secret")
 	}
-	p := w.Snapshot()
-	do(w, func(tx *Tx) { h.items.Put(tx, "a", item{}) })
-	equal(t, "after a change", secret("cursor"), first)
-	must(t, w.Restore(p))
-	equal(t, "after a restore", secret("cursor"), first)
-	w.Reset()
-	second := secret("cursor")
-	must(t, w.Advance(time.Hour)) // a periodic reset
-	third := secret("cursor")
-	if first == second || second == third || first == third {
-		t.Error("a secret outlives a reset")
+	if secret(h.world(t, func(c *Config) { c.ID = "wsp_other" }), "cursor") == first {
+		t.Error("two worlds share a secret")
 	}
-	do(h.world(t, func(c *Config) { c.ID = "wsp_other" }), func(tx *Tx) {
-		if fmt.Sprintf("%x", tx.Secret("cursor")) == first {
-			t.Error("two worlds share a secret")
+}
+
+// Whatever a world goes through, short of going back to a state that was kept, no
+// id comes twice, and no random draw.
+func TestNothingRepeatsOverResets(t *testing.T) {
+	h := newHouse()
+	rapid.Check(t, func(rt *rapid.T) {
+		w := h.world(t, func(c *Config) { c.ResetEvery = time.Hour })
+		fixtures := []*Snapshot{w.Snapshot()}
+		do(w, func(tx *Tx) { tx.CountIDs("ins", 100) })
+		w.SetBaseline()
+		fixtures = append(fixtures, w.Snapshot())
+		seen := map[string]bool{}
+		fresh := func(what, id string) {
+			if seen[id] {
+				rt.Fatalf("%s %s comes again", what, id)
+			}
+			seen[id] = true
 		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"make": func(rt *rapid.T) {
+				do(w, func(tx *Tx) {
+					fresh("id", tx.NewID(rapid.SampledFrom([]string{"ins", "evt"}).Draw(rt, "prefix")))
+					fresh("id", tx.NewLongID("req"))
+					fresh("draw", fmt.Sprint(tx.Rand("secret").Uint64()))
+				})
+			},
+			"reset":    func(*rapid.T) { w.Reset() },
+			"periodic": func(*rapid.T) { must(t, w.Advance(time.Hour)) },
+			"baseline": func(*rapid.T) { w.SetBaseline() },
+			"fixture":  func(rt *rapid.T) { must(t, w.StartFrom(rapid.SampledFrom(fixtures).Draw(rt, "fixture"))) },
+		})
 	})
 }
 
@@ -192,5 +271,5 @@ func TestManyResetsAtOnce(t *testing.T) {
 		equal(t, "the time", tx.Now().Sub(start), 365*24*time.Hour+time.Millisecond)
 		equal(t, "the next one", tx.NextReset().Sub(start), 365*24*time.Hour+time.Second)
 	})
-	equal(t, "resets", w.resets, 1)
+	equal(t, "resets, after the start", w.gen.n, 3) // a reset begins two: it restores, and then says that it was one
 }

@@ -2,7 +2,10 @@ package engine
 
 import (
 	"errors"
+	"strings"
 	"sync"
+
+	"github.com/tidwall/btree"
 )
 
 // Snapshot is a world as it was at one moment, clock and agenda included. It
@@ -43,6 +46,8 @@ func (p *Snapshot) state() *state {
 	return p.s.copy()
 }
 
+var errForeign = errors.New("the snapshot is of another emulator: save it there and load it here")
+
 // Restore makes the world what the snapshot holds, its time included: a frozen,
 // scaled or auto clock continues from the snapshot's instant. A real clock keeps
 // following the wall clock, so what fell due meanwhile happens at once. Restore
@@ -50,7 +55,7 @@ func (p *Snapshot) state() *state {
 // budget has no room for.
 func (w *World) Restore(p *Snapshot) error {
 	if !p.Of(w.schema) {
-		return errors.New("the snapshot is of another emulator: save it there and load it here")
+		return errForeign
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -74,22 +79,9 @@ func (w *World) restore(p *Snapshot) {
 	for _, f := range w.schema.taken {
 		f(gone, &Tx{w: w, s: w.s, now: w.s.clock.last})
 	}
-	w.era = Era{N: w.era.N + 1, Since: w.s.seq}
+	w.begin(WasRestored)
 	w.touched()
 }
-
-// Era is the time from one restore or reset of a world to the next.
-type Era struct {
-	// N counts them in this process.
-	N uint64
-	// Since is the sequence number after which rows are of this era; 0 in the
-	// first one.
-	Since uint64
-}
-
-// Era is the present one. Whoever walks the rows of a table over several
-// transactions knows by it that the table is not the one they began with.
-func (tx *Tx) Era() Era { return tx.w.era }
 
 // Fork returns a new world that starts as a copy of this one. Its ids differ
 // from those this world will give.
@@ -136,35 +128,89 @@ func (w *World) Baseline() *Snapshot {
 	return w.baseline
 }
 
-// Reset returns the world to its baseline, clock and ids included, so that the
-// same requests give the same answers again. A real clock goes on, and what the
-// baseline had booked lies as far ahead of the reset as it lay ahead of the
-// baseline.
-func (w *World) Reset() {
+// Reset returns the world to its baseline, time included. A real clock goes on,
+// and what the baseline had booked lies as far ahead of the reset as it lay ahead
+// of the baseline. Ids go on too: none of before the reset comes again. See
+// ResetIDs.
+func (w *World) Reset() { w.reset(true) }
+
+// ResetIDs is Reset with ids that begin again, so that the same requests give the
+// same responses as after the start.
+func (w *World) ResetIDs() { w.reset(false) }
+
+func (w *World) reset(countOn bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()
-	w.putAllBack()
+	w.putAllBack(countOn)
 	w.announce(w.s.clock.last)
 }
 
-// Restart is Reset for a world that nobody has seen yet, so that there is nothing
-// to tell of it: what OnReset registered is left out.
+// Restart is ResetIDs for a world that no client has seen yet, so that there is
+// nothing to tell of it: what OnReset registered is left out.
 func (w *World) Restart() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()
-	w.putAllBack()
+	w.putAllBack(false)
+	w.begin(Started)
 }
 
 // putAllBack returns to the baseline, time included; the lock is held.
-func (w *World) putAllBack() {
+func (w *World) putAllBack(countOn bool) {
+	gone := w.s.counters
 	w.restore(w.baseline)
+	if countOn {
+		w.s.countOn(gone)
+	}
 	if w.s.clock.mode == Real {
 		w.s.rebook(w.s.clock.now(wallNow()) - w.baseline.s.clock.last)
 	}
-	w.resets++
 	if w.every > 0 {
 		w.resetAt = w.s.clock.now(wallNow()) + w.every
 	}
+}
+
+// StartFrom makes a snapshot what the world is and what Reset returns to. Ids go on
+// as after a reset. It refuses a snapshot of another kind of world.
+func (w *World) StartFrom(p *Snapshot) error {
+	if !p.Of(w.schema) {
+		return errForeign
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.arm()
+	gone := w.s.counters
+	w.restore(p)
+	w.rebase(w.snapshot())
+	w.s.countOn(gone)
+	return nil
+}
+
+// pastNumbers begins the name of a counter of ids of before, of a prefix whose ids
+// are no numbers at present.
+const pastNumbers = "past/"
+
+// OfRows begins the name of a counter that counts something of the rows, and so is
+// put back with them by a reset.
+const OfRows = "rows/"
+
+// countOn makes every counter go on from where it was in the state that goes, so
+// that no id and no random draw of before comes again.
+func (s *state) countOn(gone *btree.Map[string, uint64]) {
+	gone.Scan(func(name string, n uint64) bool {
+		if strings.HasPrefix(name, OfRows) {
+			return true
+		}
+		name = strings.TrimPrefix(name, pastNumbers)
+		now, counted := s.counters.Get(name)
+		if !counted && strings.HasPrefix(name, numbered) { // having the counter makes ids numbers
+			name = pastNumbers + name
+			now, _ = s.counters.Get(name)
+		}
+		if now < n {
+			s.counters.Set(name, n)
+		}
+		return true
+	})
 }

@@ -106,10 +106,9 @@ func (tx *Tx) Rand(stream string) *rand.Rand {
 	return tx.w.chance.rand(stream, tx.Count("rand/"+stream))
 }
 
-// Secret is a key for keyed hashes that is the same until the world is reset.
-func (tx *Tx) Secret(purpose string) [32]byte {
-	return tx.w.chance.secret(purpose + "/" + strconv.FormatUint(tx.w.resets, 10))
-}
+// Secret is a key for keyed hashes. It depends on the seed, the world's id and the
+// purpose alone.
+func (tx *Tx) Secret(purpose string) [32]byte { return tx.w.chance.secret(purpose) }
 
 // After books a step for the subject at Now()+d. It runs after everything
 // booked for the same instant before.

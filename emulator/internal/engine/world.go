@@ -122,8 +122,7 @@ type World struct {
 	s        *state
 	present  int64 // what the clock showed by itself when it was last asked to run what is due
 	baseline *Snapshot
-	resets   uint64
-	era      Era
+	gen      Generation
 	every    int64 // period of resets in nanoseconds; 0 for none
 	resetAt  int64
 	alarm    alarm
@@ -174,6 +173,7 @@ func NewWorld(schema *Schema, c Config) (*World, error) {
 		w.resetAt = w.s.clock.base + w.every
 	}
 	w.rebase(w.snapshot())
+	w.begin(Started)
 	return w, nil
 }
 
@@ -249,20 +249,22 @@ func (w *World) step(until int64) bool {
 }
 
 // putBack is the periodic reset at the instant it falls due: rows return to the
-// baseline, time goes on. When several fall due, the last one undoes whatever
+// baseline, time and ids go on. When several fall due, the last one undoes whatever
 // happened since the first, so it alone is done.
 func (w *World) putBack(at int64) {
-	clock := w.s.clock
+	clock, gone := w.s.clock, w.s.counters
 	w.restore(w.baseline)
 	w.s.clock = clock
+	w.s.countOn(gone)
 	w.s.rebook(at - w.baseline.s.clock.last)
-	w.resets++
 	w.resetAt = at + w.every
 	w.announce(at)
 }
 
-// announce tells the schema of a reset; the lock is held.
+// announce begins a generation with a reset, and tells the schema of it; the lock
+// is held.
 func (w *World) announce(at int64) {
+	w.beginAt(WasReset, at)
 	for _, f := range w.schema.reset {
 		f(&Tx{w: w, s: w.s, now: at})
 	}

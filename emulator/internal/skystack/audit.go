@@ -134,7 +134,9 @@ func (a *API) listAuditLogs(_ context.Context, c *edge.Call, in listAuditLogsInp
 	var p page[auditEntry]
 	var last uint64
 	var q AuditQuestion
+	var g engine.Generation
 	err := c.Workspace().Do(func(tx *engine.Tx) (err error) {
+		g = tx.Generation()
 		if p, last, err = turnTo[auditEntry](tx, in.paging, in.name(), c.Version); err == nil {
 			q, err = in.question(tx.Now())
 		}
@@ -163,7 +165,7 @@ func (a *API) listAuditLogs(_ context.Context, c *edge.Call, in listAuditLogsInp
 			e := auditEntry{call, cmp.Or(t.Owner, t.Name), templates[call.Operation]}
 			p.rows[i] = engine.Row[auditEntry]{Seq: call.Seq, ID: call.ID, Value: e}
 		}
-		p.end(tx, in.name(), before)
+		p.end(tx, g, in.name(), before)
 		return nil
 	})
 	return body(p, as(auditEntry.body)), nil

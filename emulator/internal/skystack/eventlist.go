@@ -3,7 +3,6 @@ package skystack
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"slices"
 	"strconv"
@@ -117,7 +116,7 @@ func (a *API) awaitEvent(ctx context.Context, c *edge.Call, empty *eventsBody) e
 			if err := a.tokenFault(c.Tx, c.Token); err != nil {
 				return err
 			}
-			if found = c.Era() != empty.era; found {
+			if found = c.Generation() != empty.gen; found {
 				return nil
 			}
 			for row := range a.events.After(c.Tx, empty.last) {
@@ -160,96 +159,56 @@ func (a *API) hurry(tx *engine.Tx) bool {
 
 // eventsPage reads the page that a client asked for.
 func (a *API) eventsPage(c *edge.Call, in listEventsInput) (out eventsBody, err error) {
-	out.era, out.filter.types = c.Era(), in.Types
+	out.gen, out.filter.types = c.Generation(), in.Types
 	if out.filter.project, err = a.listedProject(c, in.ProjectID); err != nil {
 		return out, err
 	}
-	// A cursor counts rows, which begin again with another state.
 	v := view[Event]{table: a.events, name: strings.Join([]string{
-		"events", strconv.FormatUint(out.era.N, 10), out.filter.project, strings.Join(in.Types, ","), in.After,
+		"events", out.filter.project, strings.Join(in.Types, ","), // a cursor goes on after what it has seen, whatever after says
 	}, "\x01")}
 	if len(in.Types) > 0 || out.filter.project != "" {
 		v.keep = func(e Event) bool { return out.filter.wants(&e) }
 	}
+	lost := false // the position is of another history
 	if in.After != "" {
-		place, ok := a.placeOf(c.Tx, in.After)
-		if !ok {
-			return out, noPlace("after", fail.Query)
-		}
-		v.floor = place.seq
-	}
-	if in.Cursor != "" {
-		if last, err := openCursor(c.Tx, v.name, in.Cursor); err == nil && !a.isPlace(c.Tx, last) {
-			return out, noPlace("cursor", fail.Query)
+		after, ok := a.placeAt(c.Tx, in.After)
+		if lost = !ok; ok {
+			v.floor = after.seq
 		}
 	}
+	if in.Cursor != "" && in.Page == 0 { // else it is refused, as a faulty one is
+		last, err := openCursor(c.Tx, v.name, in.Cursor)
+		switch {
+		case errors.Is(err, errOtherGeneration) || err == nil && !a.isKept(c.Tx, last):
+			lost, in.Cursor, v.floor = true, "", 0
+		case err == nil && (lost || last < v.floor): // the walk began anew and goes on
+			lost, v.floor = false, 0
+		}
+	}
+	var notice Event
+	if lost {
+		notice, lost = a.notified(c.Tx, &out.filter)
+	}
+	v.led = lost
+	latest := a.latest(c.Tx).seq // before the list is read, which may be while others go on
 	p, err := list(c, v, in.paging)
 	if err != nil {
 		return out, err
 	}
 	if n := len(p.rows); n > 0 {
 		out.last = p.rows[n-1].Seq
-	} else {
-		out.last = a.latest(c.Tx).seq
+	} else if out.last = oldestRow; !lost || p.total == 1 {
+		out.last = latest
+	}
+	if lost && p.number == 1 {
+		p.rows = slices.Insert(p.rows, 0, engine.Row[Event]{ID: notice.ID, Value: notice})
 	}
 	world := c.Workspace().ID()
 	out.listBody = body(p, func(b []byte, e *Event, version string) []byte {
 		return e.write(b, world, cmp.Or(version, defaultVersion))
 	})
-	out.resume = newCursor(c.Tx, v.name, out.last)
+	out.resume = newCursor(c.Tx, out.gen, v.name, out.last)
 	return out, nil
-}
-
-// place is a position in the table of events: after an event, or at the start.
-type place struct {
-	seq    uint64 // of the row
-	number uint64 // the event's sequence
-	id     string
-}
-
-// theStart is what names the place before the first event there ever was.
-const theStart = "start"
-
-// placeOf finds an event by its id; false if it is not kept.
-func (a *API) placeOf(tx *engine.Tx, id string) (place, bool) {
-	if id == theStart {
-		first, ok := a.events.At(tx, 0)
-		return place{id: theStart}, !ok || first.Value.Sequence <= 1
-	}
-	row, ok := a.events.Find(tx, id)
-	return place{row.Seq, row.Value.Sequence, id}, ok
-}
-
-// isPlace reports whether all events after the row with the number are kept.
-func (a *API) isPlace(tx *engine.Tx, seq uint64) bool {
-	if seq == 0 {
-		_, ok := a.placeOf(tx, theStart)
-		return ok
-	}
-	for row := range a.events.After(tx, seq-1) {
-		return row.Seq == seq
-	}
-	return false
-}
-
-// latest is the place after the latest event.
-func (a *API) latest(tx *engine.Tx) place { return a.before(tx, 0) }
-
-// before is the place after the latest event created before a row; 0 stands for a
-// row that is yet to come.
-func (a *API) before(tx *engine.Tx, seq uint64) place {
-	for row := range a.events.Before(tx, seq) {
-		return place{row.Seq, row.Value.Sequence, row.ID}
-	}
-	return place{id: theStart}
-}
-
-// noPlace refuses to continue after what is not there.
-func noPlace(field string, in fail.Location) error {
-	message := field + " names no event that is kept here: it may be too old, or from before the sandbox was reset or restored; begin again without it."
-	return &fail.Error{Kind: fail.Invalid, Code: "invalid_cursor", Message: message, Details: []fail.Detail{
-		{Field: field, Location: in, Code: "invalid_cursor", Message: message},
-	}}
 }
 
 // eventsBody is a list of events, and where it can be continued.
@@ -258,7 +217,7 @@ type eventsBody struct {
 	resume string
 	// What a client goes on waiting with when the list is empty.
 	filter eventFilter
-	era    engine.Era
+	gen    engine.Generation
 	last   uint64 // the row after which events are new
 }
 
@@ -289,11 +248,24 @@ type eventInput struct {
 //
 //	GET /v1/events/{id}
 func (a *API) getEvent(c *edge.Call, in eventInput) (eventBody, error) {
-	e, ok := a.events.Get(c.Tx, in.ID)
+	e, ok := a.eventNamed(c.Tx, in.ID)
 	if !ok {
 		return eventBody{}, fail.Newf(fail.NotFound, "event_not_found", "There is no event %q in this workspace, or it is no longer kept.", clip(in.ID))
 	}
 	return eventBody{e, c.Workspace().ID(), defaultVersion}, nil
+}
+
+// eventNamed finds an event by its id, or by the id that a stream gave it.
+func (a *API) eventNamed(tx *engine.Tx, id string) (Event, bool) {
+	if e, ok := a.events.Get(tx, id); ok {
+		return e, true
+	}
+	id, _ = strings.CutSuffix(id, "."+generationText(tx.Generation()))
+	if e, ok := a.events.Get(tx, id); ok {
+		return e, true
+	}
+	notice := a.notice(tx)
+	return notice, notice.ID == id && tx.Generation().Origin == engine.WasRestored
 }
 
 // eventBody is an event on the wire.
@@ -312,27 +284,3 @@ func (b eventBody) MarshalJSON() ([]byte, error) { return b.AppendJSON(nil), nil
 
 // AppendJSON implements edge.Appender.
 func (b eventBody) AppendJSON(to []byte) []byte { return b.event.write(to, b.workspace, b.version) }
-
-// resetBody is what the event of a reset is about: the workspace.
-type resetBody struct {
-	ID      string  `json:"id"`
-	ResetAt string  `json:"reset_at"`
-	Next    *string `json:"next_reset_at"`
-}
-
-// tellReset records a reset in what it leaves (S72). The event is not counted with
-// the others: it has an id of its own and the sequence of the event before it, so
-// that what happens after a reset has the same ids and numbers every time.
-func (a *API) tellReset(tx *engine.Tx) {
-	key := tx.Secret("reset")
-	b := resetBody{ID: tx.World().ID(), ResetAt: stamp(tx.Now())}
-	if next := tx.NextReset(); !next.IsZero() {
-		text := stamp(next)
-		b.Next = &text
-	}
-	a.post(tx, a.add(tx, Event{
-		ID: "evt_" + hex.EncodeToString(key[:8]), Type: resetEvent, Sequence: tx.Peek("event"), Object: shownAs(b), At: tx.Now(),
-	}))
-}
-
-const resetEvent = "sandbox.reset"

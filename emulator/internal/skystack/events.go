@@ -47,6 +47,7 @@ func eventTypes() []string {
 		"instance.resized", "instance.resizing", "instance.running", "instance.starting", "instance.status_changed",
 		"instance.stopped", "instance.stopping", "instance.updated",
 		"job.run.completed", "job.run.failed", "project.created", "project.deleted", "sandbox.reset",
+		"sandbox.restored",
 		"token.created", "token.revoked", "token.rotated", "webhook.test",
 	}
 }
@@ -140,6 +141,7 @@ func (a *API) add(tx *engine.Tx, e Event) Event {
 			return e
 		}
 		a.events.Delete(tx, oldest.ID)
+		tx.Count(droppedEvents)
 	}
 }
 

@@ -33,12 +33,12 @@ func (a *API) streamEvents(_ context.Context, c *edge.Call, in streamEventsInput
 	}
 	s := &feed{api: a, world: c.Workspace(), token: c.Token, request: c.RequestID, version: cmp.Or(c.Version, defaultVersion)}
 	err := c.Do(func(c *edge.Call) (err error) {
-		s.era, s.filter.types = c.Era(), in.Types
+		s.gen, s.filter.types = c.Generation(), in.Types
 		if s.filter.project, err = a.listedProject(c, in.ProjectID); err != nil {
 			return err
 		}
-		s.place, err = a.beginning(c, in)
-		return err
+		s.place, s.anew = a.beginning(c, in)
+		return nil
 	})
 	if err != nil {
 		return edge.Stream{}, err
@@ -49,27 +49,19 @@ func (a *API) streamEvents(_ context.Context, c *edge.Call, in streamEventsInput
 	return edge.Stream{Type: "text/event-stream", Run: s.run, Done: func() { a.waits.leave(s.world) }}, nil
 }
 
-// beginning is the place a stream begins at. A client that comes back says in a
-// header what it has seen, while the URL stays what it was: the header counts.
-func (a *API) beginning(c *edge.Call, in streamEventsInput) (place, error) {
-	after, field, where := in.After, "after", fail.Query
-	if header := c.RequestHeader("Last-Event-Id"); header != "" {
-		after, field, where = header, "Last-Event-ID", fail.Header
-	}
+// beginning is the place a stream begins at, and whether it begins anew because the
+// place that the client knows is of another history. A client that comes back says
+// in a header what it has seen, while the URL stays what it was: the header counts.
+func (a *API) beginning(c *edge.Call, in streamEventsInput) (at place, anew bool) {
+	after := cmp.Or(c.RequestHeader("Last-Event-Id"), in.After)
 	switch {
 	case after != "":
-		p, ok := a.placeOf(c.Tx, after)
-		if !ok {
-			return p, noPlace(field, where)
-		}
-		return p, nil
+		at, known := a.placeAt(c.Tx, after)
+		return at, !known
 	case in.From == theStart:
-		if first, ok := a.events.At(c.Tx, 0); ok && first.Value.Sequence > 1 {
-			return place{number: first.Value.Sequence - 1}, nil // the older ones are no longer kept
-		}
-		return place{id: theStart}, nil
+		return a.oldest(c.Tx), false
 	}
-	return a.latest(c.Tx), nil
+	return a.latest(c.Tx), false
 }
 
 // conflictingQuery refuses parameters that exclude each other.
@@ -102,7 +94,9 @@ type feed struct {
 	filter  eventFilter
 
 	place
-	era  engine.Era
+	gen  engine.Generation
+	anew bool    // the history is another one: a notice comes next, and then all of it
+	told string  // the id of the notice that was sent last
 	seen []Event // of one glance
 	buf  []byte
 	beat context.Context // ends when a sign of life is due
@@ -111,10 +105,9 @@ type feed struct {
 
 // glance is what a stream finds when it looks at the world.
 type glance struct {
-	rewound bool  // another state took the place of the one it knew
-	end     error // why the stream ends; nil if it goes on
-	again   bool  // there is more to see at once
-	now     time.Time
+	notice *Event // of a history that begins anew; nil if it goes on
+	end    error  // why the stream ends; nil if it goes on
+	again  bool   // there is more to see at once
 }
 
 var (
@@ -173,7 +166,6 @@ func (s *feed) look() (g glance) {
 	s.seen = s.seen[:0]
 	a := s.api
 	_ = s.world.Do(func(tx *engine.Tx) error {
-		g.now = tx.Now()
 		if tx.Closed() {
 			g.end = errGone
 			return nil
@@ -181,8 +173,11 @@ func (s *feed) look() (g glance) {
 		if g.end = a.tokenFault(tx, s.token); g.end != nil {
 			return nil
 		}
-		if era := tx.Era(); era != s.era {
-			g.rewound = s.enter(tx, era)
+		if now := tx.Generation(); now != s.gen {
+			s.gen, s.anew = now, true
+		}
+		if s.anew {
+			s.anew, g.notice = false, s.begin(tx)
 		}
 		passed := 0
 		for row := range a.events.After(tx, s.seq) {
@@ -190,11 +185,14 @@ func (s *feed) look() (g glance) {
 				g.again = true
 				return nil
 			}
-			if row.Value.Sequence > s.number+1 {
+			if row.Value.Sequence > s.number+1 && row.Value.Type != resetEvent { // after which the count goes on
 				g.end = errLost
 				return nil
 			}
 			s.place = place{row.Seq, row.Value.Sequence, row.ID}
+			if row.ID == s.told {
+				continue
+			}
 			if row.Value.Type == resetEvent || s.filter.wants(&row.Value) {
 				s.seen = append(s.seen, row.Value)
 			}
@@ -206,38 +204,26 @@ func (s *feed) look() (g glance) {
 	return g
 }
 
-// enter goes on with the state that took the place of the one the stream knew, and
-// reports whether no event will tell the client of it.
-func (s *feed) enter(tx *engine.Tx, era engine.Era) bool {
-	s.era, s.place = era, s.api.before(tx, era.Since+1)
-	s.seq = era.Since
-	for row := range s.api.events.After(tx, s.seq) {
-		if s.id == theStart { // what was before is no longer kept
-			s.number = max(row.Value.Sequence, 1) - 1
-		}
-		return row.Value.Type != resetEvent
+// begin goes to the start of the history, and returns the notice that comes first
+// unless an event of the history says the same.
+func (s *feed) begin(tx *engine.Tx) *Event {
+	s.place, s.told = s.api.oldest(tx), ""
+	notice, needed := s.api.notified(tx, &eventFilter{}) // whatever the filter wants
+	if !needed {
+		return nil
 	}
-	return true
+	s.told = notice.ID
+	return &notice
 }
 
 // write adds what was found to the buffer.
 func (s *feed) write(g glance) {
-	if g.rewound {
-		id := s.id
-		if len(s.seen) > 0 {
-			id = "" // the events that follow have theirs
-		}
-		s.frame(id, "sandbox.rewound")
-		o := object{append(s.buf, '{')}
-		o.text("type", "sandbox.rewound")
-		o.time("created_at", g.now)
-		o.text("workspace_id", s.world.ID())
-		s.buf = append(o.b, "}\n\n"...)
+	if g.notice != nil { // its id is the place that follows it, unless events follow it at once
+		s.event(place{id: theStart}, g.notice)
 	}
 	for n := range s.seen {
 		e := &s.seen[n]
-		s.frame(e.ID, e.Type)
-		s.buf = append(e.write(s.buf, s.world.ID(), s.version), "\n\n"...) // on one line: rows hold compact JSON
+		s.event(place{id: e.ID}, e)
 	}
 	if g.end == nil || errors.Is(g.end, errGone) {
 		return
@@ -249,6 +235,12 @@ func (s *feed) write(g glance) {
 	s.frame("", name)
 	text, _ := errorBody(fail.Of(g.end), s.request)
 	s.buf = append(append(s.buf, text...), "\n\n"...)
+}
+
+// event adds an event that a client reads on from at a place.
+func (s *feed) event(at place, e *Event) {
+	s.frame(at.position(s.gen), e.Type)
+	s.buf = append(e.write(s.buf, s.world.ID(), s.version), "\n\n"...) // on one line: rows hold compact JSON
 }
 
 // frame begins an event of the stream, up to its data.
@@ -263,8 +255,5 @@ func (s *feed) frame(id, name string) {
 // without data is none, but its id counts.
 func (s *feed) pulse() {
 	s.buf = append(s.buf, ": keep-alive\n"...)
-	if s.id != "" {
-		s.buf = append(append(append(s.buf, "id: "...), s.id...), '\n')
-	}
-	s.buf = append(s.buf, '\n')
+	s.buf = append(append(append(s.buf, "id: "...), s.position(s.gen)...), "\n\n"...)
 }

@@ -120,7 +120,7 @@ func TestSameBytes(t *testing.T) {
 		}
 		s := start(opts...)
 		before := script(s, "200") // no cursor: a reset makes those new
-		s.Reset()
+		s.Reset(emulator.RestartIDs())
 		if after := script(s, "200"); after != before {
 			t.Errorf("after a reset it differs:\n%s\n%s", before, after)
 		}

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"iter"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ import (
 
 const (
 	defaultLimit = 20
-	cursorFormat = 1
+	cursorFormat = 2
 )
 
 // paging is how a caller walks a list: by page or by cursor, not both (S46,
@@ -43,6 +44,9 @@ type view[T any] struct {
 	// floor leaves out the rows up to this sequence number; it does not go with
 	// only or latest.
 	floor uint64
+	// led says that something comes before the rows on the first page, where it
+	// takes the place of one.
+	led bool
 	// latest lists the newest first.
 	latest bool
 	// name tells this list from others, filters included: a cursor is good for
@@ -66,10 +70,17 @@ func list[T any](c *edge.Call, v view[T], p paging) (page[T], error) {
 	if err != nil {
 		return out, err
 	}
+	g := c.Generation() // of the rows, however long it takes to read them
 	out.rows = make([]engine.Row[T], 0, min(out.limit, v.table.Len(c.Tx)))
 	skip := (out.number - 1) * out.limit
 	if out.number-1 > v.table.Len(c.Tx)/out.limit { // past the end, and before an overflow
 		skip = v.table.Len(c.Tx)
+	}
+	room := out.limit
+	if v.led {
+		if skip = max(skip-1, 0); out.number == 1 {
+			out.limit--
+		}
 	}
 	before := 0
 	switch {
@@ -80,7 +91,11 @@ func list[T any](c *edge.Call, v view[T], p paging) (page[T], error) {
 	default:
 		before = v.sift(c.Tx, &out, last, skip)
 	}
-	out.end(c.Tx, v.name, before)
+	out.limit = room
+	out.end(c.Tx, g, v.name, before)
+	if v.led {
+		out.total++
+	}
 	return out, nil
 }
 
@@ -100,16 +115,24 @@ func turnTo[T any](tx *engine.Tx, p paging, name, version string) (out page[T], 
 	if p.Cursor != "" {
 		last, err = openCursor(tx, name, p.Cursor)
 	}
+	if last == oldestRow {
+		last = 0
+	}
 	return out, last, err
 }
 
 // end completes a page whose rows are there, and before which lie so many others.
-func (out *page[T]) end(tx *engine.Tx, name string, before int) {
+func (out *page[T]) end(tx *engine.Tx, g engine.Generation, name string, before int) {
 	if out.cursor {
 		out.number = 1 + before/out.limit
 	}
-	if n := len(out.rows); n > 0 && before+n < out.total {
-		out.next = newCursor(tx, name, out.rows[n-1].Seq)
+	n := len(out.rows)
+	switch {
+	case before+n >= out.total:
+	case n > 0:
+		out.next = newCursor(tx, g, name, out.rows[n-1].Seq)
+	case before == 0: // the page has room for no row
+		out.next = newCursor(tx, g, name, oldestRow)
 	}
 }
 
@@ -179,25 +202,43 @@ func (v view[T]) from(tx *engine.Tx, last uint64) iter.Seq[engine.Row[T]] {
 	return v.table.After(tx, last)
 }
 
-// newCursor seals the last row that was shown. The seal is the world's, so a
-// cursor of another workspace, or made by hand, does not open.
-func newCursor(tx *engine.Tx, list string, last uint64) string {
-	b := make([]byte, 0, 25)
+// newCursor seals the last row that was shown of a generation. The seal is the world's, so a
+// cursor of another workspace, or made by hand, does not open. The generation keeps
+// it from being read in another history.
+func newCursor(tx *engine.Tx, g engine.Generation, list string, last uint64) string {
+	b := make([]byte, 0, cursorBytes)
 	b = append(b, cursorFormat)
 	b = binary.BigEndian.AppendUint64(b, last)
 	b = binary.BigEndian.AppendUint64(b, listHash(list))
+	b = binary.BigEndian.AppendUint32(b, g.ID)
 	return base64.RawURLEncoding.EncodeToString(append(b, seal(tx, b)...))
 }
+
+// How many bytes a cursor has, its seal and all, and how many characters.
+const (
+	sealed      = 1 + 8 + 8 + 4
+	cursorBytes = sealed + 8
+	cursorText  = (cursorBytes*8 + 5) / 6
+)
+
+// oldestRow is the last row of a cursor that goes on with the oldest there is.
+const oldestRow = math.MaxUint64
+
+// errOtherGeneration is the refusal of a cursor that was good before the world was
+// reset or restored.
+var errOtherGeneration = cursorFault("The cursor was not made here, or before the sandbox was reset; begin again without one.")
 
 func openCursor(tx *engine.Tx, list, cursor string) (uint64, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	switch {
-	case err != nil || len(b) != 25 || len(cursor) != 34 /* line breaks would be skipped */ || b[0] != cursorFormat || !hmac.Equal(b[17:], seal(tx, b[:17])):
+	case err != nil || len(b) != cursorBytes || len(cursor) != cursorText /* line breaks would be skipped */ || b[0] != cursorFormat || !hmac.Equal(b[sealed:], seal(tx, b[:sealed])):
 		return 0, cursorFault("The cursor was not made here, or before the sandbox was reset; begin again without one.")
-	case binary.BigEndian.Uint64(b[9:17]) != listHash(list):
+	case binary.BigEndian.Uint32(b[17:]) != tx.Generation().ID:
+		return 0, errOtherGeneration
+	case binary.BigEndian.Uint64(b[9:]) != listHash(list):
 		return 0, cursorFault("The cursor belongs to a list with another path, filters or order, or is from before the sandbox was restored; begin again without one.")
 	}
-	return binary.BigEndian.Uint64(b[1:9]), nil
+	return binary.BigEndian.Uint64(b[1:]), nil
 }
 
 func cursorFault(message string) error {

@@ -30,7 +30,7 @@ func (a *API) WaitForEvent(ctx context.Context, w *engine.World, m sandbox.Event
 	if m.Type != "" && !knownPattern(m.Type) {
 		return sandbox.APIEvent{}, fmt.Errorf("there is no event type %q: use a type such as instance.running, or a family such as instance.*", clip(m.Type))
 	}
-	var era engine.Era
+	var gen engine.Generation
 	var last uint64
 	for {
 		changed := w.Changed()
@@ -38,8 +38,8 @@ func (a *API) WaitForEvent(ctx context.Context, w *engine.World, m sandbox.Event
 		gone := false
 		w.View(func(tx *engine.Tx) {
 			gone = tx.Closed()
-			if now := tx.Era(); now != era {
-				era, last = now, 0 // another table
+			if now := tx.Generation(); now != gen {
+				gen, last = now, 0 // another table
 			}
 			for row := range a.events.After(tx, last) {
 				if last = row.Seq; chosen(m, &row.Value) {

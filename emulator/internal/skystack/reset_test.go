@@ -44,9 +44,13 @@ func TestPeriodicResetS72(t *testing.T) {
 		s.Get("/v1/instances/"+seeded).Wants(200).Header("Date", "Fri, 20 Mar 2026 12:00:00 GMT")
 		s.Get("/v1/instances?cursor="+cursor).Refused(400, "invalid_cursor")
 		s.Get("/v1/instances").Wants(200).Has("pagination.total", before)
-		// Ids begin again, idempotency keys are forgotten, the present is the present.
+		// Ids go on, idempotency keys are forgotten, the present is the present.
 		again := s.Post("/v1/instances", bookable, "Idempotency-Key", "k").Wants(201).Header("Idempotent-Replayed", "").
-			Has("id", first.Text("id")).Has("created_at", "2026-03-20T12:00:00Z")
+			Has("created_at", "2026-03-20T12:00:00Z")
+		if again.Text("id") <= late.Text("id") {
+			t.Errorf("%s after the reset, and %s before it", again.Text("id"), late.Text("id"))
+		}
+		s.Get("/v1/instances/"+first.Text("id")).Refused(404, "instance_not_found")
 		advance(t, s, 3*time.Second)
 		s.Get("/v1/instances/"+again.Text("id")).Wants(200).Has("status", "running").Has("updated_at", "2026-03-20T12:00:03Z")
 
@@ -84,8 +88,8 @@ func TestPeriodicResetByTheWallClockS72(t *testing.T) {
 	})
 }
 
-// S72: Reset takes a workspace back to its first instant, time and ids
-// included, so that the same requests have the same answers.
+// S72: Reset takes a workspace back to its first instant, ids included if they
+// are to begin again, so that the same requests have the same responses.
 func TestResetS72(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		s := start(still(), emulator.WithResetEvery(48*time.Hour), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 30}),
@@ -110,7 +114,7 @@ func TestResetS72(t *testing.T) {
 		first := script()
 		cursor := s.As("mine").Get("/v1/instances?limit=1").Text("next_cursor")
 		for range 2 {
-			s.Reset()
+			s.Reset(emulator.RestartIDs())
 			if !s.Now().Equal(stillNow()) {
 				t.Errorf("the time is %v", s.Now())
 			}

@@ -277,7 +277,7 @@ func reset(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	before := s.Dump()
 	first := s.Post("/v1/instances", newInstance).Wants(201).Text("id")
 	must(t, s.Advance(time.Hour))
-	s.Reset()
+	s.Reset(sandbox.RestartIDs())
 	if got := s.Dump(); got != before {
 		t.Errorf("after a reset:\n%s\nwant\n%s", got, before)
 	}
@@ -286,6 +286,14 @@ func reset(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	}
 	if again := s.Post("/v1/instances", newInstance).Wants(201).Text("id"); again != first {
 		t.Errorf("the first id is %s now, and was %s", again, first)
+	}
+	s.Reset()
+	if got := s.Dump(); got != before {
+		t.Errorf("after another reset:\n%s\nwant\n%s", got, before)
+	}
+	s.Get("/v1/instances/"+first).Refused(404, "instance_not_found")
+	if next := s.Post("/v1/instances", newInstance).Wants(201).Text("id"); next <= first {
+		t.Errorf("the next id is %s, and %s was that of another instance", next, first)
 	}
 }
 

@@ -883,8 +883,9 @@ type ListInstancesParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the answer before, unchanged. It continues the same list with the same filters, while
-	// `limit` may change from call to call; one that was altered, or made for another list, is a 400 `invalid_cursor`.
-	// It expires only with a reset. Cannot be combined with `page`; refused under version `2025-07-01`.
+	// `limit` may change from call to call; one that was altered, made for another list, or made before the sandbox was
+	// reset or restored to another state, is a 400 `invalid_cursor`.
+	// It does not expire otherwise. Cannot be combined with `page`; refused under version `2025-07-01`.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Status Only instances in one of these statuses; several are separated by commas.
