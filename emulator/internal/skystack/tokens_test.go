@@ -262,8 +262,12 @@ func TestTokensBelongToTheState(t *testing.T) {
 	s.Reset()
 	s.As(key).Get("/v1/regions").Refused(401, "invalid_token")
 	s.Get("/v1/tokens").Wants(200).Has("pagination.total", 1)
+	if other := s.Post("/v1/tokens", `{"name":"n"}`).Wants(201).Text("secret"); other == key {
+		t.Error("after a reset the secret of another key comes again")
+	}
+	s.Reset(emulator.RestartIDs())
 	if again := s.Post("/v1/tokens", `{"name":"n"}`).Wants(201).Text("secret"); again != key {
-		t.Errorf("after a reset the same request gave %s, want %s", again, key)
+		t.Errorf("after a reset of ids the same request gave %s, want %s", again, key)
 	}
 }
 
