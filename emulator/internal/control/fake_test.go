@@ -119,9 +119,9 @@ func (f *fake) Reset(opts ...sandbox.ResetOption) {
 	}
 	_ = f.note("Reset")
 }
-func (f *fake) Dump() string                      { _ = f.note("Dump"); return "world " + f.id + "\n" }
-func (f *fake) Finish(id string) error            { return f.note("Finish %s", id) }
-func (f *fake) Fail(id, code string) error        { return f.note("Fail %s %q", id, code) }
+func (f *fake) Dump() string               { _ = f.note("Dump"); return "world " + f.id + "\n" }
+func (f *fake) Finish(id string) error     { return f.note("Finish %s", id) }
+func (f *fake) Fail(id, code string) error { return f.note("Fail %s %q", id, code) }
 func (f *fake) SetLoad(id string, l sandbox.Load) error {
 	return f.note("SetLoad %s %s", id, asJSON(l))
 }
