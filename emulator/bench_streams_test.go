@@ -33,7 +33,7 @@ func BenchmarkStreams(b *testing.B) {
 		defer stop()
 		b.ResetTimer()
 		for range b.N {
-			if _, err := e.Trigger("instance.updated", "ins_123"); err != nil {
+			if _, err := e.Trigger(emulator.Trigger{Type: "instance.updated", Object: "ins_123"}); err != nil {
 				b.Fatal(err)
 			}
 		}

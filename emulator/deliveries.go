@@ -12,13 +12,11 @@ func (w *Workspace) FlushWebhooks(ctx context.Context) error {
 	return w.e.sky.FlushWebhooks(ctx, w.world)
 }
 
-// Trigger makes it known that something happened to an object, by an event of any
-// type, and returns the event's id; nothing else changes. "" takes the newest
-// object that the type is about, or one that is made up if there is none. It
-// refuses a type or an object that does not exist, and one the type is not about.
-func (w *Workspace) Trigger(eventType, object string) (event string, err error) {
-	return w.e.sky.Trigger(w.world, eventType, object)
-}
+// Trigger emits an event of any type about an object, and says which object it is
+// about and which webhooks get it; nothing else changes. It refuses a type, an
+// object or a project that does not exist, an object that the type is not about,
+// and one of another project.
+func (w *Workspace) Trigger(t Trigger) (Triggered, error) { return w.e.sky.Trigger(w.world, t) }
 
 // Listen adds a webhook whose messages are not sent: whoever asks with NextMessage
 // carries them.

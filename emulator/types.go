@@ -42,6 +42,12 @@ type (
 	Finding = sandbox.Finding
 	// APIEvent is something that happened, as GET /v1/events lists it.
 	APIEvent = sandbox.APIEvent
+	// Trigger names an event to emit about an object as it is.
+	Trigger = sandbox.Trigger
+	// Triggered is an event that was emitted by Trigger, and who gets it.
+	Triggered = sandbox.Triggered
+	// TriggeredWebhook is an endpoint that gets a triggered event.
+	TriggeredWebhook = sandbox.TriggeredWebhook
 	// EventMatch chooses events; the zero EventMatch chooses all.
 	EventMatch = sandbox.EventMatch
 	// Delivery is what became, or will become, of one event at one webhook.

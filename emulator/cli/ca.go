@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,17 +15,13 @@ import (
 
 // caFlags are the flags of ca beside the settings.
 func caFlags() []reflect.StructField {
-	var fields []reflect.StructField
-	for _, f := range []struct{ name, help string }{
-		{"print", "Print the certificate itself, as PEM."},
-		{"env", "Print the export lines alone."},
-		{"renew", "Make the certificate anew, for the names it had and those of --tls-name. Clients must trust the new one."},
-	} {
-		fields = append(fields, reflect.StructField{
-			Name: "CA" + strings.ToUpper(f.name), Type: reflect.TypeFor[bool](), Tag: reflect.StructTag(`name:"` + f.name + `" help:"` + f.help + `"`),
-		})
-	}
-	return fields
+	return []reflect.StructField{{
+		Name: "CAOutput", Type: reflect.TypeFor[string](),
+		Tag: `name:"output" enum:"text,pem,env" default:"text" placeholder:"text|pem|env" help:"What to print: an explanation for people, the certificate itself, or the export lines alone."`,
+	}, {
+		Name: "CARenew", Type: reflect.TypeFor[bool](),
+		Tag: `name:"renew" help:"Make the certificate anew, for the names it had and those of --tls-name. Clients must trust the new one."`,
+	}}
 }
 
 const caHelp = `Prints where the certificate is that clients must trust to check the sandbox's own, and what tells Go, Python, Node and curl to trust it. The certificate authority is made if there is none. It belongs to this installation alone, can vouch for the names of the sandbox and no other, and is put into no store of the system.
@@ -33,10 +30,8 @@ const caHelp = `Prints where the certificate is that clients must trust to check
 
 // printCA says how to trust the CA of this installation (S32).
 func printCA(p *plan, flags map[string][]string, stdout io.Writer) error {
-	asked := func(flag string) bool { return len(flags[flag]) > 0 && flags[flag][0] == "true" }
+	asked := func(flag, value string) bool { return slices.Equal(flags[flag], []string{value}) }
 	switch {
-	case asked("print") && asked("env"):
-		return &usageError{"ca", errors.New("--print and --env are two things to print: choose one")}
 	case p.tls.CertFile != "":
 		return &usageError{"ca", fmt.Errorf("the sandbox shows a certificate of your own, %s (tls-cert): clients must trust whoever signed that", p.tls.CertFile)}
 	case p.tls.Dir == inMemory:
@@ -47,7 +42,7 @@ func printCA(p *plan, flags map[string][]string, stdout io.Writer) error {
 		return err
 	}
 	get := emulator.LocalCA
-	if asked("renew") {
+	if asked("renew", "true") {
 		get = emulator.RenewLocalCA
 	}
 	ca, err := get(dir, p.tlsNames()...)
@@ -56,9 +51,9 @@ func printCA(p *plan, flags map[string][]string, stdout io.Writer) error {
 	}
 	text := howToTrust(ca, p.secureExample())
 	switch {
-	case asked("print"):
+	case asked("output", "pem"):
 		text = string(ca.PEM)
-	case asked("env"):
+	case asked("output", "env"):
 		text = ""
 		for _, v := range trustVariables() {
 			text += v.line(ca.Path)
@@ -106,6 +101,6 @@ func howToTrust(ca emulator.CA, base string) string {
 		}
 		b.WriteString("\n")
 	}
-	paragraphs(&b, "Most programs trust nobody else then: set the variables only where the sandbox is called. In a shell: eval \"$("+program+" ca --env)\"")
+	paragraphs(&b, "Most programs trust nobody else then: set the variables only where the sandbox is called. In a shell: eval \"$("+program+" ca --output=env)\"")
 	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -68,7 +68,7 @@ func run(args, environ []string, stdout, stderr io.Writer) error {
 	case "key new":
 		return keyNew(in.Key.New, stdout)
 	case "version":
-		return printVersion(stdout)
+		return printVersion(in.Version, stdout)
 	case "completion":
 		return completion(in.Completion, stdout)
 	case "healthcheck":
@@ -112,7 +112,7 @@ func (in *input) client(environ []string, stdout, stderr io.Writer) func(context
 	case "listen":
 		return func(ctx context.Context) error { return listen(ctx, in.Listen, environ, stdout, stderr) }
 	case "trigger":
-		return func(ctx context.Context) error { return trigger(ctx, in.Trigger, environ, stdout) }
+		return func(ctx context.Context) error { return trigger(ctx, in.Trigger, environ, stdout, stderr) }
 	case "deliveries":
 		return func(ctx context.Context) error { return deliveries(ctx, in.Deliveries, environ, stdout) }
 	case "webhooks":

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"skystack.dev/sandbox/emulator/remote"
@@ -12,6 +13,7 @@ import (
 )
 
 type clockCommand struct {
+	output
 	connection
 	Show    struct{}            `cmd:"" default:"1" help:"Show the time of the workspace, how it moves, and what happens next."`
 	Advance clockAdvanceCommand `cmd:"" help:"Move time ahead and wait until all that falls due has happened; print the new time."`
@@ -33,7 +35,7 @@ type clockSetCommand struct {
 }
 
 // advance is what the words of clock advance ask for: one of four ways.
-func (c clockAdvanceCommand) advance(stdout io.Writer) (func(*remote.Workspace) error, error) {
+func (c clockAdvanceCommand) advance(show func(*remote.Workspace) error) (func(*remote.Workspace) error, error) {
 	ways := 0
 	for _, given := range []bool{c.By != "", c.To != "", c.Next, c.UntilIdle} {
 		if given {
@@ -69,13 +71,13 @@ func (c clockAdvanceCommand) advance(stdout io.Writer) (func(*remote.Workspace) 
 		if err := move(w); err != nil {
 			return err
 		}
-		return printed(stdout, w, instant(w.Now())+"\n")
+		return show(w)
 	}, nil
 }
 
 // set is what the flags of clock set ask for. They are read as those of serve
 // are.
-func (c clockSetCommand) set(stdout io.Writer) (func(*remote.Workspace) error, error) {
+func (c clockSetCommand) set(show func(*remote.Workspace) error) (func(*remote.Workspace) error, error) {
 	if c == (clockSetCommand{}) {
 		return nil, errors.New("say what to change: --mode, --now or --scale")
 	}
@@ -102,27 +104,24 @@ func (c clockSetCommand) set(stdout io.Writer) (func(*remote.Workspace) error, e
 		if err := w.SetClock(to); err != nil {
 			return err
 		}
-		return showClock(w, stdout)
+		return show(w)
 	}, nil
 }
 
 // clock carries out the clock commands.
 func clock(ctx context.Context, command string, c clockCommand, environ []string, stdout io.Writer) error {
-	do := func(w *remote.Workspace) error { return showClock(w, stdout) }
-	var err error
+	show := func(w *remote.Workspace) error { return c.show(w, stdout) }
+	do, err := show, error(nil)
 	switch command {
 	case "clock advance":
-		do, err = c.Advance.advance(stdout)
-	case "clock set":
-		do, err = c.Set.set(stdout)
-	case "clock agenda":
-		do = func(w *remote.Workspace) error {
-			var lines []byte
-			for _, e := range w.Agenda() {
-				lines = fmt.Appendf(lines, "%s\n", eventLine(e))
-			}
-			return printed(stdout, w, string(lines))
+		if !c.asJSON() {
+			show = func(w *remote.Workspace) error { return printed(stdout, w, instant(w.Now())+"\n") }
 		}
+		do, err = c.Advance.advance(show)
+	case "clock set":
+		do, err = c.Set.set(show)
+	case "clock agenda":
+		do = func(w *remote.Workspace) error { return c.agenda(w, stdout) }
 	}
 	if err != nil {
 		return &usageError{command, err}
@@ -130,8 +129,35 @@ func clock(ctx context.Context, command string, c clockCommand, environ []string
 	return c.use(ctx, command, environ, do)
 }
 
-func showClock(w *remote.Workspace, stdout io.Writer) error {
+// agenda prints what will happen.
+func (c clockCommand) agenda(w *remote.Workspace, stdout io.Writer) error {
+	var text strings.Builder
+	for _, e := range w.Agenda() {
+		if !c.asJSON() {
+			text.WriteString(eventLine(e) + "\n")
+		} else if err := printJSON(&text, e); err != nil {
+			return err
+		}
+	}
+	return printed(stdout, w, text.String())
+}
+
+// show prints the time of the workspace, how it moves, and what happens next.
+func (c clockCommand) show(w *remote.Workspace, stdout io.Writer) error {
 	how, agenda := w.Clock(), w.Agenda()
+	if c.asJSON() {
+		if err := w.Err(); err != nil {
+			return err
+		}
+		shown := struct {
+			sandbox.Clock
+			Next *sandbox.Event `json:"next"` // null when nothing is booked
+		}{Clock: how}
+		if len(agenda) > 0 {
+			shown.Next = &agenda[0]
+		}
+		return printJSON(stdout, shown)
+	}
 	next := "nothing is booked"
 	if len(agenda) > 0 {
 		next = eventLine(agenda[0])

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -144,6 +145,9 @@ func candidates(words []string) ([]candidate, error) {
 		words = []string{""}
 	}
 	node, wants := k.Model.Node, (*kong.Flag)(nil) // the flag that the next word belongs to
+	if len(words) > 1 && words[0] == "help" {      // of a command that is named next
+		return without("help", words[1:])
+	}
 	positional := 0
 	before, word := words[:len(words)-1], words[len(words)-1]
 	for _, w := range before {
@@ -188,6 +192,12 @@ func candidates(words []string) ([]candidate, error) {
 		all = append(all, valuesOf("", node.Positional[positional].Name)...)
 	}
 	return beginning(word, "", all), nil
+}
+
+// without is candidates, but for one word.
+func without(word string, words []string) ([]candidate, error) {
+	found, err := candidates(words)
+	return slices.DeleteFunc(found, func(c candidate) bool { return c.word == word }), err
 }
 
 func childOf(node *kong.Node, name string) *kong.Node {

@@ -11,7 +11,7 @@ func TestComplete(t *testing.T) {
 		words string // _ stands for nothing yet
 		want  string
 	}{
-		{"_", "serve test env healthcheck clock reset snapshot requests listen deliveries trigger webhooks key token completion version"},
+		{"_", "serve test env healthcheck clock reset snapshot requests listen deliveries trigger webhooks key token completion version help"},
 		{"sn", "snapshot"},
 		{"xyz", ""},
 		{"clock _", "show advance set agenda"},
@@ -31,7 +31,7 @@ func TestComplete(t *testing.T) {
 		{"--fixture _", "default docs empty"},
 		{"--config _", ""},
 		{"--progression _", "time immediate manual"},
-		{"--nothing _", "serve test env healthcheck clock reset snapshot requests listen deliveries trigger webhooks key token completion version"},
+		{"--nothing _", "serve test env healthcheck clock reset snapshot requests listen deliveries trigger webhooks key token completion version help"},
 		{"--nothing=x", ""},
 		{"test --clock _", "real scaled frozen auto"},
 		{"test --clock auto -- _", ""},
@@ -44,6 +44,10 @@ func TestComplete(t *testing.T) {
 		{"requests -n 3 --st", "--status"},
 		{"snapshot save _", ""},
 		{"version _", ""},
+		{"help _", "serve test env healthcheck clock reset snapshot requests listen deliveries trigger webhooks key token completion version"},
+		{"help clock ad", "advance"},
+		{"requests --output _", "text json"},
+		{"ca --output=p", "--output=pem"},
 	} {
 		words := strings.Fields(strings.ReplaceAll(tc.words, "_", ""))
 		if strings.HasSuffix(tc.words, "_") {

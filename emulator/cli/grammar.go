@@ -15,7 +15,8 @@ import (
 
 // grammar is what kong parses besides the settings.
 type grammar struct {
-	Help helpFlag `short:"h" help:"Show this help."`
+	Help        helpFlag    `short:"h" help:"Show this help."`
+	ShowVersion versionFlag `name:"version" help:"Print the version."`
 
 	// Commands; kong lists them in the order of parse.
 	Key        keyCommand        `kong:"-"`
@@ -29,19 +30,36 @@ type grammar struct {
 	Trigger    triggerCommand    `kong:"-"`
 	Webhooks   webhooksCommand   `kong:"-"`
 	Completion completionCommand `kong:"-"`
+	Version    versionCommand    `kong:"-"`
+	AskHelp    helpCommand       `kong:"-"`
 }
 
 type keyCommand struct {
 	New keyNewCommand `cmd:"" help:"Print a fresh sandbox key."`
 }
 
-// helpFlag ends parsing, so that help is given whatever else is wrong.
-type helpFlag bool
+// helpFlag and versionFlag end parsing, so that they are obeyed whatever else is
+// wrong.
+type (
+	helpFlag    bool
+	versionFlag bool
+)
 
-var errHelp = errors.New("help is wanted")
+var (
+	errHelp    = errors.New("help is wanted")
+	errVersion = errors.New("the version is wanted")
+)
 
 // BeforeReset implements kong's hook.
 func (helpFlag) BeforeReset() error { return errHelp }
+
+// BeforeReset implements kong's hook.
+func (versionFlag) BeforeReset() error { return errVersion }
+
+// helpCommand is --help for those who write it as a command.
+type helpCommand struct {
+	Command []string `arg:"" optional:"" name:"COMMAND" help:"The command to explain, as clock advance. Default: the whole program."`
+}
 
 // input is what the arguments say.
 type input struct {
@@ -76,7 +94,8 @@ func newParser(g *grammar) (*kong.Kong, error) {
 		kong.DynamicCommand("key", "Make keys.", "", &g.Key),
 		kong.DynamicCommand("token", "Make, list, rotate and revoke the keys of a running sandbox.", "", &g.Token),
 		kong.DynamicCommand("completion", "Print what completes commands and flags in a shell.", "", &g.Completion),
-		kong.DynamicCommand("version", "Print the version.", "", &struct{}{}),
+		kong.DynamicCommand("version", "Print the version.", "", &g.Version),
+		kong.DynamicCommand("help", "Explain a command, as --help behind it does.", "", &g.AskHelp),
 	)
 }
 
@@ -94,9 +113,15 @@ func parse(args []string) (input, error) {
 	if ctx != nil {
 		in.command = commandOf(ctx)
 	}
-	if errors.Is(err, errHelp) {
+	switch {
+	case errors.Is(err, errHelp):
 		in.help = ctx
 		return in, nil
+	case errors.Is(err, errVersion):
+		in.command, in.Version.Output = "version", "text"
+		return in, nil
+	case err == nil && in.command == "help":
+		return helpOn(in.AskHelp.Command)
 	}
 	if err != nil {
 		return in, explain(ctx, err)
@@ -111,6 +136,37 @@ func parse(args []string) (input, error) {
 		}
 	}
 	return in, nil
+}
+
+// helpOn is what "help COMMAND" asks for: the command followed by --help, provided
+// that there is one.
+func helpOn(words []string) (input, error) {
+	var g grammar
+	k, err := newParser(&g)
+	if err != nil {
+		return input{command: "help"}, err
+	}
+	node := k.Model.Node
+	for _, word := range words {
+		i := slices.IndexFunc(node.Children, func(c *kong.Node) bool { return c.Name == word })
+		if i < 0 {
+			return input{command: "help"}, noCommand(node, word)
+		}
+		node = node.Children[i]
+	}
+	return parse(append(slices.Clone(words), "--help"))
+}
+
+// noCommand says that a command has none of a name below it.
+func noCommand(node *kong.Node, word string) error {
+	names := childrenOf(node)
+	switch {
+	case node == nil || node.Type == kong.ApplicationNode:
+		return fmt.Errorf("there is no command %s%s; the commands are %s", word, near.Hint(word, names...), joined(names, "and"))
+	case node.Leaf():
+		return fmt.Errorf("there is no command %s %s; %s is followed by no other", node.Path(), word, node.Path())
+	}
+	return fmt.Errorf("there is no command %s %s%s; %s is followed by %s", node.Path(), word, near.Hint(word, names...), node.Path(), joined(names, "or"))
 }
 
 // commandOf is the words of the selected command.
@@ -135,11 +191,7 @@ func explain(ctx *kong.Context, err error) error {
 			}
 			return fmt.Errorf("%s takes no argument; got %s", node.Path(), word)
 		}
-		names := childrenOf(node)
-		if node == nil || node.Type == kong.ApplicationNode {
-			return fmt.Errorf("there is no command %s%s; the commands are %s", word, near.Hint(word, names...), joined(names, "and"))
-		}
-		return fmt.Errorf("there is no command %s %s%s; %s is followed by %s", node.Path(), word, near.Hint(word, names...), node.Path(), joined(names, "or"))
+		return noCommand(node, word)
 	}
 	if word, ok := strings.CutPrefix(err.Error(), "expected \"<"); ok {
 		word, _, _ = strings.Cut(word, ">")

@@ -43,7 +43,7 @@ func TestWrongHTTPS(t *testing.T) {
 		"--listen=127.0.0.1:0 --tls-dir=" + dir + " --https=" + taken.Addr().String(): "cannot listen on " + taken.Addr().String() + ": address already in use: something else listens there; end it, or choose another port: --https 127.0.0.1:0 takes a free one\n",
 		"--listen=127.0.0.1:0 --tls-dir=memory --https=192.0.2.1:0":                   "cannot listen on 192.0.2.1:0: cannot assign requested address: this machine has no such address; use 127.0.0.1, or 0.0.0.0 for all it has\n",
 		"--https=0.0.0.0:0 --accept-any-token":                                        "accept-any-token on 0.0.0.0:0: whoever reaches that address would be let in; listen on a loopback address, as 127.0.0.1:8080, or name the keys\n" + help,
-		"ca --print --env":                                                            "--print and --env are two things to print: choose one\n" + helpOfCA,
+		"ca --output=json":                                                            "--output must be one of \"text\",\"pem\",\"env\" but got \"json\"\n" + helpOfCA,
 		"ca --tls-dir=memory":                                                         "with tls-dir memory only the running server knows its certificate authority: GET /_sandbox/ca.pem\n" + helpOfCA,
 		"ca --tls-cert=c.pem --tls-key=k":                                             "the sandbox shows a certificate of your own, c.pem (tls-cert): clients must trust whoever signed that\n" + helpOfCA,
 		"ca --tls-dir=file":                                                           "no place for the CA: " + abs(t, "file") + " is not a directory\n",
@@ -81,13 +81,13 @@ func TestCA(t *testing.T) {
 		return out.String()
 	}
 	word := shellWord(file)
-	if got, want := printed("--env"), "export SSL_CERT_FILE="+word+"\nexport REQUESTS_CA_BUNDLE="+word+"\nexport NODE_EXTRA_CA_CERTS="+word+
+	if got, want := printed("--output=env"), "export SSL_CERT_FILE="+word+"\nexport REQUESTS_CA_BUNDLE="+word+"\nexport NODE_EXTRA_CA_CERTS="+word+
 		"\nexport CURL_CA_BUNDLE="+word+"\nexport SKYSTACK_SANDBOX_CA="+word+"\n"; got != want {
 		t.Errorf("--env:\n%swant\n%s", got, want)
 	}
 	text, err := os.ReadFile(file)
-	if err != nil || printed("--print") != string(text) || !strings.HasPrefix(string(text), "-----BEGIN CERTIFICATE-----\n") {
-		t.Errorf("--print: %s, %v", printed("--print"), err)
+	if err != nil || printed("--output=pem") != string(text) || !strings.HasPrefix(string(text), "-----BEGIN CERTIFICATE-----\n") {
+		t.Errorf("--print: %s, %v", printed("--output=pem"), err)
 	}
 	for _, want := range []string{
 		file + "\n\n", "localhost, skystack.dev, host.docker.internal, 127.0.0.0/8 and ::1, and", "\n# curl\nexport CURL_CA_BUNDLE=" + word + "\n",
@@ -101,18 +101,18 @@ func TestCA(t *testing.T) {
 	if got := printed("--https=127.0.0.1:9443"); !strings.Contains(got, " https://127.0.0.1:9443/healthz\n") {
 		t.Errorf("with an address:\n%s", got)
 	}
-	if got := printed("--print", "--renew", "--tls-name=sandbox.corp.test"); got == string(text) || !strings.Contains(printed(), "sandbox.corp.test") {
+	if got := printed("--output=pem", "--renew", "--tls-name=sandbox.corp.test"); got == string(text) || !strings.Contains(printed(), "sandbox.corp.test") {
 		t.Errorf("renewed:\n%s", got)
 	}
 	var out, faults strings.Builder
 	if code := Run([]string{"ca", "--tls-dir", dir, "--tls-name=other.test"}, nil, &out, &faults); code != exitFailure || !strings.Contains(faults.String(), "ca --renew --tls-dir "+dir+" --tls-name other.test") {
 		t.Errorf("a further name: exit code %d, %s", code, &faults)
 	}
-	if code := Run([]string{"ca", "--print"}, []string{"SKYSTACK_SANDBOX_TLS_DIR=" + dir}, &out, &faults); code != 0 {
+	if code := Run([]string{"ca", "--output=pem"}, []string{"SKYSTACK_SANDBOX_TLS_DIR=" + dir}, &out, &faults); code != 0 {
 		t.Errorf("the directory from a variable: exit code %d, %s", code, &faults)
 	}
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	if code := Run([]string{"ca", "--print"}, nil, &out, &faults); code != 0 {
+	if code := Run([]string{"ca", "--output=pem"}, nil, &out, &faults); code != 0 {
 		t.Errorf("the usual place: exit code %d, %s", code, &faults)
 	}
 	if usual, err := os.UserConfigDir(); err != nil || !exists(filepath.Join(usual, "skystack-sandbox", "ca-key.pem")) {

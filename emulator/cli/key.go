@@ -12,7 +12,7 @@ import (
 )
 
 type keyNewCommand struct {
-	YAML        bool          `name:"yaml" help:"Print the member keys of a configuration file instead, for --config."`
+	Output      string        `enum:"text,yaml" default:"text" placeholder:"text|yaml" help:"How to print it: the key alone, or the member keys of a configuration file, for --config."`
 	Name        string        `placeholder:"TEXT" help:"What the key is called."`
 	Scope       []string      `placeholder:"SCOPE" help:"What the key may do, as instances:read. Repeat for more; without, everything."`
 	Workspace   string        `placeholder:"ID" help:"Whose key it is, as wsp_other; without, the default workspace's. A new id makes a workspace of its own."`
@@ -22,7 +22,7 @@ type keyNewCommand struct {
 
 // Help implements kong.HelpProvider.
 func (keyNewCommand) Help() string {
-	return "Prints a fresh sandbox key on a line of its own. Nobody knows it until a server is told, as with --key or the environment variable SKYSTACK_SANDBOX_KEY. With --yaml it is printed as the member keys of a configuration file, with whatever else the flags say of it."
+	return "Prints a fresh sandbox key on a line of its own. Nobody knows it until a server is told, as with --key or the environment variable SKYSTACK_SANDBOX_KEY. With --output=yaml it is printed as the member keys of a configuration file, with whatever else the flags say of it."
 }
 
 // keySnippet is a key as a configuration file has it.
@@ -39,8 +39,8 @@ type keySnippet struct {
 func keyNew(c keyNewCommand, stdout io.Writer) error {
 	k := emulator.Key{Token: emulator.NewKey(), Name: c.Name, Scopes: c.Scope, Workspace: c.Workspace, Environment: c.Environment}
 	bare := c.Name+c.Workspace+c.Environment == "" && c.Scope == nil && c.ExpiresIn == 0
-	if !c.YAML && !bare {
-		return &usageError{"key new", errors.New("a key alone says nothing about itself: add --yaml to print it with its name, scopes and the rest")}
+	if c.Output != "yaml" && !bare {
+		return &usageError{"key new", errors.New("a key alone says nothing about itself: add --output=yaml to print it with its name, scopes and the rest")}
 	}
 	if c.ExpiresIn < 0 || c.ExpiresIn%time.Second != 0 {
 		return &usageError{"key new", fmt.Errorf("--expires-in: %v is not a time to come in whole seconds", c.ExpiresIn)}
@@ -48,7 +48,7 @@ func keyNew(c keyNewCommand, stdout io.Writer) error {
 	if err := emulator.Check(emulator.WithKey(k)); err != nil {
 		return &usageError{"key new", err}
 	}
-	if !c.YAML {
+	if c.Output != "yaml" {
 		_, err := fmt.Fprintln(stdout, k.Token)
 		return err
 	}

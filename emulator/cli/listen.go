@@ -18,11 +18,11 @@ import (
 )
 
 type listenCommand struct {
-	ForwardTo   string   `required:"" placeholder:"URL" help:"The receiver, as http://localhost:3000/hook."`
-	Events      []string `placeholder:"TYPE" help:"Types of events, as instance.running, or families, as instance.*. Repeat for more. Default: all."`
-	Project     string   `placeholder:"ID" help:"The project whose events to carry. Default: the workspace's own."`
-	Format      string   `placeholder:"text|json" default:"text" enum:"text,json" help:"Whether to print lines for people, or JSON objects."`
-	PrintSecret bool     `help:"Print the signing secret alone on the first line, for a script that reads it."`
+	ForwardTo string   `required:"" placeholder:"URL" help:"The receiver, as http://localhost:3000/hook."`
+	Events    []string `placeholder:"TYPE" help:"Types of events, as instance.running, or families, as instance.*. Repeat for more. Default: all."`
+	Project   string   `placeholder:"ID" help:"The project whose events to carry. Default: the workspace's own."`
+	output
+	PrintSecret bool `help:"Print the signing secret alone on the first line, for a script that reads it."`
 	connection
 }
 
@@ -95,14 +95,14 @@ func (c listenCommand) greet(stdout io.Writer, l sandbox.Listener) error {
 		_, err := io.WriteString(stdout, l.Secret+"\n")
 		return err
 	}
-	if c.Format == "json" {
+	if c.asJSON() {
 		return printJSON(stdout, l)
 	}
 	_, err := fmt.Fprintf(stdout, "signing secret %s\nlistening as %s for %s of %s; Ctrl-C ends it\n", l.Secret, l.ID, strings.Join(l.EventTypes, ", "), l.Project)
 	return err
 }
 
-// attempted is a line of --format json.
+// attempted is a line of --output=json.
 type attempted struct {
 	At        time.Time `json:"at"`
 	Event     string    `json:"event_id"`
@@ -112,7 +112,7 @@ type attempted struct {
 }
 
 func (c listenCommand) print(stdout io.Writer, at time.Time, m sandbox.Message, a sandbox.Answer) error {
-	if c.Format == "json" {
+	if c.asJSON() {
 		return printJSON(stdout, attempted{at, m.Event, m.EventType, m.Attempt, a})
 	}
 	_, err := io.WriteString(stdout, visible(fmt.Sprintf("%s %s %s -> %s", instant(at), m.EventType, m.Event, outcome(a.Status, "", a.Error, a.Message)))+"\n")

@@ -168,14 +168,14 @@ func listening(t *testing.T, e *emulator.Emulator, c listenCommand) (printed *bu
 	return bufio.NewReader(lines), func() error { enough(); return <-ended }
 }
 
-// With --format json every line is an object, and --print-secret begins with the
+// With --output=json every line is an object, and --print-secret begins with the
 // secret alone.
 func TestListenForPrograms(t *testing.T) {
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) }))
 	defer receiver.Close()
 	for _, secret := range []bool{false, true} {
 		e := frozen(t)
-		printed, end := listening(t, e, listenCommand{ForwardTo: receiver.URL, Events: []string{"instance.created"}, Format: "json", PrintSecret: secret})
+		printed, end := listening(t, e, listenCommand{ForwardTo: receiver.URL, Events: []string{"instance.created"}, output: output{"json"}, PrintSecret: secret})
 		line := func() string {
 			t.Helper()
 			text, err := printed.ReadString('\n')
@@ -212,7 +212,7 @@ func TestListenForPrograms(t *testing.T) {
 // When what it listens to goes away, the command says so and fails.
 func TestListenEndsWithTheListener(t *testing.T) {
 	e := frozen(t)
-	printed, end := listening(t, e, listenCommand{ForwardTo: "http://127.0.0.1:9/hook", Format: "text"})
+	printed, end := listening(t, e, listenCommand{ForwardTo: "http://127.0.0.1:9/hook", output: output{"text"}})
 	if line, err := printed.ReadString('\n'); err != nil || !strings.HasPrefix(line, "signing secret whsec_") {
 		t.Fatalf("%s, %v", line, err)
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -22,13 +21,13 @@ type requestsCommand struct {
 	Since     uint64 `placeholder:"N" help:"Those after number N, with which each line begins."`
 	Last      int    `name:"last" short:"n" placeholder:"N" help:"The last N of them alone."`
 	Follow    bool   `short:"f" help:"Go on with what comes, until Ctrl-C."`
-	JSON      bool   `name:"json" help:"Print each as a JSON object on a line of its own, with headers and bodies."`
+	output
 	connection
 }
 
 // Help implements kong.HelpProvider.
 func (requestsCommand) Help() string {
-	return "Prints the requests that the workspace has got, oldest first, a line each: number, method, path, status, operation, and for an error what refused it and why. Secrets are taken out. Flags choose some of them; those that match all flags are printed."
+	return "Prints the requests that the workspace has got, oldest first, a line each: number, method, path, status, operation, and for an error what refused it and why. Secrets are taken out. With --output=json each is an object with headers and bodies. Flags choose some of them; those that match all flags are printed."
 }
 
 // match is what the flags choose.
@@ -108,10 +107,8 @@ func next(ctx context.Context, w *remote.Workspace, m sandbox.Match) ([]sandbox.
 }
 
 func (c requestsCommand) print(stdout io.Writer, r sandbox.Request) error {
-	if c.JSON {
-		to := json.NewEncoder(stdout)
-		to.SetEscapeHTML(false)
-		return to.Encode(r)
+	if c.asJSON() {
+		return printJSON(stdout, r)
 	}
 	_, err := io.WriteString(stdout, visible(r.String())+"\n")
 	return err

@@ -52,7 +52,7 @@ func TestRequestsCommand(t *testing.T) {
 			}
 		}
 	}
-	code, out, faults := commanded(t, e, "requests", "--json", "--operation=createInstance")
+	code, out, faults := commanded(t, e, "requests", "--output=json", "--operation=createInstance")
 	var r emulator.Request
 	if err := json.Unmarshal([]byte(out), &r); code != 0 || err != nil || strings.Count(out, "\n") != 1 || r.RequestBody != newInstance || r.Status != 201 {
 		t.Errorf("exit code %d, %v, %s%s", code, err, out, faults)

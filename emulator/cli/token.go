@@ -38,7 +38,7 @@ type tokenCreateCommand struct {
 type tokenListCommand struct {
 	Environment string `placeholder:"TEXT" help:"Those with this environment."`
 	Status      string `placeholder:"active|expired|revoked" help:"Those that are this by the workspace's clock."`
-	Output      string `enum:"text,json" default:"text" placeholder:"text|json" help:"How to print them: a line each, or each as a JSON object on a line of its own."`
+	output
 	endpoint
 }
 

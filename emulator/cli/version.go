@@ -8,7 +8,14 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-func printVersion(stdout io.Writer) error {
+type versionCommand struct{ output }
+
+func printVersion(c versionCommand, stdout io.Writer) error {
+	if c.asJSON() {
+		return printJSON(stdout, map[string]string{
+			"version": emulator.Version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
+		})
+	}
 	_, err := fmt.Fprintf(stdout, "%s %s %s %s/%s\n", program, emulator.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }

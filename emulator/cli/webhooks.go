@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -22,24 +21,43 @@ func flush(ctx context.Context, c flushCommand, environ []string) error {
 }
 
 type triggerCommand struct {
-	Event  string `arg:"" name:"EVENT" help:"The type of the event, as instance.failed."`
-	Object string `placeholder:"ID" help:"What it is about. Default: the newest object of its kind, or one that is made up."`
+	Event   string `arg:"" name:"EVENT" help:"The type of the event, as instance.failed."`
+	Object  string `placeholder:"ID" help:"What it is about. Default: the newest object of its kind in the project, or one that is made up."`
+	Project string `placeholder:"ID" help:"Whose objects are taken. Default: those of the default project, or, where it has none, of any."`
+	output
 	connection
 }
 
 // Help implements kong.HelpProvider.
 func (triggerCommand) Help() string {
-	return "Emits an event about an object as it is, and prints the event's id. Nothing else changes: the instance of an instance.failed runs on. Webhooks, streams and lists get the event as any other."
+	return "Emits an event about an object as it is, and prints the event's id, what it is about, and which webhooks get it. Nothing else changes: the instance of an instance.failed runs on. Webhooks, streams and lists get the event as any other. When no webhook gets it, standard error says why and what to do; the event was emitted all the same, and the exit code is 0."
 }
 
-// trigger emits an event.
-func trigger(ctx context.Context, c triggerCommand, environ []string, stdout io.Writer) error {
+// trigger emits an event, and says who gets it.
+func trigger(ctx context.Context, c triggerCommand, environ []string, stdout, stderr io.Writer) error {
 	return c.use(ctx, "trigger", environ, func(w *remote.Workspace) error {
-		event, err := w.Trigger(c.Event, c.Object)
+		t, err := w.Trigger(sandbox.Trigger{Type: c.Event, Object: c.Object, Project: c.Project})
 		if err != nil {
 			return err
 		}
-		return printed(stdout, w, event+"\n")
+		if t.Note != "" {
+			_, _ = fmt.Fprintf(stderr, "%s: %s\n", program, visible(t.Note))
+		}
+		if c.asJSON() {
+			return printJSON(stdout, t)
+		}
+		about := t.Object
+		if t.Example {
+			about += ", which is made up,"
+		}
+		if t.Project != "" && t.Project != t.Object {
+			about += " of " + t.Project
+		}
+		text := visible(fmt.Sprintf("%s %s about %s", t.Event, t.Type, about)) + "\n"
+		for _, hook := range t.Webhooks {
+			text += "  " + visible("-> "+hook.ID+" "+hook.URL) + "\n"
+		}
+		return printed(stdout, w, text)
 	})
 }
 
@@ -47,7 +65,7 @@ type deliveriesCommand struct {
 	Webhook string `placeholder:"ID" help:"Those of one webhook."`
 	Status  string `placeholder:"STATUS" help:"Those that are queued, delivering, waiting, succeeded, exhausted or abandoned."`
 	Event   string `placeholder:"TYPE" help:"Those of events of a type, as instance.running, or of a family, as instance.*."`
-	Format  string `placeholder:"text|json" default:"text" enum:"text,json" help:"Whether to print lines for people, or each delivery as a JSON object."`
+	output
 	connection
 }
 
@@ -64,7 +82,7 @@ func deliveries(ctx context.Context, c deliveriesCommand, environ []string, stdo
 			return err
 		}
 		for _, d := range found {
-			if err := printDelivery(stdout, d, c.Format); err != nil {
+			if err := c.print(stdout, d); err != nil {
 				return err
 			}
 		}
@@ -72,8 +90,8 @@ func deliveries(ctx context.Context, c deliveriesCommand, environ []string, stdo
 	})
 }
 
-func printDelivery(stdout io.Writer, d sandbox.Delivery, format string) error {
-	if format == "json" {
+func (c deliveriesCommand) print(stdout io.Writer, d sandbox.Delivery) error {
+	if c.asJSON() {
 		return printJSON(stdout, d)
 	}
 	line := fmt.Sprintf("%s %s %s -> %s %s", d.ID, d.EventType, d.Event, d.Webhook, d.Status)
@@ -102,10 +120,4 @@ func outcome(status int, latency, code, message string) string {
 		text += " " + code + ": " + message
 	}
 	return text
-}
-
-func printJSON(stdout io.Writer, v any) error {
-	to := json.NewEncoder(stdout)
-	to.SetEscapeHTML(false)
-	return to.Encode(v)
 }

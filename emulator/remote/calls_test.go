@@ -245,8 +245,11 @@ func TestCalls(t *testing.T) {
 			exchange{want: "POST /_sandbox/webhooks/flush?wait=10s", status: 200, answer: `{"flushed":true}`}, nil,
 		},
 		{
-			"Trigger", func(w *Workspace) (any, error) { return w.Trigger("instance.failed", "ins_1") },
-			exchange{want: `POST /_sandbox/trigger {"type":"instance.failed","object_id":"ins_1"}`, status: 200, answer: `{"event_id":"evt_1"}`}, "evt_1",
+			"Trigger", func(w *Workspace) (any, error) {
+				return w.Trigger(sandbox.Trigger{Type: "instance.failed", Object: "ins_1"})
+			},
+			exchange{want: `POST /_sandbox/trigger {"type":"instance.failed","object_id":"ins_1"}`, status: 200, answer: `{"event_id":"evt_1","webhooks":[{"id":"whk_1","url":"u"}]}`},
+			sandbox.Triggered{Event: "evt_1", Webhooks: []sandbox.TriggeredWebhook{{ID: "whk_1", URL: "u"}}},
 		},
 		{
 			"WaitForRequest", func(w *Workspace) (any, error) {

@@ -50,17 +50,11 @@ func (w *Workspace) FlushWebhooks(ctx context.Context) error {
 	}
 }
 
-// Trigger emits an event of any type about an object, and returns the event's id.
-func (w *Workspace) Trigger(eventType, object string) (event string, err error) {
-	in := struct {
-		Type   string `json:"type"`
-		Object string `json:"object_id,omitempty"`
-	}{eventType, object}
-	var out struct {
-		Event string `json:"event_id"`
-	}
-	err = w.do(w.life, post("/_sandbox/trigger", in, http.StatusOK, &out))
-	return out.Event, err
+// Trigger emits an event of any type about an object, and says which object it is
+// about and which webhooks get it.
+func (w *Workspace) Trigger(t sandbox.Trigger) (out sandbox.Triggered, err error) {
+	err = w.do(w.life, post("/_sandbox/trigger", t, http.StatusOK, &out))
+	return out, err
 }
 
 const listeners = "/_sandbox/listeners"

@@ -158,13 +158,11 @@ type Workspace interface {
 	// FlushWebhooks waits until no webhook is on its way and none waits for
 	// another. It moves no time: what is tried again later does not count.
 	FlushWebhooks(ctx context.Context) error
-	// Trigger makes it known that something happened to an object, by an event of
-	// any type, and returns the event's id; nothing else changes. Webhooks get it
-	// as any other. The object is an instance, action, project, key, webhook or
-	// whatever else the type is about; "" takes the newest, or one that is made up
-	// if there is none. It refuses a type or an object that does not exist, and
-	// one the type is not about.
-	Trigger(eventType, object string) (event string, err error)
+	// Trigger emits an event of any type about an object, and says which object it
+	// is about and which webhooks get it; nothing else changes. Streams and lists
+	// get it as any other. It refuses a type, an object or a project that does not
+	// exist, an object that the type is not about, and one of another project.
+	Trigger(t Trigger) (Triggered, error)
 	// Listen adds a webhook whose messages are not sent: whoever asks with
 	// NextMessage carries them. The listener that is returned has id and secret.
 	Listen(l Listener) (Listener, error)

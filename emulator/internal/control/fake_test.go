@@ -243,8 +243,8 @@ func (f *fake) FlushWebhooks(ctx context.Context) error {
 	return err
 }
 
-func (f *fake) Trigger(eventType, object string) (string, error) {
-	return "evt_9", f.note("Trigger %s %q", eventType, object)
+func (f *fake) Trigger(t sandbox.Trigger) (sandbox.Triggered, error) {
+	return sandbox.Triggered{Event: "evt_9", Type: t.Type, Object: t.Object, Project: "prj_1", Webhooks: []sandbox.TriggeredWebhook{}}, f.note("Trigger %s", asJSON(t))
 }
 
 func (f *fake) Listen(l sandbox.Listener) (sandbox.Listener, error) {

@@ -38,19 +38,9 @@ func (a *API) flushWebhooks(c *call, in patience) (flushed, error) {
 	return flushed{done}, err
 }
 
-type trigger struct {
-	Type   string `json:"type"`
-	Object string `json:"object_id"`
-}
-
-type triggered struct {
-	Event string `json:"event_id"`
-}
-
 // triggerEvent emits an event of any type.
 //
 //	POST /_sandbox/trigger
-func (a *API) triggerEvent(c *call, in trigger) (triggered, error) {
-	event, err := c.workspace.Trigger(in.Type, in.Object)
-	return triggered{event}, err
+func (a *API) triggerEvent(c *call, in sandbox.Trigger) (sandbox.Triggered, error) {
+	return c.workspace.Trigger(in)
 }

@@ -3,11 +3,8 @@ package skystack
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
-	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -47,23 +44,4 @@ func (a *API) FlushWebhooks(ctx context.Context, w *engine.World) error {
 		return fmt.Errorf("webhooks are still on their way: %w", err)
 	}
 	return nil
-}
-
-// Trigger emits an event of any type about an object, and returns its id.
-func (a *API) Trigger(w *engine.World, eventType, object string) (event string, err error) {
-	defer told(&err)
-	if !slices.Contains(eventTypes(), eventType) {
-		return "", fail.Newf(fail.Invalid, "unknown_event_type", "There is no event type %q; the types are %s.", clip(eventType), strings.Join(eventTypes(), ", "))
-	}
-	err = w.Do(func(tx *engine.Tx) error {
-		s, err := a.subject(tx, eventType, object)
-		if err != nil {
-			return err
-		}
-		e := a.keep(tx, eventType, s.project, shownAs(s.object), nil, nil)
-		a.post(tx, e)
-		event = e.ID
-		return nil
-	})
-	return event, err
 }

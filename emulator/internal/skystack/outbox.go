@@ -62,14 +62,19 @@ const (
 // post books the deliveries of an event: one for each endpoint of its project
 // that subscribes to it, or of any project there is if it concerns the workspace.
 func (a *API) post(tx *engine.Tx, e Event) {
-	if a.webhooks.Len(tx) == 0 {
-		return
+	for _, w := range a.receivers(tx, e) {
+		a.enqueue(tx, w, e, "")
 	}
+}
+
+// receivers is the webhooks that get an event.
+func (a *API) receivers(tx *engine.Tx, e Event) (all []Webhook) {
 	for row := range a.webhooks.After(tx, 0) {
 		if w := row.Value; w.Disabled == "" && (e.ProjectID == w.ProjectID || e.ProjectID == "" && has(a.projects, tx, w.ProjectID)) && w.wants(e.Type) {
-			a.enqueue(tx, w, e, "")
+			all = append(all, w)
 		}
 	}
+	return all
 }
 
 func (w Webhook) wants(eventType string) bool {

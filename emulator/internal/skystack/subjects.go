@@ -1,10 +1,13 @@
 package skystack
 
 import (
+	"cmp"
+	"math"
 	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 // subject is what an event is about.
@@ -16,12 +19,12 @@ type subject struct {
 // topic is the kind of object that a family of events is about.
 type topic struct {
 	kind, prefix string
-	// find is an object by its id, and newest the id of the last one made, "" for
-	// none; nil for kinds that are not kept.
+	// find is an object by its id, and newest the id of the last one made in a
+	// project, "" for none; nil for kinds that are not kept.
 	find   func(tx *engine.Tx, id string) (subject, bool)
-	newest func(tx *engine.Tx) string
-	// example is the object of an event when there is none to take.
-	example func(tx *engine.Tx) subject
+	newest func(tx *engine.Tx, project string) string
+	// example is the object of an event in a project that has none to take.
+	example func(tx *engine.Tx, project string) subject
 }
 
 // topicOf is what events of a type are about: their family says so.
@@ -29,63 +32,89 @@ func (a *API) topicOf(eventType string) topic {
 	family, _, _ := strings.Cut(eventType, ".")
 	switch family {
 	case "instance":
-		return topic{"an instance", "ins", found(a.instances, a.instanceSubject), newestOf(a.instances), a.exampleInstance}
+		return topic{"an instance", "ins", found(a.instances, a.instanceSubject), newestOf(a.instances, projectOfInstance), func(tx *engine.Tx, project string) subject {
+			return a.instanceSubject(tx, exampleInstance(tx, project))
+		}}
 	case "action":
-		return topic{"an action", "act", found(a.actions, a.actionSubject), newestOf(a.actions), func(tx *engine.Tx) subject {
-			i := a.anInstance(tx)
+		project := func(tx *engine.Tx, t Action) string {
+			i, _ := a.instances.Get(tx, t.InstanceID)
+			return i.ProjectID
+		}
+		return topic{"an action", "act", found(a.actions, a.actionSubject), newestOf(a.actions, project), func(tx *engine.Tx, project string) subject {
+			i := a.anInstance(tx, project)
 			t := Action{ID: "act_example", InstanceID: i.ID, Type: Start, Status: Completed, Progress: 100, StartedAt: tx.Now(), CompletedAt: tx.Now()}
 			return subject{i.ProjectID, t.body(tx.Now())}
 		}}
 	case "project":
-		return topic{"a project", "prj", found(a.projects, a.projectSubject), newestOf(a.projects), func(tx *engine.Tx) subject {
+		project := func(_ *engine.Tx, p Project) string { return p.ID }
+		return topic{"a project", "prj", found(a.projects, a.projectSubject), newestOf(a.projects, project), func(tx *engine.Tx, _ string) subject {
 			return a.projectSubject(tx, Project{ID: "prj_example", Name: "example", Version: 1, CreatedAt: tx.Now(), UpdatedAt: tx.Now()})
 		}}
 	case "token":
-		return topic{"a key", "tok", found(a.tokens, a.tokenSubject), newestOf(a.tokens), func(tx *engine.Tx) subject {
-			return a.tokenSubject(tx, Token{ID: "tok_example", Name: "example", CreatedAt: tx.Now()})
+		project := func(_ *engine.Tx, t Token) string { return t.ProjectID }
+		return topic{"a key", "tok", found(a.tokens, a.tokenSubject), newestOf(a.tokens, project), func(tx *engine.Tx, project string) subject {
+			return a.tokenSubject(tx, Token{ID: "tok_example", Name: "example", ProjectID: project, CreatedAt: tx.Now()})
 		}}
 	case "webhook":
-		return topic{"a webhook", "whk", found(a.webhooks, a.webhookSubject), newestOf(a.webhooks), func(tx *engine.Tx) subject {
-			return subject{a.settingsOf(tx).DefaultProject, map[string]any{"id": "whk_example"}}
+		project := func(_ *engine.Tx, w Webhook) string { return w.ProjectID }
+		return topic{"a webhook", "whk", found(a.webhooks, a.webhookSubject), newestOf(a.webhooks, project), func(_ *engine.Tx, project string) subject {
+			return subject{project, map[string]any{"id": "whk_example"}}
 		}}
 	case "autoscale":
-		return topic{"an autoscale policy", "asp", found(a.policies, a.policySubject), newestOf(a.policies), func(tx *engine.Tx) subject {
-			p := a.settingsOf(tx).DefaultProject
-			return subject{p, map[string]any{"id": "asp_example", "leader_id": a.anInstance(tx).ID, "project_id": p}}
+		project := func(_ *engine.Tx, p Policy) string { return p.ProjectID }
+		return topic{"an autoscale policy", "asp", found(a.policies, a.policySubject), newestOf(a.policies, project), func(tx *engine.Tx, project string) subject {
+			return subject{project, map[string]any{"id": "asp_example", "leader_id": a.anInstance(tx, project).ID, "project_id": project}}
 		}}
 	case "job":
-		return topic{"a run of a job", "run", found(a.runs, a.runSubject), newestOf(a.runs), func(tx *engine.Tx) subject {
+		project := func(tx *engine.Tx, r Run) string {
+			j, _ := a.jobs.Get(tx, r.JobID)
+			return j.ProjectID
+		}
+		return topic{"a run of a job", "run", found(a.runs, a.runSubject), newestOf(a.runs, project), func(tx *engine.Tx, project string) subject {
 			r := Run{ID: "run_example", JobID: "job_example", Status: RunSucceeded, Trigger: byHand, ScheduledFor: tx.Now(), StartedAt: tx.Now(), FinishedAt: tx.Now()}
 			if eventType == "job.run.failed" {
 				r.Status = RunFailed
 			}
-			return subject{a.settingsOf(tx).DefaultProject, a.runBody(tx, r)}
+			return subject{project, a.runBody(tx, r)}
 		}}
 	}
-	return topic{kind: "the workspace", prefix: "wsp", example: a.workspaceSubject, find: func(tx *engine.Tx, id string) (subject, bool) {
+	whole := func(tx *engine.Tx, _ string) subject { return a.workspaceSubject(tx) }
+	return topic{kind: "the workspace", prefix: "wsp", example: whole, find: func(tx *engine.Tx, id string) (subject, bool) {
 		return a.workspaceSubject(tx), id == tx.World().ID()
 	}}
 }
 
-// subject is what an event of a type is about: the object of the id, or for ""
-// the newest there is, or an example.
-func (a *API) subject(tx *engine.Tx, eventType, id string) (subject, error) {
-	t := a.topicOf(eventType)
-	if id == "" && t.newest != nil {
-		id = t.newest(tx)
+// subject is what a triggered event is about: the object of the id, or for "" the
+// newest of the project, else of the default project, else of any, or an example.
+// It reports whether it is an example.
+func (a *API) subject(tx *engine.Tx, t sandbox.Trigger) (_ subject, example bool, _ error) {
+	about := a.topicOf(t.Type)
+	if t.Project != "" && !has(a.projects, tx, t.Project) {
+		return subject{}, false, noProject(t.Project)
 	}
-	if id == "" {
-		return t.example(tx), nil
+	if t.Project != "" && about.newest == nil {
+		return subject{}, false, fail.Newf(fail.Invalid, "wrong_object", "%s is about %s, which belongs to no project; leave the project out.", t.Type, about.kind)
 	}
-	if t.find != nil {
-		if s, ok := t.find(tx, id); ok {
-			return s, nil
+	id, project := t.Object, cmp.Or(t.Project, a.settingsOf(tx).DefaultProject)
+	if id == "" && about.newest != nil {
+		if id = about.newest(tx, project); id == "" && t.Project == "" {
+			id = about.newest(tx, "")
 		}
 	}
-	if prefix, _, ok := strings.Cut(id, "_"); ok && prefix != t.prefix {
-		return subject{}, fail.Newf(fail.Invalid, "wrong_object", "%s is about %s, whose id begins with %s_; %q is something else. Without an id the newest one is taken.", eventType, t.kind, t.prefix, clip(id))
+	if id == "" {
+		return about.example(tx, project), about.newest != nil, nil
 	}
-	return subject{}, fail.Newf(fail.NotFound, "object_not_found", "There is no object %q here; %s is about %s. Without an id the newest one is taken.", clip(id), eventType, t.kind)
+	if about.find != nil {
+		if s, ok := about.find(tx, id); ok && (t.Project == "" || t.Project == s.project) {
+			return s, false, nil
+		} else if ok {
+			return subject{}, false, fail.Newf(fail.Invalid, "wrong_project", "%q belongs to %s, not to the project %q; leave one of them out.", clip(id), cmp.Or(s.project, "no project"), clip(t.Project))
+		}
+	}
+	if prefix, _, ok := strings.Cut(id, "_"); ok && prefix != about.prefix {
+		return subject{}, false, fail.Newf(fail.Invalid, "wrong_object", "%s is about %s, whose id begins with %s_; %q is something else. Without an id the newest one is taken.", t.Type, about.kind, about.prefix, clip(id))
+	}
+	return subject{}, false, fail.Newf(fail.NotFound, "object_not_found", "There is no object %q here; %s is about %s. Without an id the newest one is taken.", clip(id), t.Type, about.kind)
 }
 
 func found[T any](of *engine.Table[T], show func(*engine.Tx, T) subject) func(*engine.Tx, string) (subject, bool) {
@@ -98,12 +127,27 @@ func found[T any](of *engine.Table[T], show func(*engine.Tx, T) subject) func(*e
 	}
 }
 
-func newestOf[T any](of *engine.Table[T]) func(*engine.Tx) string {
-	return func(tx *engine.Tx) string {
-		last, _ := of.At(tx, of.Len(tx)-1)
-		return last.ID
+// maxNewest bounds how many rows newestOf looks at, since the world is held.
+const maxNewest = 1000
+
+// newestOf finds the newest row of a project, "" for any, among the latest
+// maxNewest.
+func newestOf[T any](of *engine.Table[T], project func(*engine.Tx, T) string) func(*engine.Tx, string) string {
+	return func(tx *engine.Tx, wanted string) string {
+		n := 0
+		for row := range of.Before(tx, math.MaxUint64) {
+			if wanted == "" || project(tx, row.Value) == wanted {
+				return row.ID
+			}
+			if n++; n == maxNewest {
+				break
+			}
+		}
+		return ""
 	}
 }
+
+func projectOfInstance(_ *engine.Tx, i Instance) string { return i.ProjectID }
 
 func (a *API) instanceSubject(_ *engine.Tx, i Instance) subject {
 	return subject{i.ProjectID, i.body()}
@@ -139,15 +183,17 @@ func (a *API) workspaceSubject(tx *engine.Tx) subject {
 	return subject{"", map[string]any{"id": tx.World().ID()}}
 }
 
-// anInstance is the newest instance, or one that is made up.
-func (a *API) anInstance(tx *engine.Tx) Instance {
-	if last, ok := a.instances.At(tx, a.instances.Len(tx)-1); ok {
-		return last.Value
+// anInstance is the newest instance of a project, or one that is made up.
+func (a *API) anInstance(tx *engine.Tx, project string) Instance {
+	if i, ok := a.instances.Get(tx, newestOf(a.instances, projectOfInstance)(tx, project)); ok {
+		return i
 	}
+	return exampleInstance(tx, project)
+}
+
+func exampleInstance(tx *engine.Tx, project string) Instance {
 	return Instance{
-		ID: "ins_example", Name: "example", Status: Running, ProjectID: a.settingsOf(tx).DefaultProject, Region: "eu-central", Size: "standard-2",
+		ID: "ins_example", Name: "example", Status: Running, ProjectID: project, Region: "eu-central", Size: "standard-2",
 		Image: "ubuntu-24.04", Version: 1, CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
 	}
 }
-
-func (a *API) exampleInstance(tx *engine.Tx) subject { return a.instanceSubject(tx, a.anInstance(tx)) }

@@ -24,11 +24,11 @@ func TestTriggerEveryTypeS78(t *testing.T) {
 			hook(s, "http://in.test/", `"*"`, "")
 			var want []string
 			for _, eventType := range skystack.EventTypes() {
-				id, err := s.Trigger(eventType, "")
+				e, err := s.Trigger(emulator.Trigger{Type: eventType})
 				if err != nil {
 					t.Errorf("%s: %v", eventType, err)
 				}
-				want = append(want, id)
+				want = append(want, e.Event)
 			}
 			if err := s.FlushWebhooks(t.Context()); err != nil {
 				t.Fatal(err)
@@ -60,7 +60,7 @@ func TestTriggerAboutAnObject(t *testing.T) {
 		"job.run.failed": run, "instance.deleted": instance.Text("id"), "action.failed": instance.Text("pending_action"), "token.revoked": token,
 		"project.deleted": instance.Text("project_id"), "webhook.test": hook(s, "http://in.test/", `"*"`, ""), "sandbox.reset": s.ID(),
 	} {
-		event, err := s.Trigger(eventType, id)
+		sent, err := s.Trigger(emulator.Trigger{Type: eventType, Object: id})
 		if err == nil {
 			err = s.FlushWebhooks(t.Context())
 		}
@@ -74,7 +74,7 @@ func TestTriggerAboutAnObject(t *testing.T) {
 			Request  any
 		}
 		err = json.Unmarshal([]byte(got[len(got)-1].Body), &e)
-		if err != nil || e.ID != event || e.Type != eventType || e.Data.Object.ID != id || e.Request != nil {
+		if err != nil || e.ID != sent.Event || e.Type != eventType || e.Data.Object.ID != id || e.Request != nil {
 			t.Errorf("%s: %v in %s", eventType, err, got[len(got)-1].Body)
 		}
 	}

@@ -37,7 +37,7 @@ func TestWebhooksEndWithTheirProject(t *testing.T) {
 	s.Get("/v1/webhooks/" + stays).Wants(200)
 	advance(t, s, 0)
 	s.Get("/v1/webhooks/"+told).Wants(200).Has("health", "failing")
-	if _, err := s.Trigger("sandbox.reset", ""); err != nil { // of the workspace
+	if _, err := s.Trigger(emulator.Trigger{Type: "sandbox.reset"}); err != nil { // of the workspace
 		t.Fatal(err)
 	}
 	bad.Store(false)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,9 +78,12 @@ func trigger(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	must(t, err)
 	var want []string
 	for _, object := range []string{made.ID, ""} {
-		event, err := s.Trigger("instance.failed", object)
+		e, err := s.Trigger(sandbox.Trigger{Type: "instance.failed", Object: object})
 		must(t, err)
-		want = append(want, event)
+		if e.Object != made.ID || e.Example || e.Project != made.ProjectID || e.Note != "" || len(e.Webhooks) != 1 || e.Webhooks[0].ID != hook {
+			t.Errorf("triggered %+v", e)
+		}
+		want = append(want, e.Event)
 	}
 	must(t, s.FlushWebhooks(t.Context()))
 	got := s.Deliveries(sandbox.DeliveryMatch{Webhook: hook, EventType: "instance.failed"})
@@ -90,9 +94,36 @@ func trigger(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 		t.Errorf("status %s", i.Status)
 	}
 	for object, part := range map[string]string{"ins_nobody": `There is no object "ins_nobody"`, "prj_1": "instance.failed is about an instance, whose id begins with ins_", "x": `There is no object "x"`} {
-		_, err := s.Trigger("instance.failed", object)
+		_, err := s.Trigger(sandbox.Trigger{Type: "instance.failed", Object: object})
 		refused(t, err, part)
 	}
-	_, err = s.Trigger("instance.exploded", "")
+	_, err = s.Trigger(sandbox.Trigger{Type: "instance.exploded"})
 	refused(t, err, `There is no event type "instance.exploded"; the types are action.completed, `)
+	_, err = s.Trigger(sandbox.Trigger{Type: "instance.runing"})
+	refused(t, err, `There is no event type "instance.runing" (did you mean instance.running?)`)
+	_, err = s.Trigger(sandbox.Trigger{Type: "instance.failed", Project: "prj_nobody"})
+	refused(t, err, `prj_nobody`)
+
+	// Where several projects have objects, those of the default project are preferred,
+	// and what no webhook gets says so.
+	other, err := s.CreateProject(sandbox.Project{Name: "other"})
+	must(t, err)
+	theirs, err := s.CreateInstance(sandbox.Instance{Name: "web-2", ProjectID: other.ID})
+	must(t, err)
+	e, err := s.Trigger(sandbox.Trigger{Type: "instance.failed"})
+	if err != nil || e.Object != made.ID || len(e.Webhooks) != 1 {
+		t.Errorf("triggered %+v, %v", e, err)
+	}
+	e, err = s.Trigger(sandbox.Trigger{Type: "instance.failed", Project: other.ID})
+	if err != nil || e.Object != theirs.ID || e.Project != other.ID || len(e.Webhooks) != 0 || !strings.Contains(e.Note, hook+" belongs to "+made.ProjectID) {
+		t.Errorf("triggered %+v, %v", e, err)
+	}
+	e, err = s.Trigger(sandbox.Trigger{Type: "autoscale.scaled_out", Project: other.ID})
+	if err != nil || e.Object != "asp_example" || !e.Example || e.Project != other.ID {
+		t.Errorf("triggered %+v, %v", e, err)
+	}
+	_, err = s.Trigger(sandbox.Trigger{Type: "instance.failed", Project: other.ID, Object: made.ID})
+	refused(t, err, "belongs to "+made.ProjectID)
+	_, err = s.Trigger(sandbox.Trigger{Type: "sandbox.reset", Project: other.ID})
+	refused(t, err, "leave the project out")
 }

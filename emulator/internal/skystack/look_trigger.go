@@ -1,0 +1,70 @@
+package skystack
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/near"
+	"skystack.dev/sandbox/emulator/sandbox"
+)
+
+// Trigger emits an event of any type about an object, and says which webhooks get
+// it.
+func (a *API) Trigger(w *engine.World, t sandbox.Trigger) (out sandbox.Triggered, err error) {
+	defer told(&err)
+	if !slices.Contains(eventTypes(), t.Type) {
+		return out, fail.Newf(fail.Invalid, "unknown_event_type", "There is no event type %q%s; the types are %s.", clip(t.Type), near.Hint(t.Type, eventTypes()...), strings.Join(eventTypes(), ", "))
+	}
+	err = w.Do(func(tx *engine.Tx) error {
+		s, example, err := a.subject(tx, t)
+		if err != nil {
+			return err
+		}
+		e := a.keep(tx, t.Type, s.project, shownAs(s.object), nil, nil)
+		out = sandbox.Triggered{
+			Event: e.ID, Type: e.Type, Object: e.objectID(), Example: example, Project: e.ProjectID, Webhooks: []sandbox.TriggeredWebhook{},
+		}
+		for _, w := range a.receivers(tx, e) {
+			out.Webhooks = append(out.Webhooks, sandbox.TriggeredWebhook{ID: w.ID, URL: w.URL})
+		}
+		if len(out.Webhooks) == 0 {
+			out.Note = a.whyNobody(tx, e)
+		}
+		a.post(tx, e)
+		return nil
+	})
+	return out, err
+}
+
+// whyNobody says why no webhook gets an event, and what to do.
+func (a *API) whyNobody(tx *engine.Tx, e Event) string {
+	if a.webhooks.Len(tx) == 0 {
+		return fmt.Sprintf("No webhook gets it: the workspace has none. Create one with POST /v1/projects/%s/webhooks, or run skystack-sandbox listen.",
+			cmp.Or(e.ProjectID, a.settingsOf(tx).DefaultProject))
+	}
+	var reasons []string
+	const most = 3
+	for row := range a.webhooks.After(tx, 0) {
+		if len(reasons) == most {
+			reasons = append(reasons, "and so on")
+			break
+		}
+		switch w := row.Value; {
+		case w.Disabled != "":
+			reasons = append(reasons, fmt.Sprintf("%s is disabled (%s)", w.ID, w.Disabled))
+		case e.ProjectID != "" && w.ProjectID != e.ProjectID:
+			reasons = append(reasons, fmt.Sprintf("%s belongs to %s", w.ID, w.ProjectID))
+		default:
+			reasons = append(reasons, fmt.Sprintf("%s selects %s", w.ID, clip(strings.Join(w.EventTypes, ", "))))
+		}
+	}
+	what := e.Type
+	if e.ProjectID != "" {
+		what += " of " + e.ProjectID
+	}
+	return fmt.Sprintf("No webhook gets it, for the event is %s: %s. Name a project or an object that fits, or change the webhook.", what, strings.Join(reasons, "; "))
+}
