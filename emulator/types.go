@@ -15,6 +15,8 @@ type (
 	Clock = sandbox.Clock
 	// ClockMode says how the world's time moves.
 	ClockMode = sandbox.ClockMode
+	// Advance says how far time moves ahead.
+	Advance = sandbox.Advance
 	// Event is something that will happen in a workspace.
 	Event = sandbox.Event
 	// RateLimit is how many requests are served (S61 to S63).

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -21,35 +22,52 @@ func (w *Workspace) Clock() sandbox.Clock {
 
 // SetClock changes how time moves and, with a Now, moves it ahead first.
 func (w *Workspace) SetClock(c sandbox.Clock) error {
+	return w.SetClockContext(w.life, c)
+}
+
+// SetClockContext is SetClock that gives up when the context ends: the clock keeps
+// its setting then, and time stays at the instant it reached.
+func (w *Workspace) SetClockContext(ctx context.Context, c sandbox.Clock) error {
 	var now sandbox.Clock
 	set := put("/_sandbox/clock", c, http.StatusOK, &now)
 	set.lasting = true
-	return w.do(w.life, set)
+	return w.do(ctx, set)
 }
 
-// advance moves time by, to or until something. What happens on the way can take
-// real time: a receiver of webhooks that hangs does with each attempt.
-func (w *Workspace) advance(how string, far any) (moved bool, err error) {
+// AdvanceContext moves time ahead until the context ends, and reports false when
+// there is no event to move to. What happens on the way can take real time: a
+// receiver of webhooks that hangs does with each attempt.
+func (w *Workspace) AdvanceContext(ctx context.Context, a sandbox.Advance) (moved bool, err error) {
+	switch {
+	case a.Until != "":
+		return w.advance(ctx, "until", a.Until)
+	case !a.To.IsZero():
+		return w.advance(ctx, "to", a.To)
+	}
+	return w.advance(ctx, "by", a.By.String())
+}
+
+func (w *Workspace) advance(ctx context.Context, how string, far any) (moved bool, err error) {
 	var out struct {
 		Now      time.Time `json:"now"`
 		Advanced bool      `json:"advanced"`
 	}
 	c := post("/_sandbox/clock/advance", map[string]any{how: far}, http.StatusOK, &out)
 	c.lasting = true
-	err = w.do(w.life, c)
+	err = w.do(ctx, c)
 	return out.Advanced, err
 }
 
 // Advance moves time ahead and returns when everything that falls due on the
 // way has happened.
 func (w *Workspace) Advance(d time.Duration) error {
-	_, err := w.advance("by", d.String())
+	_, err := w.AdvanceContext(w.life, sandbox.Advance{By: d})
 	return err
 }
 
 // AdvanceTo is Advance to an instant.
 func (w *Workspace) AdvanceTo(t time.Time) error {
-	_, err := w.advance("to", t)
+	_, err := w.advance(w.life, "to", t)
 	return err
 }
 
@@ -57,7 +75,7 @@ func (w *Workspace) AdvanceTo(t time.Time) error {
 // booked.
 func (w *Workspace) AdvanceToNext() bool {
 	w.t.Helper()
-	moved, err := w.advance("until", "next")
+	moved, err := w.AdvanceContext(w.life, sandbox.Advance{Until: sandbox.UntilNext})
 	if err != nil {
 		w.fail("AdvanceToNext", err)
 		return false
@@ -67,7 +85,7 @@ func (w *Workspace) AdvanceToNext() bool {
 
 // AdvanceUntilIdle moves on until nothing is booked any more.
 func (w *Workspace) AdvanceUntilIdle() error {
-	_, err := w.advance("until", "idle")
+	_, err := w.AdvanceContext(w.life, sandbox.Advance{Until: sandbox.UntilIdle})
 	return err
 }
 

@@ -27,6 +27,23 @@ type Clock struct {
 	Scale float64 `json:"scale,omitempty"`
 }
 
+// Advance says how far time moves ahead: By a duration, which may be 0, unless To or
+// Until is set.
+type Advance struct {
+	// By is a duration; a negative one is refused.
+	By time.Duration
+	// To is an instant that has not passed.
+	To time.Time
+	// Until is UntilNext or UntilIdle.
+	Until string
+}
+
+// The values of Advance.Until.
+const (
+	UntilNext = "next" // the next event of the agenda
+	UntilIdle = "idle" // the instant at which nothing is booked any more
+)
+
 // Event is something that will happen in a workspace.
 type Event struct {
 	At      time.Time `json:"at"`

@@ -9,4 +9,6 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict says that the state does not allow it now.
 	ErrConflict = errors.New("conflict")
+	// ErrClosed says that the sandbox is being closed.
+	ErrClosed = errors.New("the sandbox is being closed")
 )

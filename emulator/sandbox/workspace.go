@@ -49,9 +49,18 @@ type Workspace interface {
 	Clock() Clock
 	// SetClock changes how time moves and, with a Now, moves it ahead first.
 	SetClock(c Clock) error
+	// SetClockContext is SetClock that gives up when the context ends: the clock
+	// keeps its setting then, and time stays at the instant it reached.
+	SetClockContext(ctx context.Context, c Clock) error
 	// Advance moves time ahead, in any clock mode, and returns when everything
-	// that falls due on the way has happened. Time never goes back.
+	// that falls due on the way has happened and what it caused was delivered. Time
+	// never goes back. An advance that has run 1,000,000 events gives up with an
+	// error that names what repeats.
 	Advance(d time.Duration) error
+	// AdvanceContext is Advance, AdvanceTo, AdvanceToNext or AdvanceUntilIdle that
+	// gives up when the context ends: time stays at the instant it reached, which
+	// the error names. It reports false when there is no event to move to.
+	AdvanceContext(ctx context.Context, a Advance) (moved bool, err error)
 	// AdvanceTo is Advance to an instant.
 	AdvanceTo(t time.Time) error
 	// AdvanceToNext moves to the next event of the agenda; false when none is

@@ -24,7 +24,7 @@ func (a *API) getClock(c *call, _ none) (sandbox.Clock, error) { return clockOf(
 //
 //	PUT /_sandbox/clock
 func (a *API) setClock(c *call, in sandbox.Clock) (sandbox.Clock, error) {
-	if err := c.workspace.SetClock(in); err != nil {
+	if err := c.workspace.SetClockContext(c.ctx, in); err != nil {
 		return sandbox.Clock{}, err
 	}
 	return clockOf(c.workspace), nil
@@ -46,26 +46,24 @@ type advanced struct {
 //
 //	POST /_sandbox/clock/advance
 func (a *API) advanceClock(c *call, in advance) (advanced, error) {
-	w := c.workspace
-	moved := true
-	var err error
+	w, far := c.workspace, sandbox.Advance{Until: in.Until}
 	switch {
+	case in.To != nil && in.To.IsZero(): // no instant of an Advance, and one that has passed
+		return advanced{}, w.AdvanceTo(*in.To)
 	case in.To != nil:
-		err = w.AdvanceTo(*in.To)
-	case in.Until == "next":
-		moved = w.AdvanceToNext()
-	case in.Until == "idle":
-		if moved = w.AdvanceToNext(); moved {
-			err = w.AdvanceUntilIdle()
-		}
-	default:
-		var d time.Duration
-		if d, err = time.ParseDuration(in.By); err != nil {
+		far.To = *in.To
+	case in.Until == "":
+		d, err := time.ParseDuration(in.By)
+		if err != nil {
 			return advanced{}, wrong(fail.Body, "by", "invalid_format", fmt.Sprintf("by is %q, which is no duration: write it as 3s, 1m30s or 24h.", clip(in.By)))
 		}
-		err = w.Advance(d)
+		far.By = d
 	}
-	return advanced{w.Now(), moved}, err
+	moved, err := w.AdvanceContext(c.ctx, far)
+	if err != nil {
+		return advanced{}, err
+	}
+	return advanced{w.Now(), moved}, nil
 }
 
 // getAgenda lists what will happen, in order.

@@ -23,6 +23,8 @@ func refusal(err error) error {
 		return err
 	case errors.Is(err, sandbox.ErrNotFound):
 		return fail.New(fail.NotFound, "not_found", without(err, sandbox.ErrNotFound))
+	case errors.Is(err, sandbox.ErrClosed):
+		return fail.New(fail.Unavailable, "unavailable", err.Error())
 	case errors.Is(err, sandbox.ErrConflict):
 		return fail.New(fail.Conflict, "conflict", without(err, sandbox.ErrConflict))
 	default:

@@ -103,6 +103,20 @@ func (f *fake) AddKey(k sandbox.Key) (sandbox.Key, error) {
 }
 
 func (f *fake) SetClock(c sandbox.Clock) error { return f.note("SetClock %s", asJSON(c)) }
+func (f *fake) SetClockContext(_ context.Context, c sandbox.Clock) error {
+	return f.SetClock(c)
+}
+func (f *fake) AdvanceContext(_ context.Context, a sandbox.Advance) (bool, error) {
+	switch {
+	case a.Until == sandbox.UntilIdle:
+		return !f.idle, f.AdvanceUntilIdle()
+	case a.Until == sandbox.UntilNext:
+		return !f.idle, f.note("AdvanceToNext")
+	case !a.To.IsZero():
+		return true, f.AdvanceTo(a.To)
+	}
+	return true, f.Advance(a.By)
+}
 func (f *fake) Advance(d time.Duration) error  { return f.note("Advance %v", d) }
 func (f *fake) AdvanceTo(t time.Time) error {
 	return f.note("AdvanceTo %s", t.Format(time.RFC3339Nano))

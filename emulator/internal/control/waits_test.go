@@ -248,7 +248,7 @@ func TestAdvanceFindsNothingBooked(t *testing.T) {
 	for _, until := range []string{"next", "idle"} {
 		r.send(t, "POST", "/_sandbox/clock/advance", keyA, `{"until":"`+until+`"}`).wants(t, 200, `{"now":`+moment+`,"advanced":false}`)
 	}
-	if calls := strings.Join(r.told(), " "); calls != "a.AdvanceToNext a.AdvanceToNext" {
+	if calls := strings.Join(r.told(), " "); calls != "a.AdvanceToNext a.AdvanceUntilIdle" {
 		t.Errorf("calls %s", calls)
 	}
 }

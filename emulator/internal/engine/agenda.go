@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"math"
 	"time"
 
 	"github.com/tidwall/btree"
@@ -63,7 +62,7 @@ func (s *state) rebook(by int64) {
 	moved := newAgenda()
 	s.agenda.tree.Scan(func(e event) bool {
 		old := Booking{At: instant(e.at), Seq: e.seq}
-		e.at = min(e.at, math.MaxInt64-by) + by
+		e.at = min(plus(e.at, by), endOfAgenda)
 		for _, t := range s.tables {
 			size := t.rebook(e.subject, old, Booking{At: instant(e.at), Seq: e.seq})
 			s.account(size, size)
@@ -72,6 +71,14 @@ func (s *state) rebook(by int64) {
 		return true
 	})
 	s.agenda = moved
+}
+
+// Agenda lists the booked events in the order they will run.
+func (w *World) Agenda() []Event {
+	w.mu.Lock()
+	booked := w.s.agenda.copy()
+	w.mu.Unlock()
+	return booked.events()
 }
 
 // Booked is the number of events on the agenda.

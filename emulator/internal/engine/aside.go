@@ -22,7 +22,7 @@ func (tx *Tx) Aside(f func(copied *Tx)) {
 	w.mu.Unlock()
 	defer func() { // also if f panics: who holds the world unlocks it
 		w.mu.Lock()
-		w.settle(w.read())
+		w.catchUp()
 		tx.s, tx.now = w.s, w.s.clock.last
 	}()
 	f(copied)

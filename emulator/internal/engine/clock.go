@@ -58,10 +58,6 @@ func (c Clock) check() error {
 	return nil
 }
 
-// lastYear is how far the time of a world reaches; what is booked in it may fall
-// due later, and nanoseconds reach to 2262.
-const lastYear = 2200
-
 // reachable refuses an instant a world cannot be advanced to.
 func reachable(t time.Time) error {
 	if t.Year() > lastYear {
@@ -77,7 +73,8 @@ type clock struct {
 	base  int64
 	wall  int64
 	scale float64
-	// last keeps time from running back when the wall clock is set back.
+	// last is the world's time when it was last asked for. It stays behind what the
+	// clock shows while something is due, and does not run back with the wall clock.
 	last int64
 	// travelled is how far the clock was moved by command; start is its first
 	// instant if that was chosen, else 0. Together they tell a deliberate journey
@@ -92,28 +89,30 @@ func newClock(c Clock, wall int64) clock {
 	return k
 }
 
-func (k *clock) now(wall int64) int64 {
+// reads is what the clock shows by itself: at least the world's time, and never
+// more than the end of time.
+func (k *clock) reads(wall int64) int64 {
 	t := k.base
 	switch k.mode {
 	case Real:
-		t += wall - k.wall
+		t = plus(t, minus(wall, k.wall))
 	case Scaled:
-		t += int64(float64(wall-k.wall) * k.scale)
+		t = plus(t, scaled(minus(wall, k.wall), k.scale))
 	}
-	k.last = max(k.last, t)
-	return k.last
+	return max(k.last, min(t, endOfTime))
 }
 
 // moves reports whether the clock follows the wall clock.
 func (k *clock) moves() bool { return k.mode == Real || k.mode == Scaled }
 
-// set changes the mode at the present instant, which c.Now may replace.
+// set changes the mode at the world's time, which c.Now may replace. What the
+// clock shows beyond it, because the world is behind, is forgotten.
 func (k *clock) set(c Clock, wall int64) {
 	if k.mode != "" {
-		k.base = k.now(wall)
+		k.base = k.last
 	}
 	if !c.Now.IsZero() {
-		k.base = c.Now.UnixNano()
+		k.base = nanoseconds(c.Now)
 		k.start = k.base
 	}
 	k.mode, k.scale, k.wall, k.last = c.Mode, c.Scale, wall, k.base
@@ -125,15 +124,17 @@ func (k *clock) set(c Clock, wall int64) {
 	}
 }
 
-// advance moves the clock to the instant t and reports true if that lies ahead.
+// advance moves the world's time to the instant t, the clock with it if it does
+// not show as much, and reports true if t lies ahead.
 func (k *clock) advance(t, wall int64) bool {
-	d := t - k.now(wall)
-	if d <= 0 {
+	if t <= k.last {
 		return false
 	}
-	k.base += d
-	k.last += d
-	k.travelled += d
+	if d := t - k.reads(wall); d > 0 {
+		k.base += d
+		k.travelled = plus(k.travelled, d)
+	}
+	k.last = t
 	return true
 }
 
@@ -149,15 +150,14 @@ func (k *clock) resume(wall int64) {
 // wallAt is the wall instant at which a moving clock will show t; of a very slow
 // one, an instant before that.
 func (k *clock) wallAt(t int64) int64 {
+	ahead := minus(t, k.base)
 	if k.mode != Scaled {
-		return k.wall + t - k.base
+		return plus(k.wall, ahead)
 	}
 	const longest = 1 << 60 // 36 years
-	passed := int64(min(math.Ceil(float64(t-k.base)/k.scale), longest))
-	for step := int64(1); passed < longest && k.base+int64(float64(passed)*k.scale) < t; step *= 2 {
+	passed := min(scaled(ahead, 1/k.scale), longest)
+	for step := int64(1); passed < longest && plus(k.base, scaled(passed, k.scale)) < t; step *= 2 {
 		passed += step // rounding: an alarm that rings early would ring again at once
 	}
-	return k.wall + passed
+	return plus(k.wall, passed)
 }
-
-func instant(ns int64) time.Time { return time.Unix(0, ns).UTC() }

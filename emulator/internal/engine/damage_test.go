@@ -44,7 +44,7 @@ func TestLoadRefusesDamage(t *testing.T) {
 		{"an event without a number", `"seq": 5,`, `"seq": 0,`, `/agenda/0: seq 0 is not within 1 to last_seq (7)`},
 		{"an event from the future", `"seq": 5,`, `"seq": 8,`, `/agenda/0: seq 8 is not within 1 to last_seq (7)`},
 		{"an event long ago", `"at": "2026-03-19T10:23:44Z"`, `"at": "1826-03-19T10:23:44Z"`, `/agenda/0: the time is not within the years 1970 to 2261`},
-		{"a clock that is past what is booked", `"now": "2026-03-19T10:22:45Z"`, `"now": "2199-12-31T23:59:59Z"`, `/agenda: step "mark" at 2026-03-19T10:23:44Z has happened, for /clock/now is 2199-12-31T23:59:59Z: what is booked must lie after it`},
+		{"a clock that is past what is booked", `"now": "2026-03-19T10:22:45Z"`, `"now": "2199-12-31T23:59:59Z"`, `/agenda: step "mark" at 2026-03-19T10:23:44Z has happened, for /clock/now is 2199-12-31T23:59:59Z: what is booked must not lie before it`},
 		{"an unknown table", `"name": "marks"`, `"name": "sparks"`, `/tables/2: table "sparks" is unknown`},
 		{"a table given twice", `"name": "tallies"`, `"name": "items"`, `/tables/1: table "items" stands there twice`},
 		{"a row without an id", `"id": "b"`, `"id": ""`, `/tables/0/rows/0: items "": the id is empty`},

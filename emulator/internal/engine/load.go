@@ -11,9 +11,6 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// lastBooking is the last whole year that nanoseconds reach.
-const lastBooking = 2261
-
 // Load reads what Save wrote. It refuses another format or version, unknown
 // members, tables and steps, duplicates, rows the schema's checks refuse, and what
 // nests or repeats beyond what Save writes, and says where it found them. It reads
@@ -109,8 +106,8 @@ func (l *loader) world() error {
 		return fmt.Errorf("%s: seq %d is not within 1 to last_seq (%d)", l.late.where, l.late.seq, l.s.seq)
 	}
 	// A world that stands far behind its clock would have to catch up first.
-	if e, ok := l.s.agenda.next(); ok && e.at <= l.s.clock.last {
-		return fmt.Errorf("/agenda: step %s at %s has happened, for /clock/now is %s: what is booked must lie after it",
+	if e, ok := l.s.agenda.next(); ok && e.at < l.s.clock.last {
+		return fmt.Errorf("/agenda: step %s at %s has happened, for /clock/now is %s: what is booked must not lie before it",
 			quoted(e.step), instant(e.at).Format(time.RFC3339Nano), instant(l.s.clock.last).Format(time.RFC3339Nano))
 	}
 	return nil

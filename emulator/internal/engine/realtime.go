@@ -28,6 +28,13 @@ func (a *alarm) set(at int64, ring func()) {
 	a.timer.Reset(wait)
 }
 
+// soon makes the alarm ring within d of the wall clock, unless it does so anyway.
+func (a *alarm) soon(d time.Duration, ring func()) {
+	if at := wallNow() + int64(d); a.at == 0 || a.at > at {
+		a.set(at, ring)
+	}
+}
+
 func (a *alarm) clear() {
 	if a.at == 0 {
 		return

@@ -155,7 +155,7 @@ func BenchmarkReset(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				at++
-				w.putBack(at)
+				w.periodicReset(at)
 			}
 		})
 	}

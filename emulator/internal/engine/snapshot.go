@@ -22,7 +22,8 @@ type Snapshot struct {
 func (w *World) Snapshot() *Snapshot {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.settle(w.read())
+	defer w.arm()
+	w.catchUp()
 	return w.snapshot()
 }
 
@@ -63,6 +64,7 @@ func (w *World) Restore(p *Snapshot) error {
 	if err := w.fits(p); err != nil {
 		return err
 	}
+	w.interrupt(ErrReplaced)
 	w.restore(p)
 	return nil
 }
@@ -90,8 +92,7 @@ func (w *World) Fork(id string) *World { return w.ForkOf(w.Snapshot(), id) }
 // ForkOf returns a new world that starts as the snapshot, which is its baseline
 // too; the rest it has from w.
 func (w *World) ForkOf(p *Snapshot, id string) *World {
-	f := &World{id: id, schema: w.schema, chance: chance{w.chance.seed, id}, strict: w.strict, every: w.every}
-	f.landed = sync.NewCond(&f.mu)
+	f := (&World{id: id, schema: w.schema, chance: chance{w.chance.seed, id}, strict: w.strict, every: w.every}).init()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	defer f.arm()
@@ -99,7 +100,7 @@ func (w *World) ForkOf(p *Snapshot, id string) *World {
 	f.restore(p)
 	f.rebase(p)
 	if f.every > 0 {
-		f.resetAt = f.s.clock.now(wallNow()) + f.every
+		f.resetAt = plus(f.s.clock.reads(f.wall()), f.every)
 	}
 	return f
 }
@@ -159,15 +160,18 @@ func (w *World) Restart() {
 // putAllBack returns to the baseline, time included; the lock is held.
 func (w *World) putAllBack(countOn bool) {
 	gone := w.s.counters
+	w.interrupt(ErrReplaced)
 	w.restore(w.baseline)
 	if countOn {
 		w.s.countOn(gone)
 	}
 	if w.s.clock.mode == Real {
-		w.s.rebook(w.s.clock.now(wallNow()) - w.baseline.s.clock.last)
+		now := w.read()
+		w.s.rebook(now - w.baseline.s.clock.last)
+		w.s.clock.last = now
 	}
 	if w.every > 0 {
-		w.resetAt = w.s.clock.now(wallNow()) + w.every
+		w.resetAt = plus(w.s.clock.last, w.every)
 	}
 }
 
@@ -181,6 +185,7 @@ func (w *World) StartFrom(p *Snapshot) error {
 	defer w.mu.Unlock()
 	defer w.arm()
 	gone := w.s.counters
+	w.interrupt(ErrReplaced)
 	w.restore(p)
 	w.rebase(w.snapshot())
 	w.s.countOn(gone)

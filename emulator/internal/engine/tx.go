@@ -46,8 +46,8 @@ func (tx *Tx) Mode() Mode { return tx.s.clock.mode }
 // took it there: its clock was started past t, or moved across it by command. A
 // world that grew that old by itself was not taken anywhere.
 func (tx *Tx) Deliberate(t time.Time) bool {
-	at := t.UnixNano()
-	return tx.now >= at && (tx.s.clock.start >= at || tx.now-tx.s.clock.travelled < at)
+	at := nanoseconds(t)
+	return tx.now >= at && (tx.s.clock.start >= at || minus(tx.now, tx.s.clock.travelled) < at)
 }
 
 // As makes what happens until the returned function is called the doing of an
@@ -111,11 +111,21 @@ func (tx *Tx) Rand(stream string) *rand.Rand {
 func (tx *Tx) Secret(purpose string) [32]byte { return tx.w.chance.secret(purpose) }
 
 // After books a step for the subject at Now()+d. It runs after everything
-// booked for the same instant before.
+// booked for the same instant before. What would lie in the past is booked for
+// now, and what lies beyond the year 2261 for its end: the world never gets there.
 func (tx *Tx) After(d time.Duration, step, subject string) Booking {
+	return tx.book(plus(tx.now, int64(d)), step, subject)
+}
+
+// At is After for an instant.
+func (tx *Tx) At(t time.Time, step, subject string) Booking {
+	return tx.book(nanoseconds(t), step, subject)
+}
+
+func (tx *Tx) book(at int64, step, subject string) Booking {
 	tx.writing()
 	tx.w.schema.step(step)
-	e := event{at: tx.now + int64(d), seq: tx.s.nextSeq(), step: step, subject: subject}
+	e := event{at: min(max(at, tx.now), endOfAgenda), seq: tx.s.nextSeq(), step: step, subject: subject}
 	tx.s.agenda.tree.Set(e)
 	tx.dirty = true
 	return Booking{At: instant(e.at), Seq: e.seq}
@@ -142,14 +152,39 @@ func (tx *Tx) Next(step string) (found Event, ok bool) {
 
 // Cancel takes a booking back and reports whether it was still open.
 func (tx *Tx) Cancel(b Booking) bool {
-	_, ok := tx.s.agenda.tree.Delete(event{at: b.At.UnixNano(), seq: b.Seq})
+	_, ok := tx.s.agenda.tree.Delete(event{at: nanoseconds(b.At), seq: b.Seq})
 	tx.dirty = tx.dirty || ok
 	return ok
 }
 
-// AdvanceTo moves the world to an instant ahead and runs what is due on the way.
-// An instant that has passed changes nothing.
+// maxJump bounds the events that a transaction runs on its way.
+const maxJump = 100_000
+
+// AdvanceTo moves the world to an instant ahead and runs what is due on the way,
+// in slices: between them others get in, so call it before anything that must not
+// change meanwhile is read. It waits for no task. An instant that has passed
+// changes nothing; after 100,000 events the transaction goes on where time stands.
 func (tx *Tx) AdvanceTo(t time.Time) {
-	tx.w.jump(t.UnixNano())
-	tx.s, tx.now = tx.w.s, tx.w.s.clock.last
+	w, to := tx.w, min(nanoseconds(t), endOfTime)
+	if tx.dirty {
+		w.touched()
+	}
+	s := slice{}
+	for range maxJump {
+		next, ok := w.next(to)
+		if !ok {
+			w.move(to)
+			break
+		}
+		if !s.room(w) {
+			w.yield()
+			if s = (slice{}); w.closed {
+				break
+			}
+			continue
+		}
+		w.move(next.at)
+		w.run(next)
+	}
+	tx.s, tx.now = w.s, w.s.clock.last
 }

@@ -118,9 +118,9 @@ type World struct {
 	kinds  map[string]idKind
 	strict bool
 
-	mu       sync.Mutex
+	mu       gate
 	s        *state
-	present  int64 // what the clock showed by itself when it was last asked to run what is due
+	present  int64 // what the clock showed by itself when it was last read
 	baseline *Snapshot
 	gen      Generation
 	every    int64 // period of resets in nanoseconds; 0 for none
@@ -129,10 +129,13 @@ type World struct {
 	closed   bool
 	changed  chan struct{} // closed with the next change; nil when nobody waits
 
-	errands    *errands // nil until the present state sends one
-	away       sync.WaitGroup
-	landed     *sync.Cond // of mu: an errand is back, or a journey has ended
-	travelling bool
+	sliceEvents int
+	turn        gate     // of the advance that is under way: one is made after another
+	advance     *advance // the one under way; nil if there is none
+	playing     *advance // the one whose doing is what happens now; nil if it is nobody's
+	tasks       *tasks   // nil until the present state has any
+	running     sync.WaitGroup
+	completed   chan struct{} // closed when an advance has to look again; nil when none waits
 
 	budget Budget
 	kept   map[*point]int // the baseline and the snapshots that are kept
@@ -166,15 +169,20 @@ func NewWorld(schema *Schema, c Config) (*World, error) {
 	if c.ResetEvery > 0 && c.ResetEvery < shortestReset {
 		return nil, fmt.Errorf("reset period %v is too short: use at least %v, or 0 for none", c.ResetEvery, shortestReset)
 	}
-	w := &World{id: c.ID, schema: schema, chance: chance{c.Seed, c.ID}, strict: c.Strict, s: newState(schema)}
-	w.landed = sync.NewCond(&w.mu)
+	w := (&World{id: c.ID, schema: schema, chance: chance{c.Seed, c.ID}, strict: c.Strict, s: newState(schema)}).init()
 	w.s.clock = newClock(c.Clock, wallNow())
 	if w.every = int64(c.ResetEvery); w.every > 0 {
-		w.resetAt = w.s.clock.base + w.every
+		w.resetAt = plus(w.s.clock.base, w.every)
 	}
 	w.rebase(w.snapshot())
 	w.begin(Started)
 	return w, nil
+}
+
+// init makes what every world has.
+func (w *World) init() *World {
+	w.mu, w.turn, w.sliceEvents = newGate(), newGate(), sliceEvents
+	return w
 }
 
 // ID is the name the world was made with.
@@ -183,13 +191,13 @@ func (w *World) ID() string { return w.id }
 // Seed is the seed the world was made with.
 func (w *World) Seed() uint64 { return w.chance.seed }
 
-// Do runs what has fallen due, then f, and returns f's error. An f that returns
-// an error must have changed nothing.
+// Do runs what has fallen due, for one slice at most, then f, and returns f's
+// error. An f that returns an error must have changed nothing.
 func (w *World) Do(f func(tx *Tx) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()
-	w.settle(w.read())
+	w.catchUp()
 	tx := Tx{w: w, s: w.s, now: w.s.clock.last}
 	err := f(&tx)
 	tx.s = nil // whoever kept it would read without the lock: that is found out
@@ -206,58 +214,14 @@ func (w *World) Do(f func(tx *Tx) error) error {
 // no use to anybody.
 const shortestReset = time.Second
 
-// read is what the clock shows now by itself; what is due before it and has not
-// run is late.
-func (w *World) read() int64 {
-	w.present = w.s.clock.now(wallNow())
-	return w.present
-}
-
-// settle runs every event due up to the instant, each at its own, and the
-// periodic resets between them.
-func (w *World) settle(until int64) {
-	for w.step(until) {
-	}
-}
-
-// due is the instant of what comes next, an event or a reset; false if nothing
-// does.
-func (w *World) due() (at int64, ok bool) {
-	e, ok := w.s.agenda.next()
-	if w.every > 0 && (!ok || w.resetAt < e.at) {
-		return w.resetAt, true
-	}
-	return e.at, ok
-}
-
-// step runs what is due first up to the instant, an event or a reset; false if
-// nothing is.
-func (w *World) step(until int64) bool {
-	e, ok := w.s.agenda.next()
-	due := ok && e.at <= until
-	if w.every > 0 && w.resetAt <= until && (!due || w.resetAt < e.at) {
-		w.putBack(w.resetAt + (until-w.resetAt)/w.every*w.every)
-		return true
-	}
-	if !due {
-		return false
-	}
-	w.s.agenda.tree.PopMin()
-	w.schema.step(e.step)(&Tx{w: w, s: w.s, now: e.at}, e.subject)
-	w.touched()
-	return true
-}
-
-// putBack is the periodic reset at the instant it falls due: rows return to the
-// baseline, time and ids go on. When several fall due, the last one undoes whatever
-// happened since the first, so it alone is done.
-func (w *World) putBack(at int64) {
+// periodicReset returns the rows to the baseline while time and ids go on.
+func (w *World) periodicReset(at int64) {
 	clock, gone := w.s.clock, w.s.counters
 	w.restore(w.baseline)
 	w.s.clock = clock
 	w.s.countOn(gone)
 	w.s.rebook(at - w.baseline.s.clock.last)
-	w.resetAt = at + w.every
+	w.resetAt = plus(at, w.every)
 	w.announce(at)
 }
 
@@ -271,19 +235,22 @@ func (w *World) announce(at int64) {
 	w.touched()
 }
 
-// jump moves the clock and settles; the lock is held. Unlike travel it waits for
-// no errand.
-func (w *World) jump(to int64) {
-	w.move(to)
-	w.settle(w.s.clock.last)
+// Peek lets f read the world as it stands, without running what is due: for what
+// concerns many worlds and should be kept waiting by none. f must change nothing.
+func (w *World) Peek(f func(tx *Tx)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.s.clock.reads(w.wall())
+	if next, ok := w.next(now); ok { // time stands before what has not run
+		now = max(w.s.clock.last, next.at)
+	}
+	tx := Tx{w: w, s: w.s, now: now}
+	f(&tx)
+	tx.s = nil
 }
 
 // Now is the world's time.
-func (w *World) Now() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return instant(w.s.clock.now(wallNow()))
-}
+func (w *World) Now() time.Time { return w.Clock().Now }
 
 // NextReset is when the world returns to its baseline by itself; the zero time
 // if it never does.
@@ -294,25 +261,8 @@ func (tx *Tx) NextReset() time.Time {
 	return instant(tx.w.resetAt)
 }
 
-// arm sets the alarm for what falls due next; the lock is held.
-func (w *World) arm() {
-	at, ok := w.due()
-	if !ok || !w.s.clock.moves() || w.closed {
-		w.alarm.clear()
-		return
-	}
-	w.alarm.set(w.s.clock.wallAt(at), w.ring)
-}
-
-func (w *World) ring() {
-	w.mu.Lock()
-	w.alarm.at = 0
-	w.mu.Unlock()
-	_ = w.Do(func(*Tx) error { return nil })
-}
-
-// Close stops the world from moving by itself, calls its errands back and wakes
-// who waits for a change. It stays readable.
+// Close stops the world from moving by itself, calls its tasks back, ends its
+// advances and wakes who waits for a change. It stays readable.
 func (w *World) Close() {
 	w.mu.Lock()
 	w.closed = true
@@ -320,5 +270,5 @@ func (w *World) Close() {
 	w.abandon()
 	w.touched()
 	w.mu.Unlock()
-	w.away.Wait()
+	w.running.Wait()
 }

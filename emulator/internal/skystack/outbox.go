@@ -101,6 +101,7 @@ func (a *API) enqueue(tx *engine.Tx, w Webhook, e Event, replayOf string) Delive
 		return d
 	}
 	a.deliveries.Put(tx, d.ID, d)
+	tx.Expect(d.ID)
 	a.push(tx, d.ID, &engine.Own(a.mailboxes, tx, w.ID).First)
 	a.pump(tx, w)
 	d, _ = a.deliveries.Get(tx, d.ID)
@@ -142,6 +143,22 @@ func (a *API) pop(tx *engine.Tx, l *lane) (Delivery, bool) {
 	}
 	l.Queued--
 	return d, true
+}
+
+// inLine does something with each delivery that waits in a lane of an endpoint.
+func (a *API) inLine(tx *engine.Tx, webhookID string, do func(id string)) {
+	box, _ := a.mailboxes.Get(tx, webhookID)
+	for _, l := range []lane{box.First, box.Again} {
+		id := l.Head
+		for range l.Queued { // a saved world that somebody edited may go round in circles
+			d, ok := a.deliveries.Get(tx, id)
+			if !ok {
+				break
+			}
+			do(id)
+			id = d.Next
+		}
+	}
 }
 
 // pump sends off what an endpoint has waiting, as far as it takes it. What waits
@@ -204,7 +221,7 @@ func (a *API) launch(tx *engine.Tx, w Webhook, d Delivery) {
 	a.flights.Put(tx, d.ID, flight{})
 	o := webhook.Options{Timeout: time.Duration(w.TimeoutMS) * time.Millisecond, InsecureTLS: w.InsecureTLS}
 	v, carry := a.volley(tx, w, d, m), a.carrier(tx, w, o)
-	tx.Send(func(ctx context.Context) func(*engine.Tx) {
+	tx.Start(d.ID, func(ctx context.Context) func(*engine.Tx) {
 		back := v.fire(ctx, carry)
 		return func(tx *engine.Tx) { a.landed(tx, d.ID, back) }
 	})
@@ -320,6 +337,9 @@ func (a *API) attempt(tx *engine.Tx, id string) {
 	}
 	d.Status, d.Due = Queued, engine.Booking{}
 	a.deliveries.Put(tx, id, d)
+	if w.Disabled == "" { // or it stays where it is
+		tx.Expect(id)
+	}
 	a.push(tx, id, engine.Own(a.mailboxes, tx, w.ID).lane(d.again()))
 	a.pump(tx, w)
 }
@@ -331,6 +351,7 @@ func (a *API) leaveLane(tx *engine.Tx, w Webhook, d Delivery) {
 // finishDelivery ends a delivery and forgets the oldest of those that are over.
 func (a *API) finishDelivery(tx *engine.Tx, d Delivery, s DeliveryStatus, reason string) Delivery {
 	tx.Cancel(d.Due)
+	tx.Finish(d.ID)
 	engine.Own(a.mailboxes, tx, d.WebhookID).Open--
 	d.Status, d.Reason, d.Due, d.Next, d.CompletedAt = s, reason, engine.Booking{}, "", tx.Now()
 	a.deliveries.Put(tx, d.ID, d)
@@ -373,6 +394,9 @@ func (a *API) setOut(_, tx *engine.Tx) {
 	for row := range a.mailboxes.After(tx, 0) {
 		box := engine.Own(a.mailboxes, tx, row.ID)
 		box.First.Flying, box.Again.Flying = 0, 0
+		if w, ok := a.webhooks.Get(tx, row.ID); ok && w.Disabled == "" {
+			a.inLine(tx, row.ID, tx.Expect)
+		}
 	}
 	var flying, grounded []Delivery
 	for row := range a.flights.After(tx, 0) {

@@ -296,6 +296,7 @@ func (a *API) updateWebhook(c *edge.Call, in updateWebhookInput) (webhookBody, e
 		a.abandon(c.Tx, w.ID, "the webhook was disabled")
 	default: // it has as long as ever before it is disabled for failing again
 		engine.Own(a.mailboxes, c.Tx, w.ID).FailingSince = time.Time{}
+		a.inLine(c.Tx, w.ID, c.Expect)
 	}
 	a.pump(c.Tx, changed)
 	return a.webhookBody(c.Tx, changed), nil

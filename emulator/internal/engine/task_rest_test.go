@@ -17,14 +17,14 @@ func TestRest(t *testing.T) {
 		t.Fatal(err)
 	}
 	gate, done := make(chan struct{}), 0
-	send := func(e Errand) {
-		_ = w.Do(func(tx *Tx) error { tx.Send(e); return nil })
+	send := func(e Task) {
+		_ = w.Do(func(tx *Tx) error { tx.Start("", e); return nil })
 	}
 	send(func(context.Context) func(*Tx) {
 		<-gate
 		return func(tx *Tx) {
 			done++
-			tx.Send(func(context.Context) func(*Tx) { return func(*Tx) { done++ } })
+			tx.Start("", func(context.Context) func(*Tx) { return func(*Tx) { done++ } })
 		}
 	})
 	late, cancel := context.WithCancelCause(t.Context())
@@ -46,7 +46,7 @@ func TestRestEndsEarly(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = w.Do(func(tx *Tx) error {
-		tx.Send(func(ctx context.Context) func(*Tx) { <-ctx.Done(); return nil })
+		tx.Start("", func(ctx context.Context) func(*Tx) { <-ctx.Done(); return nil })
 		return nil
 	})
 	ctx, cancel := context.WithCancel(t.Context())

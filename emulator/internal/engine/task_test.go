@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -13,7 +14,7 @@ import (
 func postal(t *testing.T, errand func(ctx context.Context, subject string)) (*house, *World) {
 	h := newHouse()
 	h.AddStep("post", func(tx *Tx, subject string) {
-		tx.Send(func(ctx context.Context) func(*Tx) {
+		tx.Start("", func(ctx context.Context) func(*Tx) {
 			errand(ctx, subject)
 			return func(tx *Tx) {
 				h.marks.Put(tx, fmt.Sprintf("m%d", tx.Count("marks")), mark{tx.Now(), subject})
@@ -72,7 +73,7 @@ func TestErrandsThatSendErrands(t *testing.T) {
 		h := newHouse()
 		var send func(tx *Tx, n int)
 		send = func(tx *Tx, n int) {
-			tx.Send(func(context.Context) func(*Tx) {
+			tx.Start("", func(context.Context) func(*Tx) {
 				nap(time.Second)
 				return func(tx *Tx) {
 					h.marks.Put(tx, fmt.Sprintf("m%d", n), mark{tx.Now(), fmt.Sprint(n)})
@@ -144,7 +145,7 @@ func TestErrandsOfAStateThatIsGone(t *testing.T) {
 				})
 				again := 0
 				h.OnRestore(func(_, come *Tx) {
-					come.Send(func(context.Context) func(*Tx) {
+					come.Start("", func(context.Context) func(*Tx) {
 						return func(*Tx) { again++ }
 					})
 				})
@@ -154,7 +155,9 @@ func TestErrandsOfAStateThatIsGone(t *testing.T) {
 				go func() { done <- w.Advance(time.Hour) }()
 				synctest.Wait() // it waits for the errand
 				must(t, replace(w, p))
-				must(t, <-done)
+				if err := <-done; !errors.Is(err, ErrReplaced) {
+					t.Errorf("the advance ended with %v", err)
+				}
 				synctest.Wait()
 				equal(t, "the errand was called back", ended, context.Canceled)
 				equal(t, "what happened", h.history(w), "[]")
@@ -187,7 +190,7 @@ func TestErrandsInRealTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse()
 		h.AddStep("post", func(tx *Tx, subject string) {
-			tx.Send(func(context.Context) func(*Tx) {
+			tx.Start("", func(context.Context) func(*Tx) {
 				nap(5 * time.Second)
 				return func(tx *Tx) { h.marks.Put(tx, subject, mark{tx.Now(), subject}) }
 			})

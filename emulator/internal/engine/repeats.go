@@ -1,0 +1,61 @@
+package engine
+
+import "fmt"
+
+// repeats counts what an advance runs when it is about to be given up: most of it
+// is something that happens again and again, and the error names it.
+type repeats struct {
+	counted int
+	steps   map[string]int
+	events  map[[2]string]int // by step and subject
+}
+
+// maxRepeats is how many of the last events are counted.
+const maxRepeats = 10_000
+
+// count counts the event if it is one of the last ones that the advance may run.
+func (r *repeats) count(a *advance, d due) {
+	if a.target.Most-a.ran >= maxRepeats {
+		return
+	}
+	if r.steps == nil {
+		r.steps, r.events = map[string]int{}, map[[2]string]int{}
+	}
+	r.counted++
+	r.steps[d.step]++
+	r.events[[2]string{d.step, d.subject}]++
+}
+
+// String names the step that ran most often and, of its subjects, the one that did.
+func (r *repeats) String() string {
+	step, subject := "", ""
+	for name, n := range r.steps {
+		if m := r.steps[step]; n > m || n == m && name < step {
+			step = name
+		}
+	}
+	for e, n := range r.events {
+		if m := r.events[[2]string{step, subject}]; e[0] == step && (n > m || n == m && e[1] < subject) {
+			subject = e[1]
+		}
+	}
+	text := fmt.Sprintf("%d of the last %d events were %s", r.steps[step], r.counted, step)
+	switch n := r.events[[2]string{step, subject}]; {
+	case subject == "":
+	case n == r.steps[step]:
+		text += " of " + subject
+	default:
+		text += fmt.Sprintf(", %d of them of %s", n, subject)
+	}
+	return text
+}
+
+// tooMuch gives up an advance that has run as many events as it may.
+func (w *World) tooMuch(a *advance) error {
+	more := ""
+	if e, ok := w.s.agenda.next(); ok {
+		more = fmt.Sprintf(" %d are still booked, the next of them %s of %s at %s", w.s.agenda.tree.Len(), e.step, e.subject, stamp(e.at))
+	}
+	return fmt.Errorf("after %d events%s: something happens again and again (%s). The advance%s stopped at %s: %w",
+		a.ran, more, &a.repeats, a.target, stamp(w.s.clock.last), ErrTooMuch)
+}
