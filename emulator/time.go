@@ -14,9 +14,9 @@ import (
 func (w *Workspace) Now() time.Time { return w.world.Now() }
 
 // Clock is how the workspace's time moves, with the present as Now.
-func (w *Workspace) Clock() Clock { return clockOf(w.world.Clock()) }
+func (w *Workspace) Clock() Clock { return publicClock(w.world.Clock()) }
 
-func clockOf(c engine.Clock) Clock {
+func publicClock(c engine.Clock) Clock {
 	return Clock{Mode: ClockMode(c.Mode), Now: c.Now, Scale: c.Scale}
 }
 

@@ -28,11 +28,11 @@ func (a *API) corridor() []edge.Stage {
 }
 
 // open gives a request its id, and one that led to no workspace the time of the
-// default one. Neither changes a world.
+// default one. Neither changes a world, or waits for one.
 func (a *API) open(x *edge.Exchange) {
 	x.ID = fmt.Sprintf("ctl_%08d", a.asked.Add(1))
-	if w, ok := a.Workspace(a.Home); ok && x.Now.IsZero() {
-		x.Now = w.Now()
+	if w := a.World(a.Home); w != nil && x.Now.IsZero() {
+		x.Now = w.Glance()
 	}
 }
 
@@ -152,6 +152,6 @@ func (a *API) choose(x *edge.Exchange) error {
 		return noWorkspace(id)
 	}
 	c.workspace, c.world = workspace, world
-	x.World, x.Now = world, workspace.Now()
+	x.World, x.Now = world, world.Glance()
 	return nil
 }

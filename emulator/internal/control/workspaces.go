@@ -41,13 +41,18 @@ type workspaceInList struct {
 	Clock sandbox.Clock `json:"clock"`
 }
 
-// listWorkspaces lists all workspaces by id.
+// listWorkspaces lists all workspaces by id. It waits for none of them.
 //
 //	GET /_sandbox/workspaces
 func (a *API) listWorkspaces(*call, none) (list[workspaceInList], error) {
 	var all []workspaceInList
 	for _, w := range a.Server.Workspaces() {
-		clock := clockOf(w)
+		world := a.World(w.ID())
+		if world == nil { // it has just ended
+			continue
+		}
+		c := world.GlanceAtClock()
+		clock := sandbox.Clock{Mode: sandbox.ClockMode(c.Mode), Now: c.Now, Scale: c.Scale}
 		all = append(all, workspaceInList{w.ID(), clock.Now, clock})
 	}
 	return listOf(all), nil

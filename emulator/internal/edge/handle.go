@@ -135,6 +135,19 @@ func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) 
 	return h
 }
 
+// HandleOpen is Handle for what concerns no workspace: its Call has no transaction,
+// so that nobody waits for a world.
+func HandleOpen[In, Out any](operation string, f func(c *Call, in In) (Out, error)) Handler {
+	params := parametersOf(reflect.TypeFor[In]())
+	return Handler{operation: operation, serve: func(x *Exchange) (any, error) {
+		in, err := input[In](x, params)
+		if err != nil {
+			return nil, err
+		}
+		return f(x.call(nil), in)
+	}}
+}
+
 // Act is Handle for a function that must not hold the world: because it moves
 // time, replaces the world or waits. Its Call has no transaction. It may take as
 // long as it takes; the context ends when the client goes away. A field of In tagged `body:"raw"` gets the

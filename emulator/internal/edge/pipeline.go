@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strings"
 
-	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
@@ -58,17 +57,15 @@ func (x *Exchange) refuse(err error) {
 }
 
 // open gives an exchange of no workspace a time and a request id: every answer
-// carries them (S41). These ids are counted apart, so that what strangers ask does
-// not change the bytes that a workspace answers (S6).
+// carries them (S41). Neither comes out of a world, so that nobody has to wait for
+// one, and what strangers ask does not change the bytes that a workspace answers
+// (S6).
 func (x *Exchange) open() {
 	if x.ID == "" && x.api.Open != nil {
 		x.api.Open(x)
 	}
 	if x.ID == "" {
-		_ = x.World.Do(func(tx *engine.Tx) error {
-			x.Now, x.ID = tx.Now(), "req"+strings.TrimPrefix(tx.NewLongID("stranger"), "stranger")
-			return nil
-		})
+		x.Now, x.ID = x.World.Glance(), x.server.strangers.NextLong("req")
 	}
 }
 

@@ -78,6 +78,8 @@ type Server struct {
 	stages []Stage
 	echo   *echo.Echo
 	pool   sync.Pool
+	// strangers are the ids of requests of no workspace.
+	strangers *engine.IDs
 
 	// Header values that every answer shares; net/http only reads them.
 	jsonType, nosniff []string
@@ -94,6 +96,9 @@ func NewServer(o Options, apis ...*API) (*Server, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{Options: o, apis: apis, echo: echo.New(), jsonType: []string{JSONType}, nosniff: []string{"nosniff"}}
+	if o.Home != nil {
+		s.strangers = o.Home.IDs("stranger")
+	}
 	s.pool.New = func() any { return new(Exchange) }
 	s.stages = s.entrance()
 	s.echo.HTTPErrorHandler = s.unrouted

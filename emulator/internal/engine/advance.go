@@ -28,7 +28,8 @@ type Target struct {
 const MaxEvents = 1_000_000
 
 // backlogPatience is how long an advance waits at first for work that was expected
-// before it, but has not started: the queue of a slow receiver may be long.
+// before it, but has not started, when more is coming: the queue of a slow receiver
+// may be long.
 const backlogPatience = 5 * time.Second
 
 var (
@@ -154,9 +155,10 @@ func (w *World) play(ctx context.Context, a *advance) (bool, error) {
 	return true, w.playTo(ctx, a, plus(a.to, int64(t.By)))
 }
 
-// awaitEarlier lets time stand until the tasks are back that were under way before
-// the advance, so that what they leave happens at the instant they belong to. What
-// was only expected is waited for with less patience.
+// awaitEarlier lets time stand until the work is done that was expected before the
+// advance, so that what it leaves happens at the instant it belongs to. Tasks under
+// way are always waited for. Once requests bring more work meanwhile, those that
+// only stand in a queue are waited for with less patience.
 func (w *World) awaitEarlier(ctx context.Context, a *advance) error {
 	if w.tasks == nil {
 		return nil
@@ -165,10 +167,13 @@ func (w *World) awaitEarlier(ctx context.Context, a *advance) error {
 	a.backlog, a.openedBefore = len(w.tasks.open), w.tasks.opened
 	patience, cancel := context.WithTimeout(ctx, backlogPatience)
 	defer cancel()
-	for a.inFlight > 0 || a.backlog > 0 && patience.Err() == nil {
-		wait := ctx
-		if patience.Err() == nil {
-			wait = patience
+	for a.inFlight > 0 || a.backlog > 0 {
+		wait := patience
+		if patience.Err() != nil {
+			if more := w.tasks.opened > a.openedBefore; more && a.inFlight == 0 {
+				return nil
+			}
+			wait = ctx
 		}
 		w.await(wait)
 		if err := w.interruption(ctx, a); err != nil {

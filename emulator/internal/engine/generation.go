@@ -32,8 +32,7 @@ type Generation struct {
 
 // begin begins a generation with the present; the lock is held.
 func (w *World) begin(o Origin) {
-	clock := w.s.clock // a copy: what is due before the present has not run yet
-	w.beginAt(o, clock.now(wallNow()))
+	w.beginAt(o, w.s.clock.reads(w.wall()))
 }
 
 func (w *World) beginAt(o Origin, at int64) {

@@ -35,20 +35,14 @@ func (w *World) SetClockContext(ctx context.Context, c Clock) error {
 
 // Clock is how the clock moves, with the present as its Now. Scale is 0 in modes
 // that have none.
-func (w *World) Clock() (c Clock) {
-	_ = w.Do(func(tx *Tx) error {
-		c = tx.Clock()
-		return nil
-	})
-	return c
-}
-
-// Clock is how the world's clock moves, with the present as its Now. Scale is 0 in
-// modes that have none.
-func (tx *Tx) Clock() Clock {
-	c := Clock{Mode: tx.s.clock.mode, Now: tx.Now()}
+func (w *World) Clock() Clock {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.catchUp()
+	w.arm()
+	c := Clock{Mode: w.s.clock.mode, Now: instant(w.s.clock.last)}
 	if c.Mode == Scaled {
-		c.Scale = tx.s.clock.scale
+		c.Scale = w.s.clock.scale
 	}
 	return c
 }

@@ -120,21 +120,22 @@ func (w *World) yield() {
 	w.playing = playing
 }
 
-// arm sets the alarm for what falls due next; the gate is held. A world that is
-// behind its clock runs a slice, lets others in for as long, and goes on: the alarm
-// rings again and again, so whatever ends the alarm ends that too.
+// arm sets the alarm for what falls due next, and the face to the present; the gate
+// is held. A world that is behind its clock runs a slice, lets others in for as
+// long, and goes on: the alarm rings again and again, so whatever ends the alarm
+// ends that too.
 func (w *World) arm() {
 	at, ok := w.upcoming()
-	if !ok || w.closed || !w.s.clock.moves() || at > endOfTime {
+	behind := ok && at <= w.present
+	w.show(behind)
+	switch {
+	case !ok || w.closed || !w.s.clock.moves() || at > endOfTime:
 		w.alarm.clear()
-		return
+	case behind:
+		w.alarm.soon(sliceTime, w.ring)
+	default:
+		w.alarm.set(w.s.clock.wallAt(at), w.ring)
 	}
-	ring := w.s.clock.wallAt(at)
-	if at > w.present {
-		w.alarm.set(ring, w.ring)
-		return
-	}
-	w.alarm.soon(sliceTime, w.ring)
 }
 
 // upcoming is the instant of what happens next by itself; false if nothing does.

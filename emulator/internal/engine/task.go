@@ -53,6 +53,8 @@ func (tx *Tx) Expect(id string) {
 	t.open[id] = work{number: t.opened, cause: w.playing}
 	if a := w.playing; a != nil {
 		a.caused++
+	} else {
+		w.wake() // an advance may lose its patience
 	}
 }
 

@@ -165,6 +165,7 @@ const maxJump = 100_000
 // change meanwhile is read. It waits for no task. An instant that has passed
 // changes nothing; after 100,000 events the transaction goes on where time stands.
 func (tx *Tx) AdvanceTo(t time.Time) {
+	tx.writing()
 	w, to := tx.w, min(nanoseconds(t), endOfTime)
 	if tx.dirty {
 		w.touched()

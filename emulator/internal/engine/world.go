@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tidwall/btree"
@@ -126,6 +127,7 @@ type World struct {
 	every    int64 // period of resets in nanoseconds; 0 for none
 	resetAt  int64
 	alarm    alarm
+	face     atomic.Pointer[face]
 	closed   bool
 	changed  chan struct{} // closed with the next change; nil when nobody waits
 
@@ -176,6 +178,7 @@ func NewWorld(schema *Schema, c Config) (*World, error) {
 	}
 	w.rebase(w.snapshot())
 	w.begin(Started)
+	w.show(false)
 	return w, nil
 }
 

@@ -236,11 +236,11 @@ func (a *API) handlers() []edge.Handler {
 		edge.Handle("rotateToken", a.rotateToken).Checked(checkExpiry),
 		edge.Handle("revokeToken", a.revokeToken),
 		edge.Act("listAuditLogs", a.listAuditLogs),
-		edge.Handle("getHealth", a.getHealth),
-		edge.Handle("getReady", a.getReady),
-		edge.Handle("getVersion", a.getVersion),
-		edge.Handle("getOpenAPIJSON", a.getOpenAPIJSON),
-		edge.Handle("getOpenAPIYAML", a.getOpenAPIYAML),
+		edge.HandleOpen("getHealth", a.getHealth),
+		edge.HandleOpen("getReady", a.getReady),
+		edge.HandleOpen("getVersion", a.getVersion),
+		edge.HandleOpen("getOpenAPIJSON", a.getOpenAPIJSON),
+		edge.HandleOpen("getOpenAPIYAML", a.getOpenAPIYAML),
 	}
 }
 

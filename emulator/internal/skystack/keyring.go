@@ -115,11 +115,10 @@ func (a *API) owner(x *edge.Exchange) (*engine.World, string) {
 	digest := engine.DigestOf(secret)
 	w, id := a.Registry.Home(digest)
 	if w != nil {
-		_ = w.Do(func(tx *engine.Tx) error {
+		w.Peek(func(tx *engine.Tx) {
 			if t, ok := a.tokens.Get(tx, id); !ok || t.Digest != digest { // it is of another state
 				id = ""
 			}
-			return nil
 		})
 	}
 	return w, id

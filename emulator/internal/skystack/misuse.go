@@ -56,7 +56,7 @@ func (m *misuse) note(a *API, d engine.Digest, token string, refusal error) erro
 	} else {
 		w = a.Registry.World(a.Home)
 	}
-	now := w.Now()
+	now := w.Glance()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.streaks[d]

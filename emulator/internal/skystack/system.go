@@ -52,7 +52,7 @@ func (a *API) getVersion(c *edge.Call, _ none) (versionBody, error) {
 			b.Preview = append(b.Preview, v.name)
 		}
 	}
-	if at := c.NextReset(); !at.IsZero() {
+	if at := c.Workspace().GlanceAtReset(); !at.IsZero() {
 		b.NextResetAt = text(stamp(at))
 	}
 	return b, nil
