@@ -117,7 +117,7 @@ func (f *fake) AdvanceContext(_ context.Context, a sandbox.Advance) (bool, error
 	}
 	return true, f.Advance(a.By)
 }
-func (f *fake) Advance(d time.Duration) error  { return f.note("Advance %v", d) }
+func (f *fake) Advance(d time.Duration) error { return f.note("Advance %v", d) }
 func (f *fake) AdvanceTo(t time.Time) error {
 	return f.note("AdvanceTo %s", t.Format(time.RFC3339Nano))
 }
