@@ -45,6 +45,7 @@ type Exchange struct {
 	// Now is the world's time when the request was admitted.
 	Now time.Time
 
+	shown    time.Time // the latest time of the world that the response shows
 	server   *Server
 	api      *API
 	w        http.ResponseWriter
@@ -114,6 +115,14 @@ func (x *Exchange) Warn(text string) {
 func (x *Exchange) Open(tx *engine.Tx) {
 	x.World, x.Now = tx.World(), tx.Now()
 	x.ID = tx.NewLongID("req")
+}
+
+// Show says that the response shows the world as it is at an instant: its date is
+// no older.
+func (x *Exchange) Show(at time.Time) {
+	if at.After(x.shown) {
+		x.shown = at
+	}
 }
 
 // Param is a path parameter, "" if the route has none of the name.

@@ -35,6 +35,7 @@ func (c *Call) Do(f func(c *Call) error) error {
 	return c.x.World.Do(func(tx *engine.Tx) error {
 		inside := *c
 		inside.Tx = tx
+		defer func() { c.x.Show(tx.Now()) }()
 		return f(&inside)
 	})
 }
@@ -122,6 +123,7 @@ func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) 
 					}
 				}
 				out, err = f(c, in)
+				x.Show(tx.Now()) // which the function may have moved
 				return err
 			})
 			if moved == nil {

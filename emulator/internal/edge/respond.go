@@ -219,7 +219,8 @@ func (x *Exchange) seal() {
 		x.api.Complete(x)
 	}
 	h, a := x.header, &x.answer
-	x.Set("Date", x.server.dateOf(x.Now))
+	x.Show(x.Now)
+	x.Set("Date", x.server.dateOf(x.shown))
 	h["X-Content-Type-Options"] = x.server.nosniff
 	if a.ETag != "" {
 		x.Set("Etag", a.ETag)

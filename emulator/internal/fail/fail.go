@@ -52,8 +52,11 @@ type Error struct {
 	Message string
 	// Details names each fault on its own; empty when there is nothing to add.
 	Details []Detail
-	// RetryAfter is when another try makes sense; 0 when that is not known.
+	// RetryAfter is how long a client should sleep before another try, by the wall
+	// clock; 0 when that is not known.
 	RetryAfter time.Duration
+	// Warning is told in the header SkyStack-Sandbox-Warning; "" for none.
+	Warning string
 	// Challenge is the WWW-Authenticate value of an Unauthenticated error, and
 	// of a Forbidden one about scopes.
 	Challenge string

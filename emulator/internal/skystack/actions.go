@@ -72,11 +72,20 @@ type actionBody struct {
 	RequestedBy string       `json:"requested_by"`
 	RequestID   string       `json:"request_id"`
 
-	wait int
+	due  time.Time // when the action ends; zero when that is not known or it has ended
+	wait int       // how many seconds a client should sleep until then; 0 when that is not known
 }
 
 // RetryAfter implements edge.Waiting.
 func (b actionBody) RetryAfter() int { return b.wait }
+
+// waiting is the body with how long a client should wait before it looks again.
+func (b actionBody) waiting(tx *engine.Tx) actionBody {
+	if !b.due.IsZero() {
+		b.wait = tx.RetryAfter(b.due.Sub(tx.Now()))
+	}
+	return b
+}
 
 // MarshalJSON returns what AppendJSON appends.
 func (b actionBody) MarshalJSON() ([]byte, error) { return b.AppendJSON(nil), nil }
@@ -104,7 +113,7 @@ func (b actionBody) AppendJSON(to []byte) []byte {
 func (t Action) body(now time.Time) actionBody {
 	b := actionBody{
 		ID: t.ID, InstanceID: t.InstanceID, Type: t.Type, Status: t.Status, Progress: t.progress(now), StartedAt: stamp(t.StartedAt),
-		Error: t.Error, RequestedBy: t.RequestedBy, RequestID: t.RequestID, wait: t.wait(now),
+		Error: t.Error, RequestedBy: t.RequestedBy, RequestID: t.RequestID, due: t.due(),
 	}
 	if !t.CompletedAt.IsZero() {
 		b.CompletedAt = text(stamp(t.CompletedAt))
@@ -171,7 +180,7 @@ func (a *API) createAction(c *edge.Call, in createActionInput) (actionBody, erro
 	}
 	t = a.start(c.Tx, &i, t)
 	a.shown(c.Tx, i)
-	return t.body(c.Now()), nil
+	return t.body(c.Now()).waiting(c.Tx), nil
 }
 
 // unfit finds a resize or rebuild that leads to an image on a disk too small for

@@ -166,14 +166,14 @@ func (a *API) corridor() []edge.Stage {
 	return []edge.Stage{
 		{Name: "transport", Run: a.transport},
 		{Name: "authenticate", Run: a.authenticate}, // and counts the request, in the same transaction
-		{Name: "rate limit", Run: limited},
+		{Name: "rate limit", Run: a.limited},
 		{Name: "version", Run: a.version},
 		{Name: "accept", Run: edge.Accept},
 		{Name: "scope", Run: a.scope},
 		{Name: "idempotency", Run: a.idempotency.LookUp},
 		{Name: "read", Run: edge.ReadBody},
 		{Name: "contract", Run: edge.CheckContract},
-		{Name: "handle", Run: edge.Invoke},
+		{Name: "handle", Run: a.invoke},
 		{Name: "encode", Run: edge.Encode},
 	}
 }

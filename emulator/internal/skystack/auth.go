@@ -34,7 +34,11 @@ func (a *API) authenticate(x *edge.Exchange) error {
 	}
 	_ = w.Do(func(tx *engine.Tx) error {
 		x.Open(tx)
-		if err = a.admit(tx, x, id, digest); err == nil {
+		if err = a.admit(tx, x, id, digest); err == nil && a.goOn(tx, x) { // and it may have expired on the way
+			x.Now = tx.Now()
+			err = a.admit(tx, x, id, digest)
+		}
+		if err == nil {
 			d := a.count(tx, x.Caller.Token)
 			x.Admission = &d
 		}

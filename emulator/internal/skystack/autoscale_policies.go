@@ -193,6 +193,7 @@ func (a *API) policy(tx *engine.Tx, id string) (Policy, error) {
 //
 //	GET /v1/autoscale-policies/{id}
 func (a *API) getPolicy(c *edge.Call, in policyInput) (policyBody, error) {
+	a.await(c, a.ofPolicy(c.Tx, in.ID))
 	p, err := a.policy(c.Tx, in.ID)
 	if err != nil {
 		return policyBody{}, err
@@ -218,6 +219,7 @@ type scalingBody struct {
 //
 //	GET /v1/autoscale-policies/{id}/history
 func (a *API) listHistory(c *edge.Call, in listHistoryInput) (listBody[scaling], error) {
+	a.await(c, a.ofPolicy(c.Tx, in.ID))
 	p, err := a.policy(c.Tx, in.ID)
 	if err != nil {
 		return listBody[scaling]{}, err

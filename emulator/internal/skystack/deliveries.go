@@ -194,6 +194,13 @@ func (a *API) listDeliveries(c *edge.Call, in listDeliveriesInput) (listBody[del
 	if err != nil {
 		return listBody[deliveryBody]{}, err
 	}
+	a.await(c, func(e engine.Event) bool {
+		if e.Step != attemptStep {
+			return false
+		}
+		d, ok := a.deliveries.Get(c.Tx, e.Subject)
+		return ok && d.WebhookID == w.ID && (in.EventType == "" || in.EventType == d.EventType)
+	})
 	v := view[Delivery]{table: a.deliveries, name: strings.Join([]string{"deliveries", w.ID, in.Status, in.EventType}, "\x01")}
 	v.keep = func(d Delivery) bool {
 		return d.WebhookID == w.ID && (in.Status == "" || string(d.Status) == in.Status) && (in.EventType == "" || d.EventType == in.EventType)
@@ -209,6 +216,11 @@ func (a *API) getDelivery(c *edge.Call, in deliveryPath) (deliveryBody, error) {
 	_, d, err := a.delivery(c.Tx, in)
 	if err != nil {
 		return deliveryBody{}, err
+	}
+	if a.await(c, func(e engine.Event) bool { return e.Step == attemptStep && e.Subject == d.ID }) {
+		if _, d, err = a.delivery(c.Tx, in); err != nil {
+			return deliveryBody{}, err
+		}
 	}
 	return a.deliveryBody(c.Tx, d), nil
 }

@@ -97,6 +97,9 @@ func (d detail) MarshalJSON() ([]byte, error) {
 // Refuse renders a refusal.
 func Refuse(x *edge.Exchange, err *fail.Error) edge.Answer {
 	x.Set("Cache-Control", "no-store")
+	if err.Warning != "" {
+		x.Warn(err.Warning)
+	}
 	if err.Challenge != "" {
 		x.Set("Www-Authenticate", err.Challenge)
 	}

@@ -116,6 +116,9 @@ type listImagesInput struct {
 //
 //	GET /v1/images
 func (a *API) listImages(c *edge.Call, in listImagesInput) (listBody[Image], error) {
+	a.await(c, a.finishes(c.Tx, func(t Action) bool {
+		return t.Type == Snapshot && (in.Source == "" || in.Source == t.InstanceID)
+	}))
 	custom := c.SentQuery("custom")
 	v := view[Image]{table: a.images, name: strings.Join([]string{"images", custom, in.Source}, "\x01")}
 	if custom != "" || in.Source != "" {
@@ -131,6 +134,9 @@ func (a *API) listImages(c *edge.Call, in listImagesInput) (listBody[Image], err
 //
 //	GET /v1/images/{slug}
 func (a *API) getImage(c *edge.Call, in slugInput) (imageBody, error) {
+	if !has(a.images, c.Tx, in.Slug) {
+		a.await(c, a.finishes(c.Tx, func(t Action) bool { return t.Type == Snapshot && t.Image == in.Slug }))
+	}
 	i, err := entry(a.images, c, "image", in.Slug)
 	return i.body(), err
 }

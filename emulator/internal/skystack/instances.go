@@ -93,9 +93,7 @@ func (a *API) listInstances(c *edge.Call, in listInstancesInput) (listBody[Insta
 	}, "\x01")
 	if project != "" || in.Region != "" || in.Name != "" || len(in.Status) > 0 || len(in.Label) > 0 {
 		v.keep = func(i Instance) bool {
-			return (project == "" || i.ProjectID == project) && (in.Region == "" || i.Region == in.Region) &&
-				(in.Name == "" || i.Name == in.Name) && (len(in.Status) == 0 || slices.Contains(in.Status, string(i.Status))) &&
-				i.labelled(in.Label)
+			return in.mayShow(&i, project) && (len(in.Status) == 0 || slices.Contains(in.Status, string(i.Status)))
 		}
 	}
 	p, err := list(c, v, in.paging)
@@ -108,12 +106,29 @@ func (a *API) listInstances(c *edge.Call, in listInstancesInput) (listBody[Insta
 			passing = append(passing, row.Value)
 		}
 	}
-	if len(passing) > 0 && a.look(c.Tx, passing...) {
+	moved := false
+	switch {
+	case len(passing) > 0:
+		moved = a.look(c.Tx, passing...)
+	case len(in.Status) > 0: // of those that are on their way to the status none is shown
+		moved = a.await(c, a.finishes(c.Tx, func(t Action) bool {
+			i, ok := a.instances.Get(c.Tx, t.InstanceID)
+			return ok && in.mayShow(&i, project)
+		}))
+	}
+	if moved {
 		if p, err = list(c, v, in.paging); err != nil {
 			return listBody[Instance]{}, err
 		}
 	}
 	return body(p, writeInstance), nil
+}
+
+// mayShow reports whether the filters, but for that by status, let an instance
+// through.
+func (in *listInstancesInput) mayShow(i *Instance, project string) bool {
+	return (project == "" || i.ProjectID == project) && (in.Region == "" || i.Region == in.Region) &&
+		(in.Name == "" || i.Name == in.Name) && i.labelled(in.Label)
 }
 
 type instanceInput struct {

@@ -168,6 +168,7 @@ type listRunsInput struct {
 //
 //	GET /v1/jobs/{id}/runs
 func (a *API) listRuns(c *edge.Call, in listRunsInput) (listBody[runBody], error) {
+	a.await(c, a.ofJob(c.Tx, in.ID))
 	j, err := a.job(c.Tx, in.ID)
 	if err != nil {
 		return listBody[runBody]{}, err
@@ -193,6 +194,9 @@ type runInput struct {
 //
 //	GET /v1/jobs/{id}/runs/{run}
 func (a *API) getRun(c *edge.Call, in runInput) (runBody, error) {
+	a.await(c, func(e engine.Event) bool {
+		return e.Step == runStep && e.Subject == in.Run || a.finishes(c.Tx, func(t Action) bool { return t.Run == in.Run })(e)
+	})
 	if _, err := a.job(c.Tx, in.ID); err != nil {
 		return runBody{}, err
 	}

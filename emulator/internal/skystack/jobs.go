@@ -235,6 +235,7 @@ func (a *API) checkTemplateProject(j *Job) error {
 //
 //	GET /v1/jobs/{id}
 func (a *API) getJob(c *edge.Call, in instanceInput) (jobBody, error) {
+	a.await(c, a.ofJob(c.Tx, in.ID))
 	j, err := a.job(c.Tx, in.ID)
 	return j.body(), err
 }

@@ -39,11 +39,18 @@ type ledger struct {
 	Usage      limit.Usage `json:"usage"`
 	LastUsedAt time.Time   `json:"last_used_at"`
 	LastUsedIP string      `json:"last_used_ip"`
+	// RefusedUntil is when the limits serve again a key that they refused, and Busy
+	// what other refusals with a known end told it, on a clock that jumps to what a
+	// client waits for. Seen is what it was shown on its way.
+	RefusedUntil time.Time    `json:"refused_until,omitzero"`
+	Busy         []busyObject `json:"busy,omitempty"`
+	Seen         []string     `json:"seen,omitempty"`
 }
 
 // Clone returns a ledger that shares nothing with l.
 func (l ledger) Clone() ledger {
 	l.Usage = l.Usage.Clone()
+	l.Busy, l.Seen = slices.Clone(l.Busy), slices.Clone(l.Seen)
 	return l
 }
 

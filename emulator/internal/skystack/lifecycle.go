@@ -3,7 +3,6 @@ package skystack
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -146,21 +145,25 @@ func (a *API) busyError(tx *engine.Tx, i Instance) error {
 	running, _ := a.actions.Get(tx, i.PendingAction)
 	e := &fail.Error{Kind: fail.Conflict, Code: "instance_busy", Message: fmt.Sprintf("The instance is %s: %s is running.", i.Status, running.Type)}
 	extra := []fail.Member{{Name: "action_id", Value: running.ID}, {Name: "type", Value: running.Type}, {Name: "retry_after", Value: nil}}
-	if wait := running.wait(tx.Now()); wait > 0 {
+	if due := running.due(); !due.IsZero() {
+		wait := tx.RetryAfter(due.Sub(tx.Now()))
 		extra[2].Value = wait
 		e.RetryAfter = time.Duration(wait) * time.Second
+		if tx.Mode() == engine.Frozen {
+			e.Message += fmt.Sprintf(" It ends when the workspace's time is %d s further, and its clock stands. %s", wait, advanceIt)
+			e.Warning = clockStands
+		}
 	}
 	e.Details = []fail.Detail{{Extra: extra}}
 	return e
 }
 
-// wait is how many whole seconds the action still takes, at least 1; 0 when that
-// is not known or it has ended.
-func (t Action) wait(now time.Time) int {
+// due is when the action ends; the zero time when that is not known or it has.
+func (t Action) due() time.Time {
 	if t.Status != InProgress || t.Due.IsZero() {
-		return 0
+		return time.Time{}
 	}
-	return max(1, int(math.Ceil(t.Due.At.Sub(now).Seconds())))
+	return t.Due.At
 }
 
 // duration is how long an action takes in a workspace.

@@ -17,20 +17,35 @@ const workspaceLedger = "workspace"
 
 // count counts a request of a known caller (S61 to S63; 3.2), unless it has to be
 // refused.
-func (a *API) count(tx *engine.Tx, token string) limit.Decision {
+func (a *API) count(tx *engine.Tx, key string) limit.Decision {
 	s := a.settingsOf(tx)
 	if !s.Limited {
 		return limit.Decision{Allowed: true}
 	}
+	token := key
 	if s.SharedLimits {
 		token = workspaceLedger
 	}
-	return engine.Own(a.ledgers, tx, token).Usage.Take(tx.Now(), s.Limits)
+	d := engine.Own(a.ledgers, tx, token).Usage.Take(tx.Now(), s.Limits)
+	d.RetryAfter = 0
+	for _, q := range [...]*limit.Quota{&d.Minute, &d.Day} {
+		if q.Wait > 0 {
+			q.Wait = tx.RetryAfter(q.Reset.Sub(tx.Now()))
+		}
+		if q.Exceeded {
+			q.RetryAfter = q.Wait
+		}
+		d.RetryAfter = max(d.RetryAfter, q.RetryAfter)
+	}
+	if !d.Allowed {
+		a.refusedUntil(tx, key, &d)
+	}
+	return d
 }
 
 // limited is the stage that announces the limits and refuses a request when an
 // allowance is used up. Refusals of later stages count, earlier ones do not.
-func limited(x *edge.Exchange) error {
+func (a *API) limited(x *edge.Exchange) error {
 	d, _ := x.Admission.(*limit.Decision)
 	if d == nil {
 		return nil
@@ -42,6 +57,11 @@ func limited(x *edge.Exchange) error {
 	err := &fail.Error{
 		Kind: fail.RateLimited, Code: "rate_limited", RetryAfter: time.Duration(d.RetryAfter) * time.Second,
 		Message: fmt.Sprintf("Too many requests; the next one is served in %d s.", d.RetryAfter),
+	}
+	if x.World.Clock().Mode == engine.Frozen {
+		err.Message = fmt.Sprintf("Too many requests; the next one is served when the workspace's time is %d s further, and its clock stands. %s", d.RetryAfter, advanceIt)
+		err.Warning = clockStands
+		a.misuse.stands(a, x.World)
 	}
 	for _, q := range []limit.Quota{d.Minute, d.Day} {
 		if q.Exceeded {
