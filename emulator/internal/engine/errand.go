@@ -22,7 +22,7 @@ type errands struct {
 // OnRestore finds again. A closed world sends nothing.
 func (tx *Tx) Send(e Errand) {
 	w := tx.w
-	if w.closed {
+	if w.closed || w.of != nil {
 		return
 	}
 	if w.errands == nil {
