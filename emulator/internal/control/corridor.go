@@ -19,6 +19,7 @@ func (a *API) corridor() []edge.Stage {
 		{Name: "authenticate", Run: a.authenticate},
 		{Name: "accept", Run: edge.Accept},
 		{Name: "scope", Run: scope},
+		{Name: "reserved", Run: edge.Reserved},
 		{Name: "workspace", Run: a.choose},
 		{Name: "read", Run: edge.ReadBody},
 		{Name: "contract", Run: edge.CheckContract},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -84,6 +85,7 @@ type Handler struct {
 	serve     func(x *Exchange) (any, error)
 	check     func(c *Call, body Fields) []fail.Detail
 	present   presence
+	ownTrial  bool // says itself what it would do, instead of doing it on a copy
 }
 
 // Nothing is the output of an operation without a body.
@@ -94,8 +96,12 @@ type Nothing struct{}
 // others from the body, whose schema has been checked before.
 func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) Handler {
 	params := parametersOf(reflect.TypeFor[In]())
-	h := Handler{operation: operation}
+	h := Handler{operation: operation, ownTrial: slices.ContainsFunc(params, func(p field) bool { return p.from == "query" && p.name == dryRun })}
 	h.serve = func(x *Exchange) (any, error) {
+		do := x.World.Do
+		if x.trial() {
+			do = x.World.Try
+		}
 		for tries := 0; ; tries++ {
 			var out Out
 			in, err := input[In](x, params)
@@ -103,7 +109,7 @@ func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) 
 				return nil, err
 			}
 			var moved *moved
-			err = x.World.Do(func(tx *engine.Tx) (err error) {
+			err = do(func(tx *engine.Tx) (err error) {
 				c := x.call(tx)
 				if moved = x.moved(c); moved != nil {
 					if tries < maxRereads {

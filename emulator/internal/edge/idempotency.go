@@ -80,7 +80,7 @@ func NewIdempotency(schema *engine.Schema) *Idempotency {
 // or was used for another request, or notes that this request holds the key.
 func (i *Idempotency) LookUp(x *Exchange) error {
 	lines := x.Request.Header["Idempotency-Key"]
-	if len(lines) == 0 || !x.Op.changes() {
+	if len(lines) == 0 || !x.Op.changes() || x.dryRun() { // what has not happened is not repeated
 		return nil
 	}
 	key, ok := idempotencyKey(lines)

@@ -46,6 +46,9 @@ func (x *Exchange) Query(name string) string {
 func (x *Exchange) checkQuery() {
 	for i, a := range x.query {
 		p := x.Op.parameter(a.name)
+		if p == nil && x.reserved(a) {
+			continue
+		}
 		if p == nil || !x.api.Known(x, fail.Query, a.name) {
 			x.unknown(fail.Query, stranger{a.name, x.near(a.name)})
 			continue

@@ -67,6 +67,9 @@ func Encode(x *Exchange) error {
 	if x.Op.secret {
 		x.Set("Cache-Control", "no-store")
 	}
+	if x.trial() {
+		return x.encodeTrial()
+	}
 	return x.encode(x.answer.Status, x.output)
 }
 
@@ -118,6 +121,12 @@ func (x *Exchange) encode(status int, out any) error {
 			a.Body = body
 		}
 	}
+	return x.checked(a)
+}
+
+// checked ends the exchange with an answer, unless it is checked and breaks the
+// contract.
+func (x *Exchange) checked(a Answer) error {
 	if x.server.CheckResponses {
 		if err := x.checkResponse(a); err != nil {
 			return err

@@ -42,7 +42,7 @@ func (w *World) currentTasks() *tasks {
 // done, whoever starts the task. What is expected already stays as it is.
 func (tx *Tx) Expect(id string) {
 	w := tx.w
-	if w.closed {
+	if w.closed || w.of != nil {
 		return
 	}
 	t := w.currentTasks()
@@ -90,7 +90,7 @@ func (w *World) finish(id string) {
 // nothing.
 func (tx *Tx) Start(id string, task Task) {
 	w := tx.w
-	if w.closed {
+	if w.closed || w.of != nil {
 		return
 	}
 	t := w.currentTasks()

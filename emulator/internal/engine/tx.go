@@ -34,7 +34,12 @@ func (tx *Tx) Late() time.Duration {
 }
 
 // World is the world the transaction belongs to.
-func (tx *Tx) World() *World { return tx.w }
+func (tx *Tx) World() *World {
+	if tx.w.of != nil {
+		return tx.w.of
+	}
+	return tx.w
+}
 
 // Closed reports whether the world was closed: nobody will change it any more.
 func (tx *Tx) Closed() bool { return tx.w.closed }

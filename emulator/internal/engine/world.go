@@ -115,6 +115,7 @@ func (s *state) copy() *state {
 type World struct {
 	id     string
 	schema *Schema
+	of     *World // the one that this is a copy of, to try something; nil otherwise
 	chance chance
 	kinds  map[string]idKind
 	strict bool

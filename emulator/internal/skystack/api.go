@@ -170,6 +170,7 @@ func (a *API) corridor() []edge.Stage {
 		{Name: "version", Run: a.version},
 		{Name: "accept", Run: edge.Accept},
 		{Name: "scope", Run: a.scope},
+		{Name: "reserved", Run: edge.Reserved},
 		{Name: "idempotency", Run: a.idempotency.LookUp},
 		{Name: "read", Run: edge.ReadBody},
 		{Name: "contract", Run: edge.CheckContract},

@@ -107,6 +107,21 @@ func (e ActionCreateType) Valid() bool {
 	}
 }
 
+// Defines values for DryRunResultDryRun.
+const (
+	True DryRunResultDryRun = true
+)
+
+// Valid indicates whether the value is a known member of the DryRunResultDryRun enum.
+func (e DryRunResultDryRun) Valid() bool {
+	switch e {
+	case True:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ErrorDetailLocation.
 const (
 	Body   ErrorDetailLocation = "body"
@@ -425,6 +440,23 @@ type AutoscaleSetting struct {
 
 // AutoscaleSetting0 defines model for AutoscaleSetting.0.
 type AutoscaleSetting0 = bool
+
+// DryRunResult What a request would do now.
+type DryRunResult struct {
+	// DryRun Always true.
+	//
+	// Example: true
+	DryRun DryRunResultDryRun `json:"dry_run"`
+
+	// Would The body that the response would have had, without the secret if it had one. What is made up anew, such as an id,
+	// is what it would be now.
+	Would map[string]interface{} `json:"would"`
+}
+
+// DryRunResultDryRun Always true.
+//
+// Example: true
+type DryRunResultDryRun bool
 
 // Error Why a request was not carried out.
 type Error struct {
@@ -800,6 +832,9 @@ type ActionID = string
 // Cursor defines model for Cursor.
 type Cursor = string
 
+// DryRun defines model for DryRun.
+type DryRun = bool
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -849,6 +884,9 @@ type ActionAccepted = Action
 
 // ActionFound Something that is being done, or was done, to an instance.
 type ActionFound = Action
+
+// Foreseen What a request would do now.
+type Foreseen = DryRunResult
 
 // InstanceCreated A compute instance.
 type InstanceCreated = Instance
@@ -922,6 +960,12 @@ type ListInstancesParamsSort string
 
 // CreateInstanceParams defines parameters for CreateInstance.
 type CreateInstanceParams struct {
+	// DryRun With `true`, the request is checked as far as it can be, rights, state, quota and `If-Match` included, and is refused as
+	// it would be; otherwise the response is a 200 `{dry_run: true, would: ...}` with the body that it would have had.
+	// Nothing has happened then: no id is used up, nothing is sent, and an `Idempotency-Key` is not remembered. It counts
+	// for the rate limit. Where it is not served it is a 400.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// ProjectId The project the request is about; it outranks the `SkyStack-Project` header and may not contradict it. A
 	// project that the workspace does not have is a 404 `project_not_found`.
 	ProjectId *ProjectFilter `form:"project_id,omitempty" json:"project_id,omitempty"`
@@ -968,6 +1012,12 @@ type GetInstanceParams struct {
 
 // CreateInstanceActionParams defines parameters for CreateInstanceAction.
 type CreateInstanceActionParams struct {
+	// DryRun With `true`, the request is checked as far as it can be, rights, state, quota and `If-Match` included, and is refused as
+	// it would be; otherwise the response is a 200 `{dry_run: true, would: ...}` with the body that it would have had.
+	// Nothing has happened then: no id is used up, nothing is sent, and an `Idempotency-Key` is not remembered. It counts
+	// for the rate limit. Where it is not served it is a 400.
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
 	// SkyStackVersion The dated version to speak, `2025-07-01`, `2026-01-15` or `2026-10-01`. Without it the version the token is
 	// pinned to counts, then `2026-01-15`. Anything else is a 400 `invalid_version` or `unsupported_version`.
 	SkyStackVersion *SkyStackVersion `json:"SkyStack-Version,omitempty"`
@@ -1836,6 +1886,18 @@ func NewCreateInstanceRequestWithBody(server string, params *CreateInstanceParam
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.ProjectId != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "project_id", *params.ProjectId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -2067,6 +2129,33 @@ func NewCreateInstanceActionRequestWithBody(server string, id InstanceID, params
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
@@ -2399,6 +2488,16 @@ func (r ListInstancesResponse) StatusCode() int {
 	return 0
 }
 
+// CreateInstanceResponse200Headers the declared response headers of an HTTP 200 response for CreateInstance
+type CreateInstanceResponse200Headers struct {
+	SkyStackVersion     *string
+	Vary                *string
+	XRateLimitLimit     *int
+	XRateLimitRemaining *int
+	XRateLimitReset     *int
+	XRequestId          *string
+}
+
 // CreateInstanceResponse201Headers the declared response headers of an HTTP 201 response for CreateInstance
 type CreateInstanceResponse201Headers struct {
 	ETag                *string
@@ -2428,10 +2527,14 @@ type CreateInstanceResponseDefaultHeaders struct {
 type CreateInstanceResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Foreseen
 	// JSON201 the response for an HTTP 201 `application/json` response
 	JSON201 *InstanceCreated
 	// JSONDefault the response for an HTTP default `application/json` response
 	JSONDefault *Error
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CreateInstanceResponse200Headers
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateInstanceResponse201Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -2570,6 +2673,16 @@ func (r GetInstanceResponse) StatusCode() int {
 	return 0
 }
 
+// CreateInstanceActionResponse200Headers the declared response headers of an HTTP 200 response for CreateInstanceAction
+type CreateInstanceActionResponse200Headers struct {
+	SkyStackVersion     *string
+	Vary                *string
+	XRateLimitLimit     *int
+	XRateLimitRemaining *int
+	XRateLimitReset     *int
+	XRequestId          *string
+}
+
 // CreateInstanceActionResponse202Headers the declared response headers of an HTTP 202 response for CreateInstanceAction
 type CreateInstanceActionResponse202Headers struct {
 	IdempotencyKey      *string
@@ -2598,10 +2711,14 @@ type CreateInstanceActionResponseDefaultHeaders struct {
 type CreateInstanceActionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Foreseen
 	// JSON202 the response for an HTTP 202 `application/json` response
 	JSON202 *ActionAccepted
 	// JSONDefault the response for an HTTP default `application/json` response
 	JSONDefault *Error
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CreateInstanceActionResponse200Headers
 	// Headers202 the parsed response headers for an HTTP 202 response
 	Headers202 *CreateInstanceActionResponse202Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -3108,6 +3225,13 @@ func ParseCreateInstanceResponse(rsp *http.Response) (*CreateInstanceResponse, e
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Foreseen
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
 		var dest InstanceCreated
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3125,6 +3249,51 @@ func ParseCreateInstanceResponse(rsp *http.Response) (*CreateInstanceResponse, e
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers CreateInstanceResponse200Headers
+		if values := rsp.Header.Values("SkyStack-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "SkyStack-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SkyStackVersion = &value
+		}
+		if values := rsp.Header.Values("Vary"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Vary", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Vary = &value
+		}
+		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitLimit = &value
+		}
+		if values := rsp.Header.Values("X-RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitRemaining = &value
+		}
+		if values := rsp.Header.Values("X-RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitReset = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = &value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers CreateInstanceResponse201Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
@@ -3628,6 +3797,13 @@ func ParseCreateInstanceActionResponse(rsp *http.Response) (*CreateInstanceActio
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Foreseen
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
 		var dest ActionAccepted
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3645,6 +3821,51 @@ func ParseCreateInstanceActionResponse(rsp *http.Response) (*CreateInstanceActio
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers CreateInstanceActionResponse200Headers
+		if values := rsp.Header.Values("SkyStack-Version"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "SkyStack-Version", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SkyStackVersion = &value
+		}
+		if values := rsp.Header.Values("Vary"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Vary", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Vary = &value
+		}
+		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitLimit = &value
+		}
+		if values := rsp.Header.Values("X-RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitRemaining = &value
+		}
+		if values := rsp.Header.Values("X-RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitReset = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = &value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 202:
 		var headers CreateInstanceActionResponse202Headers
 		if values := rsp.Header.Values("Idempotency-Key"); len(values) > 0 {
