@@ -325,6 +325,13 @@ func WithResponseCheck() Option {
 	return func(c *config) error { c.edge.CheckResponses, c.strictEngine = true, true; return nil }
 }
 
+// WithFullHeaders sends every header with every response. By default those that
+// concern the day's limit, the scopes and the like come only where they say
+// something.
+func WithFullHeaders() Option {
+	return func(c *config) error { c.edge.FullHeaders = true; return nil }
+}
+
 // WithLogger receives warnings, and a line for each request at debug level.
 // Secrets are taken out first. Default: nothing is logged.
 func WithLogger(l *slog.Logger) Option {

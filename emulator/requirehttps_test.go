@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,15 +82,31 @@ func TestRequireHTTPS(t *testing.T) {
 	})
 }
 
-// Without the strict mode plain HTTP works, and says so (S21).
-func TestPlaintextWarning(t *testing.T) {
+// Without the strict mode plain HTTP works, without a word in the response, and is
+// one finding, however often it is used (S21).
+func TestPlaintextIsAFinding(t *testing.T) {
 	e := emulator.Start(t, emulator.WithHTTPS(emulator.HTTPS{}))
 	ways(t, e, func(t *testing.T, client *http.Client, base string, secure bool) {
 		answer := fetch(t, client, "GET", base+"/v1/projects", e.Key(), "")
-		if got := answer.header.Get("SkyStack-Sandbox-Warning"); answer.status != 200 || (got == "plaintext") == secure || got != "" && secure {
+		if got := answer.header.Get("SkyStack-Sandbox-Warning"); answer.status != 200 || got != "" {
 			t.Errorf("%d, warning %q", answer.status, got)
 		}
 	})
+	// Of the five ways only one sent the key over a wire that others can read.
+	want := "info plaintext: a key was sent over plain HTTP, where anybody on the way can read it: the real API is HTTPS alone; --https serves it here as well"
+	found := func() (got []string) {
+		for _, f := range e.Findings() {
+			got = append(got, string(f.Level)+" "+f.Code+": "+f.Message)
+		}
+		return got
+	}
+	if got := found(); !slices.Equal(got, []string{want}) {
+		t.Errorf("findings %q", got)
+	}
+	get(t, http.DefaultClient, e.URL()+"/healthz")
+	if got := found(); len(got) != 1 {
+		t.Errorf("afterwards: findings %q", got)
+	}
 }
 
 // A key that came in the clear is revoked at that moment of its workspace's time,

@@ -42,6 +42,8 @@ type (
 	// Finding is something that clients do and that would hurt them in
 	// production.
 	Finding = sandbox.Finding
+	// FindingLevel says how much a finding matters.
+	FindingLevel = sandbox.FindingLevel
 	// APIEvent is something that happened, as GET /v1/events lists it.
 	APIEvent = sandbox.APIEvent
 	// Trigger names an event to emit about an object as it is.

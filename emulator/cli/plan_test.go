@@ -107,6 +107,7 @@ var samples = map[string]struct {
 	"strict":                {[]string{"true", "false"}, "maybe"},
 	"documented-only":       {[]string{"true", "false"}, "maybe"},
 	"enforce-sunset":        {[]string{"true", "false"}, "maybe"},
+	"headers":               {[]string{"relevant", "full"}, "all"},
 	"check-responses":       {[]string{"true", "false"}, "maybe"},
 	"key":                   {[]string{"anything", "sky_test_0000000000000000000000000000001vWQpT"}, "sky_live_1"},
 	"keys":                  {nil, ""},

@@ -97,6 +97,8 @@ func groups() []group {
 			{"strict", truth, "", "", "Make unknown parameters and members errors in every API version.", option(emulator.WithStrict())},
 			{"documented-only", truth, "", "", "Serve only the operations that the SkyStack documents print.", option(emulator.WithDocumentedOnly())},
 			{"enforce-sunset", truth, "", "", "Refuse API versions past their sunset.", option(emulator.WithEnforcedSunset())},
+			{"headers", word, "relevant|full", "relevant", "Whether a response has the headers that say something about it, or all there are.",
+				choice("relevant", nil, "full", emulator.WithFullHeaders())},
 			{"check-responses", truth, "", "", "Hold every answer against the contract; a wrong one becomes a 500.", option(emulator.WithResponseCheck())},
 		}},
 		{"Keys", []setting{

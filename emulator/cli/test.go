@@ -16,6 +16,7 @@ import (
 
 	"skystack.dev/sandbox/emulator"
 	"skystack.dev/sandbox/emulator/internal/redact"
+	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 // The exit codes of shells for a command that could not be run, and what they
@@ -198,7 +199,7 @@ func report(e *emulator.Emulator, p *plan, words []string, code int) string {
 		for _, r := range all {
 			b.WriteString("  " + visible(r.String()) + "\n")
 		}
-		found := w.Findings()
+		found := slices.DeleteFunc(w.Findings(), func(f emulator.Finding) bool { return f.Level == sandbox.LevelInfo })
 		if len(found) > 0 {
 			line("what would hurt in production%s:", name)
 		}

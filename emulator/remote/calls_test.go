@@ -214,8 +214,8 @@ func TestCalls(t *testing.T) {
 		},
 		{
 			"Findings", func(w *Workspace) (any, error) { return w.Findings(), nil },
-			exchange{want: "GET /_sandbox/findings", status: 200, answer: `{"data":[{"at":"2026-03-19T12:00:00Z","code":"c","message":"m"}]}`},
-			[]sandbox.Finding{{At: noon, Code: "c", Message: "m"}},
+			exchange{want: "GET /_sandbox/findings", status: 200, answer: `{"data":[{"at":"2026-03-19T12:00:00Z","level":"info","code":"c","message":"m"}]}`},
+			[]sandbox.Finding{{At: noon, Level: sandbox.LevelInfo, Code: "c", Message: "m"}},
 		},
 		{
 			"Events", func(w *Workspace) (any, error) {

@@ -66,10 +66,22 @@ type Project struct {
 // them in production. Of a receiver At is when it was first seen; the message says
 // how often, and when last.
 type Finding struct {
-	At      time.Time `json:"at"`
-	Code    string    `json:"code"`
-	Message string    `json:"message"`
+	At time.Time `json:"at"`
+	// Level says how much it matters.
+	Level   FindingLevel `json:"level"`
+	Code    string       `json:"code"`
+	Message string       `json:"message"`
 }
+
+// FindingLevel says how much a finding matters.
+type FindingLevel string
+
+// The levels of findings.
+const (
+	LevelInfo    FindingLevel = "info"    // good to know
+	LevelWarning FindingLevel = "warning" // may hurt in production
+	LevelError   FindingLevel = "error"   // hurts in production
+)
 
 // Key is a key a workspace knows (section 8 of the rules).
 type Key struct {

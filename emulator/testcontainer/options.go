@@ -100,6 +100,15 @@ func yield(req *testcontainers.GenericContainerRequest, setting string, data []b
 	}
 }
 
+// WithFullHeaders sends every header with every response; default those that say
+// something about it.
+func WithFullHeaders() testcontainers.CustomizeRequestOption {
+	return func(req *testcontainers.GenericContainerRequest) error {
+		set(req, "headers", "full")
+		return nil
+	}
+}
+
 // WithSeed decides everything random; default 1. The same seed and the same
 // requests give the same answers.
 func WithSeed(seed uint64) testcontainers.CustomizeRequestOption {

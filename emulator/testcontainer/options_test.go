@@ -79,6 +79,7 @@ func TestOptions(t *testing.T) {
 		files map[string]string
 	}{
 		{"fixture by name", options{WithFixture("docs")}, map[string]string{"FIXTURE": "docs"}, nil},
+		{"all headers", options{WithFullHeaders()}, map[string]string{"HEADERS": "full"}, nil},
 		{"busy fixture", options{WithFixture("busy=1000")}, map[string]string{"FIXTURE": "busy=1000"}, nil},
 		{"fixture by path", options{WithFixture(file("my world.yaml", "format: x"))}, map[string]string{"FIXTURE": "/fixtures/my world.yaml"}, map[string]string{"/fixtures/my world.yaml": "format: x"}},
 		{"fixture in JSON", options{WithFixture(file("w.JSON", "{}"))}, map[string]string{"FIXTURE": "/fixtures/w.JSON"}, map[string]string{"/fixtures/w.JSON": "{}"}},

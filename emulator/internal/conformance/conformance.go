@@ -1,6 +1,6 @@
 // Package conformance holds what the documentation promises against what the
 // project has: every rule of rules.yaml, the operations of the contract that serve
-// it, the files that speak of it and the tests that prove it. The page
+// it, the files that speak of it and the tests that cite it. The page
 // CONFORMANCE.md is made from it, and a test fails when something is missing.
 package conformance
 
@@ -25,7 +25,7 @@ const (
 
 // The values of Rule.Status.
 const (
-	Done    = "done"    // served, and proved by tests
+	Done    = "done"    // served, and cited by tests
 	Planned = "planned" // not served yet
 	None    = "none"    // nothing to serve
 )

@@ -26,7 +26,7 @@ func read(t testing.TB) *Project {
 	return p
 }
 
-// Every rule that is called done has a proof, every operation cites a rule, and
+// Every rule that is called done is cited by a test, every operation cites a rule, and
 // rules and contract name what there is.
 func TestRulesAreWhole(t *testing.T) {
 	for _, fault := range read(t).Faults() {

@@ -9,14 +9,14 @@ import (
 // count is how many rules there are: S1 to S80.
 const count = 80
 
-// proved reports whether a test or a story carries the rule. A test file that
-// names it outside of its tests proves nothing.
-func (p *Project) proved(id string) bool {
-	return slices.ContainsFunc(p.Tests[id], File.proves)
+// cited reports whether a test or a story carries the rule. A test file that
+// names it outside of its tests does not count.
+func (p *Project) cited(id string) bool {
+	return slices.ContainsFunc(p.Tests[id], File.cites)
 }
 
-// proves tells whether the file has a test that carries the rule, or is one.
-func (f File) proves() bool { return len(f.Tests) > 0 || strings.HasSuffix(f.Path, ".txtar") }
+// cites tells whether the file has a test that carries the rule, or is one.
+func (f File) cites() bool { return len(f.Tests) > 0 || strings.HasSuffix(f.Path, ".txtar") }
 
 // Faults lists what is missing or contradicts itself, a line each; none if the
 // page may be believed.
@@ -81,8 +81,11 @@ func (p *Project) faultsOf(r Rule) []string {
 	}
 	switch r.Status {
 	case Done:
-		if !p.proved(r.ID) {
+		if !p.cited(r.ID) {
 			fault("it is called done, and no test carries its number")
+		}
+		if r.Why != "" {
+			fault("it is called done, and why says that something is missing")
 		}
 	case Planned, None:
 		if strings.TrimSpace(r.Why) == "" {

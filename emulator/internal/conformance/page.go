@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// How much of the proof and the code is named one by one.
+// How much of the tests and the code is named one by one.
 const (
 	mostTests = 5 // of a file
 	mostFiles = 6 // of a rule
@@ -24,8 +24,9 @@ func (p *Project) Page() []byte {
 
 What every sentence of the SkyStack documentation became here. The rules stand in
 [rules.yaml](internal/skystack/rules.yaml), the operations in [openapi.yaml](../openapi.yaml); a
-rule counts as proved when a test or a story carries its number. A test fails when a rule that is
-called done has no proof, when an operation cites no rule, and when this page is out of date.
+rule is cited by tests when a test or a story carries its number, which does not say yet that the
+test fails when the rule is broken. A test fails when a rule that is called done is cited by none,
+when an operation cites no rule, and when this page is out of date.
 
 **Source** says what the rule rests on: *documented*, the documentation prints what serves it;
 *inferred*, it only describes it, and routes and members are ours; *partly*, some of both.
@@ -43,15 +44,15 @@ called done has no proof, when an operation cites no rule, and when this page is
 
 // summary is the table of counts.
 func (p *Project) summary(b *strings.Builder) {
-	statuses, sources, assumed, proved := map[string]int{}, map[string]int{}, 0, 0
+	statuses, sources, assumed, cited := map[string]int{}, map[string]int{}, 0, 0
 	for _, r := range p.Rules {
 		statuses[r.Status]++
 		sources[p.source(r)]++
 		if r.Assumed != "" {
 			assumed++
 		}
-		if r.Status == Done && p.proved(r.ID) {
-			proved++
+		if r.Status == Done && p.cited(r.ID) {
+			cited++
 		}
 	}
 	operations, free := map[string]int{}, []string{}
@@ -68,7 +69,7 @@ func (p *Project) summary(b *strings.Builder) {
 	b.WriteString("## Summary\n\n| | |\n|---|---|\n")
 	for _, row := range [][2]string{
 		{"Rules", fmt.Sprint(len(p.Rules))},
-		{"Done, and proved", fmt.Sprintf("%d, %d", statuses[Done], proved)},
+		{"Done, and cited by tests", fmt.Sprintf("%d, %d", statuses[Done], cited)},
 		{"Not done yet", fmt.Sprint(statuses[Planned])},
 		{"Nothing to serve", fmt.Sprint(statuses[None])},
 		{"Documented, partly, inferred", fmt.Sprintf("%d, %d, %d", sources[documented], sources["partly"], sources[inferred])},
@@ -94,7 +95,7 @@ func (p *Project) undone(b *strings.Builder) {
 
 // table has a row for each rule.
 func (p *Project) table(b *strings.Builder) {
-	b.WriteString("## Rules\n\n| Rule | Sentence | Status | Source | Assumed | Proof |\n|---|---|---|---|---|---|\n")
+	b.WriteString("## Rules\n\n| Rule | Sentence | Status | Source | Assumed | Cited by |\n|---|---|---|---|---|---|\n")
 	for _, r := range p.Rules {
 		assumed := ""
 		if r.Assumed != "" {
@@ -102,15 +103,15 @@ func (p *Project) table(b *strings.Builder) {
 		}
 		tests, files := 0, 0
 		for _, f := range p.Tests[r.ID] {
-			if f.proves() {
+			if f.cites() {
 				tests, files = tests+max(1, len(f.Tests)), files+1
 			}
 		}
-		proof := "–"
+		by := "–"
 		if files > 0 {
-			proof = fmt.Sprintf("%s in %s", number(tests, "test"), number(files, "file"))
+			by = fmt.Sprintf("%s in %s", number(tests, "test"), number(files, "file"))
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", link(r), cell(r.Sentence), spoken(r.Status), p.source(r), assumed, proof)
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", link(r), cell(r.Sentence), spoken(r.Status), p.source(r), assumed, by)
 	}
 	b.WriteString("\n")
 }
@@ -124,11 +125,8 @@ func (p *Project) section(b *strings.Builder, r Rule) {
 	if r.Assumed != "" {
 		fmt.Fprintf(b, "- **Assumed:** %s\n", plain(r.Assumed))
 	}
-	switch {
-	case r.Status != Done:
+	if r.Status != Done {
 		fmt.Fprintf(b, "- **%s:** %s\n", capital(spoken(r.Status)), plain(r.Why))
-	case r.Why != "":
-		fmt.Fprintf(b, "- **Still to come:** %s\n", plain(r.Why))
 	}
 	if r.Status != None {
 		fmt.Fprintf(b, "- **Source:** %s\n", p.source(r))
@@ -151,17 +149,17 @@ func (p *Project) section(b *strings.Builder, r Rule) {
 		}
 		fmt.Fprintf(b, "- **Code:** %s%s\n", strings.Join(links, ", "), more(len(files)-mostFiles, "file"))
 	}
-	p.proof(b, r)
+	p.citations(b, r)
 	b.WriteString("\n")
 }
 
-// proof lists the tests that carry a rule, a line a file.
-func (p *Project) proof(b *strings.Builder, r Rule) {
-	files := slices.DeleteFunc(slices.Clone(p.Tests[r.ID]), func(f File) bool { return !f.proves() })
+// citations lists the tests that carry a rule, a line a file.
+func (p *Project) citations(b *strings.Builder, r Rule) {
+	files := slices.DeleteFunc(slices.Clone(p.Tests[r.ID]), func(f File) bool { return !f.cites() })
 	if len(files) == 0 {
 		return
 	}
-	b.WriteString("- **Proof:**\n")
+	b.WriteString("- **Cited by:**\n")
 	for _, f := range some(files, mostFiles) {
 		var names []string
 		for _, name := range some(f.Tests, mostTests) {

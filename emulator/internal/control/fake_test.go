@@ -45,7 +45,7 @@ func newFake(id, key string) *fake {
 	f.projects = []sandbox.Project{{ID: "prj_1", Name: "billing", Version: 1}}
 	f.keys = []sandbox.Key{{ID: "tok_" + id, Token: "sky_test_…" + id[len(id)-1:]}, {ID: "tok_narrow", Token: "…", Scopes: []string{"instances:read"}}}
 	f.requests = []sandbox.Request{{Seq: 7, ID: "req_1", At: aMoment(), Operation: "createInstance", Method: "POST", Target: "/v1/instances", Key: "tok_1", Status: 201, Stage: "handle", Header: http.Header{"Accept": {"*/*"}}}}
-	f.findings = []sandbox.Finding{{At: aMoment(), Code: "retries_after_401", Message: "stop"}}
+	f.findings = []sandbox.Finding{{At: aMoment(), Level: sandbox.LevelError, Code: "retries_after_401", Message: "stop"}}
 	return f
 }
 

@@ -106,7 +106,7 @@ var exchanges = []exchange{
 	{operation: "listRequests", request: "GET /_sandbox/requests?unmatched=true", status: 200, answer: `{"data":[],"dropped":0,"complete":true}`,
 		calls: []string{"a.Requests {Operation: Unmatched:true Status:0 Key: Method: Path: Since:0}"}},
 	{operation: "forgetRequests", request: "DELETE /_sandbox/requests", status: 204, calls: []string{"ForgetRequests wsp_a"}, fails: true},
-	{operation: "listFindings", request: "GET /_sandbox/findings", status: 200, answer: `{"data":[{"at":` + moment + `,"code":"retries_after_401","message":"stop"}]}`,
+	{operation: "listFindings", request: "GET /_sandbox/findings", status: 200, answer: `{"data":[{"at":` + moment + `,"level":"error","code":"retries_after_401","message":"stop"}]}`,
 		calls: []string{"a.Findings"}},
 	{operation: "listEvents", request: "GET /_sandbox/events?type=instance.*&object_id=ins_1&since=2&limit=1&wait=1s", status: 200,
 		answer: `{"data":[{"id":"evt_1","type":"instance.running","sequence":3,"at":` + moment + `,"object":{"id":"ins_1"}}]}`,

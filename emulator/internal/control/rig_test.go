@@ -269,7 +269,7 @@ func check(q *http.Request, status int, header http.Header, body []byte) error {
 	if id := header.Get("X-Request-Id"); !strings.HasPrefix(id, "ctl_") {
 		return fmt.Errorf("the request id is %q", id)
 	}
-	if header.Get("Cache-Control") != "no-store" || header.Get("X-Content-Type-Options") != "nosniff" || header.Get("Date") == "" {
+	if header.Get("Cache-Control") != "no-store" || status >= 400 && header.Get("X-Content-Type-Options") != "nosniff" || header.Get("Date") == "" {
 		return fmt.Errorf("headers %v", header)
 	}
 	if q.Method == http.MethodHead || q.Method == http.MethodOptions && status < 400 {

@@ -92,6 +92,12 @@ type argument struct{ name, value string }
 // Header is the header of the answer.
 func (x *Exchange) Header() http.Header { return x.header }
 
+// Status is that of the response; 0 until there is one.
+func (x *Exchange) Status() int { return x.answer.Status }
+
+// FullHeaders reports whether headers are sent that say nothing new.
+func (x *Exchange) FullHeaders() bool { return x.server.FullHeaders }
+
 // Set sets a header of the answer; the name must be in canonical form.
 func (x *Exchange) Set(name, value string) {
 	x.values = append(x.values, value)
@@ -144,7 +150,7 @@ func (x *Exchange) reset(s *Server, w http.ResponseWriter, r *http.Request) {
 		buf, body, parser.dec = nil, nil, nil
 	}
 	*x = Exchange{
-		server: s, w: w, header: w.Header(), values: make([]string, 0, 20), buf: buf, body: body[:0], parser: parser, Request: r,
+		server: s, w: w, header: w.Header(), values: make([]string, 0, 12), buf: buf, body: body[:0], parser: parser, Request: r,
 		params: x.params[:0], query: x.query[:0], api: s.apis[0], World: s.Home, begun: engine.Begin(),
 	}
 }

@@ -62,6 +62,9 @@ type Options struct {
 	MaxBody int64
 	// CheckResponses makes an answer that breaks the contract a 500.
 	CheckResponses bool
+	// FullHeaders sends every header with every response, and not only where it says
+	// something.
+	FullHeaders bool
 	// Record receives every exchange before its answer is sent; nil for none. It
 	// must keep nothing of it.
 	Record func(r *Record)

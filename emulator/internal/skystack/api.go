@@ -7,6 +7,8 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"net/http"
+	"strings"
 	"sync"
 
 	"skystack.dev/sandbox/emulator/internal/edge"
@@ -88,7 +90,9 @@ type API struct {
 	misuse      misuse
 	waits       waits
 	relay       relay
-	vary        []string // a header value that every answer shares
+	// Header values that responses share.
+	vary         []string
+	versionLines map[string][]string
 }
 
 // New adds the API's tables and steps to a schema.
@@ -96,7 +100,10 @@ func New(schema *engine.Schema, c Config) *API {
 	if c.Closing == nil {
 		c.Closing = context.Background()
 	}
-	a := &API{Config: c, vary: []string{"SkyStack-Version"}}
+	a := &API{Config: c, vary: []string{"SkyStack-Version"}, versionLines: map[string][]string{}}
+	for _, v := range supported() {
+		a.versionLines[v.name] = []string{v.name}
+	}
 	a.settings = engine.AddTable(schema, "settings", checkSettings)
 	a.tokens = engine.AddTable[Token](schema, "tokens", nil)
 	a.minted = engine.AddTable[minted](schema, "minted", nil)
@@ -247,14 +254,20 @@ func (a *API) handlers() []edge.Handler {
 
 // complete adds the headers that every answer carries.
 func (a *API) complete(x *edge.Exchange) {
+	h := x.Header()
 	x.Set("X-Request-Id", x.ID)
-	x.Set("Skystack-Version", cmp.Or(x.Version, defaultVersion))
-	if h := x.Header(); len(h["Vary"]) == 0 {
+	h["Skystack-Version"] = a.versionLines[cmp.Or(x.Version, defaultVersion)]
+	if len(h["Vary"]) == 0 {
 		h["Vary"] = a.vary
 	} else {
 		h["Vary"] = append(h["Vary"], a.vary...)
 	}
-	if x.Caller.Token != "" && x.Request.TLS == nil {
-		x.Warn("plaintext")
+	if x.Caller.Token == "" {
+		return
 	}
+	if x.Op != nil && (x.Status() == http.StatusForbidden || x.FullHeaders()) {
+		x.Set("X-Skystack-Scopes", strings.Join(x.Caller.Scopes, " "))
+		x.Set("X-Skystack-Accepted-Scopes", x.Op.Scope)
+	}
+	a.notePlaintext(x)
 }

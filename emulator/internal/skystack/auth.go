@@ -174,8 +174,6 @@ func (a *API) scope(x *edge.Exchange) error {
 		return nil
 	}
 	needed := x.Op.Scope
-	x.Set("X-Skystack-Scopes", strings.Join(x.Caller.Scopes, " "))
-	x.Set("X-Skystack-Accepted-Scopes", needed)
 	if grants(x.Caller.Scopes, needed) {
 		return nil
 	}

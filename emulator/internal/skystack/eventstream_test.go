@@ -21,7 +21,7 @@ func TestStreamS15(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		s := start(still(), emulator.WithFixture("empty"))
 		st := s.Stream("/v1/events/stream")
-		for name, want := range map[string]string{"Cache-Control": "no-store", "Content-Length": "", "X-Content-Type-Options": "nosniff", "SkyStack-Version": "2026-01-15"} {
+		for name, want := range map[string]string{"Cache-Control": "no-store", "Content-Length": "", "SkyStack-Version": "2026-01-15"} {
 			if got := st.Head.Get(name); got != want {
 				t.Errorf("%s: %q, want %q", name, got, want)
 			}

@@ -74,10 +74,19 @@ func (a *API) limited(x *edge.Exchange) error {
 	return err
 }
 
-// announce sets the headers about each limit there is. They go with every
-// answer, so all their values are written in one piece and cut out of it.
+// scarce tells whether less than a tenth of a window is left.
+func scarce(has bool, q limit.Quota) bool { return has && q.Remaining*10 < q.Limit }
+
+// announce sets the headers about the limits. The minute's go with every response;
+// the day's, and both in the notation of the IETF draft, when less than a tenth of
+// a window is left or the request is refused. All values are written in one piece
+// and cut out of it.
 func announce(x *edge.Exchange, d *limit.Decision) {
 	if !d.HasMinute && !d.HasDay {
+		return
+	}
+	all := !d.Allowed || scarce(d.HasMinute, d.Minute) || scarce(d.HasDay, d.Day) || x.FullHeaders()
+	if !all && !d.HasMinute {
 		return
 	}
 	limits := [...]struct {
@@ -96,7 +105,7 @@ func announce(x *edge.Exchange, d *limit.Decision) {
 		n++
 	}
 	for i := range limits {
-		if l := &limits[i]; l.has {
+		if l := &limits[i]; l.has && (all || i == 0) {
 			b = strconv.AppendInt(b, int64(l.q.Limit), 10)
 			cut(l.limit)
 			b = strconv.AppendInt(b, int64(l.q.Remaining), 10)
@@ -106,6 +115,9 @@ func announce(x *edge.Exchange, d *limit.Decision) {
 		}
 	}
 	for _, h := range [...]struct{ name, first, second string }{{"Ratelimit-Policy", `";q=`, ";w="}, {"Ratelimit", `";r=`, ";t="}} {
+		if !all {
+			break
+		}
 		begun := false
 		for i := range limits {
 			l := &limits[i]
@@ -126,9 +138,9 @@ func announce(x *edge.Exchange, d *limit.Decision) {
 		}
 		cut(h.name)
 	}
-	all, start := string(b), 0
+	text, start := string(b), 0
 	for i := range n {
-		x.Set(names[i], all[start:ends[i]])
+		x.Set(names[i], text[start:ends[i]])
 		start = ends[i]
 	}
 }

@@ -43,7 +43,7 @@ func TestLimitsOfAWorkspaceS63(t *testing.T) {
 		{"explicitly none", both, []emulator.Option{emulator.WithRateLimit(emulator.RateLimit{PerMinute: emulator.Unlimited, PerDay: emulator.Unlimited})}, noLimits},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := wire.Start(t, append([]emulator.Option{still(), emulator.WithFixtureData("limits.yaml", []byte(tc.fixture))}, tc.options...)...)
+			s := wire.Start(t, append([]emulator.Option{still(), emulator.WithFullHeaders(), emulator.WithFixtureData("limits.yaml", []byte(tc.fixture))}, tc.options...)...)
 			wantRates(t, s.Get("/v1/regions").Wants(200), tc.want)
 			wantRates(t, s.Get("/healthz").Wants(200), noLimits)
 			if tc.want == noLimits {

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
 
+	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/secret"
@@ -32,6 +34,8 @@ type misuse struct {
 	findings []finding
 	count    map[string]int // findings by owner
 	faults   map[receiverFault]*recurrence
+	// plaintext has the workspaces that have their finding about plain HTTP.
+	plaintext map[string]bool
 }
 
 // finding belongs to the workspace that the credential leads to, "" for none.
@@ -69,7 +73,7 @@ func (m *misuse) note(a *API, d engine.Digest, token string, refusal error) erro
 	}
 	m.streaks[d] = s
 	if s.count == misuseCount {
-		f := sandbox.Finding{At: now, Code: "retries_after_401", Message: fmt.Sprintf(
+		f := sandbox.Finding{At: now, Level: sandbox.LevelError, Code: "retries_after_401", Message: fmt.Sprintf(
 			"a client sent %d requests in %v with a token that is refused (%s): it should stop and refresh it", s.count, now.Sub(s.since), codeOf(refusal))}
 		m.add(finding{Finding: f, owner: owner})
 		a.Log.Warn(f.Message, "token", masked(token))
@@ -97,6 +101,26 @@ func masked(token string) string {
 		return secret.Key + "…" + token[len(token)-4:]
 	}
 	return "…"
+}
+
+// notePlaintext adds a finding for a workspace whose key was accepted over plain
+// HTTP: once, however often it happens.
+func (a *API) notePlaintext(x *edge.Exchange) {
+	if x.Request.TLS != nil || x.Request.Context().Value(http.ServerContextKey) == nil {
+		return // a request inside of the process goes over no wire
+	}
+	m, owner := &a.misuse, x.World.ID()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.plaintext[owner] {
+		return
+	}
+	if m.plaintext == nil {
+		m.plaintext = map[string]bool{}
+	}
+	m.plaintext[owner] = true
+	m.add(finding{owner: owner, Finding: sandbox.Finding{At: x.Now, Code: "plaintext", Level: sandbox.LevelInfo, Message: "a key was sent over plain HTTP, " +
+		"where anybody on the way can read it: the real API is HTTPS alone; --https serves it here as well"}})
 }
 
 // forget ends a streak: the credential was accepted.
@@ -147,6 +171,7 @@ func (a *API) ForgetFindings(workspaceID string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.findings = slices.DeleteFunc(m.findings, func(f finding) bool { return f.owner == workspaceID })
+	delete(m.plaintext, workspaceID)
 	maps.DeleteFunc(m.faults, func(f receiverFault, _ *recurrence) bool { return f.owner == workspaceID })
 	delete(m.count, workspaceID)
 }

@@ -77,7 +77,7 @@ func (m *misuse) noteReceiver(tx *engine.Tx, webhookID, code, message string, s 
 	seen := m.faults[fault]
 	if seen == nil {
 		seen = &recurrence{}
-		f := sandbox.Finding{At: tx.Now(), Code: code, Message: "the receiver of webhook " + webhookID + " " + message}
+		f := sandbox.Finding{At: tx.Now(), Level: sandbox.LevelError, Code: code, Message: "the receiver of webhook " + webhookID + " " + message}
 		if !m.add(finding{f, fault.owner, seen}) {
 			return
 		}

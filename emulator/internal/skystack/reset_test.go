@@ -15,7 +15,7 @@ import (
 // time; the time goes on, and the next reset is announced.
 func TestPeriodicResetS72(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithResetEvery(24*time.Hour), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 100, PerDay: 1000}),
+		s := start(still(), emulator.WithFullHeaders(), emulator.WithResetEvery(24*time.Hour), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 100, PerDay: 1000}),
 			emulator.WithKey(emulator.Key{Token: "mine"}), emulator.WithKey(emulator.Key{Token: "other"})).As("mine")
 		next := func(want string) {
 			t.Helper()

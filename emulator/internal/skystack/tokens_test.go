@@ -50,8 +50,8 @@ func TestTokenIsMadeOnceShownS22(t *testing.T) {
 		check("/v1/tokens/"+id, "")
 		check("/v1/tokens", "data.1.")
 		advance(t, s, time.Minute)
-		s.As(key).Get("/v1/regions").Wants(200).Header("SkyStack-Version", "2026-10-01").Header("X-SkyStack-Scopes", "instances:write catalog:read")
-		s.As(key).Get("/v1/projects").Refused(403, "insufficient_scope")
+		s.As(key).Get("/v1/regions").Wants(200).Header("SkyStack-Version", "2026-10-01")
+		s.As(key).Get("/v1/projects").Refused(403, "insufficient_scope").Header("X-SkyStack-Scopes", "instances:write catalog:read")
 		s.Get("/v1/tokens/"+id).Wants(200).Has("last_used_at", "2026-03-19T12:01:00Z").Has("last_used_ip", "127.0.0.1")
 		s.Get("/v1/tokens/tok_default").Wants(200).Has("created_by", "configuration").Has("last4", emulator.DefaultKey[len(emulator.DefaultKey)-4:])
 

@@ -88,8 +88,8 @@ func TestGeneratedClientRunsAMachine(t *testing.T) {
 
 func run(t *testing.T, client *testclient.ClientWithResponses) {
 	ctx, size, bigger := context.Background(), "standard-2", "c4-standard"
-	web := "web"
-	labels := map[string]*string{"tier": &web}
+	tier := "web"
+	labels := map[string]*string{"tier": &tier} // a null label is accepted, and counts as none
 	created, err := client.CreateInstanceWithResponse(ctx, &testclient.CreateInstanceParams{}, testclient.InstanceCreate{
 		Name: "web-1", Region: "eu-central", Size: &size, Labels: &labels, Storage: &[]testclient.VolumeCreate{{SizeGb: 20}},
 	})
