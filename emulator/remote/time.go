@@ -74,5 +74,5 @@ func (w *Workspace) AdvanceUntilIdle() error {
 // Agenda lists what will happen, in order.
 func (w *Workspace) Agenda() []sandbox.Event {
 	w.t.Helper()
-	return fetch[list[sandbox.Event]](w, "Agenda", "/_sandbox/agenda").Data
+	return all[sandbox.Event](w, "Agenda", "/_sandbox/agenda", nil)
 }

@@ -9,4 +9,6 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict says that the state does not allow it now.
 	ErrConflict = errors.New("conflict")
+	// ErrOverBudget says that the workspace's budget of memory has no room for it.
+	ErrOverBudget = errors.New("over the budget of the workspace")
 )
