@@ -57,7 +57,7 @@ func (w *World) AgendaPage(after string, most int) (events []Event, next string,
 
 // placeOf names a place of the present state.
 func (tx *Tx) placeOf(numbers ...uint64) string {
-	out := strconv.FormatUint(tx.w.era.N, 36)
+	out := strconv.FormatUint(uint64(tx.w.gen.ID), 36)
 	for _, n := range numbers {
 		out += "." + strconv.FormatUint(n, 36)
 	}
@@ -71,7 +71,7 @@ func (tx *Tx) place(text string, count int) ([]uint64, error) {
 		return numbers, nil
 	}
 	parts := strings.Split(text, ".")
-	if len(parts) != count+1 || parts[0] != strconv.FormatUint(tx.w.era.N, 36) {
+	if len(parts) != count+1 || parts[0] != strconv.FormatUint(uint64(tx.w.gen.ID), 36) {
 		return nil, ErrPlace
 	}
 	for i, part := range parts[1:] {
