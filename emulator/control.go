@@ -9,6 +9,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/control"
 	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/metrics"
 	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/emulator/sandbox"
@@ -43,6 +44,7 @@ func (f front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (e *Emulator) newControl(o edge.Options) (http.Handler, error) {
 	o.Record, o.Home = nil, e.world
 	api, err := control.New(control.Config{
+		Pages:  pages{e.sky},
 		Server: e, Home: e.ID(), Origins: o.Origins, Secure: e.sky.Secure, Refuse: skystack.Refuse,
 		Workspace: func(id string) (sandbox.Workspace, bool) {
 			w := e.workspace(id)
@@ -75,6 +77,19 @@ func (e *Emulator) newControl(o edge.Options) (http.Handler, error) {
 		return nil, err
 	}
 	return edge.NewServer(o, described)
+}
+
+// pages is the parts of what a world holds, for the control API.
+type pages struct{ *skystack.API }
+
+// AgendaPage is a part of Agenda.
+func (pages) AgendaPage(w *engine.World, after string, most int) ([]sandbox.Event, string, error) {
+	events, next, err := w.AgendaPage(after, most)
+	out := make([]sandbox.Event, len(events))
+	for i, e := range events {
+		out[i] = sandbox.Event(e)
+	}
+	return out, next, err
 }
 
 // ForgetRequests empties the record of requests of a workspace.

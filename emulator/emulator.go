@@ -116,7 +116,7 @@ func (e *Emulator) build(asked, c config, fixture *fixtures.Fixture) error {
 // populate makes the default workspace and those that further keys name, and
 // binds all keys.
 func (e *Emulator) populate(asked, c config, f *fixtures.Fixture) error {
-	world, err := e.newWorld(c, f, f.Workspace.ID)
+	world, err := e.newWorld(c, f, f.Workspace.ID, engine.Budget{})
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (e *Emulator) populate(asked, c config, f *fixtures.Fixture) error {
 		w := e.Workspace
 		if k.Workspace != "" && k.Workspace != w.ID() {
 			if w = e.workspace(k.Workspace); w == nil {
-				if world, err = e.newWorld(c, f, k.Workspace); err != nil {
+				if world, err = e.newWorld(c, f, k.Workspace, engine.Budget{}); err != nil {
 					return err
 				}
 				w = e.newWorkspace(world, asked, c, f)
@@ -167,6 +167,9 @@ func (e *Emulator) populate(asked, c config, f *fixtures.Fixture) error {
 	}
 	for _, w := range e.registry.Worlds() {
 		w.SetBaseline()
+		b := c.memory()
+		b.Free = w.Size() // what the operator chose is not counted
+		w.SetBudget(b)
 	}
 	return nil
 }

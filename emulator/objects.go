@@ -13,7 +13,8 @@ func (w *Workspace) Instance(id string) (Instance, bool) { return w.e.sky.Instan
 // the workspace's defaults. It refuses what no instance can be, and says which
 // member and why.
 func (w *Workspace) CreateInstance(i Instance) (Instance, error) {
-	return w.e.sky.CreateInstance(w.world, i)
+	out, err := w.e.sky.CreateInstance(w.world, i)
+	return out, overBudget(err)
 }
 
 // Projects lists the workspace's projects, oldest first.
@@ -24,7 +25,8 @@ func (w *Workspace) Project(id string) (Project, bool) { return w.e.sky.Project(
 
 // CreateProject adds a project.
 func (w *Workspace) CreateProject(p Project) (Project, error) {
-	return w.e.sky.CreateProject(w.world, p)
+	out, err := w.e.sky.CreateProject(w.world, p)
+	return out, overBudget(err)
 }
 
 // Fail makes the running action of an instance fail now, as section 2.2 has it,

@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +23,23 @@ func (s snapshot) Dump() string {
 	return b.String()
 }
 
+// WriteDump implements Snapshot.
+func (s snapshot) WriteDump(w io.Writer) error { return s.Snapshot.Dump(w) }
+
+// Held is the snapshot as the engine has it.
+func (s snapshot) Held() *engine.Snapshot { return s.Snapshot }
+
+// DumpApart is what Diff compares.
+func (s snapshot) DumpApart(other Snapshot) (mine, others string, ok bool) {
+	o, ok := other.(snapshot)
+	if !ok {
+		return "", "", false
+	}
+	var a, b strings.Builder
+	ok = s.Snapshot.DumpApart(o.Snapshot, &a) == nil && o.Snapshot.DumpApart(s.Snapshot, &b) == nil
+	return a.String(), b.String(), ok
+}
+
 // Snapshot is the workspace as it is now, clock and agenda included. It costs the
 // same for any number of instances.
 func (w *Workspace) Snapshot() Snapshot { return snapshot{w.world.Snapshot()} }
@@ -41,22 +57,36 @@ func (w *Workspace) Restore(s Snapshot) error {
 		return errors.New("there is no snapshot to restore")
 	}
 	if own, ok := s.(snapshot); ok && own.Of(w.e.schema) {
-		return w.world.Restore(own.Snapshot)
+		return overBudget(w.world.Restore(own.Snapshot))
 	}
-	var b bytes.Buffer
-	if err := s.Save(&b); err != nil {
-		return err
-	}
-	return w.Import(&b)
+	saved, to := io.Pipe()
+	go func() { _ = to.CloseWithError(s.Save(to)) }()
+	err := w.Import(saved)
+	_ = saved.Close() // or Save would wait for ever
+	return err
 }
 
-// Import is Restore from what Snapshot.Save wrote, of at most 64 MiB.
+// Import is Restore from what Snapshot.Save wrote. It reads value by value, so that
+// only the world itself takes memory. Imports of a workspace are done one after the
+// other. What the workspace's budget has no room for is refused with
+// sandbox.ErrOverBudget.
 func (w *Workspace) Import(r io.Reader) error {
-	p, err := engine.Load(w.e.schema, r)
-	if err != nil {
-		return err
+	w.building.Lock()
+	defer w.building.Unlock()
+	p, err := w.world.Load(r)
+	if err == nil {
+		err = w.world.Restore(p)
 	}
-	return w.world.Restore(p)
+	return overBudget(err)
+}
+
+// overBudget is an error with what tells users that a budget was exceeded.
+func overBudget(err error) error {
+	var over *engine.OverBudget
+	if errors.As(err, &over) {
+		return fmt.Errorf("%w: %w", err, sandbox.ErrOverBudget)
+	}
+	return err
 }
 
 // Load starts the workspace again with a fixture, which becomes what Reset
@@ -66,20 +96,31 @@ func (w *Workspace) Import(r io.Reader) error {
 // Reset. A faulty fixture changes
 // nothing.
 func (w *Workspace) Load(fixture string) error {
+	w.building.Lock()
+	defer w.building.Unlock()
+	// What is made to measure is estimated before it is made.
+	if b := w.world.Beginning(); b.Bytes > 0 && fixtures.Instances(fixture) > int(b.Bytes/busyBytes) {
+		return overBudget(&engine.OverBudget{Needed: b.Reserve + busyBytes*int64(fixtures.Instances(fixture)), Allowed: b.Bytes})
+	}
 	f, err := fixtures.Load(fixture, w.asked.seed)
 	if err != nil {
 		return err
 	}
-	return w.load(f)
+	return overBudget(w.load(f))
 }
+
+// busyBytes is about what an instance of the fixture busy takes.
+const busyBytes = 700
 
 // LoadData is Load with the text of a fixture; name stands in messages about it.
 func (w *Workspace) LoadData(name string, data []byte) error {
+	w.building.Lock()
+	defer w.building.Unlock()
 	f, err := fixtures.Parse(name, data)
 	if err != nil {
 		return err
 	}
-	return w.load(f)
+	return overBudget(w.load(f))
 }
 
 func (w *Workspace) load(f *fixtures.Fixture) error {
@@ -87,7 +128,7 @@ func (w *Workspace) load(f *fixtures.Fixture) error {
 	if err := c.complete(f); err != nil {
 		return err
 	}
-	fresh, err := w.e.newWorld(c, f, w.ID())
+	fresh, err := w.e.newWorld(c, f, w.ID(), w.world.Beginning())
 	if err != nil {
 		return err
 	}

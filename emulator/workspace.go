@@ -33,6 +33,8 @@ type Workspace struct {
 	mu      sync.Mutex
 	config  config
 	fixture *fixtures.Fixture
+
+	building sync.Mutex // held while a state is made that is to replace the present one
 }
 
 var _ sandbox.Workspace = (*Workspace)(nil)
@@ -41,17 +43,18 @@ var errClosed = errors.New("the emulator is closed")
 
 // newWorkspace makes a workspace of a world.
 func (e *Emulator) newWorkspace(world *engine.World, asked, c config, f *fixtures.Fixture) *Workspace {
-	return &Workspace{e: e, world: world, journal: journal.New(c.journal, redact.String), asked: asked, config: c, fixture: f}
+	return &Workspace{e: e, world: world, journal: journal.New(c.record(), redact.String), asked: asked, config: c, fixture: f}
 }
 
 // newWorld makes a world as a configuration and its fixture have it.
-func (e *Emulator) newWorld(c config, f *fixtures.Fixture, id string) (*engine.World, error) {
+func (e *Emulator) newWorld(c config, f *fixtures.Fixture, id string, b engine.Budget) (*engine.World, error) {
 	w, err := engine.NewWorld(e.schema, engine.Config{
 		ID: id, Seed: c.seed, Clock: engineClock(c.clock), ResetEvery: c.resetEvery, Strict: c.strictEngine,
 	})
 	if err != nil {
 		return nil, err
 	}
+	w.SetBudget(b)
 	if err := e.sky.Seed(w, f, c.settings); err != nil {
 		w.Close()
 		return nil, err
@@ -145,9 +148,9 @@ func (e *Emulator) AddWorkspace(s Setup) (sandbox.Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	world, err := e.newWorld(c, f, e.nextID(s.Workspace))
+	world, err := e.newWorld(c, f, e.nextID(s.Workspace), c.memory())
 	if err != nil {
-		return nil, err
+		return nil, overBudget(err)
 	}
 	return e.open(e.newWorkspace(world, asked, c, f))
 }
@@ -170,7 +173,12 @@ func (e *Emulator) ForkWorkspace(of string, at Snapshot, id string) (sandbox.Wor
 		}
 		p = own.Snapshot
 	}
-	return e.open(e.copied(w, w.world.ForkOf(p, e.nextID(id))))
+	f := w.world.ForkOf(p, e.nextID(id))
+	if err := f.Do(func(tx *engine.Tx) error { return tx.Room(0) }); err != nil {
+		f.Close()
+		return nil, overBudget(err)
+	}
+	return e.open(e.copied(w, f))
 }
 
 // again makes a workspace that starts as another did.

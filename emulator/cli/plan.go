@@ -25,6 +25,7 @@ type plan struct {
 	given     map[string][]item // what was said, by setting
 	listen    string
 	level     slog.Level
+	budget    int64 // bytes of a workspace; 0 where nothing is said
 	json      bool
 	anyToken  bool
 	ownAdmin  bool // --admin-token was given

@@ -84,6 +84,7 @@ var samples = map[string]struct {
 	"allowed-host":          {[]string{"sandbox.app.test"}, ""},
 	"cors-origin":           {[]string{"https://app.test"}, "app.test"},
 	"max-body":              {[]string{"1", "1048576"}, "1MiB"},
+	"workspace-budget":      {[]string{"1MiB", "1048576", "2G", "off"}, "1KiB"},
 	"config":                {nil, ""},
 	"fixture":               {[]string{"default", "docs", "empty", "busy=3"}, "missing.yaml"},
 	"seed":                  {[]string{"0", "18446744073709551615"}, "-1"},

@@ -37,7 +37,8 @@ func start(p *plan, command string, log *slog.Logger) (_ *running, err error) {
 	if err != nil {
 		return nil, &usageError{command, err}
 	}
-	e, err := emulator.New(append(p.options(log), secure...)...)
+	budget := p.workspaceBudget(command == "")
+	e, err := emulator.New(append(append(p.options(log), budget), secure...)...)
 	if err != nil {
 		return nil, &usageError{command, err}
 	}

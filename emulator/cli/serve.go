@@ -24,6 +24,7 @@ func serve(p *plan, stdout, stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), ending()...)
 	defer stop()
 	log := p.logger(stderr)
+	heedMemoryLimit()
 	r, err := start(p, "", log)
 	if err != nil {
 		return err

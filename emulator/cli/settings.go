@@ -58,6 +58,7 @@ func groups() []group {
 			{"cors-origin", list, "ORIGIN", "", "A web origin whose pages may call, as in https://app.test. Repeat for more.",
 				func(p *plan, s string) error { return p.use(emulator.WithOrigin(s)) }},
 			{"max-body", number, "BYTES", "1048576", "The largest request body.", takeMaxBody},
+			{"workspace-budget", word, "SIZE|off", "256MiB, or a quarter of the container's memory", "The most memory one workspace may take, as 64MiB or 1GiB: its objects, snapshots and record of requests. What the fixture takes is not counted.", takeBudget},
 			{configName, word, "FILE", "", "A YAML file with any of these settings.", func(*plan, string) error { return nil }},
 		}},
 		{"World", []setting{

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -57,9 +57,6 @@ func (snapshotDiffCommand) Help() string {
 	return "Prints the lines that went, with -, and those that came, with +, each under the object they belong to; nothing when both are equal. With two files no sandbox need run."
 }
 
-// maxSnapshot is the most a saved world may hold, in bytes (10.2, row 12).
-const maxSnapshot = 64 << 20
-
 // snapshot carries out the snapshot commands.
 func snapshot(ctx context.Context, command string, c snapshotCommand, environ []string, stdin io.Reader, stdout io.Writer) error {
 	switch command {
@@ -68,25 +65,19 @@ func snapshot(ctx context.Context, command string, c snapshotCommand, environ []
 	case "snapshot load":
 		return c.load(ctx, environ, stdin)
 	case "snapshot dump":
-		text, err := c.dump(ctx, command, c.Dump.File, environ, stdin)
-		if err != nil {
-			return err
-		}
-		_, err = io.WriteString(stdout, text)
-		return err
+		return c.dump(ctx, command, c.Dump.File, environ, stdin, stdout)
 	}
 	if c.Diff.File == "-" && c.Diff.Other == "-" {
 		return &usageError{command, errors.New("standard input holds one file: name the other")}
 	}
-	before, err := c.dump(ctx, command, c.Diff.File, environ, stdin)
-	if err != nil {
+	var before, after strings.Builder
+	if err := c.dump(ctx, command, c.Diff.File, environ, stdin, &before); err != nil {
 		return err
 	}
-	after, err := c.dump(ctx, command, c.Diff.Other, environ, stdin)
-	if err != nil {
+	if err := c.dump(ctx, command, c.Diff.Other, environ, stdin, &after); err != nil {
 		return err
 	}
-	_, err = io.WriteString(stdout, sandbox.Diff(dumped(before), dumped(after)))
+	_, err := io.WriteString(stdout, sandbox.Diff(dumped(before.String()), dumped(after.String())))
 	return err
 }
 
@@ -114,63 +105,76 @@ func (c snapshotCommand) save(ctx context.Context, environ []string, stdout io.W
 }
 
 func (c snapshotCommand) load(ctx context.Context, environ []string, stdin io.Reader) error {
-	data, err := readSnapshot(c.Load.File, stdin)
+	file, err := openSnapshot(c.Load.File, stdin)
 	if err != nil {
 		return &usageError{"snapshot load", err}
 	}
+	defer func() { _ = file.Close() }()
 	return c.use(ctx, "snapshot load", environ, func(w *remote.Workspace) error {
-		if err := w.Import(bytes.NewReader(data)); err != nil {
+		if err := w.Import(file); err != nil {
 			return fmt.Errorf("%s: %w", shownFile(c.Load.File), err)
 		}
 		return nil
 	})
 }
 
-// dump is the text of a file; without a name, of the workspace as it is now.
-func (c snapshotCommand) dump(ctx context.Context, command, name string, environ []string, stdin io.Reader) (text string, err error) {
+// dump writes the text of a file; without a name, of the workspace as it is now.
+func (c snapshotCommand) dump(ctx context.Context, command, name string, environ []string, stdin io.Reader, to io.Writer) error {
 	if name == "" {
-		err := c.use(ctx, command, environ, func(w *remote.Workspace) error {
-			text = w.Dump()
-			return w.Err()
+		return c.use(ctx, command, environ, func(w *remote.Workspace) error {
+			s := w.Snapshot()
+			if err := w.Err(); err != nil {
+				return err
+			}
+			return s.WriteDump(to)
 		})
-		return text, err
 	}
-	data, err := readSnapshot(name, stdin)
+	file, err := openSnapshot(name, stdin)
 	if err != nil {
-		return "", &usageError{command, err}
+		return &usageError{command, err}
 	}
-	text, err = dumpOf(data)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", shownFile(name), err)
+	defer func() { _ = file.Close() }()
+	if err := dumpOf(file, to); err != nil {
+		return fmt.Errorf("%s: %w", shownFile(name), err)
 	}
-	return text, nil
+	return nil
 }
 
 // reader is the id of a key that is nobody's.
 const reader = "tok_ofwhoeverreadsthefile"
 
-// dumpOf is the text of a saved world: that of a workspace which becomes it, but
-// for the key that the workspace keeps.
-func dumpOf(data []byte) (string, error) {
+// dumpOf writes the text of a saved world: that of a workspace which becomes it,
+// but for the key that the workspace keeps.
+func dumpOf(saved io.Reader, to io.Writer) error {
 	e, err := emulator.New(emulator.WithFixture("empty"), emulator.WithoutDefaultKey(), emulator.WithKey(emulator.Key{Token: emulator.NewKey(), ID: reader}))
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer func() { _ = e.Close() }()
-	if err := e.Import(bytes.NewReader(data)); err != nil {
-		return "", err
+	if err := e.Import(saved); err != nil {
+		return err
 	}
-	var b strings.Builder
-	hidden := false
-	for line := range strings.Lines(e.Dump()) {
+	text, out := io.Pipe()
+	go func() { _ = out.CloseWithError(e.Snapshot().WriteDump(out)) }()
+	defer func() { _ = text.Close() }()
+	lines, written, hidden := bufio.NewReaderSize(text, 64<<10), bufio.NewWriterSize(to, 64<<10), false
+	for {
+		line, err := lines.ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			return written.Flush()
+		}
+		if err != nil {
+			return err
+		}
 		if !strings.HasPrefix(line, " ") {
 			hidden = line == "tokens "+reader+"\n"
 		}
 		if !hidden {
-			b.WriteString(line)
+			if _, err := written.WriteString(line); err != nil {
+				return err
+			}
 		}
 	}
-	return b.String(), nil
 }
 
 // dumped is a snapshot of which the text is all that is needed.
@@ -182,14 +186,29 @@ func (d dumped) Dump() string { return string(d) }
 // Save implements sandbox.Snapshot.
 func (dumped) Save(io.Writer) error { return errors.ErrUnsupported }
 
+// WriteDump implements sandbox.Snapshot.
+func (d dumped) WriteDump(w io.Writer) error {
+	_, err := io.WriteString(w, string(d))
+	return err
+}
+
 // SaveSecrets implements sandbox.Snapshot.
 func (dumped) SaveSecrets(io.Writer) error { return errors.ErrUnsupported }
 
-func readSnapshot(name string, stdin io.Reader) ([]byte, error) {
+// openSnapshot opens a file that save wrote. It is read as it is needed.
+func openSnapshot(name string, stdin io.Reader) (io.ReadCloser, error) {
 	if name == "-" {
-		return readAll(stdin, shownFile(name), maxSnapshot)
+		return io.NopCloser(stdin), nil
 	}
-	return readFile(name, maxSnapshot)
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := file.Stat(); err != nil || info.IsDir() {
+		_ = file.Close()
+		return nil, errors.Join(err, fmt.Errorf("%s: not a file", name))
+	}
+	return file, nil
 }
 
 // shownFile is a file's name in messages.
@@ -198,15 +217,6 @@ func shownFile(name string) string {
 		return "standard input"
 	}
 	return name
-}
-
-// readAll reads at most so many bytes.
-func readAll(r io.Reader, name string, most int64) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, most+1))
-	if err == nil && int64(len(data)) > most {
-		err = fmt.Errorf("%s: larger than %d MiB", name, most>>20)
-	}
-	return data, err
 }
 
 // replaceable reports why a file of that name cannot be written. What is there

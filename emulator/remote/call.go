@@ -10,16 +10,14 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"time"
 )
 
 const (
 	// maxAnswer is the longest answer that is held in memory.
 	maxAnswer = 64 << 20
-	// maxState is the longest saved state that is written on.
-	maxState = 1 << 30
-	// maxImport is the longest saved state that a sandbox takes.
-	maxImport = 64 << 20
 	// maxRefusal is what is read of an answer that is not the expected one.
 	maxRefusal = 1 << 20
 	// round is how long the server holds a question that has no answer yet.
@@ -42,8 +40,11 @@ type call struct {
 	out          any  // an io.Writer, or where the JSON goes; nil for no body
 	text         bool // the answer is plain text
 	lasting      bool // it takes as long as what it asks for
-	limit        int  // bytes of the answer; 0 for those that are held in memory
+	whole        bool // the answer is written on, however long it is
 }
+
+// unbounded lets the answer be as long as it is, and take as long.
+func (c *call) unbounded() { c.whole, c.lasting = true, true }
 
 // String is how messages call it. The query is left out.
 func (c call) String() string { return c.method + " " + c.path }
@@ -166,10 +167,11 @@ func (l line) read(c call, resp *http.Response) error {
 		_, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxRefusal))
 		return err
 	}
-	most := l.most
-	if c.limit > 0 {
-		most = c.limit
+	if w, stream := c.out.(io.Writer); stream && c.whole {
+		_, err := io.Copy(w, resp.Body)
+		return err
 	}
+	most := l.most
 	from := &io.LimitedReader{R: resp.Body, N: int64(most) + 1}
 	if w, stream := c.out.(io.Writer); stream {
 		if _, err := io.Copy(w, from); err != nil {
@@ -229,13 +231,62 @@ func (l line) hide(text []byte) []byte {
 // list is the form of all lists.
 type list[T any] struct {
 	Data []T `json:"data"`
+	// Next is where the next page begins; "" at the end, and of a list that has no
+	// pages.
+	Next string `json:"next_cursor"`
+}
+
+// pageLimit is how many items a page has at most.
+const pageLimit = 1000
+
+// maxWalks is how often a list is read anew that was replaced meanwhile.
+const maxWalks = 5
+
+// walk reads a list page by page. If the workspace is reset or restored meanwhile,
+// it begins again.
+func walk[T any](ctx context.Context, l line, path string, query url.Values) ([]T, error) {
+	for n := 1; ; n++ {
+		all, err := walkOnce[T](ctx, l, path, query)
+		var e *Error
+		if errors.As(err, &e) && e.Status == http.StatusBadRequest && n < maxWalks && slices.ContainsFunc(e.Details, func(d Detail) bool { return d.Code == "invalid_cursor" }) {
+			continue
+		}
+		return all, err
+	}
+}
+
+func walkOnce[T any](ctx context.Context, l line, path string, query url.Values) ([]T, error) {
+	all := []T{}
+	for cursor := ""; ; {
+		var page list[T]
+		c := get(path, &page)
+		c.query = url.Values{"limit": {strconv.Itoa(pageLimit)}}
+		for name, values := range query {
+			c.query[name] = values
+		}
+		if cursor != "" {
+			c.query.Set("cursor", cursor)
+		}
+		if err := l.do(ctx, c); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Data...)
+		if page.Next == "" {
+			return all, nil
+		}
+		if len(page.Data) == 0 || page.Next == cursor {
+			return nil, fmt.Errorf("%s: %w: a page leads nowhere", c, errForm)
+		}
+		cursor = page.Next
+	}
 }
 
 // UnmarshalJSON implements json.Unmarshaler. An object that is no list is not
 // taken for an empty one.
 func (l *list[T]) UnmarshalJSON(text []byte) error {
 	var in struct {
-		Data *[]T `json:"data"`
+		Data *[]T   `json:"data"`
+		Next string `json:"next_cursor"`
 	}
 	if err := json.Unmarshal(text, &in); err != nil {
 		return err
@@ -243,7 +294,7 @@ func (l *list[T]) UnmarshalJSON(text []byte) error {
 	if in.Data == nil {
 		return errors.New("it has no data")
 	}
-	l.Data = *in.Data
+	l.Data, l.Next = *in.Data, in.Next
 	return nil
 }
 

@@ -83,7 +83,7 @@ func TestCalls(t *testing.T) {
 		},
 		{
 			"Agenda", func(w *Workspace) (any, error) { return w.Agenda(), nil },
-			exchange{want: "GET /_sandbox/agenda", status: 200, answer: `{"data":[{"at":"2026-03-19T12:00:00Z","seq":3,"step":"action.finish","subject":"act_1"}]}`},
+			exchange{want: "GET /_sandbox/agenda?limit=1000", status: 200, answer: `{"data":[{"at":"2026-03-19T12:00:00Z","seq":3,"step":"action.finish","subject":"act_1"}]}`},
 			[]sandbox.Event{{At: noon, Seq: 3, Step: "action.finish", Subject: "act_1"}},
 		},
 		{
@@ -116,7 +116,7 @@ func TestCalls(t *testing.T) {
 		},
 		{
 			"Instances", func(w *Workspace) (any, error) { return w.Instances(), nil },
-			exchange{want: "GET /_sandbox/instances", status: 200, answer: `{"data":[` + web + `]}`}, []sandbox.Instance{instance},
+			exchange{want: "GET /_sandbox/instances?limit=1000", status: 200, answer: `{"data":[` + web + `]}`}, []sandbox.Instance{instance},
 		},
 		{
 			"Instance", func(w *Workspace) (any, error) { return two(w.Instance("ins_1")), nil },
@@ -134,7 +134,7 @@ func TestCalls(t *testing.T) {
 		},
 		{
 			"Projects", func(w *Workspace) (any, error) { return w.Projects(), nil },
-			exchange{want: "GET /_sandbox/projects", status: 200, answer: `{"data":[` + billing + `]}`}, []sandbox.Project{project},
+			exchange{want: "GET /_sandbox/projects?limit=1000", status: 200, answer: `{"data":[` + billing + `]}`}, []sandbox.Project{project},
 		},
 		{
 			"Project", func(w *Workspace) (any, error) { return two(w.Project("prj_1")), nil },
@@ -221,7 +221,7 @@ func TestCalls(t *testing.T) {
 			"Events", func(w *Workspace) (any, error) {
 				return w.Events(sandbox.EventMatch{Type: "instance.*", Object: "ins_1", Since: 2}), nil
 			},
-			exchange{want: "GET /_sandbox/events?object_id=ins_1&since=2&type=instance.%2A", status: 200, answer: `{"data":[{"id":"evt_1","type":"instance.running","sequence":3,"at":"2026-03-19T12:00:00Z","object":{"id":"ins_1"}}]}`},
+			exchange{want: "GET /_sandbox/events?limit=1000&object_id=ins_1&since=2&type=instance.%2A", status: 200, answer: `{"data":[{"id":"evt_1","type":"instance.running","sequence":3,"at":"2026-03-19T12:00:00Z","object":{"id":"ins_1"}}]}`},
 			[]sandbox.APIEvent{{ID: "evt_1", Type: "instance.running", Sequence: 3, At: noon, Object: []byte(`{"id":"ins_1"}`)}},
 		},
 		{
@@ -233,7 +233,7 @@ func TestCalls(t *testing.T) {
 			"Deliveries", func(w *Workspace) (any, error) {
 				return w.Deliveries(sandbox.DeliveryMatch{Webhook: "whk_1", Status: "waiting", EventType: "instance.*"}), nil
 			},
-			exchange{want: "GET /_sandbox/deliveries?event_type=instance.%2A&status=waiting&webhook=whk_1", status: 200, answer: `{"data":[{"id":"dlv_1","webhook_id":"whk_1",` +
+			exchange{want: "GET /_sandbox/deliveries?event_type=instance.%2A&limit=1000&status=waiting&webhook=whk_1", status: 200, answer: `{"data":[{"id":"dlv_1","webhook_id":"whk_1",` +
 				`"event_id":"evt_1","event_type":"instance.running","status":"waiting","attempts":[{"id":"dlv_1_1","at":"2026-03-19T12:00:00Z","latency_ms":3,"error":"e","message":"m"}],"created_at":"2026-03-19T12:00:00Z"}]}`},
 			[]sandbox.Delivery{{
 				ID: "dlv_1", Webhook: "whk_1", Event: "evt_1", EventType: "instance.running", Status: "waiting", CreatedAt: noon,

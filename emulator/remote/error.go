@@ -60,14 +60,16 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Is lets errors.Is find sandbox.ErrNotFound and sandbox.ErrConflict, which the
-// same method in the test's own process returns.
+// Is lets errors.Is find sandbox.ErrNotFound, sandbox.ErrConflict and
+// sandbox.ErrOverBudget, which the same method in the test's own process returns.
 func (e *Error) Is(target error) bool {
 	switch target {
 	case sandbox.ErrNotFound:
 		return e.Status == http.StatusNotFound && e.Code != "" && e.Code != noRoute
 	case sandbox.ErrConflict:
 		return e.Status == http.StatusConflict && e.Code != ""
+	case sandbox.ErrOverBudget:
+		return e.Code == "budget_exceeded"
 	}
 	return false
 }

@@ -82,7 +82,7 @@ func TestErrKeepsTheFirstFailure(t *testing.T) {
 		f.mu.Lock()
 		f.left = []exchange{{status: 500, answer: refused("internal_error", "Oh."), want: map[string]string{
 			"Setup": "GET /_sandbox/workspace", "Now": "GET /_sandbox/clock", "Clock": "GET /_sandbox/clock", "AdvanceToNext": `POST /_sandbox/clock/advance {"until":"next"}`,
-			"Agenda": "GET /_sandbox/agenda", "Dump": "GET /_sandbox/dump", "Reset": "POST /_sandbox/reset", "Instances": "GET /_sandbox/instances", "Projects": "GET /_sandbox/projects",
+			"Agenda": "GET /_sandbox/agenda?limit=1000", "Dump": "GET /_sandbox/dump", "Reset": "POST /_sandbox/reset", "Instances": "GET /_sandbox/instances?limit=1000", "Projects": "GET /_sandbox/projects?limit=1000",
 			"Instance": "GET /_sandbox/instances/i", "Project": "GET /_sandbox/projects/p", "Keys": "GET /_sandbox/keys", "Limits": "GET /_sandbox/rate-limits",
 			"Findings": "GET /_sandbox/findings", "Requests": "GET /_sandbox/requests", "Unmatched": "GET /_sandbox/requests?unmatched=true", "Dropped": "GET /_sandbox/workspace",
 		}[name]}}
@@ -113,7 +113,7 @@ func TestListsHaveData(t *testing.T) {
 		`{"data":[`:     `unexpected end of JSON input: "{\"data\":["`,
 	} {
 		w.err = nil
-		f.then(exchange{want: "GET /_sandbox/agenda", status: 200, answer: answer})
+		f.then(exchange{want: "GET /_sandbox/agenda?limit=1000", status: 200, answer: answer})
 		got, want := w.Agenda(), prefix+f.URL+": the answer is not what the control API answers: "+want
 		if err := w.Err(); got != nil || !errors.Is(err, errForm) || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)

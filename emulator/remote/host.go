@@ -32,7 +32,6 @@ type host struct {
 	own      *http.Transport
 	patience time.Duration
 	most     int // bytes of an answer that is held in memory
-	takes    int // bytes of a saved state that the server takes
 
 	mu   sync.Mutex
 	open int // workspaces that are not closed
@@ -43,7 +42,7 @@ func newHost(address string, c config) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &host{base: base, admin: c.admin, patience: patience, most: maxAnswer, takes: maxImport}
+	h := &host{base: base, admin: c.admin, patience: patience, most: maxAnswer}
 	var transport http.RoundTripper
 	if c.http != nil {
 		h.users, transport = *c.http, c.http.Transport

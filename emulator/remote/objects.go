@@ -3,6 +3,7 @@ package remote
 import (
 	"errors"
 	"net/http"
+	"net/url"
 
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -15,7 +16,7 @@ const (
 // Instances lists the instances, oldest first.
 func (w *Workspace) Instances() []sandbox.Instance {
 	w.t.Helper()
-	return fetch[list[sandbox.Instance]](w, "Instances", instances).Data
+	return all[sandbox.Instance](w, "Instances", instances, nil)
 }
 
 // Instance finds an instance; false if there is none.
@@ -33,7 +34,7 @@ func (w *Workspace) CreateInstance(i sandbox.Instance) (out sandbox.Instance, er
 // Projects lists the projects, oldest first.
 func (w *Workspace) Projects() []sandbox.Project {
 	w.t.Helper()
-	return fetch[list[sandbox.Project]](w, "Projects", projects).Data
+	return all[sandbox.Project](w, "Projects", projects, nil)
 }
 
 // Project finds a project; false if there is none.
@@ -80,6 +81,16 @@ func (w *Workspace) SetLoad(instance string, l sandbox.Load) error {
 		return err
 	}
 	return w.do(w.life, put(path+"/load", l, http.StatusNoContent, nil))
+}
+
+// all reads a list to its end.
+func all[T any](w *Workspace, method, path string, query url.Values) []T {
+	w.t.Helper()
+	out, err := walk[T](w.life, w.line, path, query)
+	if err != nil {
+		w.fail(method, err)
+	}
+	return out
 }
 
 // find gets one object. Only the refusal that names the object means that there

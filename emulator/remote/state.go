@@ -1,7 +1,7 @@
 package remote
 
 import (
-	"bytes"
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -65,7 +65,7 @@ func (s *Snapshot) save(to io.Writer, query url.Values) error {
 	path, _ := item(snapshots, "snapshot", s.id)
 	c := get(path, to)
 	c.query = query
-	c.limit = maxState
+	c.unbounded()
 	return s.w.do(s.w.life, c)
 }
 
@@ -77,6 +77,18 @@ func (s *Snapshot) Dump() string {
 	}
 	path, _ := item(snapshots, "snapshot", s.id)
 	return s.w.dump("Snapshot.Dump", path+"/dump")
+}
+
+// WriteDump writes what Dump returns, as it comes.
+func (s *Snapshot) WriteDump(to io.Writer) error {
+	if s.err != nil {
+		return s.err
+	}
+	path, _ := item(snapshots, "snapshot", s.id)
+	c := get(path+"/dump", to)
+	c.text = true
+	c.unbounded()
+	return s.w.do(s.w.life, c)
 }
 
 // Close lets the server forget it. Workspaces close their snapshots when they
@@ -120,51 +132,44 @@ func (w *Workspace) Restore(s sandbox.Snapshot) error {
 			return w.do(w.life, post(path+"/restore", nil, http.StatusNoContent, nil))
 		}
 	}
-	saved := buffer{most: w.takes}
-	if err := s.Save(&saved); err != nil {
-		return fmt.Errorf("the snapshot cannot be saved: %w", err)
+	saved, to := io.Pipe() // it need not fit in memory
+	fault := make(chan error, 1)
+	go func() {
+		err := s.Save(to)
+		fault <- err
+		_ = to.CloseWithError(err)
+	}()
+	begun := bufio.NewReader(saved)
+	_, err := begun.Peek(1) // nothing is sent of a snapshot that cannot be saved
+	if err == nil {
+		err = w.Import(begun)
 	}
-	return w.Import(&saved.text)
+	_ = saved.Close() // or Save would wait for ever
+	if why := <-fault; why != nil && !errors.Is(why, io.ErrClosedPipe) {
+		return fmt.Errorf("the snapshot cannot be saved: %w", why)
+	}
+	return err
 }
 
 var errNoSnapshot = errors.New("there is no snapshot to restore")
-
-// buffer is what a snapshot is saved to on its way into another workspace. It
-// has no method but Write, for others would go past the limit.
-type buffer struct {
-	text bytes.Buffer
-	most int
-}
-
-// Write implements io.Writer.
-func (b *buffer) Write(p []byte) (int, error) {
-	if b.text.Len()+len(p) > b.most {
-		return 0, tooLarge(b.most)
-	}
-	return b.text.Write(p)
-}
-
-func tooLarge(most int) error {
-	return fmt.Errorf("it is larger than %d bytes, and a sandbox takes no more", most)
-}
 
 // Import is Restore from what Snapshot.Save wrote. It reads while it sends.
 func (w *Workspace) Import(r io.Reader) error {
 	if r == nil {
 		return errors.New("there is nothing to import: the reader is nil")
 	}
-	from := &source{r: r, most: w.takes}
+	from := &source{r: r}
 	defer from.end()
-	return w.do(w.life, put("/_sandbox/state", from, http.StatusNoContent, nil))
+	c := put("/_sandbox/state", from, http.StatusNoContent, nil)
+	c.lasting = true
+	return w.do(w.life, c)
 }
 
-// source reads a saved state as long as it is not too large, and not after its
-// end: the transport may read on when the answer is there already.
+// source reads a saved state, and not after the call has ended: the transport may
+// read on when the answer is there already.
 type source struct {
 	mu   sync.Mutex
 	r    io.Reader
-	n    int
-	most int
 	over bool
 }
 
@@ -175,11 +180,7 @@ func (s *source) Read(b []byte) (int, error) {
 	if s.over {
 		return 0, io.ErrClosedPipe
 	}
-	n, err := s.r.Read(b)
-	if s.n += n; s.n > s.most {
-		return 0, fmt.Errorf("the saved state cannot be imported: %w", tooLarge(s.most))
-	}
-	return n, err
+	return s.r.Read(b)
 }
 
 func (s *source) end() {
@@ -201,7 +202,9 @@ func (w *Workspace) Load(fixture string) error {
 	in := struct {
 		Fixture string `json:"fixture"`
 	}{fixture}
-	return w.do(w.life, post("/_sandbox/seed", in, http.StatusNoContent, nil))
+	c := post("/_sandbox/seed", in, http.StatusNoContent, nil)
+	c.lasting = true
+	return w.do(w.life, c)
 }
 
 // LoadData is Load with the text of a fixture; name stands in messages.
@@ -274,6 +277,7 @@ func (w *Workspace) dump(method, path string) string {
 	var b strings.Builder
 	c := get(path, &b)
 	c.text = true
+	c.unbounded()
 	if err := w.do(w.life, c); err != nil {
 		w.fail(method, err)
 		return ""

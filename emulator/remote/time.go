@@ -92,5 +92,5 @@ func (w *Workspace) AdvanceUntilIdle() error {
 // Agenda lists what will happen, in order.
 func (w *Workspace) Agenda() []sandbox.Event {
 	w.t.Helper()
-	return fetch[list[sandbox.Event]](w, "Agenda", "/_sandbox/agenda").Data
+	return all[sandbox.Event](w, "Agenda", "/_sandbox/agenda", nil)
 }

@@ -19,14 +19,7 @@ func (w *Workspace) Deliveries(m sandbox.DeliveryMatch) []sandbox.Delivery {
 			q.Set(name, value)
 		}
 	}
-	var out list[sandbox.Delivery]
-	c := get("/_sandbox/deliveries", &out)
-	c.query = q
-	if err := w.do(w.life, c); err != nil {
-		w.fail("Deliveries", err)
-		return nil
-	}
-	return out.Data
+	return all[sandbox.Delivery](w, "Deliveries", "/_sandbox/deliveries", q)
 }
 
 // FlushWebhooks waits until no webhook is on its way and none waits for another.

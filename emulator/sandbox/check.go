@@ -40,4 +40,19 @@ func AssertRequested(t TB, w Workspace, operation string, times int) {
 // Diff says how the text of one state differs from that of another: "" if they
 // are equal, else the lines that went, with "-", and those that came, with "+",
 // each under the heading it belongs to.
-func Diff(before, after Snapshot) string { return diff(before.Dump(), after.Dump()) }
+func Diff(before, after Snapshot) string {
+	// Snapshots of one history share most of what they hold, which need not be
+	// compared.
+	if p, ok := before.(apart); ok {
+		if old, now, ok := p.DumpApart(after); ok {
+			return diff(old, now)
+		}
+	}
+	return diff(before.Dump(), after.Dump())
+}
+
+// apart is a snapshot that knows what it shares with another: it dumps both
+// without that, or reports false.
+type apart interface {
+	DumpApart(other Snapshot) (mine, others string, ok bool)
+}

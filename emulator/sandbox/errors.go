@@ -11,4 +11,6 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrClosed says that the sandbox is being closed.
 	ErrClosed = errors.New("the sandbox is being closed")
+	// ErrOverBudget says that the workspace's budget of memory has no room for it.
+	ErrOverBudget = errors.New("over the budget of the workspace")
 )

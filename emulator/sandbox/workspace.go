@@ -208,6 +208,8 @@ type Snapshot interface {
 	SaveSecrets(w io.Writer) error
 	// Dump is everything it holds as text that is the same for the same state.
 	Dump() string
+	// WriteDump writes what Dump returns, piece by piece: it need not fit in memory.
+	WriteDump(w io.Writer) error
 }
 
 // WorkspaceID is the id that NewWorkspace and Fork choose for the n-th workspace

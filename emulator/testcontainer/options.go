@@ -139,6 +139,23 @@ func WithClock(clock sandbox.Clock) testcontainers.CustomizeRequestOption {
 	}
 }
 
+// WithWorkspaceBudget bounds the memory that one workspace may take, in bytes, at
+// least 1 MiB; sandbox.Unlimited is no bound. Default 256 MiB, or a quarter of the
+// container's memory if that is limited.
+func WithWorkspaceBudget(bytes int64) testcontainers.CustomizeRequestOption {
+	return func(req *testcontainers.GenericContainerRequest) error {
+		if bytes == sandbox.Unlimited {
+			set(req, "workspace-budget", "off")
+			return nil
+		}
+		if bytes < 1<<20 {
+			return fmt.Errorf("workspace budget of %d bytes: use at least 1048576, or sandbox.Unlimited", bytes)
+		}
+		set(req, "workspace-budget", strconv.FormatInt(bytes, 10))
+		return nil
+	}
+}
+
 // WithRateLimit turns rate limits on. Without it, as in emulator.Start, there
 // are none.
 func WithRateLimit(r sandbox.RateLimit) testcontainers.CustomizeRequestOption {

@@ -73,7 +73,7 @@ func (z *zeros) Read(p []byte) (int, error) {
 func TestOversizedBodies(t *testing.T) {
 	r := prepared(t)
 	for target, limit := range map[string]int{
-		"PUT /_sandbox/state": 64 << 20, "POST /_sandbox/seed": 4 << 20, "POST /_sandbox/workspaces": 4 << 20, "PUT /_sandbox/clock": 1 << 20,
+		"POST /_sandbox/seed": 4 << 20, "POST /_sandbox/workspaces": 4 << 20, "PUT /_sandbox/clock": 1 << 20,
 		"POST /_sandbox/instances": 1 << 20, "PUT /_sandbox/rate-limit": 1 << 20, "POST /_sandbox/workspaces/wsp_a/keys": 1 << 20,
 	} {
 		method, path, _ := strings.Cut(target, " ")

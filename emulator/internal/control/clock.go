@@ -69,6 +69,6 @@ func (a *API) advanceClock(c *call, in advance) (advanced, error) {
 // getAgenda lists what will happen, in order.
 //
 //	GET /_sandbox/agenda
-func (a *API) getAgenda(c *call, _ none) (list[sandbox.Event], error) {
-	return listOf(c.workspace.Agenda()), nil
+func (a *API) getAgenda(c *call, in paging) (paged[sandbox.Event], error) {
+	return pageOf(a.Pages.AgendaPage(c.world, in.Cursor, in.most()))
 }

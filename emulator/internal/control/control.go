@@ -5,7 +5,9 @@
 package control
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -49,6 +51,8 @@ type Config struct {
 	// lives.
 	Workspace func(id string) (sandbox.Workspace, bool)
 	World     func(id string) *engine.World
+	// Pages reads parts of what a world holds.
+	Pages Pages
 	// Bearer reads the token of a request, and refuses one without, or with
 	// something that is none. What the token is good for it does not know.
 	Bearer func(r *http.Request) (string, error)
@@ -193,6 +197,47 @@ func act[In, Out any](operation string, f func(c *call, in In) (Out, error)) edg
 }
 
 type none struct{}
+
+// Pages reads parts of what a world holds, so that nothing is held as a whole:
+// at most so many objects after a place, oldest first, and the place where the next
+// part begins; "" is the beginning, and the end. It refuses a place of another
+// state with engine.ErrPlace.
+type Pages interface {
+	InstancesPage(w *engine.World, after string, most int) ([]sandbox.Instance, string, error)
+	ProjectsPage(w *engine.World, after string, most int) ([]sandbox.Project, string, error)
+	EventsPage(w *engine.World, m sandbox.EventMatch, after string, most int) ([]sandbox.APIEvent, string, error)
+	DeliveriesPage(w *engine.World, m sandbox.DeliveryMatch, after string, most int) ([]sandbox.Delivery, string, error)
+	AgendaPage(w *engine.World, after string, most int) ([]sandbox.Event, string, error)
+}
+
+// paging is how a client walks a long list.
+type paging struct {
+	Limit  int    `query:"limit"`
+	Cursor string `query:"cursor"`
+}
+
+// defaultLimit is how many items a page has when the client names no number.
+const defaultLimit = 100
+
+// most is how many items the page may have.
+func (p paging) most() int { return cmp.Or(p.Limit, defaultLimit) }
+
+// paged is a part of a list; NextCursor is null at its end.
+type paged[T any] struct {
+	Data       []T     `json:"data"`
+	NextCursor *string `json:"next_cursor"`
+}
+
+func pageOf[T any](items []T, next string, err error) (paged[T], error) {
+	out := paged[T]{Data: listOf(items).Data}
+	if next != "" {
+		out.NextCursor = &next
+	}
+	if errors.Is(err, engine.ErrPlace) {
+		err = wrong(fail.Query, "cursor", "invalid_cursor", "The cursor is of no list that is here now: the workspace was reset or restored meanwhile, or the cursor was not made here; begin again without one.")
+	}
+	return out, err
+}
 
 // list is what lists are wrapped in.
 type list[T any] struct {

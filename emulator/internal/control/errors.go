@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -13,12 +14,15 @@ import (
 // that of what it names, and never one of the sandbox.
 func refusal(err error) error {
 	var refused *fail.Error
+	var over *engine.OverBudget
 	var unread *json.UnmarshalTypeError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &unread): // its text names our types
 		return wrong(fail.Body, unread.Field, "invalid_type", unread.Field+" has a value that cannot be read here.")
+	case errors.As(err, &over): // the room of HTTP says it as it does for all APIs
+		return err
 	case errors.As(err, &refused) && refused.Kind != fail.Internal:
 		return err
 	case errors.Is(err, sandbox.ErrNotFound):

@@ -10,7 +10,7 @@ type listEvents struct {
 	Type   string `query:"type"`
 	Object string `query:"object_id"`
 	Since  int64  `query:"since"`
-	Limit  int    `query:"limit"`
+	paging
 	patience
 }
 
@@ -18,28 +18,27 @@ type listEvents struct {
 // asked to.
 //
 //	GET /_sandbox/events
-func (a *API) listEvents(c *call, in listEvents) (list[sandbox.APIEvent], error) {
+func (a *API) listEvents(c *call, in listEvents) (paged[sandbox.APIEvent], error) {
 	d, err := in.duration()
 	if err != nil {
-		return list[sandbox.APIEvent]{}, err
+		return paged[sandbox.APIEvent]{}, err
 	}
 	m := sandbox.EventMatch{Type: in.Type, Object: in.Object, Since: uint64(in.Since)}
-	found := c.workspace.Events(m)
-	if len(found) == 0 && d > 0 {
+	out, err := pageOf(a.Pages.EventsPage(c.world, m, in.Cursor, in.most()))
+	if err == nil && len(out.Data) == 0 && d > 0 {
 		var first sandbox.APIEvent
 		reached, err := a.wait(c, d, func(ctx context.Context) (err error) {
 			first, err = c.workspace.WaitForEvent(ctx, m)
 			return err
 		})
 		if err != nil {
-			return list[sandbox.APIEvent]{}, err
+			return paged[sandbox.APIEvent]{}, err
 		}
-		if found = c.workspace.Events(m); len(found) == 0 && reached {
-			found = []sandbox.APIEvent{first} // it is gone since, as after a reset
+		out, err = pageOf(a.Pages.EventsPage(c.world, m, "", in.most()))
+		if err == nil && len(out.Data) == 0 && reached {
+			out.Data = []sandbox.APIEvent{first} // it is gone since, as after a reset
 		}
+		return out, err
 	}
-	if in.Limit > 0 && len(found) > in.Limit {
-		found = found[:in.Limit]
-	}
-	return listOf(found), nil
+	return out, err
 }

@@ -155,6 +155,11 @@ type picture string
 
 func (p picture) Dump() string { return string(p) }
 
+func (p picture) WriteDump(w io.Writer) error {
+	_, err := io.WriteString(w, string(p))
+	return err
+}
+
 func (p picture) Save(w io.Writer) error {
 	_, err := io.WriteString(w, `{"format":"test","version":1,"text":"`+string(p[:len(p)-1])+`"}`)
 	return err

@@ -8,11 +8,11 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// listInstances lists all instances, oldest first.
+// listInstances lists the instances, oldest first.
 //
 //	GET /_sandbox/instances
-func (a *API) listInstances(c *call, _ none) (list[sandbox.Instance], error) {
-	return listOf(c.workspace.Instances()), nil
+func (a *API) listInstances(c *call, in paging) (paged[sandbox.Instance], error) {
+	return pageOf(a.Pages.InstancesPage(c.world, in.Cursor, in.most()))
 }
 
 type createdInstance struct{ sandbox.Instance }
@@ -124,11 +124,11 @@ func (a *API) setInstanceLoad(c *call, in setInstanceLoad) (edge.Nothing, error)
 	return edge.Nothing{}, c.workspace.SetLoad(in.ID, in.Load)
 }
 
-// listProjects lists all projects, oldest first.
+// listProjects lists the projects, oldest first.
 //
 //	GET /_sandbox/projects
-func (a *API) listProjects(c *call, _ none) (list[sandbox.Project], error) {
-	return listOf(c.workspace.Projects()), nil
+func (a *API) listProjects(c *call, in paging) (paged[sandbox.Project], error) {
+	return pageOf(a.Pages.ProjectsPage(c.world, in.Cursor, in.most()))
 }
 
 type createdProject struct{ sandbox.Project }

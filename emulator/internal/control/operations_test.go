@@ -48,7 +48,7 @@ var exchanges = []exchange{
 		calls: []string{"a.AdvanceToNext"}, fails: true},
 	{operation: "advanceClock", request: "POST /_sandbox/clock/advance", body: `{"until":"idle"}`, status: 200, answer: `{"now":` + moment + `,"advanced":true}`,
 		calls: []string{"a.AdvanceUntilIdle"}, fails: true},
-	{operation: "getAgenda", request: "GET /_sandbox/agenda", status: 200, answer: `{"data":[{"at":` + moment + `,"seq":3,"step":"action.finish","subject":"act_1"}]}`,
+	{operation: "getAgenda", request: "GET /_sandbox/agenda", status: 200, answer: `{"data":[{"at":` + moment + `,"seq":3,"step":"action.finish","subject":"act_1"}],"next_cursor":null}`,
 		calls: []string{"a.Agenda"}},
 	{operation: "resetWorkspace", request: "POST /_sandbox/reset", status: 204, calls: []string{"a.Reset"}},
 	{operation: "resetWorkspace", request: "POST /_sandbox/reset", body: `{}`, status: 204, calls: []string{"a.Reset"}},
@@ -59,7 +59,7 @@ var exchanges = []exchange{
 	{operation: "seedWorkspace", request: "POST /_sandbox/seed", body: `{"data":"x"}`, status: 204, calls: []string{"a.LoadData data x"}, fails: true},
 	{operation: "getState", request: "GET /_sandbox/state", status: 200, answer: `{"format":"test","version":1,"text":"world wsp_a"}`, calls: []string{"a.Snapshot"}},
 	{operation: "putState", request: "PUT /_sandbox/state", body: `{"any": "bytes`, status: 204, calls: []string{`a.Import {"any": "bytes`}, fails: true},
-	{operation: "getDump", request: "GET /_sandbox/dump", status: 200, answer: "world wsp_a\n", calls: []string{"a.Dump"}},
+	{operation: "getDump", request: "GET /_sandbox/dump", status: 200, answer: "world wsp_a\n", calls: []string{"a.Snapshot"}},
 	{operation: "listSnapshots", request: "GET /_sandbox/snapshots", status: 200, answer: `{"data":[{"id":"snp_1","at":` + moment + `}]}`},
 	{operation: "createSnapshot", request: "POST /_sandbox/snapshots", status: 201, answer: `{"id":"snp_2","at":` + moment + `}`, calls: []string{"a.Snapshot"}},
 	{operation: "getState", request: "GET /_sandbox/state?secrets=true", status: 200, answer: `{"format":"test","version":1,"text":"world wsp_a and its secrets"}`, calls: []string{"a.Snapshot"}},
@@ -70,7 +70,7 @@ var exchanges = []exchange{
 	{operation: "getSnapshotDump", request: "GET /_sandbox/snapshots/snp_1/dump", status: 200, answer: "world wsp_a\n"},
 	{operation: "getSnapshotDiff", request: "GET /_sandbox/snapshots/snp_1/diff", status: 200, calls: []string{"a.Snapshot"}},
 	{operation: "getSnapshotDiff", request: "GET /_sandbox/snapshots/snp_1/diff?to=snp_1", status: 200},
-	{operation: "listInstances", request: "GET /_sandbox/instances", status: 200, answer: `{"data":[` + instance + `]}`, calls: []string{"a.Instances"}},
+	{operation: "listInstances", request: "GET /_sandbox/instances", status: 200, answer: `{"data":[` + instance + `],"next_cursor":null}`, calls: []string{"a.Instances"}},
 	{operation: "createInstance", request: "POST /_sandbox/instances", body: `{"name":"worker-b","status":"error","status_reason":{"code":"host_failure"},"labels":{"a":"b"},"metadata":{"n":[1]}}`,
 		status: 201, answer: `{"id":"ins_2","name":"worker-b","status":"running","status_reason":{"code":"host_failure","message":""},"labels":{"a":"b"},"metadata":{"n":[1]}}`,
 		calls: []string{`a.CreateInstance {"name":"worker-b","status":"error","status_reason":{"code":"host_failure","message":""},"labels":{"a":"b"},"metadata":{"n":[1]}}`}, fails: true},
@@ -82,7 +82,7 @@ var exchanges = []exchange{
 	{operation: "failInstance", request: "POST /_sandbox/instances/ins_1/fail", status: 200, answer: instance, calls: []string{`a.Fail ins_1 ""`}, fails: true},
 	{operation: "setInstanceLoad", request: "PUT /_sandbox/instances/ins_1/load", body: `{"cpu":92.5,"memory":null}`, status: 204,
 		calls: []string{`a.SetLoad ins_1 {"cpu":92.5}`}, fails: true},
-	{operation: "listProjects", request: "GET /_sandbox/projects", status: 200, answer: `{"data":[{"id":"prj_1","name":"billing","version":1}]}`, calls: []string{"a.Projects"}},
+	{operation: "listProjects", request: "GET /_sandbox/projects", status: 200, answer: `{"data":[{"id":"prj_1","name":"billing","version":1}],"next_cursor":null}`, calls: []string{"a.Projects"}},
 	{operation: "createProject", request: "POST /_sandbox/projects", body: `{"name":"ops"}`, status: 201, answer: `{"id":"prj_2","name":"ops"}`,
 		calls: []string{`a.CreateProject {"name":"ops"}`}, fails: true},
 	{operation: "getProject", request: "GET /_sandbox/projects/prj_1", status: 200, answer: `{"id":"prj_1","name":"billing","version":1}`},
@@ -109,17 +109,17 @@ var exchanges = []exchange{
 	{operation: "listFindings", request: "GET /_sandbox/findings", status: 200, answer: `{"data":[{"at":` + moment + `,"level":"error","code":"retries_after_401","message":"stop"}]}`,
 		calls: []string{"a.Findings"}},
 	{operation: "listEvents", request: "GET /_sandbox/events?type=instance.*&object_id=ins_1&since=2&limit=1&wait=1s", status: 200,
-		answer: `{"data":[{"id":"evt_1","type":"instance.running","sequence":3,"at":` + moment + `,"object":{"id":"ins_1"}}]}`,
+		answer: `{"data":[{"id":"evt_1","type":"instance.running","sequence":3,"at":` + moment + `,"object":{"id":"ins_1"}}],"next_cursor":"1"}`,
 		calls:  []string{`a.Events {"Type":"instance.*","Object":"ins_1","Since":2}`}},
-	{operation: "listEvents", request: "GET /_sandbox/events?object_id=ins_late", status: 200, answer: `{"data":[]}`,
+	{operation: "listEvents", request: "GET /_sandbox/events?object_id=ins_late", status: 200, answer: `{"data":[],"next_cursor":null}`,
 		calls: []string{`a.Events {"Type":"","Object":"ins_late","Since":0}`}},
 	{operation: "listEvents", request: "GET /_sandbox/events?object_id=ins_late&wait=1s", status: 200,
-		answer: `{"data":[{"id":"evt_2","type":"instance.running","sequence":4,"at":` + moment + `,"object":{"id":"ins_late"}}]}`,
+		answer: `{"data":[{"id":"evt_2","type":"instance.running","sequence":4,"at":` + moment + `,"object":{"id":"ins_late"}}],"next_cursor":null}`,
 		calls: []string{`a.Events {"Type":"","Object":"ins_late","Since":0}`, `a.WaitForEvent {"Type":"","Object":"ins_late","Since":0}`,
 			`a.Events {"Type":"","Object":"ins_late","Since":0}`}},
 	{operation: "listDeliveries", request: "GET /_sandbox/deliveries?webhook=whk_1&status=waiting&event_type=instance.*", status: 200,
 		answer: `{"data":[{"id":"dlv_1","webhook_id":"whk_1","event_id":"evt_1","event_type":"instance.running","status":"waiting","attempts":[` +
-			`{"id":"dlv_1_1","at":` + moment + `,"status":500,"latency_ms":3,"error":"http_status","message":"no"}],"next_attempt_at":` + moment + `,"created_at":` + moment + `}]}`,
+			`{"id":"dlv_1_1","at":` + moment + `,"status":500,"latency_ms":3,"error":"http_status","message":"no"}],"next_attempt_at":` + moment + `,"created_at":` + moment + `}],"next_cursor":null}`,
 		calls: []string{`a.Deliveries {"Webhook":"whk_1","Status":"waiting","EventType":"instance.*"}`}},
 	{operation: "flushWebhooks", request: "POST /_sandbox/webhooks/flush", status: 200, answer: `{"flushed":true}`, calls: []string{"a.FlushWebhooks"}, fails: true},
 	{operation: "triggerEvent", request: "POST /_sandbox/trigger", body: `{"type":"instance.failed","object_id":"ins_1"}`, status: 200, answer: `{"event_id":"evt_9","type":"instance.failed","object_id":"ins_1","example":false,"project_id":"prj_1","webhooks":[]}`,
@@ -262,8 +262,11 @@ func TestRefusals(t *testing.T) {
 // Lists are never null.
 func TestEmptyLists(t *testing.T) {
 	r := newRig(t, func(r *rig) { r.a.empty, r.a.requests = true, nil })
-	for _, path := range []string{"agenda", "snapshots", "instances", "projects", "rate-limits", "keys", "findings", "events", "deliveries"} {
+	for _, path := range []string{"snapshots", "rate-limits", "keys", "findings"} {
 		r.send(t, "GET", "/_sandbox/"+path, keyA, "").wants(t, 200, `{"data":[]}`)
+	}
+	for _, path := range []string{"agenda", "instances", "projects", "events", "deliveries"} {
+		r.send(t, "GET", "/_sandbox/"+path, keyA, "").wants(t, 200, `{"data":[],"next_cursor":null}`)
 	}
 	r.send(t, "GET", "/_sandbox/requests", keyA, "").wants(t, 200, `{"data":[],"dropped":0,"complete":true}`)
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -72,6 +73,7 @@ func newRig(t testing.TB, change ...func(*rig)) *rig {
 			defer r.mu.Unlock()
 			return r.worlds[id]
 		},
+		Pages:   fakePages{r},
 		Origins: r.origins,
 	})
 	if err != nil {
@@ -87,6 +89,50 @@ func newRig(t testing.TB, change ...func(*rig)) *rig {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// fakePages are the parts of what fakes show; a place is a number of items.
+type fakePages struct{ *rig }
+
+func (p fakePages) of(w *engine.World) *fake {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.spaces[w.ID()]
+}
+
+func part[T any](items []T, after string, most int) ([]T, string, error) {
+	from := 0
+	if after != "" {
+		n, err := strconv.Atoi(after)
+		if err != nil || n < 1 || n >= len(items) {
+			return nil, "", engine.ErrPlace
+		}
+		from = n
+	}
+	if items = items[from:]; len(items) > most {
+		return items[:most], strconv.Itoa(from + most), nil
+	}
+	return items, "", nil
+}
+
+func (p fakePages) InstancesPage(w *engine.World, after string, most int) ([]sandbox.Instance, string, error) {
+	return part(p.of(w).Instances(), after, most)
+}
+
+func (p fakePages) ProjectsPage(w *engine.World, after string, most int) ([]sandbox.Project, string, error) {
+	return part(p.of(w).Projects(), after, most)
+}
+
+func (p fakePages) EventsPage(w *engine.World, m sandbox.EventMatch, after string, most int) ([]sandbox.APIEvent, string, error) {
+	return part(p.of(w).Events(m), after, most)
+}
+
+func (p fakePages) DeliveriesPage(w *engine.World, m sandbox.DeliveryMatch, after string, most int) ([]sandbox.Delivery, string, error) {
+	return part(p.of(w).Deliveries(m), after, most)
+}
+
+func (p fakePages) AgendaPage(w *engine.World, after string, most int) ([]sandbox.Event, string, error) {
+	return part(p.of(w).Agenda(), after, most)
 }
 
 // enter adds a workspace.

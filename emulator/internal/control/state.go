@@ -1,8 +1,9 @@
 package control
 
 import (
-	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -61,43 +62,47 @@ func (a *API) seedWorkspace(c *call, in seed) (edge.Nothing, error) {
 // getState exports the workspace.
 //
 //	GET /_sandbox/state
-func (a *API) getState(c *call, in export) (edge.Raw, error) {
-	return in.of(c.workspace.Snapshot())
+func (a *API) getState(c *call, in export) (edge.Stream, error) {
+	return in.of(c.workspace.Snapshot()), nil
 }
 
 type export struct {
 	Secrets bool `query:"secrets"`
 }
 
-func (in export) of(s sandbox.Snapshot) (edge.Raw, error) {
-	var b bytes.Buffer
+func (in export) of(s sandbox.Snapshot) edge.Stream {
 	write := s.Save
 	if in.Secrets {
 		write = s.SaveSecrets
 	}
-	err := write(&b)
-	return edge.Raw{Type: edge.JSONType, Body: b.Bytes()}, err
+	return written(edge.JSONType, write)
+}
+
+// written is an answer that is written while it is sent, from a snapshot: it may
+// be larger than what could be held.
+func written(mediaType string, write func(io.Writer) error) edge.Stream {
+	return edge.Stream{Type: mediaType, Document: true, Run: func(_ context.Context, w *edge.StreamWriter) error { return write(w) }}
 }
 
 type putState struct {
-	Body []byte `body:"raw"`
+	Body io.Reader `body:"raw"`
 }
 
 // putState imports a workspace.
 //
 //	PUT /_sandbox/state
 func (a *API) putState(c *call, in putState) (edge.Nothing, error) {
-	return edge.Nothing{}, c.workspace.Import(bytes.NewReader(in.Body))
+	return edge.Nothing{}, c.workspace.Import(in.Body)
 }
 
 // getDump shows everything as text.
 //
 //	GET /_sandbox/dump
-func (a *API) getDump(c *call, _ none) (edge.Raw, error) { return text(c.workspace.Dump()), nil }
-
-func text(s string) edge.Raw {
-	return edge.Raw{Type: "text/plain; charset=utf-8", Body: []byte(s)}
+func (a *API) getDump(c *call, _ none) (edge.Stream, error) {
+	return written(plainText, c.workspace.Snapshot().WriteDump), nil
 }
+
+const plainText = "text/plain; charset=utf-8"
 
 // maxSnapshots bounds the snapshots kept for a workspace.
 const maxSnapshots = 100
@@ -109,6 +114,10 @@ type snapshot struct {
 	ID string    `json:"id"`
 	At time.Time `json:"at"`
 }
+
+// held is a snapshot of a world, which counts among what the world holds as long as
+// it is kept.
+type held interface{ Held() *engine.Snapshot }
 
 // ResourceID implements edge.Identified.
 func (s snapshot) ResourceID() string { return s.ID }
@@ -140,6 +149,11 @@ func (a *API) createSnapshot(c *call, _ none) (snapshot, error) {
 	if len(d.kept) >= maxSnapshots {
 		return snapshot{}, fail.Newf(fail.Conflict, "too_many_snapshots", "%d snapshots of the workspace are kept already; give some up with DELETE.", maxSnapshots)
 	}
+	if h, ok := s.Snapshot.(held); ok {
+		if err := c.world.Keep(h.Held()); err != nil {
+			return snapshot{}, err
+		}
+	}
 	d.taken++
 	s.ID = fmt.Sprintf("snp_%d", d.taken)
 	d.kept = append(d.kept, s)
@@ -167,12 +181,12 @@ type snapshotID struct {
 // getSnapshot exports a snapshot.
 //
 //	GET /_sandbox/snapshots/{id}
-func (a *API) getSnapshot(c *call, in exportSnapshot) (edge.Raw, error) {
+func (a *API) getSnapshot(c *call, in exportSnapshot) (edge.Stream, error) {
 	s, err := a.snapshot(c.world, in.ID)
 	if err != nil {
-		return edge.Raw{}, err
+		return edge.Stream{}, err
 	}
-	return in.of(s.Snapshot)
+	return in.of(s.Snapshot), nil
 }
 
 type exportSnapshot struct {
@@ -190,7 +204,13 @@ func (a *API) deleteSnapshot(c *call, in snapshotID) (edge.Nothing, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if d := a.desks[c.world]; d != nil {
-		d.kept = slices.DeleteFunc(d.kept, func(s snapshot) bool { return s.ID == in.ID })
+		d.kept = slices.DeleteFunc(d.kept, func(s snapshot) bool {
+			h, ok := s.Snapshot.(held)
+			if s.ID == in.ID && ok {
+				c.world.GiveUp(h.Held())
+			}
+			return s.ID == in.ID
+		})
 	}
 	return edge.Nothing{}, nil
 }
@@ -209,13 +229,16 @@ func (a *API) restoreSnapshot(c *call, in snapshotID) (edge.Nothing, error) {
 // getSnapshotDump shows a snapshot as text.
 //
 //	GET /_sandbox/snapshots/{id}/dump
-func (a *API) getSnapshotDump(c *call, in snapshotID) (edge.Raw, error) {
+func (a *API) getSnapshotDump(c *call, in snapshotID) (edge.Stream, error) {
 	s, err := a.snapshot(c.world, in.ID)
 	if err != nil {
-		return edge.Raw{}, err
+		return edge.Stream{}, err
 	}
-	return text(s.Dump()), nil
+	return written(plainText, s.WriteDump), nil
 }
+
+// maxDiff bounds the text of what differs, in bytes.
+const maxDiff = 8 << 20
 
 type diff struct {
 	ID string `path:"id"`
@@ -230,12 +253,16 @@ func (a *API) getSnapshotDiff(c *call, in diff) (edge.Raw, error) {
 	if err != nil {
 		return edge.Raw{}, err
 	}
+	after := snapshot{}
 	if in.To == "" {
-		return text(sandbox.Diff(before.Snapshot, c.workspace.Snapshot())), nil
-	}
-	after, err := a.snapshot(c.world, in.To)
-	if err != nil {
+		after.Snapshot = c.workspace.Snapshot()
+	} else if after, err = a.snapshot(c.world, in.To); err != nil {
 		return edge.Raw{}, err
 	}
-	return text(sandbox.Diff(before.Snapshot, after.Snapshot)), nil
+	old, ok := before.Snapshot.(held)
+	now, known := after.Snapshot.(held)
+	if ok && known && !engine.Apart(old.Held(), now.Held(), maxDiff) {
+		return edge.Raw{}, fail.Newf(fail.TooLarge, "diff_too_large", "More than %d MiB of text differ, too much to compare here; save both, and compare the files with snapshot diff.", maxDiff>>20)
+	}
+	return edge.Raw{Type: plainText, Body: []byte(sandbox.Diff(before.Snapshot, after.Snapshot))}, nil
 }

@@ -10,13 +10,15 @@ type listDeliveries struct {
 	Webhook   string `query:"webhook"`
 	Status    string `query:"status"`
 	EventType string `query:"event_type"`
+	paging
 }
 
 // listDeliveries lists the deliveries that match, oldest first.
 //
 //	GET /_sandbox/deliveries
-func (a *API) listDeliveries(c *call, in listDeliveries) (list[sandbox.Delivery], error) {
-	return listOf(c.workspace.Deliveries(sandbox.DeliveryMatch(in))), nil
+func (a *API) listDeliveries(c *call, in listDeliveries) (paged[sandbox.Delivery], error) {
+	m := sandbox.DeliveryMatch{Webhook: in.Webhook, Status: in.Status, EventType: in.EventType}
+	return pageOf(a.Pages.DeliveriesPage(c.world, m, in.Cursor, in.most()))
 }
 
 type flushed struct {

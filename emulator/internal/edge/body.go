@@ -29,6 +29,9 @@ func ReadBody(x *Exchange) error {
 	if !x.Op.takesBody() {
 		return nil
 	}
+	if x.Op.streamed {
+		return x.openUpload()
+	}
 	if err := x.readBody(); err != nil {
 		return err
 	}

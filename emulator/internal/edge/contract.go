@@ -44,6 +44,7 @@ type Operation struct {
 	status     int   // of success
 	raw        bool  // the body is handed over as it is
 	secret     bool  // the answer of success holds a secret that is shown once
+	streamed   bool  // the handler reads the body itself, of any length
 	maxBody    int64 // bytes of a body; 0 for the server's limit
 	pathParams []string
 	query      []*parameter
@@ -141,6 +142,9 @@ func compile(doc *openapi3.T, path, method string, item *openapi3.PathItem, op *
 		schemas: map[string]*openapi3.Schema{},
 	}
 	o.raw, _ = op.Extensions["x-raw-body"].(bool)
+	if o.streamed, _ = op.Extensions["x-stream-body"].(bool); o.streamed {
+		o.raw = true
+	}
 	o.secret, _ = op.Extensions["x-secret"].(bool)
 	if n, ok := op.Extensions["x-max-body"].(float64); ok {
 		o.maxBody = int64(n)

@@ -5,6 +5,7 @@
 package edge
 
 import (
+	"io"
 	"net/http"
 	"time"
 
@@ -58,11 +59,12 @@ type Exchange struct {
 	parser   parser
 	stage    string // the last one that ran
 	begun    engine.Wall
-	read     bool   // the body was read
-	value    any    // the parsed body; nil when there is none
-	seen     *seen  // what a merge patch was held against; nil where there is nothing
-	settled  []byte // the body after it was checked, as the handler reads it; nil if that is body
-	output   any    // what the handler returned
+	read     bool      // the body was read
+	upload   io.Reader // the body, where the handler reads it itself
+	value    any       // the parsed body; nil when there is none
+	seen     *seen     // what a merge patch was held against; nil where there is nothing
+	settled  []byte    // the body after it was checked, as the handler reads it; nil if that is body
+	output   any       // what the handler returned
 	detail   []fail.Detail
 	misspelt []fail.Detail // what was let pass and may have been meant for something else
 	pledge   *pledge       // the idempotency key the request holds

@@ -128,6 +128,9 @@ func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) 
 						return fail.Parameters(details...)
 					}
 				}
+				if err := x.room(tx); err != nil {
+					return err
+				}
 				out, err = f(c, in)
 				x.Show(tx.Now()) // which the function may have moved
 				return err
@@ -158,9 +161,10 @@ func HandleOpen[In, Out any](operation string, f func(c *Call, in In) (Out, erro
 
 // Act is Handle for a function that must not hold the world: because it moves
 // time, replaces the world or waits. Its Call has no transaction. It may take as
-// long as it takes; the context ends when the client goes away. A field of In tagged `body:"raw"` gets the
-// body as it was sent, where the contract says x-raw-body; it is the function's
-// only until it returns.
+// long as it takes; the context ends when the client goes away. A field of In
+// tagged `body:"raw"` gets the body as it was sent, where the contract says
+// x-raw-body; it is the function's only until it returns. Where the contract says
+// x-stream-body the field is an io.Reader, and the body is read by the function.
 func Act[In, Out any](operation string, f func(ctx context.Context, c *Call, in In) (Out, error)) Handler {
 	params := parametersOf(reflect.TypeFor[In]())
 	return Handler{operation: operation, serve: func(x *Exchange) (any, error) {
@@ -293,7 +297,11 @@ func fill(x *Exchange, in reflect.Value, params []field) {
 			to.SetString(x.Param(p.name))
 			continue
 		case "body":
-			to.SetBytes(x.body)
+			if x.Op.streamed {
+				to.Set(reflect.ValueOf(x.upload))
+			} else {
+				to.SetBytes(x.body)
+			}
 			continue
 		}
 		param := x.Op.parameter(p.name)

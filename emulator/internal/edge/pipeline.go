@@ -51,7 +51,7 @@ func (x *Exchange) run(stages []Stage) {
 
 // refuse ends the exchange with an error of its API.
 func (x *Exchange) refuse(err error) {
-	x.failed = x.withMisspelt(fail.Of(err))
+	x.failed = x.withMisspelt(fail.Of(Budgeted(err)))
 	x.open()
 	x.answer, x.done = x.api.Refuse(x, x.failed), true
 }

@@ -56,11 +56,16 @@ type Raw struct {
 // Stream output is written piece by piece for as long as Run runs, after the
 // answer has begun and was recorded. Run gets a context that ends when the client
 // goes away; it is not run for HEAD. What it returns ends the answer and is told
-// to nobody. Done is called when all is over, whether Run ran or not.
+// to nobody. Done, which may be nil, is called when all is over, whether Run ran or
+// not.
 type Stream struct {
 	Type string
 	Run  func(ctx context.Context, w *StreamWriter) error
 	Done func()
+	// Document says that the pieces are one document, too large to be held: they
+	// are sent as they fill a buffer, and an error breaks the connection off, so
+	// that nobody takes a part for the whole.
+	Document bool
 }
 
 // Encode is the stage that renders and encodes what the handler returned.
@@ -84,7 +89,9 @@ func (x *Exchange) encode(status int, out any) error {
 	if s, ok := out.(Stream); ok {
 		a.Type, a.Stream = s.Type, &s
 		x.Set("Cache-Control", "no-store")
-		x.Set("X-Accel-Buffering", "no") // proxies pass on what comes at once
+		if !s.Document {
+			x.Set("X-Accel-Buffering", "no") // proxies pass on what comes at once
+		}
 		x.finish(a)
 		return nil
 	}

@@ -65,6 +65,9 @@ func (p *Snapshot) Size() int64 { return p.point.size }
 // allows. It is O(1).
 func (tx *Tx) Room(need int64) error { return tx.w.room(tx.s.bytes()+tx.w.nearest(tx.s), need) }
 
+// Held is the estimate of what the world holds, in bytes.
+func (tx *Tx) Held() int64 { return tx.s.bytes() }
+
 // room is Room for a state of so many bytes, with what is kept besides it.
 func (w *World) room(held, need int64) error {
 	if w.budget.Bytes == 0 {
@@ -75,6 +78,42 @@ func (w *World) room(held, need int64) error {
 		return nil
 	}
 	return &OverBudget{Needed: needed, Allowed: w.budget.Bytes}
+}
+
+// replacing is the budget of a state that is to take the place of the present one:
+// what the snapshots hold that are kept is set aside. The lock is held.
+func (w *World) replacing() Budget {
+	b := w.budget
+	if b.Bytes == 0 {
+		return Budget{}
+	}
+	_, kept := w.pins(&state{})
+	b.Reserve += max(0, kept-b.Free)
+	b.Free = max(0, b.Free-kept)
+	return b
+}
+
+// Beginning is the budget of a world whose state StartFrom is to be told. What its
+// operator gave it goes with the baseline.
+func (w *World) Beginning() Budget {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.withoutBaseline()()
+	b := w.replacing()
+	b.Free = 0
+	return b
+}
+
+// withoutBaseline leaves the baseline out of what is kept until the returned
+// function is called, and what the operator gave along with it.
+func (w *World) withoutBaseline() (end func()) {
+	baseline, free := w.baseline.point, w.budget.Free
+	w.hold(baseline, -1)
+	w.budget.Free = 0
+	return func() {
+		w.hold(baseline, 1)
+		w.budget.Free = free
+	}
 }
 
 // fits is room for a snapshot in place of the present state; the lock is held.

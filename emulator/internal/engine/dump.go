@@ -3,9 +3,11 @@ package engine
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,30 +24,73 @@ import (
 // are. How a world is used and how it keeps account does not belong to it:
 // counters, sequence numbers, rows and events of Bookkeeping, and members tagged
 // `dump:"-"`. The present is only given where it stands still.
-func (p *Snapshot) Dump(to io.Writer) error {
+func (p *Snapshot) Dump(to io.Writer) error { return p.dump(to, nil) }
+
+// DumpApart is Dump without what another snapshot shares: rows that neither has
+// changed since they were one, and instants of the agenda that are the same.
+// Whatever differs between the dumps of two snapshots differs between these too,
+// and nothing else does.
+func (p *Snapshot) DumpApart(other *Snapshot, to io.Writer) error {
+	if p.schema != other.schema {
+		return p.Dump(to)
+	}
+	return p.dump(to, other.state())
+}
+
+// Apart reports whether what two snapshots do not share takes at most so many
+// bytes in both their dumps.
+func Apart(p, q *Snapshot, most int) bool {
+	return p.DumpApart(q, &bounded{left: most}) == nil && q.DumpApart(p, &bounded{left: most}) == nil
+}
+
+// bounded counts what is written, and fails when it is too much.
+type bounded struct{ left int }
+
+var errTooMuch = errors.New("it is too much")
+
+// Write implements io.Writer.
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.left -= len(p); b.left < 0 {
+		return 0, errTooMuch
+	}
+	return len(p), nil
+}
+
+// dump leaves out what is in another state too, unless that is nil.
+func (p *Snapshot) dump(to io.Writer, other *state) error {
 	s := p.state()
 	d := dumper{out: bufio.NewWriterSize(to, 64<<10)}
 	d.clock(s.clock)
-	d.agenda(p.schema, s.agenda)
+	d.agenda(p.schema, s.agenda, other)
 	for i, kind := range p.schema.tables {
 		if kind.confidential {
 			continue
 		}
 		d.table, d.hidden = &p.schema.tables[i], hiddenIn(kind.row)
-		if err := s.tables[i].each(d.row); err != nil {
+		row := d.row
+		if other != nil {
+			row = func(id string, value any) error {
+				if other.tables[i].find(id) == value {
+					return nil
+				}
+				return d.row(id, value)
+			}
+		}
+		if err := s.tables[i].each(row); err != nil {
 			return fmt.Errorf("table %s: %w", kind.name, err)
 		}
 	}
 	return d.out.Flush()
 }
 
-// dumper writes a dump. Faults of the writer come to light in Flush.
+// dumper writes a dump. After a fault of the writer it stops.
 type dumper struct {
 	out   *bufio.Writer
 	table *tableKind
 	// hidden is the members of the table's rows that are left out, by their paths.
 	hidden map[string]bool
 	buf    bytes.Buffer
+	fault  error // of out
 }
 
 func (d *dumper) clock(c clock) {
@@ -60,9 +105,17 @@ func (d *dumper) clock(c clock) {
 	d.line()
 }
 
-func (d *dumper) agenda(schema *Schema, a agenda) {
+func (d *dumper) agenda(schema *Schema, a agenda, other *state) {
 	at, same := int64(0), map[string]int{} // how often an event stood there at the instant
+	shared := false
 	a.tree.Scan(func(e event) bool {
+		if other != nil && (e.at != at || at == 0) {
+			shared = sameAt(a, other.agenda, e.at)
+		}
+		if shared {
+			at = e.at
+			return true
+		}
 		if schema.silent[e.step] {
 			return true
 		}
@@ -87,7 +140,9 @@ func (d *dumper) row(id string, value any) error {
 	if b, ok := value.(Bookkeeping); ok && b.Bookkeeping() {
 		return nil
 	}
-	d.heading(d.table.name, id)
+	if d.heading(d.table.name, id); d.fault != nil {
+		return d.fault
+	}
 	d.line()
 	d.buf.Reset()
 	if err := json.MarshalWrite(&d.buf, value, json.OmitZeroStructFields(true)); err != nil {
@@ -149,7 +204,25 @@ func (d *dumper) word(s string) {
 
 func (d *dumper) line() { d.put("\n") }
 
-func (d *dumper) put(s string) { _, _ = d.out.WriteString(s) }
+func (d *dumper) put(s string) {
+	if d.fault == nil {
+		_, d.fault = d.out.WriteString(s)
+	}
+}
+
+// sameAt reports whether two agendas have the same events at an instant.
+func sameAt(a, b agenda, at int64) bool {
+	of := func(a agenda) (events []event) {
+		a.tree.Ascend(event{at: at}, func(e event) bool {
+			if e.at == at {
+				events = append(events, e)
+			}
+			return e.at == at
+		})
+		return events
+	}
+	return slices.Equal(of(a), of(b))
+}
 
 // plain is a word, in quotes if it could be taken for more than one.
 func plain(s string) string {

@@ -21,22 +21,10 @@ func Load(schema *Schema, in io.Reader) (*Snapshot, error) { return load(schema,
 // Load is Load of what could take the place of the present state: with an
 // *OverBudget it refuses, as soon as it can tell, what the budget has no room for.
 func (w *World) Load(in io.Reader) (*Snapshot, error) {
-	return load(w.schema, in, w.Replacing())
-}
-
-// Replacing is the budget of a state that is to take the place of the present one:
-// what the snapshots hold that are kept is set aside.
-func (w *World) Replacing() Budget {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	b := w.budget
-	if b.Bytes == 0 {
-		return Budget{}
-	}
-	_, kept := w.pins(&state{})
-	b.Reserve += max(0, kept-b.Free)
-	b.Free = max(0, b.Free-kept)
-	return b
+	b := w.replacing()
+	w.mu.Unlock()
+	return load(w.schema, in, b)
 }
 
 func load(schema *Schema, in io.Reader, b Budget) (*Snapshot, error) {

@@ -176,7 +176,9 @@ func (w *World) putAllBack(countOn bool) {
 }
 
 // StartFrom makes a snapshot what the world is and what Reset returns to. Ids go on
-// as after a reset. It refuses a snapshot of another kind of world.
+// as after a reset. What its operator gave the world is gone with the baseline. It
+// refuses a snapshot of another kind of world, and with an *OverBudget one that the
+// budget has no room for.
 func (w *World) StartFrom(p *Snapshot) error {
 	if !p.Of(w.schema) {
 		return errForeign
@@ -184,9 +186,16 @@ func (w *World) StartFrom(p *Snapshot) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()
+	end := w.withoutBaseline()
+	err := w.fits(p)
+	end()
+	if err != nil {
+		return err
+	}
 	gone := w.s.counters
 	w.interrupt(ErrReplaced)
 	w.restore(p)
+	w.budget.Free = 0
 	w.rebase(w.snapshot())
 	w.s.countOn(gone)
 	return nil

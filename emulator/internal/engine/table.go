@@ -61,6 +61,7 @@ func (r *rows[T]) sizeOf(id string, row *T) int {
 type store interface {
 	copy() store
 	each(f func(id string, row any) error) error // row is a pointer, only to be read
+	find(id string) any                          // a pointer, only to be read; nil if there is none
 	rebook(id string, old, moved Booking) (size int)
 	encode(w *writer)
 	decode(row savedRow) (size int, err error)
@@ -76,6 +77,15 @@ func (r *rows[T]) each(f func(id string, row any) error) (err error) {
 		return err == nil
 	})
 	return err
+}
+
+func (r *rows[T]) find(id string) any {
+	seq, ok := r.byID.Get(id)
+	if !ok {
+		return nil
+	}
+	e, _ := r.bySeq.Get(seq)
+	return e.value
 }
 
 // rebook returns the size of the row that it replaces; 0 if there is none.

@@ -112,6 +112,8 @@ func shownAs(object any) jsontext.Value {
 const (
 	eventLife = 30 * 24 * time.Hour
 	maxEvents = 100_000
+	// keptEvents are kept even where the budget has no room.
+	keptEvents = 100
 )
 
 // record keeps an event, and has it delivered and answered by the jobs it triggers.
@@ -135,9 +137,12 @@ func (a *API) keep(tx *engine.Tx, eventType, project string, object jsontext.Val
 // add keeps an event and drops those that are too old, or too many.
 func (a *API) add(tx *engine.Tx, e Event) Event {
 	a.events.Put(tx, e.ID, e)
-	for {
+	for n := 0; ; n++ {
 		oldest, ok := a.events.At(tx, 0)
-		if !ok || a.events.Len(tx) <= maxEvents && e.At.Sub(oldest.Value.At) < eventLife {
+		// What happens by itself cannot be refused: where the budget has no room for it,
+		// the oldest events go sooner.
+		crowded := n < 2 && a.events.Len(tx) > keptEvents && tx.Room(0) != nil
+		if !ok || a.events.Len(tx) <= maxEvents && e.At.Sub(oldest.Value.At) < eventLife && !crowded {
 			return e
 		}
 		a.events.Delete(tx, oldest.ID)

@@ -88,6 +88,10 @@ func (a *API) carryOut(tx *engine.Tx, r Run) Run {
 		r.Reason = gone
 		return a.conclude(tx, r, RunFailed)
 	}
+	if err := tx.Room(ownGrowth); err != nil {
+		r.Reason = &Reason{"budget_exceeded", "The workspace takes as much memory as its budget allows; delete objects or snapshots."}
+		return a.conclude(tx, r, RunFailed)
+	}
 	w, status := a.foresee(tx, &j, r)
 	if w.Reason != nil {
 		r.Reason = w.Reason

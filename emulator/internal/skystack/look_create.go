@@ -36,6 +36,9 @@ func (a *API) CreateInstance(w *engine.World, in sandbox.Instance) (sandbox.Inst
 		if err := f.err("instance"); err != nil {
 			return err
 		}
+		if err := tx.Room(int64(len(i.Labels)+len(i.Metadata)) + ownGrowth); err != nil {
+			return err
+		}
 		if i.ID == "" {
 			i.ID = tx.NewID("ins")
 		}
@@ -145,6 +148,9 @@ func (a *API) CreateProject(w *engine.World, in sandbox.Project) (sandbox.Projec
 		f.past(tx, &p.CreatedAt)
 		p.UpdatedAt = p.CreatedAt
 		if err := f.err("project"); err != nil {
+			return err
+		}
+		if err := tx.Room(int64(len(p.Description)) + ownGrowth); err != nil {
 			return err
 		}
 		if p.ID == "" {

@@ -227,6 +227,12 @@ func TestDumpOfAWorld(t *testing.T) {
 // text is a snapshot of which only the dump is known.
 type text string
 
+// WriteDump implements sandbox.Snapshot.
+func (s text) WriteDump(w io.Writer) error {
+	_, err := io.WriteString(w, string(s))
+	return err
+}
+
 // Dump implements sandbox.Snapshot.
 func (s text) Dump() string { return string(s) }
 

@@ -24,6 +24,9 @@ func (a *API) Trigger(w *engine.World, t sandbox.Trigger) (out sandbox.Triggered
 		if err != nil {
 			return err
 		}
+		if err := tx.Room(ownGrowth); err != nil {
+			return err
+		}
 		e := a.keep(tx, t.Type, s.project, shownAs(s.object), nil, nil)
 		out = sandbox.Triggered{
 			Event: e.ID, Type: e.Type, Object: e.objectID(), Example: example, Project: e.ProjectID, Webhooks: []sandbox.TriggeredWebhook{},

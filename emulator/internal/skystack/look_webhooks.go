@@ -11,14 +11,21 @@ import (
 // Deliveries lists the deliveries of a world that match, oldest first.
 func (a *API) Deliveries(w *engine.World, m sandbox.DeliveryMatch) []sandbox.Delivery {
 	out := []sandbox.Delivery{}
+	keep := chosenDelivery(m)
 	w.View(func(tx *engine.Tx) {
 		for row := range a.deliveries.After(tx, 0) {
-			if d := row.Value; m.Chooses(&sandbox.Delivery{Webhook: d.WebhookID, Status: string(d.Status), EventType: d.EventType}) {
-				out = append(out, d.public())
+			if keep(&row.Value) {
+				out = append(out, row.Value.public())
 			}
 		}
 	})
 	return out
+}
+
+func chosenDelivery(m sandbox.DeliveryMatch) func(d *Delivery) bool {
+	return func(d *Delivery) bool {
+		return m.Chooses(&sandbox.Delivery{Webhook: d.WebhookID, Status: string(d.Status), EventType: d.EventType})
+	}
 }
 
 func (d Delivery) public() sandbox.Delivery {

@@ -34,15 +34,19 @@ func exceeded(resource string, limit, used int, message string) error {
 	}
 }
 
-// full reports whether the quota allows no further instance.
-func (a *API) full(tx *engine.Tx) bool {
-	quota := a.settingsOf(tx).Quota
-	return quota != nil && a.instances.Len(tx) >= *quota
-}
+// full reports whether the quota or the budget allows no further instance.
+func (a *API) full(tx *engine.Tx) bool { return a.checkRoom(tx) != nil }
 
-// checkRoom refuses one instance more than the quota allows.
+// ownGrowth is what something that happens by itself is taken to need of the
+// budget, in bytes.
+const ownGrowth = 4 << 10
+
+// checkRoom refuses one instance more than the quota or the budget allows.
 func (a *API) checkRoom(tx *engine.Tx) error {
-	if !a.full(tx) {
+	if err := tx.Room(ownGrowth); err != nil {
+		return edge.Budgeted(err)
+	}
+	if quota := a.settingsOf(tx).Quota; quota == nil || a.instances.Len(tx) < *quota {
 		return nil
 	}
 	return exceeded("instances", *a.settingsOf(tx).Quota, a.instances.Len(tx), "The workspace has as many instances as its quota allows; delete one first.")

@@ -56,13 +56,25 @@ func (a *API) seed(tx *engine.Tx, f *fixtures.Fixture, s Settings) error {
 	slices.SortStableFunc(order, func(a, b int) int { // lists are by created_at (S45)
 		return since(tx, f.Instances[a].CreatedAt, f.Instances[a].Age).Compare(since(tx, f.Instances[b].CreatedAt, f.Instances[b].Age))
 	})
-	for _, n := range order {
+	for done, n := range order {
+		if done%seedCheck == 0 { // what is to come is taken to be as large as what is there
+			each := int64(0)
+			if done > 0 {
+				each = tx.Held() / int64(done)
+			}
+			if err := tx.Room(each * int64(len(order)-done)); err != nil {
+				return err
+			}
+		}
 		if err := a.seedInstance(tx, f, s, n, f.Instances[n]); err != nil {
 			return err
 		}
 	}
-	return nil
+	return tx.Room(0)
 }
+
+// seedCheck is how many instances are seeded from one look at the budget to the next.
+const seedCheck = 100
 
 func (a *API) seedCatalogue(tx *engine.Tx, f *fixtures.Fixture) {
 	for _, r := range builtinRegions() {

@@ -1,0 +1,85 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// ErrPlace says that a place is none of the present state: it was made up, or the
+// world was reset or restored since.
+var ErrPlace = errors.New("the cursor is of no list that is here now: the workspace was reset or restored meanwhile, or the cursor was not made here; begin again without one")
+
+// Page returns at most so many rows of a table after a place, in creation order,
+// and the place where the next page begins; "" is the beginning, and the end. A nil
+// keep accepts all rows. It refuses a place of another state with ErrPlace.
+func Page[T any](t *Table[T], tx *Tx, after string, most int, keep func(row *T) bool) (rows []Row[T], next string, err error) {
+	numbers, err := tx.place(after, 1)
+	if err != nil {
+		return nil, "", err
+	}
+	for row := range t.After(tx, numbers[0]) {
+		if keep != nil && !keep(&row.Value) {
+			continue
+		}
+		if len(rows) == most {
+			return rows, tx.placeOf(rows[most-1].Seq), nil
+		}
+		rows = append(rows, row)
+	}
+	return rows, "", nil
+}
+
+// AgendaPage is Page for the booked events, in the order they will run.
+func (w *World) AgendaPage(after string, most int) (events []Event, next string, err error) {
+	w.View(func(tx *Tx) {
+		var numbers []uint64
+		if numbers, err = tx.place(after, 2); err != nil {
+			return
+		}
+		pivot := event{at: int64(numbers[0]), seq: numbers[1]}
+		tx.s.agenda.tree.Ascend(pivot, func(e event) bool {
+			if !earlier(pivot, e) {
+				return true
+			}
+			if len(events) == most {
+				last := events[most-1]
+				next = tx.placeOf(uint64(last.At.UnixNano()), last.Seq)
+				return false
+			}
+			events = append(events, e.public())
+			return true
+		})
+	})
+	return events, next, err
+}
+
+// placeOf names a place of the present state.
+func (tx *Tx) placeOf(numbers ...uint64) string {
+	out := strconv.FormatUint(uint64(tx.w.gen.ID), 36)
+	for _, n := range numbers {
+		out += "." + strconv.FormatUint(n, 36)
+	}
+	return out
+}
+
+// place reads what placeOf wrote; "" is the beginning.
+func (tx *Tx) place(text string, count int) ([]uint64, error) {
+	numbers := make([]uint64, count)
+	if text == "" {
+		return numbers, nil
+	}
+	parts := strings.Split(text, ".")
+	if len(parts) != count+1 || parts[0] != strconv.FormatUint(uint64(tx.w.gen.ID), 36) {
+		return nil, ErrPlace
+	}
+	for i, part := range parts[1:] {
+		n, err := strconv.ParseUint(part, 36, 64)
+		if err != nil || strconv.FormatUint(n, 36) != part {
+			return nil, fmt.Errorf("%w", ErrPlace)
+		}
+		numbers[i] = n
+	}
+	return numbers, nil
+}
