@@ -196,7 +196,7 @@ func report(e *emulator.Emulator, p *plan, words []string, code int) string {
 			line("the requests%s:", name)
 		}
 		for _, r := range all {
-			b.WriteString("  " + visible(r.String()) + "\n")
+			b.WriteString("  " + r.String() + "\n")
 		}
 		found := w.Findings()
 		if len(found) > 0 {
