@@ -28,6 +28,7 @@ const (
 	kong       = "github.com/alecthomas/kong"
 	oapi       = "github.com/oapi-codegen/runtime"
 	prometheus = "github.com/prometheus"
+	weighted   = "golang.org/x/sync"
 	system     = "golang.org/x/sys"
 	yaml       = "go.yaml.in/yaml/v4"
 )
@@ -61,7 +62,7 @@ var rooms = []room{
 	{path: "emulator/internal/engine", modules: []string{btree, jsonexp}},
 
 	// Echo, and kin-openapi outside tests, live in edge and nowhere else.
-	{path: "emulator/internal/edge", modules: []string{echo, kin, jsonexp}, rooms: []string{
+	{path: "emulator/internal/edge", modules: []string{echo, kin, jsonexp, weighted}, rooms: []string{
 		"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/near",
 	}},
 

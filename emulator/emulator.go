@@ -102,7 +102,7 @@ func (e *Emulator) build(asked, c config, fixture *fixtures.Fixture) error {
 	if err != nil {
 		return err
 	}
-	c.edge.Home, c.edge.Log = e.world, log
+	c.edge.Home, c.edge.Log, c.edge.LargeBodies = e.world, log, edge.NewLargeBodies()
 	if e.secure, err = c.prepare(log); err != nil {
 		return err
 	}

@@ -375,7 +375,8 @@ func WithoutDefaultKey() Option {
 }
 
 // WithJournal bounds the record of requests of each workspace, in bytes; default
-// 16 MiB.
+// 16 MiB. An eighth of it is for requests that the limiter refused and those
+// without a valid key, which push out only their like.
 func WithJournal(bytes int) Option {
 	return func(c *config) error {
 		if bytes < minJournal {

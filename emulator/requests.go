@@ -24,6 +24,7 @@ func (e *Emulator) record(r *edge.Record) {
 		w.refused.Add(1)
 	}
 	entry := journal.Entry{
+		Violations: violations(r), Minor: isMinor(r),
 		ID: r.ID, At: r.At, Method: r.Method, Target: r.Target, Key: r.Token, Sent: r.Sent, Resource: r.Resource, Address: r.Address, Status: r.Status, Code: r.Code, Reason: r.Reason, Stage: r.Stage,
 		Header: r.Header, RequestBody: r.RequestBody, ResponseBody: r.ResponseBody,
 	}
@@ -31,6 +32,27 @@ func (e *Emulator) record(r *edge.Record) {
 		entry.Operation = r.Operation.ID
 	}
 	w.journal.Add(&entry)
+}
+
+// rateLimitStage is the name of the stage that the limiter is, in every API.
+const rateLimitStage = "rate limit"
+
+// isMinor reports whether a request may push out none but its like from the
+// record: the limiter refused it, or it came with no credential that is known or
+// good any more.
+func isMinor(r *edge.Record) bool {
+	return r.Stage == rateLimitStage || r.Token == "" && (r.Sent == "" || r.Status == http.StatusUnauthorized)
+}
+
+// violations are those of a refused request. Details of another kind are left to
+// the body.
+func violations(r *edge.Record) (out []sandbox.Violation) {
+	for _, d := range r.Details {
+		if d.Message != "" {
+			out = append(out, sandbox.Violation{Location: string(d.Location), Field: d.Field, Code: d.Code, Message: d.Message})
+		}
+	}
+	return out
 }
 
 // forgetWithReset empties the record of requests of a workspace that is reset, by
@@ -55,8 +77,9 @@ func (e *Emulator) audit(world *engine.World, q skystack.AuditQuestion, after ui
 	return out, before, total
 }
 
-// Requests lists the recorded requests that match, oldest first. Requests without
-// a key that is known belong to the default workspace.
+// Requests lists the recorded requests that match, oldest first unless the match
+// says otherwise. Requests without a key that is known belong to the default
+// workspace.
 func (w *Workspace) Requests(m Match) []Request { return w.journal.Requests(w.named(m)) }
 
 // Unmatched lists the requests that led to no operation.
@@ -65,6 +88,9 @@ func (w *Workspace) Unmatched() []Request { return w.Requests(Match{Unmatched: t
 // Dropped is how many requests the record has given up to stay within its bounds;
 // see WithJournal. What is asked about them has no answer.
 func (w *Workspace) Dropped() uint64 { return w.journal.Dropped() }
+
+// DroppedOf is how many of the dropped requests may have matched.
+func (w *Workspace) DroppedOf(m Match) uint64 { return w.journal.DroppedOf(w.named(m)) }
 
 // named is a match with the key's id in the place of its token.
 func (w *Workspace) named(m Match) Match {

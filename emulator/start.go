@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -49,11 +50,7 @@ func (e *Emulator) replay(test string) string {
 	s := e.Setup()
 	var b strings.Builder
 	fmt.Fprintf(&b, "emulator: seed %d, fixture %s; replay: %s=%d go test -count=1 -run '%s'", s.Seed, s.Fixture, seedVariable, s.Seed, pattern(test))
-	all := e.Requests(Match{})
-	if cut := len(all) - lastRequests; cut > 0 {
-		all = all[cut:]
-	}
-	for _, r := range all {
+	for _, r := range slices.Backward(e.Requests(Match{Limit: lastRequests, NewestFirst: true})) {
 		b.WriteString("\n  " + r.String())
 	}
 	return b.String()

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -12,6 +14,9 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
+// newestFirst is the order in which the latest request comes first.
+const newestFirst = "desc"
+
 type requestsCommand struct {
 	Operation string `placeholder:"ID" help:"Those that led to an operation, as createInstance."`
 	Status    string `placeholder:"STATUS" help:"Those answered with a status, as 404, or with one of a class, as 4xx."`
@@ -19,7 +24,9 @@ type requestsCommand struct {
 	Path      string `placeholder:"PATH" help:"Those of a path, without the query, as /v1/instances."`
 	Unmatched bool   `help:"Those that led to no operation."`
 	Since     uint64 `placeholder:"N" help:"Those after number N, with which each line begins."`
+	Before    uint64 `placeholder:"N" help:"Those before number N."`
 	Last      int    `name:"last" short:"n" placeholder:"N" help:"The last N of them alone."`
+	Order     string `enum:"asc,desc" default:"asc" placeholder:"ORDER" help:"asc prints the oldest first, desc the newest."`
 	Follow    bool   `short:"f" help:"Go on with what comes, until Ctrl-C."`
 	output
 	connection
@@ -27,14 +34,17 @@ type requestsCommand struct {
 
 // Help implements kong.HelpProvider.
 func (requestsCommand) Help() string {
-	return "Prints the requests that the workspace has got, oldest first, a line each: number, method, path, status, operation, and for an error what refused it and why. Secrets are taken out. With --output=json each is an object with headers and bodies. Flags choose some of them; those that match all flags are printed."
+	return "Prints the requests that the workspace has got, oldest first unless --order says otherwise, a line each: number, method, path, status, operation, and for an error what refused it and why. Below that stands everything that broke the contract, if it is more. Secrets are taken out. With --output=json each is an object with headers and bodies. Flags choose some of them; those that match all flags are printed."
 }
 
 // match is what the flags choose.
 func (c requestsCommand) match() (sandbox.Match, error) {
-	m := sandbox.Match{Operation: c.Operation, Unmatched: c.Unmatched, Method: c.Method, Path: c.Path, Since: c.Since}
+	m := sandbox.Match{Operation: c.Operation, Unmatched: c.Unmatched, Method: c.Method, Path: c.Path, Since: c.Since, Before: c.Before}
 	if c.Last < 0 {
 		return m, fmt.Errorf("--last: %d is not a number of requests", c.Last)
+	}
+	if c.Follow && (c.Order == newestFirst || c.Before > 0) {
+		return m, errors.New("--follow: what comes is printed after what was there: leave out --order=desc and --before")
 	}
 	if c.Unmatched && c.Operation != "" {
 		return m, fmt.Errorf("--unmatched: no request is without an operation and of the operation %s", c.Operation)
@@ -66,34 +76,74 @@ func requests(ctx context.Context, c requestsCommand, environ []string, stdout, 
 		return &usageError{"requests", err}
 	}
 	return c.use(ctx, "requests", environ, func(w *remote.Workspace) error {
-		found, dropped := w.Requests(m), w.Dropped()
-		if err := w.Err(); err != nil {
-			return err
-		}
-		if c.Last > 0 && len(found) > c.Last {
-			found = found[len(found)-c.Last:]
-		}
-		if dropped > m.Since {
+		if dropped := w.DroppedOf(m); dropped > 0 {
 			_, _ = fmt.Fprintf(stderr, "%s: %d older requests are no longer on record\n", program, dropped)
 		}
+		last, err := c.past(w, m, stdout)
+		if err != nil || !c.Follow {
+			return err
+		}
+		m.Since = max(m.Since, last)
 		for {
+			found, err := next(ctx, w, m)
+			if ctx.Err() != nil {
+				return nil // the user has asked for the end
+			} else if err != nil {
+				return err
+			}
 			for _, r := range found {
 				if err := c.print(stdout, r); err != nil {
 					return err
 				}
 				m.Since = r.Seq
 			}
-			if !c.Follow {
-				return nil
-			}
-			var err error
-			if found, err = next(ctx, w, m); ctx.Err() != nil {
-				return nil // the user has asked for the end
-			} else if err != nil {
-				return err
-			}
 		}
 	})
+}
+
+// pageOfRequests is how many requests are asked for at a time.
+const pageOfRequests = 1000
+
+// past prints the requests that are on record, and returns the number of the
+// latest.
+func (c requestsCommand) past(w *remote.Workspace, m sandbox.Match, stdout io.Writer) (last uint64, err error) {
+	m.NewestFirst = c.Order == newestFirst
+	if c.Last > 0 && !m.NewestFirst {
+		m.NewestFirst, m.Limit = true, c.Last
+		found := w.Requests(m)
+		slices.Reverse(found)
+		return c.printAll(stdout, found, w.Err())
+	}
+	for left := c.Last; ; {
+		m.Limit = pageOfRequests
+		if c.Last > 0 {
+			m.Limit = min(left, pageOfRequests)
+		}
+		found := w.Requests(m)
+		seq, err := c.printAll(stdout, found, w.Err())
+		last = max(last, seq)
+		left -= len(found)
+		if err != nil || len(found) < m.Limit || c.Last > 0 && left == 0 {
+			return last, err
+		}
+		if end := found[len(found)-1].Seq; m.NewestFirst {
+			m.Before = end
+		} else {
+			m.Since = end
+		}
+	}
+}
+
+// printAll prints requests, unless there was an error, and returns the greatest
+// number of them.
+func (c requestsCommand) printAll(stdout io.Writer, found []sandbox.Request, err error) (last uint64, _ error) {
+	for _, r := range found {
+		if err == nil {
+			err = c.print(stdout, r)
+		}
+		last = max(last, r.Seq)
+	}
+	return last, err
 }
 
 // next waits for requests. After a reset numbers begin again.
@@ -110,7 +160,7 @@ func (c requestsCommand) print(stdout io.Writer, r sandbox.Request) error {
 	if c.asJSON() {
 		return printJSON(stdout, r)
 	}
-	_, err := io.WriteString(stdout, visible(r.String())+"\n")
+	_, err := io.WriteString(stdout, r.String()+"\n")
 	return err
 }
 

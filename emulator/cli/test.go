@@ -197,7 +197,7 @@ func report(e *emulator.Emulator, p *plan, words []string, code int) string {
 			line("the requests%s:", name)
 		}
 		for _, r := range all {
-			b.WriteString("  " + visible(r.String()) + "\n")
+			b.WriteString("  " + r.String() + "\n")
 		}
 		found := slices.DeleteFunc(w.Findings(), func(f emulator.Finding) bool { return f.Level == sandbox.LevelInfo })
 		if len(found) > 0 {

@@ -200,6 +200,16 @@ func TestCalls(t *testing.T) {
 			exchange{want: "GET /_sandbox/requests", status: 200, answer: `{"data":[` + request + `],"dropped":0,"complete":true}`}, []sandbox.Request{recorded},
 		},
 		{
+			"Requests, newest first", func(w *Workspace) (any, error) {
+				return w.Requests(sandbox.Match{Before: 7, Limit: 5, NewestFirst: true}), nil
+			},
+			exchange{want: "GET /_sandbox/requests?before=7&limit=5&order=desc", status: 200, answer: `{"data":[` + request + `],"next_cursor":"desc-3"}`}, []sandbox.Request{recorded},
+		},
+		{
+			"DroppedOf", func(w *Workspace) (any, error) { return w.DroppedOf(sandbox.Match{Status: 4}), nil },
+			exchange{want: "GET /_sandbox/requests?limit=1&status=4", status: 200, answer: `{"data":[],"dropped":5,"missing":3}`}, uint64(3),
+		},
+		{
 			"Requests that match", func(w *Workspace) (any, error) {
 				return w.Requests(sandbox.Match{Operation: "createInstance", Status: 4, Key: testKey, Method: "post", Path: "/v1/a b", Since: 18446744073709551615}), nil
 			},

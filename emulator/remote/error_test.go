@@ -77,6 +77,7 @@ func TestErrKeepsTheFirstFailure(t *testing.T) {
 		"Instance": func() any { i, _ := w.Instance("i"); return i }, "Project": func() any { p, _ := w.Project("p"); return p },
 		"Keys": func() any { return w.Keys() }, "Limits": func() any { return w.Limits() }, "Findings": func() any { return w.Findings() },
 		"Requests": func() any { return w.Requests(sandbox.Match{}) }, "Unmatched": func() any { return w.Unmatched() }, "Dropped": func() any { return w.Dropped() },
+		"DroppedOf": func() any { return w.DroppedOf(sandbox.Match{}) },
 	} {
 		w.err = nil
 		f.mu.Lock()
@@ -85,6 +86,7 @@ func TestErrKeepsTheFirstFailure(t *testing.T) {
 			"Agenda": "GET /_sandbox/agenda?limit=1000", "Dump": "GET /_sandbox/dump", "Reset": "POST /_sandbox/reset", "Instances": "GET /_sandbox/instances?limit=1000", "Projects": "GET /_sandbox/projects?limit=1000",
 			"Instance": "GET /_sandbox/instances/i", "Project": "GET /_sandbox/projects/p", "Keys": "GET /_sandbox/keys", "Limits": "GET /_sandbox/rate-limits",
 			"Findings": "GET /_sandbox/findings", "Requests": "GET /_sandbox/requests", "Unmatched": "GET /_sandbox/requests?unmatched=true", "Dropped": "GET /_sandbox/workspace",
+			"DroppedOf": "GET /_sandbox/requests?limit=1",
 		}[name]}}
 		f.mu.Unlock()
 		if got := call(); !reflect.ValueOf(got).IsZero() {

@@ -12,14 +12,15 @@ import (
 
 const requests = "/_sandbox/requests"
 
-// Requests lists the recorded requests that match, oldest first.
+// Requests lists the recorded requests that match, oldest first unless the match
+// says otherwise.
 func (w *Workspace) Requests(m sandbox.Match) []sandbox.Request {
 	w.t.Helper()
 	out, err := w.requests(w.life, m, nil)
 	if err != nil {
 		w.fail("Requests", err)
 	}
-	return out
+	return out.Data
 }
 
 // Unmatched lists the requests that led to no operation.
@@ -29,7 +30,7 @@ func (w *Workspace) Unmatched() []sandbox.Request {
 	if err != nil {
 		w.fail("Unmatched", err)
 	}
-	return out
+	return out.Data
 }
 
 // Dropped is how many requests the record has given up.
@@ -48,11 +49,33 @@ func (w *Workspace) dropped() (uint64, error) {
 	return in.Dropped, err
 }
 
+// DroppedOf is how many of the dropped requests may have matched.
+func (w *Workspace) DroppedOf(m sandbox.Match) uint64 {
+	w.t.Helper()
+	n, err := w.droppedOf(m)
+	if err != nil {
+		w.fail("DroppedOf", err)
+	}
+	return n
+}
+
+func (w *Workspace) droppedOf(m sandbox.Match) (uint64, error) {
+	m.Limit = 1
+	out, err := w.requests(w.life, m, nil)
+	return out.Missing, err
+}
+
+// recorded is a list of requests.
+type recorded struct {
+	Data    []sandbox.Request `json:"data"`
+	Missing uint64            `json:"missing"` // dropped ones that may have matched
+}
+
 // requests asks for the requests that match, with more parameters.
-func (w *Workspace) requests(ctx context.Context, m sandbox.Match, more url.Values) ([]sandbox.Request, error) {
+func (w *Workspace) requests(ctx context.Context, m sandbox.Match, more url.Values) (out recorded, err error) {
 	key, err := w.idOf(m.Key)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	q := url.Values{}
 	for name, value := range map[string]string{"operation": m.Operation, "key": key, "method": m.Method, "path": m.Path} {
@@ -63,8 +86,16 @@ func (w *Workspace) requests(ctx context.Context, m sandbox.Match, more url.Valu
 	if m.Status != 0 {
 		q.Set("status", strconv.Itoa(m.Status))
 	}
-	if m.Since != 0 {
-		q.Set("since", strconv.FormatUint(m.Since, 10))
+	for name, seq := range map[string]uint64{"since": m.Since, "before": m.Before} {
+		if seq != 0 {
+			q.Set(name, strconv.FormatUint(seq, 10))
+		}
+	}
+	if m.Limit > 0 {
+		q.Set("limit", strconv.Itoa(m.Limit))
+	}
+	if m.NewestFirst {
+		q.Set("order", "desc")
 	}
 	if m.Unmatched {
 		q.Set("unmatched", "true")
@@ -72,25 +103,22 @@ func (w *Workspace) requests(ctx context.Context, m sandbox.Match, more url.Valu
 	for name, values := range more {
 		q[name] = values
 	}
-	var out list[sandbox.Request]
 	c := get(requests, &out)
 	c.query = q
-	if err := w.do(ctx, c); err != nil {
-		return nil, err
-	}
-	return out.Data, nil
+	return out, w.do(ctx, c)
 }
 
 // WaitForRequest returns the first request that matches, as soon as there is
 // one.
 func (w *Workspace) WaitForRequest(ctx context.Context, m sandbox.Match) (sandbox.Request, error) {
+	m.Limit, m.NewestFirst = 1, false
 	for {
-		found, err := w.requests(ctx, m, url.Values{"wait": {round.String()}, "limit": {"1"}})
+		found, err := w.requests(ctx, m, url.Values{"wait": {round.String()}})
 		if err != nil {
 			return sandbox.Request{}, fmt.Errorf("no request came that matches: %w", err)
 		}
-		if len(found) > 0 {
-			return found[0], nil
+		if len(found.Data) > 0 {
+			return found.Data[0], nil
 		}
 		if err := context.Cause(ctx); err != nil {
 			return sandbox.Request{}, fmt.Errorf("no request came that matches: %w", err)
@@ -147,13 +175,13 @@ func (w witness) Requests(m sandbox.Match) []sandbox.Request {
 	if err != nil {
 		w.t.Fatalf("remote: AssertRequested: %v", err)
 	}
-	return out
+	return out.Data
 }
 
-// Dropped implements sandbox.Workspace.
-func (w witness) Dropped() uint64 {
+// DroppedOf implements sandbox.Workspace.
+func (w witness) DroppedOf(m sandbox.Match) uint64 {
 	w.t.Helper()
-	n, err := w.dropped()
+	n, err := w.droppedOf(m)
 	if err != nil {
 		w.t.Fatalf("remote: AssertRequested: %v", err)
 	}

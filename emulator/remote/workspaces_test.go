@@ -170,12 +170,14 @@ func TestStart(t *testing.T) {
 // take a lost answer for none.
 func TestAssertRequested(t *testing.T) {
 	const (
-		one  = `{"data":[{"seq":1,"method":"POST","target":"/v1/instances","status":201,"operation":"createInstance"}],"dropped":0,"complete":true}`
-		none = `{"data":[],"dropped":0,"complete":true}`
+		one  = `{"data":[{"seq":1,"method":"POST","target":"/v1/instances","status":201,"operation":"createInstance"}],"dropped":0,"missing":0,"complete":true}`
+		none = `{"data":[],"dropped":0,"missing":0,"complete":true}`
 		ask  = "GET /_sandbox/requests?operation=createInstance"
+		gone = "GET /_sandbox/requests?limit=1&operation=createInstance"
+		last = "GET /_sandbox/requests?limit=21&order=desc"
 		lost = "fatal: remote: AssertRequested: Oh (500 internal_error, request ctl_9)"
 	)
-	fine := exchange{want: hello.want, status: 200, answer: `{"id":"wsp_a","dropped":0}`}
+	fine := exchange{want: gone, status: 200, answer: none}
 	fault := func(want string) exchange {
 		return exchange{want: want, status: 500, answer: refused("internal_error", "Oh.")}
 	}
@@ -188,15 +190,15 @@ func TestAssertRequested(t *testing.T) {
 		"as often":   {1, []exchange{{want: ask, status: 200, answer: one}, fine}, ""},
 		"not at all": {0, []exchange{{want: ask, status: 200, answer: none}, fine}, ""},
 		"too rarely": {
-			2, []exchange{{want: ask, status: 200, answer: one}, fine, {want: "GET /_sandbox/requests", status: 200, answer: one}},
-			"error: createInstance was requested 1 times, want 2; what came:\n  1 POST /v1/instances -> 201 createInstance",
+			2, []exchange{{want: ask, status: 200, answer: one}, fine, {want: last, status: 200, answer: one}},
+			"error: createInstance was requested 1 times, want 2; requests received:\n  1 POST /v1/instances -> 201 createInstance",
 		},
 		"nothing known": {
-			0, []exchange{{want: ask, status: 200, answer: none}, hello, {want: "GET /_sandbox/requests", status: 200, answer: none}},
-			"error: createInstance: unknown: 0 requests are on record, want 0, but 3 older requests of the workspace were dropped from it; nothing was requested",
+			0, []exchange{{want: ask, status: 200, answer: none}, {want: gone, status: 200, answer: `{"data":[],"dropped":5,"missing":3,"complete":false}`}, {want: last, status: 200, answer: none}},
+			"error: createInstance: unknown: 0 requests are on record, want 0, but 3 older ones were dropped from the record; nothing was requested",
 		},
 		"a lost answer":     {0, []exchange{fault(ask)}, lost},
-		"half of the truth": {0, []exchange{{want: ask, status: 200, answer: none}, fault(hello.want)}, lost},
+		"half of the truth": {0, []exchange{{want: ask, status: 200, answer: none}, fault(gone)}, lost},
 	} {
 		f.then(tc.script...)
 		if said := new(tb).run(func(t sandbox.TB) { w.AssertRequested(t, "createInstance", tc.times) }); said != tc.want {

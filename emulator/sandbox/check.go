@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -11,27 +12,27 @@ const shown = 20
 // AssertRequested is what Workspace.AssertRequested does in any workspace.
 func AssertRequested(t TB, w Workspace, operation string, times int) {
 	t.Helper()
-	n, dropped := len(w.Requests(Match{Operation: operation})), w.Dropped()
+	n, dropped := len(w.Requests(Match{Operation: operation})), w.DroppedOf(Match{Operation: operation})
 	if n == times && dropped == 0 {
 		return
 	}
 	var b strings.Builder
 	if dropped > 0 && n <= times {
-		fmt.Fprintf(&b, "%s: unknown: %d requests are on record, want %d, but %d older requests of the workspace were dropped from it", operation, n, times, dropped)
+		fmt.Fprintf(&b, "%s: unknown: %d requests are on record, want %d, but %d older ones were dropped from the record", operation, n, times, dropped)
 	} else {
 		fmt.Fprintf(&b, "%s was requested %d times, want %d", operation, n, times)
 	}
-	all := w.Requests(Match{})
-	if len(all) == 0 {
+	latest := w.Requests(Match{Limit: shown + 1, NewestFirst: true})
+	if len(latest) == 0 {
 		b.WriteString("; nothing was requested")
 	} else {
-		b.WriteString("; what came:")
+		b.WriteString("; requests received:")
 	}
-	if cut := len(all) - shown; cut > 0 {
-		fmt.Fprintf(&b, "\n  (%d before)", cut)
-		all = all[cut:]
+	if len(latest) > shown {
+		latest = latest[:shown]
+		fmt.Fprintf(&b, "\n  (the last %d)", shown)
 	}
-	for _, r := range all {
+	for _, r := range slices.Backward(latest) {
 		b.WriteString("\n  " + r.String())
 	}
 	t.Errorf("%s", b.String())

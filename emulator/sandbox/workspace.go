@@ -134,13 +134,17 @@ type Workspace interface {
 	// them.
 	Limits() []Limit
 
-	// Requests lists the recorded requests that match, oldest first.
+	// Requests lists the recorded requests that match, oldest first unless the
+	// match says otherwise.
 	Requests(m Match) []Request
 	// Unmatched lists the requests that led to no operation.
 	Unmatched() []Request
 	// Dropped is how many requests the record has given up to stay within its
-	// bounds. What is asked about them has no answer.
+	// bounds, and DroppedOf how many of those may have matched. What is asked about
+	// them has no answer. Requests that the limiter refused, and those without a
+	// known key, are dropped by themselves, and never push out others.
 	Dropped() uint64
+	DroppedOf(m Match) uint64
 	// WaitForRequest returns the first request that matches, as soon as there is
 	// one; set Match.Since to leave out those of the past.
 	WaitForRequest(ctx context.Context, m Match) (Request, error)

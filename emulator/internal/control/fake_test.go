@@ -74,14 +74,20 @@ func (f *fake) told() []string {
 	return calls
 }
 
-func (f *fake) ID() string                   { return f.id }
-func (f *fake) URL() string                  { return "http://127.0.0.1" }
-func (f *fake) Key() string                  { return f.key }
-func (f *fake) Client() *http.Client         { return nil }
-func (f *fake) Now() time.Time               { return aMoment() }
-func (f *fake) Setup() sandbox.Setup         { return f.setup }
-func (f *fake) Clock() sandbox.Clock         { return sandbox.Clock{Mode: sandbox.FrozenClock} }
-func (f *fake) Dropped() uint64              { return f.dropped }
+func (f *fake) ID() string           { return f.id }
+func (f *fake) URL() string          { return "http://127.0.0.1" }
+func (f *fake) Key() string          { return f.key }
+func (f *fake) Client() *http.Client { return nil }
+func (f *fake) Now() time.Time       { return aMoment() }
+func (f *fake) Setup() sandbox.Setup { return f.setup }
+func (f *fake) Clock() sandbox.Clock { return sandbox.Clock{Mode: sandbox.FrozenClock} }
+func (f *fake) Dropped() uint64      { return f.dropped }
+func (f *fake) DroppedOf(m sandbox.Match) uint64 {
+	if m.Since < f.dropped { // the oldest are dropped first
+		return f.dropped - m.Since
+	}
+	return 0
+}
 func (f *fake) Unmatched() []sandbox.Request { return nil }
 func (f *fake) Keys() []sandbox.Key          { _ = f.note("Keys"); return shown(f, f.keys) }
 
@@ -288,6 +294,12 @@ func (f *fake) matching(m sandbox.Match) (out []sandbox.Request) {
 		if m.Chooses(&f.requests[i]) {
 			out = append(out, f.requests[i])
 		}
+	}
+	if m.NewestFirst {
+		slices.Reverse(out)
+	}
+	if m.Limit > 0 && len(out) > m.Limit {
+		out = out[:m.Limit]
 	}
 	return out
 }

@@ -101,10 +101,10 @@ var exchanges = []exchange{
 	{operation: "listKeys", request: "GET /_sandbox/keys", status: 200, calls: []string{"a.Keys"},
 		answer: `{"data":[{"token":"sky_test_…a","id":"tok_wsp_a"},{"token":"…","scopes":["instances:read"],"id":"tok_narrow"}]}`},
 	{operation: "listRequests", request: "GET /_sandbox/requests?operation=createInstance&status=2&key=tok_1&method=post&path=/v1/instances&since=6&limit=1&wait=1s", status: 200,
-		answer: `{"data":[` + recorded + `],"dropped":0,"complete":true}`,
-		calls:  []string{"a.Requests {Operation:createInstance Unmatched:false Status:2 Key:tok_1 Method:post Path:/v1/instances Since:6}"}},
-	{operation: "listRequests", request: "GET /_sandbox/requests?unmatched=true", status: 200, answer: `{"data":[],"dropped":0,"complete":true}`,
-		calls: []string{"a.Requests {Operation: Unmatched:true Status:0 Key: Method: Path: Since:0}"}},
+		answer: `{"data":[` + recorded + `],"next_cursor":null,"dropped":0,"missing":0,"complete":true}`,
+		calls:  []string{"a.Requests {Operation:createInstance Unmatched:false Status:2 Key:tok_1 Method:post Path:/v1/instances Since:6 Before:0 Limit:2 NewestFirst:false}"}},
+	{operation: "listRequests", request: "GET /_sandbox/requests?unmatched=true", status: 200, answer: `{"data":[],"next_cursor":null,"dropped":0,"missing":0,"complete":true}`,
+		calls: []string{"a.Requests {Operation: Unmatched:true Status:0 Key: Method: Path: Since:0 Before:0 Limit:0 NewestFirst:false}"}},
 	{operation: "forgetRequests", request: "DELETE /_sandbox/requests", status: 204, calls: []string{"ForgetRequests wsp_a"}, fails: true},
 	{operation: "listFindings", request: "GET /_sandbox/findings", status: 200, answer: `{"data":[{"at":` + moment + `,"level":"error","code":"retries_after_401","message":"stop"}]}`,
 		calls: []string{"a.Findings"}},
@@ -268,5 +268,5 @@ func TestEmptyLists(t *testing.T) {
 	for _, path := range []string{"agenda", "instances", "projects", "events", "deliveries"} {
 		r.send(t, "GET", "/_sandbox/"+path, keyA, "").wants(t, 200, `{"data":[],"next_cursor":null}`)
 	}
-	r.send(t, "GET", "/_sandbox/requests", keyA, "").wants(t, 200, `{"data":[],"dropped":0,"complete":true}`)
+	r.send(t, "GET", "/_sandbox/requests", keyA, "").wants(t, 200, `{"data":[],"next_cursor":null,"dropped":0,"missing":0,"complete":true}`)
 }

@@ -2,8 +2,11 @@ package control
 
 import (
 	"context"
+	"strconv"
+	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -14,19 +17,62 @@ type listRequests struct {
 	Method    string `query:"method"`
 	Path      string `query:"path"`
 	Since     int64  `query:"since"`
+	Before    int64  `query:"before"`
+	Order     string `query:"order"`
+	Cursor    string `query:"cursor"`
 	Unmatched bool   `query:"unmatched"`
 	Limit     int    `query:"limit"`
 	patience
 }
 
+// newestFirst is the order in which the latest request comes first.
+const newestFirst = "desc"
+
 type requestsBody struct {
-	Data     []sandbox.Request `json:"data"`
-	Dropped  uint64            `json:"dropped"`
-	Complete bool              `json:"complete"`
+	Data       []sandbox.Request `json:"data"`
+	NextCursor *string           `json:"next_cursor"`
+	Dropped    uint64            `json:"dropped"`
+	Missing    uint64            `json:"missing"`
+	Complete   bool              `json:"complete"`
 }
 
-// listRequests lists the recorded requests that match, oldest first, and waits
-// for one if it is asked to.
+// match is what the parameters choose. One more request is asked for than is
+// shown, to tell whether there are more.
+func (in listRequests) match() (sandbox.Match, error) {
+	m := sandbox.Match{
+		Operation: in.Operation, Unmatched: in.Unmatched, Status: in.Status, Key: in.Key, Method: in.Method, Path: in.Path,
+		Since: uint64(in.Since), Before: uint64(in.Before), NewestFirst: in.Order == newestFirst,
+	}
+	if in.Limit > 0 {
+		m.Limit = in.Limit + 1
+	}
+	if in.Cursor == "" {
+		return m, nil
+	}
+	order, text, _ := strings.Cut(in.Cursor, "-")
+	seq, err := strconv.ParseUint(text, 10, 63)
+	if err != nil || seq == 0 || in.cursor(seq) != in.Cursor {
+		return m, wrong(fail.Query, "cursor", "invalid_cursor", "cursor must be the next_cursor of a list of requests in the same order.")
+	}
+	if order == newestFirst {
+		m.Before = seq
+	} else {
+		m.Since = max(m.Since, seq)
+	}
+	return m, nil
+}
+
+// cursor is where the list goes on after a request.
+func (in listRequests) cursor(seq uint64) string {
+	order := "asc"
+	if in.Order == newestFirst {
+		order = newestFirst
+	}
+	return order + "-" + strconv.FormatUint(seq, 10)
+}
+
+// listRequests lists the recorded requests that match, oldest first unless asked
+// otherwise, and waits for one if it is asked to.
 //
 //	GET /_sandbox/requests
 func (a *API) listRequests(c *call, in listRequests) (requestsBody, error) {
@@ -34,9 +80,9 @@ func (a *API) listRequests(c *call, in listRequests) (requestsBody, error) {
 	if err != nil {
 		return requestsBody{}, err
 	}
-	m := sandbox.Match{
-		Operation: in.Operation, Unmatched: in.Unmatched, Status: in.Status, Key: in.Key, Method: in.Method, Path: in.Path,
-		Since: uint64(in.Since),
+	m, err := in.match()
+	if err != nil {
+		return requestsBody{}, err
 	}
 	found := c.workspace.Requests(m)
 	if len(found) == 0 && d > 0 {
@@ -52,19 +98,14 @@ func (a *API) listRequests(c *call, in listRequests) (requestsBody, error) {
 			found = []sandbox.Request{first} // it was forgotten meanwhile
 		}
 	}
-	b := requestsBody{Data: listOf(found).Data, Dropped: c.workspace.Dropped()}
-	b.Complete = b.Dropped == 0 || keptSince(c.workspace, m.Since)
-	if in.Limit > 0 && len(b.Data) > in.Limit {
-		b.Data, b.Complete = b.Data[:in.Limit], false
+	b := requestsBody{Dropped: c.workspace.Dropped(), Missing: c.workspace.DroppedOf(m)}
+	if in.Limit > 0 && len(found) > in.Limit {
+		found = found[:in.Limit]
+		next := in.cursor(found[in.Limit-1].Seq)
+		b.NextCursor = &next
 	}
+	b.Data, b.Complete = listOf(found).Data, b.Missing == 0 && b.NextCursor == nil
 	return b, nil
-}
-
-// keptSince tells whether every request after the one is on record. The oldest
-// are dropped first, so it is enough that the one or its successor is.
-func keptSince(w sandbox.Workspace, seq uint64) bool {
-	rest := w.Requests(sandbox.Match{Since: max(seq, 1) - 1})
-	return len(rest) > 0 && rest[0].Seq <= seq+1
 }
 
 // forgetRequests empties the record.

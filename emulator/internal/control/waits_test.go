@@ -2,9 +2,11 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,7 +18,7 @@ import (
 const (
 	forStatus   = "/_sandbox/instances/ins_1?status=running&wait=10s"
 	forRequests = "/_sandbox/requests?since=7&wait=10s"
-	nothing     = `{"data":[],"dropped":0,"complete":true}`
+	nothing     = `{"data":[],"next_cursor":null,"dropped":0,"missing":0,"complete":true}`
 )
 
 var running = strings.Replace(instance, "provisioning", "running", 1)
@@ -55,7 +57,7 @@ func TestWaitEndsWithWhatIsWaitedFor(t *testing.T) {
 		r.becomes("running")
 		(<-instances).wants(t, 200, running)
 		r.arrives(8)
-		(<-requests).wants(t, 200, `{"data":[`+strings.Replace(recorded, `"seq":7`, `"seq":8`, 1)+`],"dropped":0,"complete":true}`)
+		(<-requests).wants(t, 200, `{"data":[`+strings.Replace(recorded, `"seq":7`, `"seq":8`, 1)+`],"next_cursor":null,"dropped":0,"missing":0,"complete":true}`)
 		if waited := time.Since(begin); waited != 0 || len(r.api.desks) != 0 {
 			t.Errorf("it took %v, and %d desks are left", waited, len(r.api.desks))
 		}
@@ -212,14 +214,70 @@ func TestCompleteRequests(t *testing.T) {
 		{numbers(4, 6), 3, "?since=3&limit=2", 2, false},
 		{numbers(4, 6), 3, "?since=4&operation=even", 1, true},
 		{numbers(4, 6), 3, "?since=6", 0, true},
-		{numbers(4, 6), 3, "?since=7", 0, false}, // a number that was never given
-		{nil, 6, "?since=6", 0, false},
+		{numbers(4, 6), 3, "?since=7", 0, true},
+		{nil, 6, "?since=6", 0, true},
+		{nil, 6, "?since=5", 0, false},
 		{nil, 6, "", 0, false},
 	} {
 		r := newRig(t, func(r *rig) { r.a.requests, r.a.dropped = tc.kept, tc.dropped })
 		got := r.send(t, "GET", "/_sandbox/requests"+tc.query, keyA, "")
-		if n := strings.Count(got.body, `"seq":`); n != tc.found || !strings.HasSuffix(got.body, fmt.Sprintf(`],"dropped":%d,"complete":%v}`, tc.dropped, tc.complete)) {
+		if n := strings.Count(got.body, `"seq":`); n != tc.found || !strings.HasSuffix(got.body, fmt.Sprintf(`,"complete":%v}`, tc.complete)) || !strings.Contains(got.body, fmt.Sprintf(`,"dropped":%d,"missing":`, tc.dropped)) {
 			t.Errorf("%d to keep, %s: %d of %s", len(tc.kept), tc.query, n, got.body)
+		}
+	}
+}
+
+// Pages of the record, in both orders, meet no request twice and miss none, though
+// others come meanwhile.
+func TestPagesOfRequests(t *testing.T) {
+	for _, tc := range []struct{ query, first, rest, last string }{
+		{"?limit=3", "1 2 3", "4 5 6", "7 8"},
+		{"?limit=3&order=asc&since=1", "2 3 4", "5 6 7", "8"},
+		{"?limit=3&order=desc", "7 6 5", "4 3 2", "1"},
+		{"?limit=2&order=desc&before=7&since=1", "6 5", "4 3", "2"},
+		{"?limit=1&order=desc&operation=odd&since=2", "7", "5", "3"},
+		{"?limit=2&order=desc&operation=none", "", "", ""},
+	} {
+		r := newRig(t, func(r *rig) { r.a.requests = nil })
+		add := func(seq uint64) {
+			r.a.requests = append(r.a.requests, sandbox.Request{Seq: seq, Method: "GET", Status: 200, Operation: []string{"even", "odd"}[seq%2]})
+		}
+		for seq := range uint64(7) {
+			add(seq + 1)
+		}
+		cursor := ""
+		for _, want := range []string{tc.first, tc.rest, tc.last} {
+			got := r.send(t, "GET", "/_sandbox/requests"+tc.query+cursor, keyA, "")
+			var page struct {
+				Data       []struct{ Seq uint64 }
+				NextCursor *string `json:"next_cursor"`
+				Complete   bool
+			}
+			if err := json.Unmarshal([]byte(got.body), &page); err != nil || got.status != 200 {
+				t.Fatal(got, err)
+			}
+			var seqs []string
+			for _, request := range page.Data {
+				seqs = append(seqs, strconv.FormatUint(request.Seq, 10))
+			}
+			if text := strings.Join(seqs, " "); text != want || (page.NextCursor == nil) != page.Complete {
+				t.Errorf("%s%s: %s, want %s; %s", tc.query, cursor, text, want, got.body)
+			}
+			if page.NextCursor == nil {
+				break
+			}
+			if cursor = "&cursor=" + *page.NextCursor; len(r.a.requests) == 7 {
+				add(8)
+			}
+		}
+	}
+	r := newRig(t)
+	for _, query := range []string{
+		"?cursor=", "?cursor=7", "?cursor=asc-0", "?cursor=asc-07", "?cursor=asc-x", "?cursor=desc-7", "?order=desc&cursor=asc-7", "?cursor=asc-9223372036854775808",
+		"?cursor=asc--1", "?order=newest", "?order=", "?limit=0", "?before=-1", "?before=x", "?cursor=asc-1&cursor=asc-2",
+	} {
+		if got := r.send(t, "GET", "/_sandbox/requests"+query, keyA, ""); got.status != 400 {
+			t.Errorf("%s: %+v", query, got)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -52,31 +51,19 @@ func ReadBody(x *Exchange) error {
 	return nil
 }
 
-// readBody reads the body once, under the server's limit.
-func (x *Exchange) readBody() error {
-	if x.read {
-		return nil
-	}
-	limit := cmp.Or(x.Op.maxBody, x.server.MaxBody)
-	if x.Request.ContentLength > limit {
-		return tooLarge(limit)
-	}
-	buf := bytes.NewBuffer(x.body[:0])
-	if n := x.Request.ContentLength; n > 0 {
-		buf.Grow(int(n) + bytes.MinRead)
-	}
-	_, err := buf.ReadFrom(http.MaxBytesReader(x.w, x.Request.Body, limit))
+// bodyEnds says what the end of reading a body means for the request.
+func (x *Exchange) bodyEnds(err error, limit int64) error {
 	var over *http.MaxBytesError
 	switch {
+	case errors.Is(err, io.EOF):
+		x.read = true
+		return nil
 	case errors.As(err, &over):
 		return tooLarge(limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &fail.Error{Kind: fail.Timeout, Code: "request_timeout", Message: "The body did not arrive in time.", Cause: err}
-	case err != nil && !errors.Is(err, io.EOF):
-		return &fail.Error{Kind: fail.Invalid, Code: "invalid_json", Message: "The body broke off before its end.", Cause: err}
 	}
-	x.body, x.read = buf.Bytes(), true
-	return nil
+	return &fail.Error{Kind: fail.Invalid, Code: "invalid_json", Message: "The body broke off before its end.", Cause: err}
 }
 
 // lacksBody tells whether no body was sent where none is needed.

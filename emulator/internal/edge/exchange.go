@@ -60,6 +60,7 @@ type Exchange struct {
 	stage    string // the last one that ran
 	begun    engine.Wall
 	read     bool      // the body was read
+	reserved int64     // what the body takes of the room for large ones; 0 for a small one
 	upload   io.Reader // the body, where the handler reads it itself
 	value    any       // the parsed body; nil when there is none
 	seen     *seen     // what a merge patch was held against; nil where there is nothing
@@ -143,16 +144,27 @@ func (x *Exchange) Param(name string) string {
 	return ""
 }
 
-// maxKept bounds the body buffer that an exchange keeps.
+// maxKept bounds each buffer that an exchange keeps for the next request.
 const maxKept = 64 << 10
 
-func (x *Exchange) reset(s *Server, w http.ResponseWriter, r *http.Request) {
+// forget drops all that is the request's own, and buffers that became large. What
+// is left is for the next request.
+func (x *Exchange) forget() {
 	buf, body, parser := x.buf, x.body, x.parser
-	if cap(buf) > maxKept || cap(body) > maxKept {
-		buf, body, parser.dec = nil, nil, nil
+	parser.data = nil
+	parser.in.Reset(nil)
+	if cap(buf) > maxKept {
+		buf = nil
 	}
+	if cap(body) > maxKept {
+		body, parser.dec = nil, nil // the decoder's buffer is as large
+	}
+	*x = Exchange{buf: buf, body: body[:0], parser: parser, params: x.params[:0], query: x.query[:0]}
+}
+
+func (x *Exchange) reset(s *Server, w http.ResponseWriter, r *http.Request) {
 	*x = Exchange{
-		server: s, w: w, header: w.Header(), values: make([]string, 0, 12), buf: buf, body: body[:0], parser: parser, Request: r,
-		params: x.params[:0], query: x.query[:0], api: s.apis[0], World: s.Home, begun: engine.Begin(),
+		server: s, w: w, header: w.Header(), values: make([]string, 0, 12), buf: x.buf, body: x.body, parser: x.parser, Request: r,
+		params: x.params, query: x.query, api: s.apis[0], World: s.Home, begun: engine.Begin(),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
 // Record is an exchange as those see it who keep a record of requests: what was
@@ -35,6 +36,8 @@ type Record struct {
 	ResponseBody      []byte
 	// Code and Reason are those of an error. Stage is what answered.
 	Code, Reason, Stage string
+	// Details are the error's.
+	Details []fail.Detail
 	// Elapsed is how long it took by the wall clock.
 	Elapsed time.Duration
 }
@@ -53,7 +56,7 @@ func (s *Server) record(x *Exchange) {
 		r.RequestBody = x.body
 	}
 	if e := x.failed; e != nil {
-		r.Code, r.Reason = e.Code, e.Message
+		r.Code, r.Reason, r.Details = e.Code, e.Message, e.Details
 	} else if x.served {
 		r.Stage = handleStage
 	}

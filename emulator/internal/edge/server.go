@@ -60,6 +60,9 @@ type Options struct {
 	Origins []string
 	// MaxBody bounds a request body in bytes; 0 means 1 MiB.
 	MaxBody int64
+	// LargeBodies bounds the memory of large request bodies, for all servers that
+	// are given the same one; nil makes one for this server.
+	LargeBodies *LargeBodies
 	// CheckResponses makes an answer that breaks the contract a 500.
 	CheckResponses bool
 	// FullHeaders sends every header with every response, and not only where it says
@@ -94,6 +97,9 @@ type Server struct {
 func NewServer(o Options, apis ...*API) (*Server, error) {
 	if o.MaxBody == 0 {
 		o.MaxBody = defaultMaxBody
+	}
+	if o.LargeBodies == nil {
+		o.LargeBodies = NewLargeBodies()
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -197,6 +203,7 @@ func (s *Server) close(x *Exchange) {
 		if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
 			x.keep() // the answer is lost on its way, not the work
 			x.release()
+			x.releaseBody()
 			panic(p)
 		}
 		s.Log.Error("a request panicked", "panic", fmt.Sprintf("%+v", p), "stack", string(debug.Stack()))
@@ -208,8 +215,9 @@ func (s *Server) close(x *Exchange) {
 	s.record(x)
 	if x.answer.Stream != nil {
 		s.log(x)
+		x.releaseBody()
 		x.stream()
-		s.pool.Put(x)
+		s.free(x)
 		return
 	}
 	x.write()
@@ -217,6 +225,13 @@ func (s *Server) close(x *Exchange) {
 	if x.Request.ProtoMajor > 1 {
 		x.buf = nil // HTTP/2 may still be sending it to a client that gave up
 	}
+	s.free(x)
+}
+
+// free lets the exchange be used for another request.
+func (s *Server) free(x *Exchange) {
+	x.releaseBody()
+	x.forget()
 	s.pool.Put(x)
 }
 

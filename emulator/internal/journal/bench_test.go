@@ -63,6 +63,8 @@ func BenchmarkRequests(b *testing.B) {
 		{"all", sandbox.Match{}},
 		{"none", sandbox.Match{Operation: "getInstance"}},
 		{"last", sandbox.Match{Since: last - 1}},
+		{"latest", sandbox.Match{Limit: 1, NewestFirst: true}},
+		{"first", sandbox.Match{Limit: 1}},
 	} {
 		b.Run(bc.name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -1,10 +1,11 @@
 package journal
 
 import (
-	"encoding/binary"
 	"slices"
 	"strings"
 	"time"
+
+	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 // Call is a request as an audit sees it: who called what from where, and nothing
@@ -41,41 +42,34 @@ type Question struct {
 // looks at every recorded request, but at little of each.
 func (j *Journal) Calls(q Question, after uint64, skip, limit int) (page []Call, before, total int) {
 	j.mu.Lock()
-	spans := j.open(0)
+	r := j.open(sandbox.Match{})
 	forgotten := j.forgotten
 	j.mu.Unlock()
 	defer j.close()
 
-	for _, s := range spans {
-		for seq, record := range s.records {
-			if !q.chooses(record) {
-				continue
-			}
-			total++
-			switch {
-			case seq <= after:
-				before++
-			case skip > 0:
-				skip--
-				before++
-			case len(page) < limit:
-				page = append(page, j.call(record, seq, forgotten))
-			}
+	for record := range r.records {
+		if !q.chooses(record) {
+			continue
+		}
+		total++
+		switch seq := seqOf(record); {
+		case seq <= after:
+			before++
+		case skip > 0:
+			skip--
+			before++
+		case len(page) < limit:
+			page = append(page, j.call(record, forgotten))
 		}
 	}
 	return page, before, total
-}
-
-// instantOf is when the request of a record came.
-func instantOf(record []byte) time.Time {
-	return time.Unix(int64(binary.LittleEndian.Uint64(record[8:])), int64(binary.LittleEndian.Uint32(record[16:])))
 }
 
 func (q *Question) chooses(record []byte) bool {
 	if at := instantOf(record); at.Before(q.Since) || !q.Until.IsZero() && !at.Before(q.Until) {
 		return false
 	}
-	d := decoder[[]byte]{record[20:]}
+	d := decoder[[]byte]{record[headBytes:]}
 	status, operation, key, sent := int(int64(d.uvarint())), d.text(), d.text(), d.text()
 	return (q.Status == 0 || status == q.Status) &&
 		(q.Token == "" || string(key) == q.Token || string(sent) == q.Token) &&
@@ -83,8 +77,9 @@ func (q *Question) chooses(record []byte) bool {
 }
 
 // call is the call of a record.
-func (j *Journal) call(record []byte, seq, forgotten uint64) Call {
-	d := decoder[string]{string(record[20:])}
+func (j *Journal) call(record []byte, forgotten uint64) Call {
+	d := decoder[string]{string(record[headBytes:])}
+	seq := seqOf(record)
 	c := Call{Seq: seq, Number: seq - forgotten, At: instantOf(record).UTC(), Status: int(int64(d.uvarint()))}
 	c.Operation, c.Token = d.text(), d.text()
 	if sent := d.text(); c.Token == "" {

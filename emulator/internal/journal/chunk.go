@@ -1,18 +1,26 @@
 package journal
 
 import (
-	"encoding/binary"
 	"math/bits"
 	"slices"
 	"unsafe"
 )
 
+// lane is a part of a journal that drops its own oldest requests alone.
+type lane struct {
+	max            int    // of bytes
+	oldest, newest *chunk // nil when nothing is kept
+	bytes          int    // what all chunks cost
+	kept           int    // requests in them
+}
+
 // chunk is a piece of memory with a number of encoded requests. What lies
 // before the end of data is never written again while somebody reads it.
 type chunk struct {
-	next *chunk // the next younger one
-	n    int    // requests in it
-	data []byte
+	next        *chunk // the next younger one
+	n           int    // requests in it
+	first, last uint64 // Seq of the first and the last of them
+	data        []byte
 }
 
 const (
@@ -27,20 +35,20 @@ const (
 )
 
 // grow begins a chunk with room for n bytes at least, and drops as many of the
-// oldest ones as it takes. It reports false when n bytes can never fit.
-func (j *Journal) grow(n int) bool {
-	size := min(firstChunk, j.largest())
-	if j.newest != nil {
-		size = max(size, min(2*cap(j.newest.data), j.largest()))
+// oldest ones of the lane as it takes. It reports false when n bytes can never fit.
+func (j *Journal) grow(l *lane, n int) bool {
+	size := min(firstChunk, l.largest())
+	if l.newest != nil {
+		size = max(size, min(2*cap(l.newest.data), l.largest()))
 	}
 	size = max(size, n)
-	room := j.max - journalBytes - chunkBytes
+	room := l.max - chunkBytes
 	if size > room {
 		return false
 	}
 	var spare []byte
-	for j.bytes+size > room {
-		spare = j.evict()
+	for l.bytes+size > room {
+		spare = j.evict(l)
 	}
 	if cap(spare) != size || j.readers > 0 {
 		spare = slices.Grow([]byte(nil), size) // tells what it takes, rounded up by the allocator
@@ -48,79 +56,50 @@ func (j *Journal) grow(n int) bool {
 	if cap(spare) > room {
 		return false
 	}
-	for j.bytes+cap(spare) > room {
-		j.evict()
+	for l.bytes+cap(spare) > room {
+		j.evict(l)
 	}
 	c := &chunk{data: spare[:0]}
-	if j.newest == nil {
-		j.oldest = c
+	if l.newest == nil {
+		l.oldest = c
 	} else {
-		j.newest.next = c
+		l.newest.next = c
 	}
-	j.newest = c
-	j.bytes += cap(c.data) + chunkBytes
+	l.newest = c
+	l.bytes += cap(c.data) + chunkBytes
 	return true
 }
 
 // largest is the size to which chunks grow, a power of two: the allocator has a
 // place of exactly that size.
-func (j *Journal) largest() int {
-	return min(1<<bits.Len(uint(j.max/fewestChunks/2)), largestChunk)
+func (l *lane) largest() int {
+	return min(1<<bits.Len(uint(max(l.max, 0)/fewestChunks/2)), largestChunk)
 }
 
-// evict drops the oldest chunk, which must exist, and returns its memory.
-func (j *Journal) evict() []byte {
-	c := j.oldest
-	j.bytes -= cap(c.data) + chunkBytes
-	j.kept -= c.n
-	if j.oldest = c.next; j.oldest == nil {
-		j.newest = nil
+// evict drops the oldest chunk of a lane, which must exist, and returns its
+// memory.
+func (j *Journal) evict(l *lane) []byte {
+	c := l.oldest
+	for rest := c.data; len(rest) > 0; {
+		n := lengthOf(rest)
+		j.drop(rest[:n])
+		rest = rest[n:]
+	}
+	l.bytes -= cap(c.data) + chunkBytes
+	l.kept -= c.n
+	if l.oldest = c.next; l.oldest == nil {
+		l.newest = nil
 	}
 	return c.data
 }
 
-// clear drops all chunks.
-func (j *Journal) clear() {
-	j.oldest, j.newest, j.bytes, j.kept = nil, nil, 0, 0
-}
-
-// span is a chunk as a reader sees it, who does not hold the lock.
-type span struct {
-	first uint64 // Seq of its first request
-	data  []byte
-}
-
-// open is what is kept now but for chunks that hold nothing after since. It
-// stays readable without the lock until close.
-func (j *Journal) open(since uint64) []span {
-	j.readers++
-	var spans []span
-	first := j.gone() + 1
-	for c := j.oldest; c != nil; c = c.next {
-		next := first + uint64(c.n)
-		if next-1 > since {
-			spans = append(spans, span{first, c.data})
-		}
-		first = next
+// append adds a record at the end of the newest chunk, which has room for it.
+func (l *lane) append(record []byte) {
+	c := l.newest
+	if c.last = seqOf(record); c.n == 0 {
+		c.first = c.last
 	}
-	return spans
-}
-
-// close ends what open began.
-func (j *Journal) close() {
-	j.mu.Lock()
-	j.readers--
-	j.mu.Unlock()
-}
-
-// records yields the requests of a span, encoded, with their Seq.
-func (s span) records(yield func(uint64, []byte) bool) {
-	seq := s.first
-	for rest := s.data; len(rest) > 0; seq++ {
-		n := binary.LittleEndian.Uint64(rest)
-		if !yield(seq, rest[:n]) {
-			return
-		}
-		rest = rest[n:]
-	}
+	c.data = append(c.data, record...)
+	c.n++
+	l.kept++
 }

@@ -1,6 +1,8 @@
 // Package journal is the record of a workspace's requests. It is bounded by
 // bytes: when it is full, the oldest requests go, and it says how many went, so
-// that a question it can no longer answer gets "unknown" and not "no".
+// that a question it can no longer answer gets "unknown" and not "no". Minor
+// requests, such as those that the limiter refused, have a share of their own and
+// push out nothing but their like.
 //
 // Requests are kept encoded, one behind the other, in a few large pieces of
 // memory. Recording one costs a copy of its bytes and next to no allocation,
@@ -21,6 +23,13 @@ const (
 	DefaultMaxBytes = 16 << 20
 	// MaxBody is how many bytes of each body are kept.
 	MaxBody = 64 << 10
+	// MaxViolations is how many violations of a request are kept, and
+	// maxViolation how many bytes of each text of one.
+	MaxViolations = 100
+	maxViolation  = 500
+	// minorShare is the part of the bound that minor requests have to themselves:
+	// one in so many bytes.
+	minorShare = 8
 )
 
 // Entry is an exchange that is to be recorded. Add copies it: the header and
@@ -44,6 +53,10 @@ type Entry struct {
 	// none, and Stage is what answered.
 	Status              int
 	Code, Reason, Stage string
+	// Violations are all that broke the contract; the first MaxViolations are kept.
+	Violations []sandbox.Violation
+	// Minor says that the request may push out no other than minor ones.
+	Minor bool
 	// Header is the request's. Credentials in it are not stored.
 	Header                    http.Header
 	RequestBody, ResponseBody []byte
@@ -51,23 +64,24 @@ type Entry struct {
 
 // Journal records requests. All methods may be called by several goroutines.
 type Journal struct {
-	max    int // of bytes
 	redact func(string) string
 
-	mu             sync.Mutex
-	oldest, newest *chunk // nil when nothing is kept
-	bytes          int    // what all chunks cost
-	kept           int    // requests in them
-	last           uint64 // Seq of the latest request, whether it is kept or not
-	forgotten      uint64 // the number of the last request that was forgotten
-	readers        int    // of chunks, outside of the lock
-	waiters        []*waiter
+	mu        sync.Mutex
+	lanes     [2]lane // for minor requests the second
+	last      uint64  // Seq of the latest request, whether it is kept or not
+	forgotten uint64  // the number of the last request that was forgotten
+	dropped   uint64  // requests, since then
+	lost      map[lostKey]*lost
+	lostOther lost // those that have no place in lost
+	readers   int  // of chunks, outside of the lock
+	waiters   []*waiter
 }
 
 const journalBytes = int(unsafe.Sizeof(Journal{}))
 
 // New returns an empty journal that never takes more than maxBytes of memory,
-// its bookkeeping included; 0 and less mean DefaultMaxBytes. Everything that is
+// its bookkeeping included, but for the counts of what was dropped; 0 and less
+// mean DefaultMaxBytes. Everything that is
 // read from it has passed redact, which must give the same text for the same
 // text; nil changes nothing.
 func New(maxBytes int, redact func(string) string) *Journal {
@@ -77,17 +91,19 @@ func New(maxBytes int, redact func(string) string) *Journal {
 	if redact == nil {
 		redact = func(s string) string { return s }
 	}
-	return &Journal{max: maxBytes, redact: redact}
+	j := &Journal{redact: redact}
+	j.lanes[1].max = maxBytes / minorShare
+	j.lanes[0].max = maxBytes - j.lanes[1].max - journalBytes
+	return j
 }
 
-// Add records a request and gives it the next Seq. One that is larger than the
-// whole journal is kept without its bodies. If that is not enough it is dropped
-// and everything before it too: what is kept has no gaps.
+// Add records a request and gives it the next Seq. One that is larger than all
+// that it may take is kept without its bodies, or else dropped.
 func (j *Journal) Add(e *Entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	record := j.put(e)
 	j.last++
+	record := j.put(e)
 	if len(j.waiters) > 0 {
 		j.tell(e, record)
 	}
@@ -95,74 +111,50 @@ func (j *Journal) Add(e *Entry) {
 
 // put stores an entry, if it can, and returns its encoded form.
 func (j *Journal) put(e *Entry) []byte {
-	if j.newest == nil {
-		j.grow(0)
+	l := &j.lanes[0]
+	if e.Minor {
+		l = &j.lanes[1]
+	}
+	if l.newest == nil {
+		j.grow(l, 0)
 	}
 	var free []byte
-	if c := j.newest; c != nil {
+	if c := l.newest; c != nil {
 		free = c.data[len(c.data):]
 	}
-	record := appendRecord(free, e, MaxBody)
-	if len(record) <= cap(free) { // then append has not moved it
-		j.newest.data = j.newest.data[:len(j.newest.data)+len(record)]
-		j.newest.n++
-		j.kept++
+	record := appendRecord(free, e, j.last, MaxBody)
+	if len(record) <= cap(free) || j.grow(l, len(record)) { // in the former case it is where it belongs
+		l.append(record)
 		return record
 	}
-	if !j.grow(len(record)) {
-		if record = appendRecord(nil, e, 0); !j.grow(len(record)) {
-			j.clear()
-			return record
-		}
+	if record = appendRecord(nil, e, j.last, 0); j.grow(l, len(record)) {
+		l.append(record)
+	} else {
+		j.drop(record)
 	}
-	j.newest.data = append(j.newest.data, record...)
-	j.newest.n++
-	j.kept++
 	return record
 }
 
-// Requests lists the recorded requests that match, oldest first; nil if none
-// does. They are copies, and redacted. The match's Key must be an id.
+// Requests lists the recorded requests that match, in the order and up to the
+// limit that the match has; nil if none does. They are copies, and redacted. Those
+// that do not match are not decoded. The match's Key must be an id.
 func (j *Journal) Requests(m sandbox.Match) []sandbox.Request {
 	j.mu.Lock()
-	spans := j.open(m.Since)
+	r := j.open(m)
 	j.mu.Unlock()
 	defer j.close()
 
 	var found []sandbox.Request
-	for _, s := range spans {
-		for seq, record := range s.records {
-			if r, ok := j.read(seq, record, m); ok {
-				found = append(found, r)
-			}
+	for record := range r.records {
+		if !chooses(record, m) {
+			continue
+		}
+		found = append(found, j.read(record))
+		if m.Limit > 0 && len(found) == m.Limit {
+			break
 		}
 	}
 	return found
-}
-
-// Dropped is how many requests were given up to stay within the bound: those
-// with a Seq up to it.
-func (j *Journal) Dropped() uint64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.dropped()
-}
-
-func (j *Journal) dropped() uint64 { return j.gone() - j.forgotten }
-
-// gone is the number of the last request that is not kept.
-func (j *Journal) gone() uint64 { return j.last - uint64(j.kept) }
-
-// lost is how many requests after a number were dropped.
-func (j *Journal) lost(since uint64) uint64 {
-	return j.gone() - min(j.gone(), max(since, j.forgotten))
-}
-
-// Complete reports whether all requests after the given Seq are still there.
-func (j *Journal) Complete(since uint64) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.lost(since) == 0
 }
 
 // Forget empties the journal. Numbering goes on, so that who asks for what came
@@ -170,7 +162,10 @@ func (j *Journal) Complete(since uint64) bool {
 func (j *Journal) Forget() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.clear()
+	for i := range j.lanes {
+		j.lanes[i] = lane{max: j.lanes[i].max}
+	}
+	j.lost, j.lostOther, j.dropped = nil, lost{}, 0
 	j.forgotten = j.last
 }
 
@@ -178,7 +173,7 @@ func (j *Journal) Forget() {
 func (j *Journal) Len() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.kept
+	return j.lanes[0].kept + j.lanes[1].kept
 }
 
 // Bytes is how much memory the journal takes, its bookkeeping included; what
@@ -186,5 +181,5 @@ func (j *Journal) Len() int {
 func (j *Journal) Bytes() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return journalBytes + j.bytes
+	return journalBytes + j.lanes[0].bytes + j.lanes[1].bytes
 }

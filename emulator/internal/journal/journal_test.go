@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -67,7 +68,7 @@ func TestCredentials(t *testing.T) {
 		for range 10 {
 			j.Add(&Entry{Header: http.Header{tc.name: {tc.in, "Bearer " + secret}, "Accept": {"*/*"}}})
 		}
-		for c := j.oldest; c != nil; c = c.next {
+		for c := j.lanes[0].oldest; c != nil; c = c.next {
 			if bytes.Contains(c.data[:cap(c.data)], []byte(secret[:12])) || bytes.Contains(c.data[:cap(c.data)], []byte(token)) {
 				t.Errorf("%s: %q is in memory", tc.name, tc.in)
 			}
@@ -168,8 +169,9 @@ func TestTheOldestGo(t *testing.T) {
 	for ; j.Dropped() == 0; added++ {
 		j.Add(e)
 	}
-	// The bound is used: little more than one chunk of it may lie idle.
-	if used := j.Bytes(); used > DefaultMaxBytes || used < DefaultMaxBytes-2*largestChunk {
+	// The bound is used, but for the share of minor requests: little more than one
+	// chunk of it may lie idle.
+	if used := j.Bytes(); used > DefaultMaxBytes || used < DefaultMaxBytes-DefaultMaxBytes/minorShare-2*largestChunk {
 		t.Errorf("%d bytes of %d", used, DefaultMaxBytes)
 	}
 	if perRequest := j.Bytes() / j.Len(); perRequest > 1700 {
@@ -183,12 +185,12 @@ func TestTheOldestGo(t *testing.T) {
 		since    uint64
 		complete bool
 	}{{0, false}, {j.Dropped() - 1, false}, {j.Dropped(), true}, {added, true}} {
-		if got := j.Complete(tc.since); got != tc.complete {
-			t.Errorf("complete since %d: %t", tc.since, got)
+		if got := j.DroppedOf(sandbox.Match{Since: tc.since}); (got == 0) != tc.complete {
+			t.Errorf("since %d: %d dropped", tc.since, got)
 		}
 	}
 	j.Forget()
-	if j.Len() != 0 || j.Dropped() != 0 || !j.Complete(0) || j.Bytes() != journalBytes || j.Requests(sandbox.Match{}) != nil {
+	if j.Len() != 0 || j.Dropped() != 0 || j.DroppedOf(sandbox.Match{}) != 0 || j.Bytes() != journalBytes || j.Requests(sandbox.Match{}) != nil {
 		t.Errorf("%d requests, %d dropped, %d bytes", j.Len(), j.Dropped(), j.Bytes())
 	}
 	j.Add(e)
@@ -203,10 +205,10 @@ func TestTooLarge(t *testing.T) {
 		max, target, body int
 		want              string // what is kept: number, bytes of the body, whether it is cut
 	}{
-		{"fits", 8 << 10, 10, 2 << 10, "1 0 false, 2 2048 false, "},
-		{"takes the other's place", 8 << 10, 10, 4 << 10, "2 4096 false, "},
-		{"without its bodies", 8 << 10, 10, 10 << 10, "1 0 false, 2 0 true, "},
-		{"not even so", 8 << 10, 10 << 10, 10, ""},
+		{"fits", 9 << 10, 10, 2 << 10, "1 0 false, 2 2048 false, "},
+		{"takes the other's place", 9 << 10, 10, 4 << 10, "2 4096 false, "},
+		{"without its bodies", 9 << 10, 10, 10 << 10, "1 0 false, 2 0 true, "},
+		{"not even so", 9 << 10, 10 << 10, 10, "1 0 false, "},
 		{"nothing fits", 1, 10, 10, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -225,6 +227,100 @@ func TestTooLarge(t *testing.T) {
 				t.Errorf("the next: %d kept, %d dropped", j.Len(), j.Dropped())
 			}
 		})
+	}
+}
+
+// However many minor requests come, those of the owner stay, and the journal says
+// of which kind those are that went.
+func TestHostileMinorRequests(t *testing.T) {
+	j := New(1<<20, nil)
+	refused := typical()
+	refused.Status, refused.Minor = 429, true
+	for n := range 1000 {
+		if n%3 == 0 {
+			j.Add(&Entry{Operation: "createInstance", Status: 201})
+		}
+		j.Add(refused)
+		j.Add(&Entry{Status: 401, Minor: true})
+	}
+	if j.Bytes() > 1<<20 {
+		t.Errorf("%d bytes", j.Bytes())
+	}
+	all := j.Requests(sandbox.Match{})
+	for i, r := range all[1:] {
+		if r.Seq <= all[i].Seq {
+			t.Fatalf("number %d after %d", r.Seq, all[i].Seq)
+		}
+	}
+	newest := j.Requests(sandbox.Match{NewestFirst: true})
+	if slices.Reverse(newest); !reflect.DeepEqual(newest, all) {
+		t.Error("the newest first are not the same requests")
+	}
+	if j.Dropped()+uint64(len(all)) != 2334 || j.Dropped() < 500 {
+		t.Errorf("%d dropped, %d kept", j.Dropped(), len(all))
+	}
+	if n := len(j.Requests(sandbox.Match{Status: 2})); n != 334 {
+		t.Errorf("%d of the owner's 334 requests are kept", n)
+	}
+	for _, tc := range []struct {
+		m    sandbox.Match
+		want int
+	}{
+		{sandbox.Match{}, 2334 - len(all)},
+		{sandbox.Match{Operation: "createInstance"}, 1000 - len(j.Requests(sandbox.Match{Operation: "createInstance", Status: 429}))},
+		{sandbox.Match{Operation: "createInstance", Status: 2}, 0},
+		{sandbox.Match{Operation: "deleteInstance"}, 0},
+		{sandbox.Match{Status: 401, Unmatched: true}, 1000 - len(j.Requests(sandbox.Match{Status: 401}))},
+		{sandbox.Match{Since: all[len(all)-1].Seq}, 0},
+	} {
+		if got := j.DroppedOf(tc.m); got != uint64(tc.want) {
+			t.Errorf("%+v: %d dropped, want %d", tc.m, got, tc.want)
+		}
+	}
+}
+
+// The latest request of a full journal is found without decoding the others.
+func TestHostileListOfAFullJournal(t *testing.T) {
+	j, e := New(0, nil), typical()
+	for j.Dropped() == 0 {
+		j.Add(e)
+	}
+	j.Add(&Entry{Operation: "deleteInstance"})
+	for name, m := range map[string]sandbox.Match{
+		"the latest": {Limit: 1, NewestFirst: true}, "the oldest": {Limit: 1}, "the only one": {Operation: "deleteInstance"}, "none": {Operation: "getInstance"},
+	} {
+		before := new(runtime.MemStats)
+		runtime.ReadMemStats(before)
+		found := j.Requests(m)
+		after := new(runtime.MemStats)
+		runtime.ReadMemStats(after)
+		if len(found) > 1 || (len(found) == 0) != (name == "none") {
+			t.Errorf("%s: %d requests", name, len(found))
+		}
+		if n, bytes := after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc; n > 200 || bytes > 64<<10 {
+			t.Errorf("%s: %d allocations, %d bytes", name, n, bytes)
+		}
+	}
+}
+
+// All violations of a request are kept, up to a bound, and cut to one.
+func TestViolations(t *testing.T) {
+	var all []sandbox.Violation
+	for n := range MaxViolations + 7 {
+		all = append(all, sandbox.Violation{Location: "body", Field: fmt.Sprint("labels.", n), Code: "pattern", Message: strings.Repeat("m", 2*maxViolation)})
+	}
+	j := New(0, nil)
+	j.Add(&Entry{Violations: all[:2]})
+	j.Add(&Entry{Violations: all})
+	got := j.Requests(sandbox.Match{})
+	for i := range all {
+		all[i].Message = all[i].Message[:maxViolation]
+	}
+	if !reflect.DeepEqual(got[0].Violations, all[:2]) || got[0].MoreViolations != 0 {
+		t.Errorf("%+v", got[0])
+	}
+	if !reflect.DeepEqual(got[1].Violations, all[:MaxViolations]) || got[1].MoreViolations != 7 {
+		t.Errorf("%d violations, %d more", len(got[1].Violations), got[1].MoreViolations)
 	}
 }
 

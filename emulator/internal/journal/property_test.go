@@ -1,9 +1,11 @@
 package journal
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +41,7 @@ func drawEntry(t *rapid.T) *Entry {
 		Operation: rapid.SampledFrom([]string{"", "getInstance", "createInstance"}).Draw(t, "operation"),
 		Method:    rapid.SampledFrom([]string{"GET", "POST", ""}).Draw(t, "method"), Target: "/" + text.Draw(t, "target"),
 		Status: rapid.OneOf(rapid.IntRange(100, 599), rapid.Int()).Draw(t, "status"),
+		Minor:  rapid.Bool().Draw(t, "minor"),
 		Code:   text.Draw(t, "code"), Reason: text.Draw(t, "reason"), Stage: text.Draw(t, "stage"),
 		RequestBody: []byte(strings.Repeat("q", size.Draw(t, "request"))), ResponseBody: []byte(strings.Repeat("r", size.Draw(t, "response"))),
 	}
@@ -56,6 +59,8 @@ func drawMatch(t *rapid.T, added int) sandbox.Match {
 		Operation: rapid.SampledFrom([]string{"", "getInstance", "createInstance"}).Draw(t, "operation"), Unmatched: rapid.Bool().Draw(t, "unmatched"),
 		Status: rapid.SampledFrom([]int{0, 2, 200}).Draw(t, "status"), Key: rapid.SampledFrom([]string{"", "tok_1"}).Draw(t, "key"),
 		Method: rapid.SampledFrom([]string{"", "get"}).Draw(t, "method"), Since: rapid.Uint64Range(0, uint64(added)+1).Draw(t, "since"),
+		Before: rapid.OneOf(rapid.Just(uint64(0)), rapid.Uint64Range(0, uint64(added)+1)).Draw(t, "before"),
+		Limit:  rapid.SampledFrom([]int{0, 1, 3}).Draw(t, "limit"), NewestFirst: rapid.Bool().Draw(t, "newest first"),
 	}
 }
 
@@ -85,7 +90,8 @@ func TestAgainstModel(t *testing.T) {
 	})
 }
 
-// checkModel wants the journal to hold the end of what was added, whole.
+// checkModel wants the journal to hold the end of what was added of both kinds,
+// whole, but for what was too large by itself.
 func checkModel(t *rapid.T, j *Journal, limit int, forgotten uint64, added []*Entry, m sandbox.Match) {
 	if j.Dropped()+uint64(j.Len()) != uint64(len(added)) {
 		t.Fatalf("%d dropped and %d kept of %d", j.Dropped(), j.Len(), len(added))
@@ -94,33 +100,65 @@ func checkModel(t *rapid.T, j *Journal, limit int, forgotten uint64, added []*En
 		t.Fatalf("%d bytes, at most %d are allowed", j.Bytes(), limit)
 	}
 	cost, kept := journalBytes, 0
-	for c := j.oldest; c != nil; c = c.next {
-		cost, kept = cost+cap(c.data)+chunkBytes, kept+c.n
+	for _, l := range j.lanes {
+		for c := l.oldest; c != nil; c = c.next {
+			cost, kept = cost+cap(c.data)+chunkBytes, kept+c.n
+		}
 	}
 	if cost != j.Bytes() || kept != j.Len() {
 		t.Fatalf("%d bytes and %d requests, counted %d and %d", cost, kept, j.Bytes(), j.Len())
 	}
-	for _, m := range []sandbox.Match{{}, m} {
-		got := j.Requests(m)
-		for i := int(j.Dropped()); i < len(added); i++ {
-			want := naive(forgotten+uint64(i+1), added[i])
-			if !m.Chooses(&want) {
-				continue
-			}
-			if len(got) == 0 {
-				t.Fatalf("number %d is missing", i+1)
-			}
-			if got[0].BodiesCut { // for a small journal
-				want.BodiesCut, want.RequestBody, want.ResponseBody = true, "", ""
-			}
-			if !reflect.DeepEqual(got[0], want) {
-				t.Fatalf("got  %+v\nwant %+v", got[0], want)
-			}
-			got = got[1:]
+	all := j.Requests(sandbox.Match{})
+	on := map[uint64]sandbox.Request{}
+	oldest := map[bool]uint64{} // by whether they are minor
+	for i, r := range all {
+		if i > 0 && r.Seq <= all[i-1].Seq || r.Seq <= forgotten || r.Seq > forgotten+uint64(len(added)) {
+			t.Fatalf("number %d after %v", r.Seq, all[:i])
 		}
-		if len(got) > 0 {
-			t.Fatalf("too much: %v", got)
+		e := added[r.Seq-forgotten-1]
+		want := naive(r.Seq, e)
+		if r.BodiesCut { // for a small journal
+			want.BodiesCut, want.RequestBody, want.ResponseBody = true, "", ""
 		}
+		if !reflect.DeepEqual(r, want) {
+			t.Fatalf("got  %+v\nwant %+v", r, want)
+		}
+		on[r.Seq] = r
+		if oldest[e.Minor] == 0 {
+			oldest[e.Minor] = r.Seq
+		}
+	}
+	dropped := uint64(0)
+	for i, e := range added {
+		seq := forgotten + uint64(i+1)
+		if _, ok := on[seq]; ok {
+			continue
+		}
+		large := e.Minor && 4*(len(appendRecord(nil, e, seq, 0))+chunkBytes) > limit/minorShare || 4*(len(appendRecord(nil, e, seq, 0))+chunkBytes) > limit-limit/minorShare-journalBytes
+		if first := oldest[e.Minor]; first != 0 && seq > first && !large {
+			t.Fatalf("number %d is missing, %d is not", seq, first)
+		}
+		if r := naive(seq, e); m.Operation == "" || m.Operation == r.Operation {
+			dropped++
+		}
+	}
+	if got := j.DroppedOf(sandbox.Match{Operation: m.Operation}); got != dropped {
+		t.Fatalf("%d of %q were dropped, want %d", got, m.Operation, dropped)
+	}
+	var want []sandbox.Request
+	for _, r := range all {
+		if m.Chooses(&r) {
+			want = append(want, r)
+		}
+	}
+	if m.NewestFirst {
+		slices.Reverse(want)
+	}
+	if m.Limit > 0 && len(want) > m.Limit {
+		want = want[:m.Limit]
+	}
+	if got := j.Requests(m); !reflect.DeepEqual(got, want) {
+		t.Fatalf("%+v:\ngot  %+v\nwant %+v", m, got, want)
 	}
 }
 
@@ -135,17 +173,18 @@ func FuzzRecord(f *testing.F) {
 		j := New(limit, redact.String)
 		e := &Entry{
 			ID: id, Target: target, Method: name, Operation: value, Key: id, Code: target, Reason: value, Stage: name,
-			At: time.Unix((sec%year10000+year10000)%year10000, 0), Status: status, RequestBody: request, ResponseBody: response,
+			Violations: []sandbox.Violation{{Location: id, Field: name, Code: target, Message: value}},
+			At:         time.Unix((sec%year10000+year10000)%year10000, 0), Status: status, RequestBody: request, ResponseBody: response,
 			Header: http.Header{name: {value, id}, strings.ToLower(name): {target}, "Authorization": {"Bearer " + authorization}},
 		}
 		for range 3 {
 			j.Add(e)
 		}
-		if j.Bytes() > max(j.max, journalBytes) || j.Dropped()+uint64(j.Len()) != 3 {
+		if j.Bytes() > max(cmp.Or(max(limit, 0), DefaultMaxBytes), journalBytes) || j.Dropped()+uint64(j.Len()) != 3 {
 			t.Fatalf("%d bytes, %d dropped, %d kept", j.Bytes(), j.Dropped(), j.Len())
 		}
 		for i, r := range j.Requests(sandbox.Match{}) {
-			if r.Seq != j.Dropped()+uint64(i)+1 || r.Status != status || !r.At.Equal(e.At) {
+			if r.Seq != j.Dropped()+uint64(i)+1 || len(r.Violations)+r.MoreViolations != 1 && !r.BodiesCut || r.Status != status || !r.At.Equal(e.At) {
 				t.Fatalf("%+v", r)
 			}
 			data, err := json.Marshal(r)

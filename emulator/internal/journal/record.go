@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -15,15 +16,18 @@ import (
 // appendRecord appends the encoded form of e to dst, which must be empty:
 //
 //	length of all    8 bytes
+//	Seq              8 bytes
 //	At               8 bytes of seconds, 4 of nanoseconds
 //	Status           uvarint
 //	texts            each a uvarint length and its bytes, in the order of record
 //	header           for each value a 1, its name and itself; then a 0
 //	bodies           1 if they are cut, else 0; then two texts
+//	violations       a uvarint of all and of those kept, and of these four texts each
 //
-// Of each body at most maxBody bytes are kept.
-func appendRecord(dst []byte, e *Entry, maxBody int) []byte {
+// Of each body at most maxBody bytes are kept, and without bodies no violations.
+func appendRecord(dst []byte, e *Entry, seq uint64, maxBody int) []byte {
 	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
+	dst = binary.LittleEndian.AppendUint64(dst, seq)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(e.At.Unix()))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(e.At.Nanosecond()))
 	dst = binary.AppendUvarint(dst, uint64(e.Status))
@@ -59,6 +63,17 @@ func appendRecord(dst []byte, e *Entry, maxBody int) []byte {
 	}
 	dst = appendText(dst, request)
 	dst = appendText(dst, response)
+	kept := e.Violations[:min(len(e.Violations), MaxViolations)]
+	if maxBody == 0 {
+		kept = nil
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(e.Violations)))
+	dst = binary.AppendUvarint(dst, uint64(len(kept)))
+	for _, v := range kept {
+		for _, text := range [...]string{v.Location, v.Field, v.Code, v.Message} {
+			dst = appendText(dst, cut(text, maxViolation))
+		}
+	}
 	binary.LittleEndian.PutUint64(dst, uint64(len(dst)))
 	return dst
 }
@@ -69,7 +84,7 @@ func appendText[T string | []byte](dst []byte, s T) []byte {
 
 // cut is b without what is over n bytes, and without the half of a letter that
 // this would leave.
-func cut(b []byte, n int) []byte {
+func cut[T string | []byte](b T, n int) T {
 	if len(b) <= n {
 		return b
 	}
@@ -119,23 +134,34 @@ func isScheme(s string) bool {
 	return false
 }
 
-// read is the request of a record, if it matches.
-func (j *Journal) read(seq uint64, record []byte, m sandbox.Match) (sandbox.Request, bool) {
-	if seq <= m.Since {
-		return sandbox.Request{}, false
-	}
-	sec, nsec := int64(binary.LittleEndian.Uint64(record[8:])), int64(binary.LittleEndian.Uint32(record[16:]))
-	head := decoder[[]byte]{record[20:]}
+// headBytes is where the status of a record is.
+const headBytes = 8 + 8 + 8 + 4
+
+// instantOf is when the request of a record came.
+func instantOf(record []byte) time.Time {
+	return time.Unix(int64(binary.LittleEndian.Uint64(record[16:])), int64(binary.LittleEndian.Uint32(record[24:])))
+}
+
+// chooses reports whether a record matches. It looks at the record in place.
+func chooses(record []byte, m sandbox.Match) bool {
+	d := decoder[[]byte]{record[headBytes:]}
+	r := sandbox.Request{Seq: seqOf(record), Status: int(int64(d.uvarint())), Operation: view(d.text()), Key: view(d.text())}
+	d.text() // Sent
+	r.Method, r.Target = view(d.text()), view(d.text())
+	return m.Chooses(&r)
+}
+
+// view is a text that must not outlive b.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// read is the request of a record.
+func (j *Journal) read(record []byte) sandbox.Request {
+	d := decoder[string]{string(record[headBytes:])} // one copy for all that follows
 	r := sandbox.Request{
-		Seq: seq, At: time.Unix(sec, nsec).UTC(), Status: int(int64(head.uvarint())), Operation: string(head.text()), Key: string(head.text()),
+		Seq: seqOf(record), At: instantOf(record).UTC(), Status: int(int64(d.uvarint())), Operation: d.text(), Key: d.text(),
 	}
-	head.text() // Sent
-	r.Method, r.Target = string(head.text()), string(head.text())
-	if !m.Chooses(&r) {
-		return sandbox.Request{}, false
-	}
-	d := decoder[string]{string(head.rest)} // one copy for all that follows
-	r.ID, r.Code, r.Reason, r.Stage = d.text(), d.text(), d.text(), d.text()
+	d.text() // Sent
+	r.Method, r.Target, r.ID, r.Code, r.Reason, r.Stage = d.text(), d.text(), d.text(), d.text(), d.text(), d.text()
 	_, _ = d.text(), d.text() // Resource and Address
 	r.Header = j.readHeader(&d)
 	r.BodiesCut = d.flag()
@@ -145,7 +171,14 @@ func (j *Journal) read(seq uint64, record []byte, m sandbox.Match) (sandbox.Requ
 	} {
 		*s = j.clean(*s)
 	}
-	return r, true
+	all, kept := d.uvarint(), d.uvarint()
+	r.MoreViolations = int(all - kept)
+	for range kept {
+		r.Violations = append(r.Violations, sandbox.Violation{
+			Location: j.clean(d.text()), Field: j.clean(d.text()), Code: j.clean(d.text()), Message: j.clean(d.text()),
+		})
+	}
+	return r
 }
 
 // readHeader is the header of a record; never nil.

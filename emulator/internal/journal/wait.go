@@ -18,14 +18,7 @@ var ErrUnknown = errors.New("unknown")
 // waiter is somebody who waits for a request.
 type waiter struct {
 	match sandbox.Match
-	got   chan arrival // with room for one
-}
-
-// arrival is a request that was waited for. It has a record of its own, for the
-// journal may have dropped it before the waiter runs.
-type arrival struct {
-	seq    uint64
-	record []byte
+	got   chan []byte // a record of its own, with room for one: the journal may drop it before the waiter runs
 }
 
 // Wait returns the oldest recorded request that matches, or else the first to
@@ -33,55 +26,48 @@ type arrival struct {
 // the context's cause, and ErrUnknown too if a request may have matched that was
 // dropped before Wait was called. The match's Key must be an id.
 func (j *Journal) Wait(ctx context.Context, m sandbox.Match) (sandbox.Request, error) {
-	w := &waiter{match: m, got: make(chan arrival, 1)}
+	w := &waiter{match: m, got: make(chan []byte, 1)}
 	// In one step, so that no request can come in between.
 	j.mu.Lock()
-	spans := j.open(m.Since)
+	m.NewestFirst = false
+	kept := j.open(m)
 	j.waiters = append(j.waiters, w)
-	lost := j.lost(m.Since)
+	lost := j.droppedOf(m)
 	j.mu.Unlock()
 
-	r, ok := j.first(spans, m)
+	r, ok := j.first(kept, m)
 	j.close()
 	if ok {
 		j.leave(w)
 		return r, nil
 	}
 	select {
-	case a := <-w.got:
-		return j.arrived(a), nil
+	case record := <-w.got:
+		return j.read(record), nil
 	case <-ctx.Done():
 	}
 	j.leave(w)
 	select {
-	case a := <-w.got: // just in time
-		return j.arrived(a), nil
+	case record := <-w.got: // just in time
+		return j.read(record), nil
 	default:
 	}
 	what := j.describe(m) + j.instead(m)
 	if lost > 0 {
-		return sandbox.Request{}, fmt.Errorf("%w: %d requests were dropped from the record, and no other came%s: %w",
+		return sandbox.Request{}, fmt.Errorf("%w: up to %d requests that may match were dropped from the record, and no other came%s: %w",
 			ErrUnknown, lost, what, context.Cause(ctx))
 	}
 	return sandbox.Request{}, fmt.Errorf("no request came%s: %w", what, context.Cause(ctx))
 }
 
 // first is the oldest request that matches.
-func (j *Journal) first(spans []span, m sandbox.Match) (sandbox.Request, bool) {
-	for _, s := range spans {
-		for seq, record := range s.records {
-			if r, ok := j.read(seq, record, m); ok {
-				return r, true
-			}
+func (j *Journal) first(kept *reader, m sandbox.Match) (sandbox.Request, bool) {
+	for record := range kept.records {
+		if chooses(record, m) {
+			return j.read(record), true
 		}
 	}
 	return sandbox.Request{}, false
-}
-
-// arrived is the request of an arrival.
-func (j *Journal) arrived(a arrival) sandbox.Request {
-	r, _ := j.read(a.seq, a.record, sandbox.Match{})
-	return r
 }
 
 // leave ends the wait of w, if a request has not ended it.
@@ -100,7 +86,7 @@ func (j *Journal) tell(e *Entry, record []byte) {
 		if !w.match.Chooses(&r) {
 			return false
 		}
-		w.got <- arrival{j.last, bytes.Clone(record)}
+		w.got <- bytes.Clone(record)
 		return true
 	})
 }
@@ -120,6 +106,7 @@ func (j *Journal) describe(m sandbox.Match) string {
 	add(m.Method != "", "method", m.Method)
 	add(m.Path != "", "path", m.Path)
 	add(m.Since > 0, "since", m.Since)
+	add(m.Before > 0, "before", m.Before)
 	if b.Len() == 0 {
 		return ""
 	}
@@ -132,13 +119,11 @@ const shown = 3
 // instead says what came instead of a match, to follow what describe says.
 func (j *Journal) instead(m sandbox.Match) string {
 	since := m.Since
-	if m.Since = 0; m == (sandbox.Match{}) {
+	if m.Since, m.Limit, m.NewestFirst = 0, 0, false; m == (sandbox.Match{}) {
 		return "" // anything would have matched
 	}
-	j.mu.Lock()
-	last := j.last
-	j.mu.Unlock()
-	latest := j.Requests(sandbox.Match{Since: max(since, last-min(last, shown))})
+	latest := j.Requests(sandbox.Match{Since: since, Limit: shown, NewestFirst: true})
+	slices.Reverse(latest)
 	if len(latest) == 0 {
 		return ", nor any other"
 	}

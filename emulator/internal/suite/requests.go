@@ -129,11 +129,20 @@ func journal(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 		{sandbox.Match{Path: "/v1/instances"}, 2},
 		{sandbox.Match{Key: s.Key()}, 3},
 		{sandbox.Match{Since: 3}, 1},
+		{sandbox.Match{Before: 3}, 2},
+		{sandbox.Match{Since: 1, Before: 4, Limit: 1}, 1},
 		{sandbox.Match{Operation: "deleteInstance"}, 0},
 	} {
 		if got := s.Requests(tc.m); len(got) != tc.want {
 			t.Errorf("%+v: %d requests, want %d", tc.m, len(got), tc.want)
 		}
+	}
+	latest := s.Requests(sandbox.Match{Limit: 2, NewestFirst: true})
+	if len(latest) != 2 || latest[0].Seq != 4 || latest[1].Seq != 3 || latest[0].Target != "/v1/computers" {
+		t.Errorf("the latest two: %v", latest)
+	}
+	if got := s.DroppedOf(sandbox.Match{}); got != 0 {
+		t.Errorf("dropped %d", got)
 	}
 	if got := s.Unmatched(); len(got) != 1 || got[0].Target != "/v1/computers" || got[0].Code != "route_not_found" || got[0].Stage != "route" {
 		t.Errorf("unmatched %+v", got)
