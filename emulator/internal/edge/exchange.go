@@ -16,6 +16,9 @@ import (
 type Caller struct {
 	// Token is the id of the credential; "" for a public operation.
 	Token string
+	// Digest is that of the credential itself: ids can be those of another one in a
+	// state that takes the place of the present one.
+	Digest engine.Digest
 	// Project is the project the credential is bound to; "" for none.
 	Project string
 	// Scopes is what the credential may do.
@@ -64,8 +67,7 @@ type Exchange struct {
 	output   any    // what the handler returned
 	detail   []fail.Detail
 	misspelt []fail.Detail // what was let pass and may have been meant for something else
-	pledge   *pledge       // the idempotency key the request holds
-	invoked  bool          // the handler ran
+	reserved *reservation  // the idempotency key that the request holds
 	served   bool          // the handler did what was asked for
 	answer   Answer
 	done     bool // answer is final: no further stage runs
