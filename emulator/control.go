@@ -54,12 +54,9 @@ func (e *Emulator) newControl(o edge.Options) (http.Handler, error) {
 		Bearer: func(r *http.Request) (string, error) {
 			return e.sky.Bearer(r, "a key of the workspace, or the admin token")
 		},
-		Authenticate: func(token string) (string, sandbox.Key, error) {
+		Authenticate: func(token string) (*engine.World, sandbox.Key, error) {
 			world, t, err := e.sky.Identify(token)
-			if err != nil {
-				return "", sandbox.Key{}, err
-			}
-			return world.ID(), sandbox.Key{ID: t.ID, Scopes: t.Scopes}, nil
+			return world, sandbox.Key{ID: t.ID, Project: t.ProjectID, Scopes: t.Scopes}, err
 		},
 		Admin: func(token string) bool { return subtle.ConstantTimeCompare([]byte(token), []byte(e.admin)) == 1 },
 	})

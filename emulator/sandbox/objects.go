@@ -93,7 +93,8 @@ type Key struct {
 	Workspace string `json:"workspace,omitempty"`
 	// Scopes is what the key may do; nil means everything.
 	Scopes []string `json:"scopes,omitempty"`
-	// Project is the project of requests that name none; "" for the workspace's.
+	// Project is the only project that the key sees and changes; "" for all of the
+	// workspace.
 	Project string `json:"project_id,omitempty"`
 	// APIVersion is the date version of requests that name none; "" for the
 	// default one.

@@ -118,6 +118,7 @@ func TestStrangersAreRefused(t *testing.T) {
 		"quotes":         {"", []string{"Authorization", `Bearer "key-a"`}, 401, "invalid_token"},
 		"in the query":   {"", []string{"X-Api-Key", keyA}, 401, "authentication_required"},
 		"few scopes":     {narrow, nil, 403, "insufficient_scope"},
+		"a bound key":    {bound, nil, 403, "project_forbidden"}, // S13
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -56,10 +56,10 @@ type Config struct {
 	// Bearer reads the token of a request, and refuses one without, or with
 	// something that is none. What the token is good for it does not know.
 	Bearer func(r *http.Request) (string, error)
-	// Authenticate finds the workspace of a key, and what the key is called and
-	// may do; nil Scopes mean everything. It counts as no request and changes
+	// Authenticate finds the world of a key, and what the key is called, is bound to
+	// and may do; nil Scopes mean everything. It counts as no request and changes
 	// nothing.
-	Authenticate func(token string) (workspace string, key sandbox.Key, err error)
+	Authenticate func(token string) (w *engine.World, key sandbox.Key, err error)
 	// Admin reports whether the token is the admin token, in constant time.
 	Admin func(token string) bool
 	// Secure refuses a request that came over plain HTTP, if HTTPS is required.
@@ -178,11 +178,13 @@ type call struct {
 	workspace sandbox.Workspace
 	world     *engine.World
 	// admin says that the request carries the admin token. Otherwise own is the
-	// workspace of its key, key the key's id and scopes what it may do.
-	admin  bool
-	own    string
-	key    string
-	scopes []string
+	// world of its key, key the key's id, project the one it is bound to, "" for
+	// none, and scopes what it may do.
+	admin   bool
+	own     *engine.World
+	key     string
+	project string
+	scopes  []string
 }
 
 // act makes a function the handler of an operation. What a workspace refuses

@@ -88,12 +88,12 @@ func (a *API) authenticate(x *edge.Exchange) error {
 		c.admin, x.Caller.Token = true, "admin"
 		return nil
 	}
-	workspace, key, err := a.Authenticate(token)
+	own, key, err := a.Authenticate(token)
 	if err != nil {
 		return err
 	}
-	c.own, c.key, c.scopes = workspace, key.ID, key.Scopes
-	x.Caller = edge.Caller{Token: key.ID, Scopes: key.Scopes}
+	c.own, c.key, c.project, c.scopes = own, key.ID, key.Project, key.Scopes
+	x.Caller = edge.Caller{Token: key.ID, Project: key.Project, Scopes: key.Scopes}
 	return nil
 }
 
@@ -104,12 +104,15 @@ const (
 	adminScope = "admin"
 )
 
-// scope is the stage that refuses what the token may not do.
+// scope is the stage that refuses what the token may not do. One that is bound to a
+// project controls nothing: all of this is about the workspace as a whole (S13).
 func scope(x *edge.Exchange) error {
 	c := x.Admission.(*call)
 	switch {
 	case x.Op.Public || c.admin:
 		return nil
+	case c.project != "":
+		return fail.Newf(fail.Forbidden, "project_forbidden", "The token is bound to the project %s: it controls nothing of the sandbox, which needs a key of the whole workspace.", clip(c.project))
 	case x.Op.Scope == adminScope:
 		return fail.New(fail.Forbidden, "admin_required", "This needs the admin token, which the sandbox prints when it starts; a key controls its own workspace only.")
 	case c.scopes == nil || slices.Contains(c.scopes, everything):
@@ -132,7 +135,7 @@ func (a *API) choose(x *edge.Exchange) error {
 	c := x.Admission.(*call)
 	id := a.Home
 	if !c.admin {
-		id = c.own
+		id = c.own.ID()
 	}
 	names := []string{x.Query("workspace")}
 	if strings.HasPrefix(x.Op.Path, "/_sandbox/workspaces/{id}") {
@@ -142,14 +145,14 @@ func (a *API) choose(x *edge.Exchange) error {
 		if name == "" {
 			continue
 		}
-		if !c.admin && name != c.own {
-			return fail.Newf(fail.Forbidden, "workspace_forbidden", "The key belongs to workspace %s and controls no other; use a key of the workspace you mean, or the admin token.", c.own)
+		if !c.admin && name != c.own.ID() {
+			return fail.Newf(fail.Forbidden, "workspace_forbidden", "The key belongs to workspace %s and controls no other; use a key of the workspace you mean, or the admin token.", c.own.ID())
 		}
 		id = name
 	}
 	workspace, ok := a.Workspace(id)
 	world := a.World(id)
-	if !ok || world == nil {
+	if !ok || world == nil || !c.admin && world != c.own { // it has ended; another may have its id by now
 		return noWorkspace(id)
 	}
 	c.workspace, c.world = workspace, world

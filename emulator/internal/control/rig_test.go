@@ -34,6 +34,7 @@ const (
 	keyA   = "key-a"      // everything in wsp_a
 	keyB   = "key-b"      // everything in wsp_b
 	narrow = "key-narrow" // little in wsp_a
+	bound  = "key-bound"  // everything in a project of wsp_a
 	admin  = "sky_admin_test"
 )
 
@@ -48,6 +49,7 @@ type rig struct {
 	worlds  map[string]*engine.World
 	calls   []string
 	fault   error
+	gone    *engine.World
 	pem     []byte
 	origins []string
 }
@@ -55,13 +57,15 @@ type rig struct {
 func newRig(t testing.TB, change ...func(*rig)) *rig {
 	t.Helper()
 	r := &rig{spaces: map[string]*fake{}, worlds: map[string]*engine.World{}, pem: []byte("-----BEGIN CERTIFICATE-----\n")}
+	r.enter(t, "wsp_b", "")
+	r.gone = r.worlds["wsp_b"] // and another has its id
 	r.a, r.b = r.enter(t, "wsp_a", keyA), r.enter(t, "wsp_b", keyB)
 	for _, f := range change {
 		f(r)
 	}
 	var err error
 	r.api, err = New(Config{
-		Server: r, Home: "wsp_a", Admin: func(token string) bool { return token == admin }, Bearer: bearer, Authenticate: authenticate, Refuse: skystack.Refuse, Secure: func(*http.Request) error { return nil },
+		Server: r, Home: "wsp_a", Admin: func(token string) bool { return token == admin }, Bearer: bearer, Authenticate: r.authenticate, Refuse: skystack.Refuse, Secure: func(*http.Request) error { return nil },
 		Workspace: func(id string) (sandbox.Workspace, bool) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -159,20 +163,24 @@ func unauthenticated(code string) error {
 	return &fail.Error{Kind: fail.Unauthenticated, Code: code, Message: "The token is of no use.", Challenge: "Bearer"}
 }
 
-func authenticate(token string) (string, sandbox.Key, error) {
+func (r *rig) authenticate(token string) (*engine.World, sandbox.Key, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	switch token {
 	case keyA:
-		return "wsp_a", sandbox.Key{ID: "tok_wsp_a"}, nil
+		return r.worlds["wsp_a"], sandbox.Key{ID: "tok_wsp_a"}, nil
 	case keyB:
-		return "wsp_b", sandbox.Key{ID: "tok_wsp_b", Scopes: []string{"*"}}, nil
+		return r.worlds["wsp_b"], sandbox.Key{ID: "tok_wsp_b", Scopes: []string{"*"}}, nil
 	case narrow:
-		return "wsp_a", sandbox.Key{ID: "tok_narrow", Scopes: []string{"instances:read"}}, nil
-	case "key-gone":
-		return "wsp_gone", sandbox.Key{ID: "tok_gone"}, nil
+		return r.worlds["wsp_a"], sandbox.Key{ID: "tok_narrow", Scopes: []string{"instances:read"}}, nil
+	case bound:
+		return r.worlds["wsp_a"], sandbox.Key{ID: "tok_bound", Project: "prj_a", Scopes: []string{"*"}}, nil
+	case "key-gone": // of a workspace that has ended, whose id another has
+		return r.gone, sandbox.Key{ID: "tok_gone"}, nil
 	case "key-expired":
-		return "", sandbox.Key{}, unauthenticated("token_expired")
+		return nil, sandbox.Key{}, unauthenticated("token_expired")
 	default:
-		return "", sandbox.Key{}, unauthenticated("invalid_token")
+		return nil, sandbox.Key{}, unauthenticated("invalid_token")
 	}
 }
 

@@ -17,6 +17,9 @@ import (
 type Caller struct {
 	// Token is the id of the credential; "" for a public operation.
 	Token string
+	// Digest is that of the credential itself: ids can be those of another one in a
+	// state that takes the place of the present one.
+	Digest engine.Digest
 	// Project is the project the credential is bound to; "" for none.
 	Project string
 	// Scopes is what the credential may do.
@@ -46,34 +49,33 @@ type Exchange struct {
 	// Now is the world's time when the request was admitted.
 	Now time.Time
 
-	shown    time.Time // the latest time of the world that the response shows
-	server   *Server
-	api      *API
-	w        http.ResponseWriter
-	header   http.Header
-	values   []string // of the header, in one piece
-	buf      []byte   // the body of the answer, kept for the next one
-	params   []string // path parameters in the order of the template
-	query    []argument
-	body     []byte // kept for the next one, as buf is
-	parser   parser
-	stage    string // the last one that ran
-	begun    engine.Wall
-	read     bool      // the body was read
-	reserved int64     // what the body takes of the room for large ones; 0 for a small one
-	upload   io.Reader // the body, where the handler reads it itself
-	value    any       // the parsed body; nil when there is none
-	seen     *seen     // what a merge patch was held against; nil where there is nothing
-	settled  []byte    // the body after it was checked, as the handler reads it; nil if that is body
-	output   any       // what the handler returned
-	detail   []fail.Detail
-	misspelt []fail.Detail // what was let pass and may have been meant for something else
-	pledge   *pledge       // the idempotency key the request holds
-	invoked  bool          // the handler ran
-	served   bool          // the handler did what was asked for
-	answer   Answer
-	done     bool // answer is final: no further stage runs
-	failed   *fail.Error
+	shown       time.Time // the latest time of the world that the response shows
+	server      *Server
+	api         *API
+	w           http.ResponseWriter
+	header      http.Header
+	values      []string // of the header, in one piece
+	buf         []byte   // the body of the answer, kept for the next one
+	params      []string // path parameters in the order of the template
+	query       []argument
+	body        []byte // kept for the next one, as buf is
+	parser      parser
+	stage       string // the last one that ran
+	begun       engine.Wall
+	read        bool      // the body was read
+	bodyRoom    int64     // what the body takes of the room for large ones; 0 for a small one
+	upload      io.Reader // the body, where the handler reads it itself
+	value       any       // the parsed body; nil when there is none
+	seen        *seen     // what a merge patch was held against; nil where there is nothing
+	settled     []byte    // the body after it was checked, as the handler reads it; nil if that is body
+	output      any       // what the handler returned
+	detail      []fail.Detail
+	misspelt    []fail.Detail // what was let pass and may have been meant for something else
+	reservation *reservation  // the idempotency key that the request holds
+	served      bool          // the handler did what was asked for
+	answer      Answer
+	done        bool // answer is final: no further stage runs
+	failed      *fail.Error
 }
 
 // Answer is what goes back over the wire.

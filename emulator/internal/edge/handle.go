@@ -37,6 +37,9 @@ func (c *Call) Do(f func(c *Call) error) error {
 		inside := *c
 		inside.Tx = tx
 		defer func() { c.x.Show(tx.Now()) }()
+		if err := c.x.visible(&inside); err != nil {
+			return err
+		}
 		return f(&inside)
 	})
 }
@@ -61,6 +64,15 @@ func (c *Call) IdempotencyKey() string {
 	return ""
 }
 
+// Operation is the one that is served.
+func (c *Call) Operation() *Operation { return c.x.Op }
+
+// Param is a path parameter, "" if the route has none of the name.
+func (c *Call) Param(name string) string { return c.x.Param(name) }
+
+// Body is the body of the request by its members; nil if it has none.
+func (c *Call) Body() Fields { return c.x.fields() }
+
 // SentQuery is a query parameter as it was sent, "" if it was not.
 func (c *Call) SentQuery(name string) string { return c.x.Query(name) }
 
@@ -83,6 +95,7 @@ func (f Fields) Text(name string) string {
 type Handler struct {
 	operation string
 	serve     func(x *Exchange) (any, error)
+	acts      bool // made by Act
 	check     func(c *Call, body Fields) []fail.Detail
 	present   presence
 	ownTrial  bool // says itself what it would do, instead of doing it on a copy
@@ -98,42 +111,36 @@ func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) 
 	params := parametersOf(reflect.TypeFor[In]())
 	h := Handler{operation: operation, ownTrial: slices.ContainsFunc(params, func(p field) bool { return p.from == "query" && p.name == dryRun })}
 	h.serve = func(x *Exchange) (any, error) {
-		do := x.World.Do
-		if x.trial() {
-			do = x.World.Try
-		}
 		for tries := 0; ; tries++ {
-			var out Out
 			in, err := input[In](x, params)
 			if err != nil {
 				return nil, err
 			}
 			var moved *moved
-			err = do(func(tx *engine.Tx) (err error) {
-				c := x.call(tx)
+			out, err := x.transact(func(c *Call) (any, error) {
 				if moved = x.moved(c); moved != nil {
 					if tries < maxRereads {
-						return nil
+						return nil, errMoved
 					}
-					if err = x.recheck(moved); err == nil {
+					err := x.recheck(moved)
+					if moved = nil; err == nil {
 						in, err = input[In](x, params)
 					}
-					moved = nil
 					if err != nil {
-						return err
+						return nil, err
 					}
 				}
 				if check := x.Op.handler.check; check != nil {
 					if details := check(c, x.fields()); len(details) > 0 {
-						return fail.Parameters(details...)
+						return nil, fail.Parameters(details...)
 					}
 				}
-				if err := x.room(tx); err != nil {
-					return err
+				if err := x.room(c.Tx); err != nil {
+					return nil, err
 				}
-				out, err = f(c, in)
-				x.Show(tx.Now()) // which the function may have moved
-				return err
+				out, err := f(c, in)
+				x.Show(c.Now()) // which the function may have moved
+				return out, err
 			})
 			if moved == nil {
 				return out, err
@@ -159,6 +166,65 @@ func HandleOpen[In, Out any](operation string, f func(c *Call, in In) (Out, erro
 	}}
 }
 
+// transact runs a handler's function in its transaction, with all that belongs into
+// the same one: that the caller may still do it, the outcome that a repetition gets,
+// and the record of it.
+func (x *Exchange) transact(f func(c *Call) (any, error)) (out any, err error) {
+	do := x.World.Do
+	if x.trial() {
+		do = x.World.Try
+	}
+	var found *record
+	_ = do(func(tx *engine.Tx) error {
+		c := x.call(tx)
+		if err = x.admitted(c); err != nil {
+			return err
+		}
+		if r, ok := x.repeated(tx); ok {
+			found = &r
+			return nil
+		}
+		if err = x.within(c); err == nil {
+			out, err = f(c)
+		}
+		if x.keep(tx, out, err) {
+			return nil // what is kept of a refusal is no change that the handler made
+		}
+		return err
+	})
+	if found != nil {
+		err = x.replay(*found, x.reservation.fingerprint)
+	}
+	return out, err
+}
+
+// admitted asks the API again, in the transaction in which the caller acts, whether
+// it may: the world can have changed since the request was authenticated.
+func (x *Exchange) admitted(c *Call) error {
+	if x.api.Admitted == nil {
+		return nil
+	}
+	return x.api.Admitted(c)
+}
+
+// within asks the API whether what the request is about lies where the caller may go.
+func (x *Exchange) within(c *Call) error {
+	if x.api.Within == nil {
+		return nil
+	}
+	return x.api.Within(c)
+}
+
+// visible refuses a caller who may not see what the request is about. Whatever reads
+// the world on behalf of a request asks it first, so that a fault of the request
+// tells nothing either.
+func (x *Exchange) visible(c *Call) error {
+	if err := x.admitted(c); err != nil {
+		return err
+	}
+	return x.within(c)
+}
+
 // Act is Handle for a function that must not hold the world: because it moves
 // time, replaces the world or waits. Its Call has no transaction. It may take as
 // long as it takes; the context ends when the client goes away. A field of In
@@ -167,7 +233,7 @@ func HandleOpen[In, Out any](operation string, f func(c *Call, in In) (Out, erro
 // x-stream-body the field is an io.Reader, and the body is read by the function.
 func Act[In, Out any](operation string, f func(ctx context.Context, c *Call, in In) (Out, error)) Handler {
 	params := parametersOf(reflect.TypeFor[In]())
-	return Handler{operation: operation, serve: func(x *Exchange) (any, error) {
+	return Handler{operation: operation, acts: true, serve: func(x *Exchange) (any, error) {
 		in, err := input[In](x, params)
 		if err != nil {
 			return nil, err
@@ -198,6 +264,9 @@ func (h Handler) Checked(check func(c *Call, body Fields) []fail.Detail) Handler
 	return h
 }
 
+// Call is the request for a stage, which has no transaction.
+func (x *Exchange) Call() *Call { return x.call(nil) }
+
 func (x *Exchange) call(tx *engine.Tx) *Call {
 	return &Call{Tx: tx, Caller: x.Caller, RequestID: x.ID, Version: x.Version, x: x}
 }
@@ -209,7 +278,11 @@ func (x *Exchange) fields() Fields {
 
 func (x *Exchange) furtherFaults() (details []fail.Detail) {
 	_ = x.World.Do(func(tx *engine.Tx) error {
-		details = x.Op.handler.check(x.call(tx), x.fields())
+		c := x.call(tx)
+		if err := x.visible(c); err != nil {
+			return err
+		}
+		details = x.Op.handler.check(c, x.fields())
 		return nil
 	})
 	return details
@@ -217,16 +290,20 @@ func (x *Exchange) furtherFaults() (details []fail.Detail) {
 
 // Invoke is the stage that runs the handler in a transaction.
 func Invoke(x *Exchange) error {
-	x.invoked = true
 	out, err := x.Op.handler.serve(x)
-	if err != nil {
+	if err != nil || x.done { // done: the outcome of an earlier request was repeated
 		return err
 	}
-	x.served, x.output, x.answer.Status = true, out, x.Op.status
-	if s, ok := out.(Stated); ok {
-		x.answer.Status = s.ResponseStatus()
-	}
+	x.served, x.output, x.answer.Status = true, out, x.statusOf(out)
 	return nil
+}
+
+// statusOf is the status of the response with an output.
+func (x *Exchange) statusOf(out any) int {
+	if s, ok := out.(Stated); ok {
+		return s.ResponseStatus()
+	}
+	return x.Op.status
 }
 
 // decode reads the body into the handler's type. A whole number may be written

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -9,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
@@ -20,9 +21,10 @@ const (
 	forgetStep      = "idempotency.forget"
 )
 
-// Idempotency answers a repeated request with the answer the first one got
-// (section 4; S10). Its records belong to the world; what is still running does
-// not, for it would never end in a copy.
+// Idempotency gives a repeated request the outcome of the first one (section 4;
+// S10). Its records belong to the world, and each is made in the transaction of the
+// handler whose outcome it is: no reset, snapshot or fork comes between the two. What
+// is still being served does not belong to the world, for it would never end in a copy.
 type Idempotency struct {
 	records *engine.Table[record]
 
@@ -35,7 +37,9 @@ type runningKey struct {
 	id    string
 }
 
-// record is an answer kept for repetitions.
+// record is an outcome kept for repetitions. What came of a request that this
+// process served is in live; Body is its encoded form, of a record that was saved
+// and loaded.
 type record struct {
 	Fingerprint string `json:"fingerprint"`
 	Status      int    `json:"status"`
@@ -44,10 +48,21 @@ type record struct {
 	Location    string `json:"location"`
 	RetryAfter  string `json:"retry_after"`
 	// Holder is the id of the credential whose request was answered with a secret,
-	// "" if the answer holds none. Body is empty then, for secrets are not saved
-	// (S24); what the world remembers while it lives is in secret.
+	// "" if the response holds none. A saved record has no secret (S24).
 	Holder string `json:"holder"`
-	secret []byte
+
+	live *outcome
+}
+
+// outcome is what a handler returned, which never changes: its output, or else the
+// refusal. A response is encoded from it, at first and whenever it is repeated.
+type outcome struct {
+	output  any
+	refusal *fail.Error
+	// api and version are how the output is rendered; request is the id that the
+	// body of a refusal shows.
+	api              *API
+	version, request string
 }
 
 // Bookkeeping implements engine.Bookkeeping.
@@ -61,8 +76,47 @@ func (r record) CheckSaved(string) error {
 	return nil
 }
 
-// pledge is the key a running request holds.
-type pledge struct {
+// MarshalJSON writes the record as it is saved: with the encoded body, and without
+// one that holds a secret.
+func (r record) MarshalJSON() ([]byte, error) {
+	type saved record
+	if r.live != nil {
+		a, err := r.answer(nil)
+		if err != nil {
+			return nil, err
+		}
+		r.Status, r.Body, r.RetryAfter = a.Status, a.Body, a.RetryAfter
+	}
+	if r.Holder != "" {
+		r.Body = nil
+	}
+	return jsonv2.Marshal(saved(r), jsonv2.Deterministic(true))
+}
+
+// answer is the response of the record, encoded as the first one was. The world is
+// the one that it is sent from; nil when it is sent to nobody.
+func (r record) answer(w *engine.World) (Answer, error) {
+	a := Answer{Status: r.Status, Body: r.Body, ETag: r.ETag, Location: r.Location, RetryAfter: r.RetryAfter}
+	if r.live == nil {
+		return a, nil
+	}
+	x := &Exchange{World: w, api: r.live.api, Version: r.live.version, ID: r.live.request, header: http.Header{}}
+	if r.live.refusal != nil {
+		return x.api.Refuse(x, r.live.refusal), nil
+	}
+	if raw, ok := r.live.output.(Raw); ok {
+		a.Type, a.Body = raw.Type, raw.Body
+		return a, nil
+	}
+	var err error
+	if a.Status != http.StatusNoContent {
+		a.Body, err = x.renderedBody(r.live.output, nil)
+	}
+	return a, err
+}
+
+// reservation is the key that a request holds while it is served.
+type reservation struct {
 	keeper      *Idempotency
 	key         runningKey
 	fingerprint string
@@ -76,8 +130,8 @@ func NewIdempotency(schema *engine.Schema) *Idempotency {
 	return i
 }
 
-// LookUp is the stage that replays a known answer, refuses a key that is in use
-// or was used for another request, or notes that this request holds the key.
+// LookUp is the stage that repeats a known outcome, refuses a key that is in use
+// or was used for another request, or reserves the key for this request.
 func (i *Idempotency) LookUp(x *Exchange) error {
 	lines := x.Request.Header["Idempotency-Key"]
 	if len(lines) == 0 || !x.Op.changes() || x.dryRun() { // what has not happened is not repeated
@@ -92,17 +146,17 @@ func (i *Idempotency) LookUp(x *Exchange) error {
 		return err
 	}
 	x.Set("Idempotency-Key", key)
-	p := &pledge{keeper: i, fingerprint: x.fingerprint()}
-	p.key = runningKey{x.World, digest(x.Request.Method, x.Op.Canonical, strings.Join(x.params, "/"), key)}
+	r := &reservation{keeper: i, fingerprint: x.fingerprint()}
+	r.key = runningKey{x.World, digest(x.Request.Method, x.Op.Canonical, strings.Join(x.params, "/"), x.Caller.Project, key)}
 	var found record
 	var known, held bool
-	_ = x.World.Do(func(tx *engine.Tx) error { // in one step, so that no answer is kept in between
-		found, known = i.records.Get(tx, p.key.id)
-		held = !known && i.hold(p.key)
+	_ = x.World.Do(func(tx *engine.Tx) error { // in one step, so that no outcome is kept in between
+		found, known = i.records.Get(tx, r.key.id)
+		held = !known && i.hold(r.key)
 		return nil
 	})
 	if held {
-		x.pledge = p
+		x.reservation = r
 		return nil
 	}
 	if !known {
@@ -111,51 +165,79 @@ func (i *Idempotency) LookUp(x *Exchange) error {
 			Message: "A request with this Idempotency-Key is still being served; repeat this one later.",
 		}
 	}
-	if found.Fingerprint != p.fingerprint {
+	return x.replay(found, r.fingerprint)
+}
+
+// replay ends the exchange with the outcome of the first request.
+func (x *Exchange) replay(r record, fingerprint string) error {
+	if r.Fingerprint != fingerprint {
 		return fail.New(fail.Reused, "idempotency_key_reused",
 			"This Idempotency-Key was used for a request with another body, query or version; take a new key for a new request.")
 	}
-	if found.Holder != "" {
-		if found.secret == nil || found.Holder != x.Caller.Token {
-			return notRepeated(found.Location)
-		}
-		found.Body = found.secret
+	if r.Holder != "" && (r.live == nil || r.Holder != x.Caller.Token) {
+		return notRepeated(r.Location)
+	}
+	a, err := r.answer(x.World)
+	if err != nil {
+		return err
 	}
 	x.Set("Idempotent-Replayed", "true")
-	if found.Holder != "" || found.Status >= http.StatusBadRequest {
-		x.Header()["Cache-Control"] = []string{"no-store"}
+	if r.Holder != "" || a.Status >= http.StatusBadRequest {
+		x.header["Cache-Control"] = []string{"no-store"}
 	}
-	x.finish(Answer{Status: found.Status, Body: found.Body, ETag: found.ETag, Location: found.Location, RetryAfter: found.RetryAfter})
+	x.finish(a)
 	return nil
 }
 
-// notRepeated refuses to repeat an answer that held a secret: to another than who
-// got it, or because it was not saved. What was made is not made again.
+// notRepeated refuses to repeat a response that held a secret: to another than the
+// one who got it, or because it was not saved. What was made is not made again.
 func notRepeated(location string) error {
 	return fail.Newf(fail.Conflict, "secret_not_repeated",
 		"A request with this Idempotency-Key has made %s, whose secret is shown again only to the key that asked for it and never after the state was saved and loaded. "+
 			"Delete it and make another with a new Idempotency-Key.", location)
 }
 
-// settle keeps the answer of a request that holds a key, if it is one that a
-// repetition must get too.
-func (i *Idempotency) settle(x *Exchange) {
-	a := x.answer
-	_ = x.World.Do(func(tx *engine.Tx) error {
-		if i.records.Len(tx) >= maxRecords {
-			x.Warn("idempotency_full: this answer is not kept")
-			return nil
+// repeated is the outcome that the world has of the request, which came there after
+// the key was reserved: with a state that was restored.
+func (x *Exchange) repeated(tx *engine.Tx) (r record, ok bool) {
+	if x.reservation == nil {
+		return r, false
+	}
+	return x.reservation.keeper.records.Get(tx, x.reservation.key.id)
+}
+
+// keep stores what became of a request that holds a key, in the transaction in
+// which it happened, and reports whether it did. A request that was wrong, or whose
+// caller may not do it, may be sent again with its key.
+func (x *Exchange) keep(tx *engine.Tx, out any, err error) bool {
+	if x.reservation == nil {
+		return false
+	}
+	r := record{Fingerprint: x.reservation.fingerprint, live: &outcome{api: x.api, version: x.Version, request: x.ID}}
+	if err != nil {
+		e := fail.Of(err)
+		if e.Kind == fail.Invalid || e.Kind == fail.Internal || e.Kind == fail.Unauthenticated || e.OfCaller || tx.Dirty() {
+			return false
 		}
-		r := record{
-			Fingerprint: x.pledge.fingerprint, Status: a.Status, Body: bytes.Clone(a.Body), ETag: a.ETag, Location: a.Location, RetryAfter: a.RetryAfter,
+		r.live.refusal = e
+	} else {
+		if _, endless := out.(Stream); endless {
+			return false
 		}
-		if x.Op.secret && x.served {
-			r.Body, r.secret, r.Holder = nil, r.Body, x.Caller.Token
+		a := x.head(x.statusOf(out), out)
+		r.live.output, r.Status, r.ETag, r.Location, r.RetryAfter = out, a.Status, a.ETag, a.Location, a.RetryAfter
+		if x.Op.secret {
+			r.Holder = x.Caller.Token
 		}
-		i.records.Put(tx, x.pledge.key.id, r)
-		tx.After(idempotencyLife, forgetStep, x.pledge.key.id)
-		return nil
-	})
+	}
+	keeper := x.reservation.keeper
+	if keeper.records.Len(tx) >= maxRecords {
+		x.Warn("idempotency_full: this answer is not kept")
+		return false
+	}
+	keeper.records.Put(tx, x.reservation.key.id, r)
+	tx.After(idempotencyLife, forgetStep, x.reservation.key.id)
+	return true
 }
 
 func (i *Idempotency) hold(key runningKey) bool {
@@ -170,25 +252,12 @@ func (i *Idempotency) hold(key runningKey) bool {
 
 // release gives the key back that the exchange holds, if any.
 func (x *Exchange) release() {
-	if p := x.pledge; p != nil {
-		x.pledge = nil
-		p.keeper.mu.Lock()
-		delete(p.keeper.running, p.key)
-		p.keeper.mu.Unlock()
+	if r := x.reservation; r != nil {
+		x.reservation = nil
+		r.keeper.mu.Lock()
+		delete(r.keeper.running, r.key)
+		r.keeper.mu.Unlock()
 	}
-}
-
-// keep stores the answer when the request got as far as its handler and was not
-// refused as malformed: a corrected repetition may use the key again. What the
-// handler did stays done, so whatever became of its answer then is kept too.
-func (x *Exchange) keep() {
-	if x.pledge == nil || !x.invoked || !x.done {
-		return
-	}
-	if e := x.failed; !x.served && e != nil && (e.Kind == fail.Invalid || e.Kind == fail.Internal) {
-		return
-	}
-	x.pledge.keeper.settle(x)
 }
 
 // idempotencyKey reads the header, bare or as a quoted string.

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"math"
 	"reflect"
@@ -64,7 +65,10 @@ func (x *Exchange) look() {
 	var p Present
 	var err error
 	_ = x.World.Do(func(tx *engine.Tx) error {
-		p, err = x.Op.handler.present(x.call(tx))
+		c := x.call(tx)
+		if err = x.visible(c); err == nil {
+			p, err = x.Op.handler.present(c)
+		}
 		return nil
 	})
 	x.see(p, err)
@@ -112,6 +116,10 @@ func (x *Exchange) recheck(m *moved) (err error) {
 	}
 	return nil
 }
+
+// errMoved ends a transaction in which the resource is not the one any more that the
+// patch was held against.
+var errMoved = errors.New("the resource has changed")
 
 // moved is a resource that is not the one any more that a patch was held against.
 type moved struct {

@@ -80,7 +80,7 @@ func Encode(x *Exchange) error {
 }
 
 func (x *Exchange) encode(status int, out any) error {
-	a := Answer{Status: status}
+	a := x.head(status, out)
 	if raw, ok := out.(Raw); ok {
 		a.Type, a.Body = raw.Type, raw.Body
 		x.finish(a)
@@ -95,12 +95,30 @@ func (x *Exchange) encode(status int, out any) error {
 		x.finish(a)
 		return nil
 	}
+	if a.ETag != "" && status == http.StatusOK && isRead(x.Request.Method) && matches(x.Request.Header["If-None-Match"], a.ETag, true) {
+		x.finish(Answer{Status: http.StatusNotModified, ETag: a.ETag})
+		return nil
+	}
+	if p, ok := out.(Paged); ok {
+		if links := p.Links(x.Request.URL.Path, x.Request.URL.RawQuery); links != "" {
+			x.Set("Link", links)
+		}
+	}
+	if status != http.StatusNoContent {
+		body, err := x.renderedBody(out, x.buf[:0])
+		if err != nil {
+			return fmt.Errorf("cannot encode the answer: %w", err)
+		}
+		x.buf, a.Body = body, body
+	}
+	return x.checked(a)
+}
+
+// head is the response with an output, but for its body.
+func (x *Exchange) head(status int, out any) Answer {
+	a := Answer{Status: status}
 	if v, ok := out.(Versioned); ok {
 		a.ETag = x.etag(v.ResourceVersion())
-		if status == http.StatusOK && isRead(x.Request.Method) && matches(x.Request.Header["If-None-Match"], a.ETag, true) {
-			x.finish(Answer{Status: http.StatusNotModified, ETag: a.ETag})
-			return nil
-		}
 	}
 	if id, ok := out.(Identified); ok && status == http.StatusCreated {
 		a.Location = x.Request.URL.Path + "/" + id.ResourceID()
@@ -111,25 +129,17 @@ func (x *Exchange) encode(status int, out any) error {
 	if w, ok := out.(Waiting); ok && status == http.StatusAccepted && w.RetryAfter() > 0 {
 		a.RetryAfter = strconv.Itoa(w.RetryAfter())
 	}
-	if p, ok := out.(Paged); ok {
-		if links := p.Links(x.Request.URL.Path, x.Request.URL.RawQuery); links != "" {
-			x.Set("Link", links)
-		}
+	return a
+}
+
+// renderedBody is the JSON of an output in the version of the exchange, at the end
+// of b where the output can write itself there.
+func (x *Exchange) renderedBody(out any, b []byte) ([]byte, error) {
+	out = x.api.Render(x, out)
+	if own, ok := out.(Appender); ok {
+		return own.AppendJSON(b), nil
 	}
-	if status != http.StatusNoContent {
-		out = x.api.Render(x, out)
-		if own, ok := out.(Appender); ok {
-			x.buf = own.AppendJSON(x.buf[:0])
-			a.Body = x.buf
-		} else {
-			body, err := EncodeJSON(out)
-			if err != nil {
-				return fmt.Errorf("cannot encode the answer: %w", err)
-			}
-			a.Body = body
-		}
-	}
-	return x.checked(a)
+	return EncodeJSON(out)
 }
 
 // checked ends the exchange with an answer, unless it is checked and breaks the

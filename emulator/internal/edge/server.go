@@ -44,6 +44,12 @@ type API struct {
 	// none that is known; nil for the home world's, or none if the operation is
 	// public.
 	Owner func(x *Exchange) (w *engine.World, credential string)
+	// Admitted refuses, in the transaction in which a handler acts, a caller who was
+	// admitted before and may not act any more; nil for none. Within then refuses what
+	// lies outside of the part of the world that the caller is bound to, if any.
+	Admitted, Within func(c *Call) error
+	// Idempotent says that Idempotency.LookUp is a stage of the corridor.
+	Idempotent bool
 	// Complete adds the headers that every answer carries.
 	Complete func(x *Exchange)
 	// DocumentedOnly leaves out operations the documents only imply.
@@ -135,6 +141,9 @@ func (s *Server) route(api *API) error {
 		if h == nil {
 			return fmt.Errorf("operation %s (%s %s) has no handler", op.ID, op.Method, op.Path)
 		}
+		if api.Idempotent && h.acts && op.changes() {
+			return fmt.Errorf("operation %s changes something and is served by Act: its outcome could not be kept in the transaction that makes the change", op.ID)
+		}
 		used[op.Canonical] = true
 		if api.DocumentedOnly && !op.Documented && !op.Public {
 			continue
@@ -201,7 +210,6 @@ func (s *Server) unrouted(err error, c echo.Context) {
 func (s *Server) close(x *Exchange) {
 	if p := recover(); p != nil {
 		if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
-			x.keep() // the answer is lost on its way, not the work
 			x.release()
 			x.releaseBody()
 			panic(p)
@@ -209,7 +217,6 @@ func (s *Server) close(x *Exchange) {
 		s.Log.Error("a request panicked", "panic", fmt.Sprintf("%+v", p), "stack", string(debug.Stack()))
 		x.refuse(fmt.Errorf("panic: %+v", p))
 	}
-	x.keep()
 	x.release()
 	x.seal()
 	s.record(x)

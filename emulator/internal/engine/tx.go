@@ -33,6 +33,9 @@ func (tx *Tx) Late() time.Duration {
 	return time.Duration(max(0, tx.w.present-tx.now))
 }
 
+// Dirty reports whether the transaction has changed a row or the agenda.
+func (tx *Tx) Dirty() bool { return tx.dirty }
+
 // World is the world the transaction belongs to.
 func (tx *Tx) World() *World {
 	if tx.w.of != nil {

@@ -62,6 +62,9 @@ type Error struct {
 	Challenge string
 	// Allow lists the methods of a MethodNotAllowed error.
 	Allow []string
+	// OfCaller says that the refusal is about who asks and not about what is asked
+	// for: another caller, or the same one with other rights, may be allowed.
+	OfCaller bool
 	// Cause is logged and never shown; nil when there is none.
 	Cause error
 }

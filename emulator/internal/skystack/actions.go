@@ -27,6 +27,7 @@ const (
 type Action struct {
 	ID          string       `json:"id"`
 	InstanceID  string       `json:"instance_id"`
+	ProjectID   string       `json:"project_id,omitzero"` // the instance's, which it outlives
 	Type        ActionType   `json:"type"`
 	Status      ActionStatus `json:"status"`
 	Progress    int          `json:"progress"`
@@ -63,6 +64,7 @@ func (t Action) progress(now time.Time) int {
 type actionBody struct {
 	ID          string       `json:"id"`
 	InstanceID  string       `json:"instance_id"`
+	ProjectID   string       `json:"project_id,omitzero"` // the instance's, which it outlives
 	Type        ActionType   `json:"type"`
 	Status      ActionStatus `json:"status"`
 	Progress    int          `json:"progress"`
@@ -222,7 +224,7 @@ func (a *API) snapshotSlug(tx *engine.Tx) string {
 
 // recordNoop notes an action that had nothing to do.
 func (a *API) recordNoop(c *edge.Call, i Instance, t Action) Action {
-	t.ID, t.InstanceID, t.Status, t.Progress = c.NewID("act"), i.ID, Completed, 100
+	t.ID, t.InstanceID, t.ProjectID, t.Status, t.Progress = c.NewID("act"), i.ID, i.ProjectID, Completed, 100
 	t.From, t.StartedAt, t.CompletedAt = i.Status, c.Now(), c.Now()
 	a.enter(c.Tx, &i, t)
 	a.instances.Put(c.Tx, i.ID, i)
@@ -279,12 +281,16 @@ func (a *API) listActions(c *edge.Call, in listActionsInput) (listBody[Action], 
 func (a *API) getAction(c *edge.Call, in instanceInput) (actionBody, error) {
 	t, ok := a.actions.Get(c.Tx, in.ID)
 	if !ok {
-		return actionBody{}, fail.Newf(fail.NotFound, "action_not_found", "There is no action %q in this workspace; the last %d of each instance are kept.", clip(in.ID), keptActions)
+		return actionBody{}, noAction(in.ID)
 	}
 	if i, alive := a.instances.Get(c.Tx, t.InstanceID); alive && i.PendingAction == t.ID && a.look(c.Tx, i) {
 		t, _ = a.actions.Get(c.Tx, in.ID)
 	}
 	return t.body(c.Now()), nil
+}
+
+func noAction(id string) error {
+	return fail.Newf(fail.NotFound, "action_not_found", "There is no action %q in this workspace; the last %d of each instance are kept.", clip(id), keptActions)
 }
 
 // checkActionRow refuses a row of a saved world.

@@ -160,9 +160,12 @@ func (a *API) Edge() (*edge.API, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := boundaries(); err != nil {
+		return nil, err
+	}
 	return &edge.API{
 		Contract: c, Document: "/openapi.json", Handlers: a.handlers(), Corridor: a.corridor(), DocumentedOnly: a.DocumentedOnly,
-		Refuse: Refuse, Owner: a.owner, Render: render, Complete: a.complete,
+		Idempotent: true, Admitted: a.readmit, Within: a.within, Refuse: Refuse, Owner: a.owner, Render: render, Complete: a.complete,
 		Known:  func(x *edge.Exchange, in fail.Location, name string) bool { return versionOf(x).knows(in, name) },
 		Strict: func(x *edge.Exchange) bool { return a.Strict || versionOf(x).strict },
 	}, nil
@@ -180,6 +183,7 @@ func (a *API) corridor() []edge.Stage {
 		{Name: "reserved", Run: edge.Reserved},
 		{Name: "idempotency", Run: a.idempotency.LookUp},
 		{Name: "read", Run: edge.ReadBody},
+		{Name: "project", Run: ownProject},
 		{Name: "contract", Run: edge.CheckContract},
 		{Name: "handle", Run: a.invoke},
 		{Name: "encode", Run: edge.Encode},
@@ -241,7 +245,7 @@ func (a *API) handlers() []edge.Handler {
 		edge.Handle("listTokens", a.listTokens),
 		edge.Handle("createToken", a.createToken).Checked(a.checkToken),
 		edge.Handle("getToken", a.getToken),
-		edge.Handle("rotateToken", a.rotateToken).Checked(checkExpiry),
+		edge.Handle("rotateToken", a.rotateToken).Checked(a.checkExpiry),
 		edge.Handle("revokeToken", a.revokeToken),
 		edge.Act("listAuditLogs", a.listAuditLogs),
 		edge.HandleOpen("getHealth", a.getHealth),

@@ -58,7 +58,7 @@ func (a *API) admit(tx *engine.Tx, x *edge.Exchange, id string, digest engine.Di
 		return err
 	}
 	now := tx.Now()
-	x.Caller = edge.Caller{Token: t.ID, Project: t.ProjectID, Scopes: t.Scopes, Version: t.APIVersion}
+	x.Caller = t.caller()
 	if !t.ExpiresAt.IsZero() && t.ExpiresAt.Sub(now) < 7*24*time.Hour {
 		x.Set("Skystack-Token-Expires", stamp(t.ExpiresAt))
 	}
@@ -70,23 +70,36 @@ func (a *API) admit(tx *engine.Tx, x *edge.Exchange, id string, digest engine.Di
 	return nil
 }
 
+// caller is who sends requests with the key.
+func (t Token) caller() edge.Caller {
+	return edge.Caller{Token: t.ID, Digest: t.Digest, Project: t.ProjectID, Scopes: t.Scopes, Version: t.APIVersion}
+}
+
+// readmit refuses a request, in the transaction in which its handler acts, whose key
+// came to its end, lost its rights or its workspace since it was admitted: another
+// state may have taken the place of the one that was asked.
+func (a *API) readmit(c *edge.Call) error {
+	if c.Operation().Public {
+		return nil
+	}
+	t, err := a.valid(c.Tx, c.Token, c.Digest)
+	if err == nil && t.ProjectID != c.Project { // of a state that was restored meanwhile
+		err = unauthenticated("invalid_token", "The token was bound to another project meanwhile; send the request again.")
+	}
+	if err != nil {
+		return err
+	}
+	c.Caller = t.caller()
+	return mayCall(c, c.SentQuery)
+}
+
 // valid is the key that a token leads to, unless it may not be used now.
 func (a *API) valid(tx *engine.Tx, id string, digest engine.Digest) (Token, error) {
 	t, ok := a.tokens.Get(tx, id)
-	if !ok || subtle.ConstantTimeCompare(t.Digest[:], digest[:]) != 1 {
+	if !ok || subtle.ConstantTimeCompare(t.Digest[:], digest[:]) != 1 || !a.here(tx, t) && !tx.Closed() {
 		return t, unauthenticated("invalid_token", "The token is unknown here.")
 	}
 	return t, t.fault(tx.Now())
-}
-
-// tokenFault is why a key may not be used now, given by its id; nil if it may.
-// Whoever serves a key for longer than a request asks again as time goes on.
-func (a *API) tokenFault(tx *engine.Tx, id string) error {
-	t, ok := a.tokens.Get(tx, id)
-	if !ok {
-		return unauthenticated("invalid_token", "The token is unknown here.")
-	}
-	return t.fault(tx.Now())
 }
 
 // fault is why a key may not be used at a time (S38); nil if it may.
@@ -173,17 +186,13 @@ func (a *API) scope(x *edge.Exchange) error {
 	if x.Op.Public {
 		return nil
 	}
-	needed := x.Op.Scope
-	if grants(x.Caller.Scopes, needed) {
-		return nil
-	}
-	return lacksScopes("The token lacks the scope "+needed+".", []string{needed})
+	return mayCall(x.Call(), x.Query)
 }
 
 // lacksScopes refuses what a key may not do for want of scopes.
 func lacksScopes(message string, missing []string) error {
 	return &fail.Error{
-		Kind: fail.Forbidden, Code: "insufficient_scope", Message: message,
+		Kind: fail.Forbidden, Code: "insufficient_scope", Message: message, OfCaller: true,
 		Challenge: challenge + `, error="insufficient_scope", scope="` + strings.Join(missing, " ") + `"`,
 		Details:   []fail.Detail{{Extra: []fail.Member{{Name: "required_scopes", Value: missing}}}},
 	}

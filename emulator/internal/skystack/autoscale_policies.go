@@ -166,7 +166,7 @@ func (a *API) listPolicies(c *edge.Call, in listPoliciesInput) (listBody[policyB
 	if err != nil {
 		return listBody[policyBody]{}, err
 	}
-	v := view[Policy]{table: a.policies, name: "autoscale-policies\x01" + project}
+	v := view[Policy]{table: a.policies, project: func(p Policy) string { return p.ProjectID }, name: "autoscale-policies\x01" + project}
 	if project != "" {
 		v.keep = func(p Policy) bool { return p.ProjectID == project }
 	}
@@ -184,9 +184,13 @@ type policyInput struct {
 func (a *API) policy(tx *engine.Tx, id string) (Policy, error) {
 	p, ok := a.policies.Get(tx, id)
 	if !ok {
-		return Policy{}, fail.Newf(fail.NotFound, "autoscale_policy_not_found", "There is no autoscale policy %q in this workspace.", clip(id))
+		return Policy{}, noPolicy(id)
 	}
 	return p, nil
+}
+
+func noPolicy(id string) error {
+	return fail.Newf(fail.NotFound, "autoscale_policy_not_found", "There is no autoscale policy %q in this workspace.", clip(id))
 }
 
 // getPolicy shows one policy.

@@ -80,7 +80,7 @@ func same[T any](v T) T { return v }
 //
 //	GET /v1/regions
 func (a *API) listRegions(c *edge.Call, in paging) (listBody[Region], error) {
-	p, err := list(c, view[Region]{table: a.regions, name: "regions"}, in)
+	p, err := list(c, view[Region]{table: a.regions, shared: true, name: "regions"}, in)
 	return body(p, as(same[Region])), err
 }
 

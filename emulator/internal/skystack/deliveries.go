@@ -201,7 +201,7 @@ func (a *API) listDeliveries(c *edge.Call, in listDeliveriesInput) (listBody[del
 		d, ok := a.deliveries.Get(c.Tx, e.Subject)
 		return ok && d.WebhookID == w.ID && (in.EventType == "" || in.EventType == d.EventType)
 	})
-	v := view[Delivery]{table: a.deliveries, name: strings.Join([]string{"deliveries", w.ID, in.Status, in.EventType}, "\x01")}
+	v := view[Delivery]{table: a.deliveries, nested: true, name: strings.Join([]string{"deliveries", w.ID, in.Status, in.EventType}, "\x01")}
 	v.keep = func(d Delivery) bool {
 		return d.WebhookID == w.ID && (in.Status == "" || string(d.Status) == in.Status) && (in.EventType == "" || d.EventType == in.EventType)
 	}

@@ -113,9 +113,6 @@ func (a *API) awaitEvent(ctx context.Context, c *edge.Call, empty *eventsBody) e
 			if c.Closed() {
 				return errGone
 			}
-			if err := a.tokenFault(c.Tx, c.Token); err != nil {
-				return err
-			}
 			if found = c.Generation() != empty.gen; found {
 				return nil
 			}
@@ -163,11 +160,14 @@ func (a *API) eventsPage(c *edge.Call, in listEventsInput) (out eventsBody, err 
 	if out.filter.project, err = a.listedProject(c, in.ProjectID); err != nil {
 		return out, err
 	}
-	v := view[Event]{table: a.events, name: strings.Join([]string{
+	v := view[Event]{table: a.events, project: func(e Event) string { return e.ProjectID }, name: strings.Join([]string{
 		"events", out.filter.project, strings.Join(in.Types, ","), // a cursor goes on after what it has seen, whatever after says
 	}, "\x01")}
 	if len(in.Types) > 0 || out.filter.project != "" {
 		v.keep = func(e Event) bool { return out.filter.wants(&e) }
+	}
+	if err := v.bind(c.Project); err != nil {
+		return out, err
 	}
 	lost := false // the position is of another history
 	if in.After != "" {
@@ -250,9 +250,13 @@ type eventInput struct {
 func (a *API) getEvent(c *edge.Call, in eventInput) (eventBody, error) {
 	e, ok := a.eventNamed(c.Tx, in.ID)
 	if !ok {
-		return eventBody{}, fail.Newf(fail.NotFound, "event_not_found", "There is no event %q in this workspace, or it is no longer kept.", clip(in.ID))
+		return eventBody{}, noEvent(in.ID)
 	}
 	return eventBody{e, c.Workspace().ID(), defaultVersion}, nil
+}
+
+func noEvent(id string) error {
+	return fail.Newf(fail.NotFound, "event_not_found", "There is no event %q in this workspace, or it is no longer kept.", clip(id))
 }
 
 // eventNamed finds an event by its id, or by the id that a stream gave it.

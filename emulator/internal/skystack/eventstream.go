@@ -31,7 +31,7 @@ func (a *API) streamEvents(_ context.Context, c *edge.Call, in streamEventsInput
 	if in.After != "" && in.From != "" {
 		return edge.Stream{}, conflictingQuery("after and from are two places to begin at; send one.", "after", "from")
 	}
-	s := &feed{api: a, world: c.Workspace(), token: c.Token, request: c.RequestID, version: cmp.Or(c.Version, defaultVersion)}
+	s := &feed{api: a, world: c.Workspace(), caller: c.Caller, request: c.RequestID, version: cmp.Or(c.Version, defaultVersion)}
 	err := c.Do(func(c *edge.Call) (err error) {
 		s.gen, s.filter.types = c.Generation(), in.Types
 		if s.filter.project, err = a.listedProject(c, in.ProjectID); err != nil {
@@ -88,7 +88,7 @@ const (
 type feed struct {
 	api     *API
 	world   *engine.World
-	token   string
+	caller  edge.Caller
 	request string
 	version string
 	filter  eventFilter
@@ -170,7 +170,7 @@ func (s *feed) look() (g glance) {
 			g.end = errGone
 			return nil
 		}
-		if g.end = a.tokenFault(tx, s.token); g.end != nil {
+		if g.end = s.refused(tx); g.end != nil {
 			return nil
 		}
 		if now := tx.Generation(); now != s.gen {
@@ -202,6 +202,15 @@ func (s *feed) look() (g glance) {
 		return nil
 	})
 	return g
+}
+
+// refused is why the client may not see any more; nil if it may.
+func (s *feed) refused(tx *engine.Tx) error {
+	t, err := s.api.valid(tx, s.caller.Token, s.caller.Digest)
+	if err == nil && (t.ProjectID != s.caller.Project || !grants(t.Scopes, "events:read")) { // another state has it with other rights
+		return unauthenticated("invalid_token", "The token has other rights now; begin again.")
+	}
+	return err
 }
 
 // begin goes to the start of the history, and returns the notice that comes first

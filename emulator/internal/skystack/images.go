@@ -120,7 +120,7 @@ func (a *API) listImages(c *edge.Call, in listImagesInput) (listBody[Image], err
 		return t.Type == Snapshot && (in.Source == "" || in.Source == t.InstanceID)
 	}))
 	custom := c.SentQuery("custom")
-	v := view[Image]{table: a.images, name: strings.Join([]string{"images", custom, in.Source}, "\x01")}
+	v := view[Image]{table: a.images, shared: true, name: strings.Join([]string{"images", custom, in.Source}, "\x01")}
 	if custom != "" || in.Source != "" {
 		v.keep = func(i Image) bool {
 			return (custom == "" || i.Custom == in.Custom) && (in.Source == "" || i.Source == in.Source)
@@ -158,6 +158,6 @@ func (a *API) deleteImage(c *edge.Call, in slugInput) (edge.Nothing, error) {
 		return edge.Nothing{}, fail.Newf(fail.Conflict, "image_in_use", "An instance is being created or rebuilt from the image %s; wait until that is done.", i.Slug)
 	}
 	a.images.Delete(c.Tx, i.Slug)
-	a.bury(c.Tx, imageUse+i.Slug)
+	a.bury(c.Tx, imageUse+i.Slug, "")
 	return edge.Nothing{}, nil
 }

@@ -87,7 +87,7 @@ func (a *API) listInstances(c *edge.Call, in listInstancesInput) (listBody[Insta
 	if err != nil {
 		return listBody[Instance]{}, err
 	}
-	v := view[Instance]{table: a.instances, latest: in.Sort == "-created_at"}
+	v := view[Instance]{table: a.instances, project: func(i Instance) string { return i.ProjectID }, latest: in.Sort == "-created_at"}
 	v.name = strings.Join([]string{
 		"instances", cmp.Or(in.Sort, "created_at"), project, in.Region, in.Name, strings.Join(in.Status, ","), strings.Join(oneSpelling(in.Label), "\x00"),
 	}, "\x01")
@@ -314,7 +314,7 @@ func (a *API) remove(tx *engine.Tx, i Instance, by *cause) {
 	a.addresses.Delete(tx, i.PrivateIP)
 	a.addresses.Delete(tx, i.PublicIP)
 	a.enrol(tx, i, -1)
-	a.bury(tx, i.ID)
+	a.bury(tx, i.ID, i.ProjectID)
 	a.unblock(tx)
 	i.PendingAction = ""
 	a.tell(tx, &i, i.Status, by, "instance.deleted")

@@ -21,6 +21,9 @@ func (a *API) runJob(c *edge.Call, in runJobInput) (any, error) {
 	if in.DryRun {
 		return a.dryRun(c.Tx, j), nil
 	}
+	if err := mayDo(c, &j); err != nil {
+		return nil, err
+	}
 	a.beginChain(c.Tx)
 	r := a.takeUp(c.Tx, j, Run{Trigger: byHand, ScheduledFor: c.Now(), RequestID: c.RequestID})
 	return a.runBody(c.Tx, r), nil

@@ -51,7 +51,7 @@ func (a *API) updateJob(c *edge.Call, in updateJobInput) (jobBody, error) {
 	if sameValue(changed.definition(), before) {
 		return j.body(), nil
 	}
-	if changed.does() != j.does() || changed.Enabled && !j.Enabled { // whoever may not do it by hand may still stop it
+	if changed.does() != j.does() || changed.Enabled && !j.Enabled { // who may not do it by hand may rename it, or stop it
 		if err := a.mayUse(c, &changed); err != nil {
 			return jobBody{}, err
 		}
@@ -88,9 +88,9 @@ func (j Job) definition() jsontext.Value {
 	return v
 }
 
-// does is what a job does, whatever it is called and whether it does it.
+// does is what a job does, whatever its name and whether it is enabled.
 func (j Job) does() string {
-	j.Name, j.Enabled, j.Concurrency = "", false, ""
+	j.Name, j.Enabled = "", false
 	return string(j.definition())
 }
 

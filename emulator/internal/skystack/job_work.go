@@ -208,6 +208,9 @@ func (a *API) foresee(tx *engine.Tx, j *Job, r Run) (w work, status RunStatus) {
 	if needed := j.Action.Type.scope(); !grants(t.Scopes, needed) {
 		return work{Reason: &Reason{"insufficient_scope", "The token the job acts with lacks the scope " + needed + "."}}, RunFailed
 	}
+	if t.ProjectID != "" && t.ProjectID != j.ProjectID {
+		return work{Reason: &Reason{"project_forbidden", "The token the job acts with is bound to another project."}}, RunFailed
+	}
 	if j.Action.Type == Create {
 		p := plan{result: runResult{Outcome: outcomeBegin}}
 		if fault := a.createFault(tx, j); fault != nil {

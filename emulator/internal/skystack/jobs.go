@@ -118,7 +118,7 @@ func (a *API) listJobs(c *edge.Call, in listJobsInput) (listBody[Job], error) {
 	if err != nil {
 		return listBody[Job]{}, err
 	}
-	v := view[Job]{table: a.jobs, name: "jobs\x01" + project}
+	v := view[Job]{table: a.jobs, project: func(j Job) string { return j.ProjectID }, name: "jobs\x01" + project}
 	if project != "" {
 		v.keep = func(j Job) bool { return j.ProjectID == project }
 	}
@@ -211,8 +211,8 @@ func (j *Job) define(in jobInput) {
 // mayUse refuses a job that its caller could not do by hand, and one whose targets
 // are not there.
 func (a *API) mayUse(c *edge.Call, j *Job) error {
-	if needed := j.Action.Type.scope(); !grants(c.Scopes, needed) {
-		return lacksScopes("The action of the job needs the scope "+needed+".", []string{needed})
+	if err := mayDo(c, j); err != nil {
+		return err
 	}
 	if details := a.checkTargets(c.Tx, j.ProjectID, j.Action.Target); len(details) > 0 {
 		return fail.Parameters(details...)
@@ -243,9 +243,13 @@ func (a *API) getJob(c *edge.Call, in instanceInput) (jobBody, error) {
 func (a *API) job(tx *engine.Tx, id string) (Job, error) {
 	j, ok := a.jobs.Get(tx, id)
 	if !ok {
-		return Job{}, fail.Newf(fail.NotFound, "job_not_found", "There is no job %q in this workspace.", clip(id))
+		return Job{}, noJob(id)
 	}
 	return j, nil
+}
+
+func noJob(id string) error {
+	return fail.Newf(fail.NotFound, "job_not_found", "There is no job %q in this workspace.", clip(id))
 }
 
 // deleteJob removes a job with its runs; what it has begun goes on.
@@ -263,7 +267,7 @@ func (a *API) deleteJob(c *edge.Call, in instanceInput) (edge.Nothing, error) {
 		return edge.Nothing{}, err
 	}
 	a.removeJob(c.Tx, j)
-	a.bury(c.Tx, j.ID)
+	a.bury(c.Tx, j.ID, j.ProjectID)
 	return edge.Nothing{}, nil
 }
 
@@ -292,6 +296,6 @@ func (a *API) removeJobsOf(tx *engine.Tx, project string) {
 	}
 	for _, j := range gone {
 		a.removeJob(tx, j)
-		a.bury(tx, j.ID)
+		a.bury(tx, j.ID, j.ProjectID)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"hash/fnv"
 	"iter"
 	"math"
@@ -49,6 +50,12 @@ type view[T any] struct {
 	led bool
 	// latest lists the newest first.
 	latest bool
+	// project is the project of a row, shared says that rows belong to all projects,
+	// and nested that they belong to an object that the path names; rows that only
+	// names are nested too. One of the three must be said: a key that is bound to a
+	// project sees nothing otherwise.
+	project        func(T) string
+	shared, nested bool
 	// name tells this list from others, filters included: a cursor is good for
 	// one list only.
 	name string
@@ -66,6 +73,9 @@ type page[T any] struct {
 
 // list reads the page the caller asked for.
 func list[T any](c *edge.Call, v view[T], p paging) (page[T], error) {
+	if err := v.bind(c.Project); err != nil {
+		return page[T]{}, err
+	}
 	out, last, err := turnTo[T](c.Tx, p, v.name, c.Version)
 	if err != nil {
 		return out, err
@@ -97,6 +107,22 @@ func list[T any](c *edge.Call, v view[T], p paging) (page[T], error) {
 		out.total++
 	}
 	return out, nil
+}
+
+// bind cuts the list to the project that the caller is bound to; "" for none. In
+// nested ones, the object that the path names was found in it before.
+func (v *view[T]) bind(project string) error {
+	switch {
+	case project == "" || v.shared || v.nested || v.only != nil:
+		return nil
+	case v.project == nil:
+		return fmt.Errorf("the list %q does not say which project its rows belong to", v.name)
+	}
+	of, keep := v.project, v.keep
+	v.name += "\x01bound to\x01" + project
+	v.nested = true // it is bound now
+	v.keep = func(row T) bool { return of(row) == project && (keep == nil || keep(row)) }
+	return nil
 }
 
 // turnTo is the page that the caller asks for of the list with a name, still empty,

@@ -49,7 +49,7 @@ func (a *API) ownProfiles(tx *engine.Tx) int {
 //
 //	GET /v1/profiles and GET /v1/sizes
 func (a *API) listProfiles(c *edge.Call, in paging) (listBody[Profile], error) {
-	p, err := list(c, view[Profile]{table: a.profiles, name: "profiles"}, in)
+	p, err := list(c, view[Profile]{table: a.profiles, shared: true, name: "profiles"}, in)
 	return body(p, as(same[Profile])), err
 }
 
@@ -97,6 +97,6 @@ func (a *API) deleteProfile(c *edge.Call, in slugInput) (edge.Nothing, error) {
 		return edge.Nothing{}, fail.Newf(fail.Conflict, "profile_in_use", "Instances have the profile %s, or are being resized to it; resize or delete them first.", p.Slug)
 	}
 	a.profiles.Delete(c.Tx, p.Slug)
-	a.bury(c.Tx, profileUse+p.Slug)
+	a.bury(c.Tx, profileUse+p.Slug, "")
 	return edge.Nothing{}, nil
 }

@@ -119,7 +119,7 @@ func noProject(id string) error {
 //
 //	GET /v1/projects
 func (a *API) listProjects(c *edge.Call, in paging) (listBody[Project], error) {
-	p, err := list(c, view[Project]{table: a.projects, name: "projects"}, in)
+	p, err := list(c, view[Project]{table: a.projects, project: func(p Project) string { return p.ID }, name: "projects"}, in)
 	return body(p, as(a.projectBody(c.Tx))), err
 }
 
@@ -217,7 +217,7 @@ func (a *API) deleteProject(c *edge.Call, in projectInput) (edge.Nothing, error)
 	a.removeJobsOf(c.Tx, p.ID)
 	a.projects.Delete(c.Tx, p.ID)
 	a.members.Delete(c.Tx, p.ID)
-	a.bury(c.Tx, p.ID)
+	a.bury(c.Tx, p.ID, p.ID)
 	a.emit(c.Tx, happening{Type: "project.deleted", Project: p.ID, Object: a.projectBody(c.Tx)(p), Cause: causeOf(c)})
 	a.retireWebhooks(c.Tx, p.ID)
 	return edge.Nothing{}, nil

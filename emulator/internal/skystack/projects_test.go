@@ -41,9 +41,14 @@ func TestWaysToNameTheProject(t *testing.T) {
 			{"free", "", "", "prj_web", "prj_web"},
 			{"free", "prj_web", "prj_web", "prj_web", "prj_web"},
 			{"bound", "", "", "", "prj_bound"},
-			{"bound", "prj_web", "", "", "prj_web"}, // what the request says outranks the key
-			{"bound", "", "prj_web", "", "prj_web"},
-			{"bound", "", "", "prj_web", "prj_web"},
+			{"bound", "prj_bound", "prj_bound", "prj_bound", "prj_bound"},
+			{"bound", "prj_web", "", "", "403 project_forbidden"}, // the key is a boundary
+			{"bound", "", "prj_web", "", "403 project_forbidden"},
+			{"bound", "", "", "prj_web", "403 project_forbidden"},
+			{"bound", "prj_no", "", "", "403 project_forbidden"},
+			{"bound", "", "prj_no", "", "403 project_forbidden"},
+			{"bound", "", "", foreign, "403 project_forbidden"},
+			{"bound", "prj_bound", "prj_web", "", "403 project_forbidden"},
 			{"free", "prj_web", "prj_main", "", "400 conflicting_parameters"},
 			{"free", "prj_web", "", "prj_main", "400 conflicting_parameters"},
 			{"free", "", "prj_web", "prj_main", "400 conflicting_parameters"},
@@ -91,11 +96,15 @@ func TestListsByProject(t *testing.T) {
 		for _, r := range []*wire.Reply{
 			s.Get("/v1/instances?project_id=prj_web"), s.Get("/v1/instances", "SkyStack-Project", "prj_web"),
 			s.Get("/v1/instances?project_id=prj_web", "SkyStack-Project", "prj_web"), s.Get("/v1/compute/instances?project_id=prj_web"),
-			s.As("bound").Get("/v1/instances?project_id=prj_web"),
 		} {
 			r.Wants(200).Has("pagination.total", 1).Has("data.0.id", "ins_web")
 		}
 		s.As("bound").Get("/v1/instances").Has("pagination.total", 0)
+		s.As("bound").Get("/v1/instances?project_id=prj_bound").Has("pagination.total", 0)
+		for _, id := range []string{"prj_web", "prj_no", foreign} {
+			s.As("bound").Get("/v1/instances?project_id="+id).Refused(404, "project_not_found")
+			s.As("bound").Get("/v1/instances", "SkyStack-Project", id).Refused(404, "project_not_found")
+		}
 		s.Get("/v1/instances?project_id=prj_web", "SkyStack-Project", "prj_main").Refused(400, "conflicting_parameters")
 		for _, id := range []string{"prj_no", foreign} {
 			s.Get("/v1/instances?project_id="+id).Refused(404, "project_not_found")
@@ -110,7 +119,7 @@ func TestBoundKeyWithoutItsProject(t *testing.T) {
 	s.Delete("/v1/projects/prj_bound").Wants(204)
 	s.As("bound").Post("/v1/instances", goodBody).Refused(404, "project_not_found")
 	s.As("bound").Get("/v1/instances").Refused(404, "project_not_found")
-	s.As("bound").Post("/v1/instances?project_id=prj_web", goodBody).Wants(201)
+	s.As("bound").Post("/v1/instances?project_id=prj_web", goodBody).Refused(403, "project_forbidden")
 }
 
 func TestProjects(t *testing.T) {

@@ -57,6 +57,7 @@ func (a *API) rotateToken(c *edge.Call, in rotateTokenInput) (newTokenBody, erro
 	case !old.ExpiresAt.IsZero(): // as long a life as the old one was given
 		next.ExpiresAt = c.Now().Add(max(life, time.Second)).Truncate(time.Second)
 	}
+	next.ExpiresAt = sooner(next.ExpiresAt, a.endOfCaller(c))
 	next, key := a.mint(c, next)
 	old.ReplacedBy = next.ID
 	a.tokens.Put(c.Tx, old.ID, old)
@@ -86,10 +87,16 @@ func (a *API) revokeIn(c *edge.Call, t Token, overlap time.Duration) {
 //	DELETE /v1/tokens/{id}
 func (a *API) revokeToken(c *edge.Call, in tokenInput) (edge.Nothing, error) {
 	t, err := a.tokenOf(c.Tx, in.ID)
-	if err == nil && t.status(c.Now()) != tokenRevoked {
+	if err != nil {
+		return edge.Nothing{}, err
+	}
+	if err := mayEnd(c, t); err != nil {
+		return edge.Nothing{}, err
+	}
+	if t.status(c.Now()) != tokenRevoked {
 		a.revokeNow(c.Tx, t, causeOf(c))
 	}
-	return edge.Nothing{}, err
+	return edge.Nothing{}, nil
 }
 
 // revokeNow ends a key, whoever wants it.

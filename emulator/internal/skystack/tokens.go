@@ -127,7 +127,13 @@ type listTokensInput struct {
 //	GET /v1/tokens
 func (a *API) listTokens(c *edge.Call, in listTokensInput) (listBody[tokenBody], error) {
 	now, filter := c.Now(), url.Values{"environment": {in.Environment}, "status": {in.Status}}
-	p, err := list(c, view[Token]{table: a.tokens, inside: true, name: "tokens?" + filter.Encode(), keep: func(t Token) bool {
+	own := func(t Token) string { // of a bound key: its own is all it sees
+		if t.ID == c.Token {
+			return c.Project
+		}
+		return ""
+	}
+	p, err := list(c, view[Token]{table: a.tokens, inside: true, project: own, name: "tokens?" + filter.Encode(), keep: func(t Token) bool {
 		return (in.Environment == "" || t.Environment == in.Environment) && (in.Status == "" || t.status(now) == in.Status) && a.here(c.Tx, t)
 	}}, in.paging)
 	return shown(p, a.tokenBody(c.Tx)), err
@@ -161,7 +167,7 @@ type createTokenInput struct {
 // checkToken finds fault with what only the world can judge: times, versions and
 // projects.
 func (a *API) checkToken(c *edge.Call, b edge.Fields) []fail.Detail {
-	details := checkExpiry(c, b)
+	details := a.checkExpiry(c, b)
 	fault := func(field, code, message string) {
 		details = append(details, fail.Detail{Field: field, Location: fail.Body, Code: code, Message: message})
 	}
@@ -174,20 +180,8 @@ func (a *API) checkToken(c *edge.Call, b edge.Fields) []fail.Detail {
 	return details
 }
 
-// checkExpiry finds fault with an end that has come. What is less than a second is
-// not shown, so it does not count.
-func checkExpiry(c *edge.Call, b edge.Fields) []fail.Detail {
-	text := b.Text("expires_at")
-	if _, err := time.Parse(time.RFC3339, text); err != nil || secondOf(text).After(c.Now()) {
-		return nil // what is no time is the contract's concern
-	}
-	return []fail.Detail{{
-		Field: "expires_at", Location: fail.Body, Code: "out_of_range",
-		Message: "expires_at must lie in the future; by the workspace's clock it is " + stamp(c.Now()) + ".",
-	}}
-}
-
-// createToken makes a key. It can do no more than the one that asks for it.
+// createToken makes a key. It can do no more than the one that asks for it, and no
+// longer.
 //
 //	POST /v1/tokens
 func (a *API) createToken(c *edge.Call, in createTokenInput) (newTokenBody, error) {
@@ -198,6 +192,7 @@ func (a *API) createToken(c *edge.Call, in createTokenInput) (newTokenBody, erro
 	if t.Scopes == nil {
 		t.Scopes = slices.Clone(c.Scopes)
 	}
+	t.ExpiresAt = sooner(t.ExpiresAt, a.endOfCaller(c))
 	if err := a.mayMake(c, t); err != nil {
 		return newTokenBody{}, err
 	}
@@ -222,26 +217,6 @@ func unique(list []string) []string {
 		}
 	}
 	return out
-}
-
-// mayMake refuses a key that may do what its maker may not, or one too many.
-func (a *API) mayMake(c *edge.Call, t Token) error {
-	var missing []string
-	for _, s := range t.Scopes {
-		if !grants(c.Scopes, s) {
-			missing = append(missing, s)
-		}
-	}
-	if missing != nil {
-		return lacksScopes("A token can give no more than it has; this one lacks "+strings.Join(missing, ", ")+".", missing)
-	}
-	if c.Project != "" && t.ProjectID != c.Project {
-		return fail.Newf(fail.Forbidden, "project_forbidden", "The token is bound to project %q and makes tokens for that one alone.", c.Project)
-	}
-	if a.minted.Len(c.Tx) >= maxTokens && a.countMinted(c.Tx) >= maxTokens {
-		return fail.Newf(fail.Forbidden, "quota_exceeded", "The workspace has %d tokens in use that were made by API; revoke some.", maxTokens)
-	}
-	return nil
 }
 
 // mint completes a key and makes it known. The secret follows from the seed: the

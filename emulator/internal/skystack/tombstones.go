@@ -9,7 +9,8 @@ import (
 // tombstone remembers a deleted object, so that a repeated DELETE succeeds.
 type tombstone struct {
 	DeletedAt time.Time      `json:"deleted_at"`
-	Due       engine.Booking `json:"due"` // its own end
+	ProjectID string         `json:"project_id,omitzero"` // that it belonged to; "" for what all share
+	Due       engine.Booking `json:"due"`                 // its own end
 }
 
 const (
@@ -17,12 +18,13 @@ const (
 	tombstoneLife = 24 * time.Hour
 )
 
-// bury remembers for a day that an object was deleted.
-func (a *API) bury(tx *engine.Tx, id string) {
+// bury remembers for a day that an object of a project was deleted; "" for what all
+// projects share.
+func (a *API) bury(tx *engine.Tx, id, project string) {
 	if old, ok := a.tombstones.Get(tx, id); ok { // a slug can come again, and go again
 		tx.Cancel(old.Due)
 	}
-	a.tombstones.Put(tx, id, tombstone{DeletedAt: tx.Now(), Due: tx.After(tombstoneLife, buryStep, id)})
+	a.tombstones.Put(tx, id, tombstone{DeletedAt: tx.Now(), ProjectID: project, Due: tx.After(tombstoneLife, buryStep, id)})
 }
 
 // unlessBuried is what a DELETE answers of an object that is not there: err, or

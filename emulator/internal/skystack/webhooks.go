@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,9 +106,13 @@ type webhookPath struct {
 func (a *API) webhook(tx *engine.Tx, at webhookPath) (Webhook, error) {
 	w, ok := a.webhooks.Get(tx, at.ID)
 	if !ok || at.ProjectID != "" && at.ProjectID != w.ProjectID {
-		return w, fail.Newf(fail.NotFound, "webhook_not_found", "There is no webhook %q in this workspace or project.", clip(at.ID))
+		return w, noWebhook(at.ID)
 	}
 	return w, nil
+}
+
+func noWebhook(id string) error {
+	return fail.Newf(fail.NotFound, "webhook_not_found", "There is no webhook %q in this workspace or project.", clip(id))
 }
 
 type listWebhooksInput struct {
@@ -129,7 +134,7 @@ func (a *API) listWebhooks(c *edge.Call, in listWebhooksInput) (listBody[webhook
 	} else if !has(a.projects, c.Tx, project) {
 		return listBody[webhookBody]{}, noProject(project)
 	}
-	v := view[Webhook]{table: a.webhooks, name: "webhooks\x01" + project}
+	v := view[Webhook]{table: a.webhooks, project: func(w Webhook) string { return w.ProjectID }, name: "webhooks\x01" + project}
 	if project != "" {
 		v.keep = func(w Webhook) bool { return w.ProjectID == project }
 	}
@@ -189,6 +194,9 @@ func (a *API) checkWebhook(_ *edge.Call, b edge.Fields) (details []fail.Detail) 
 //
 //	POST /v1/projects/{id}/webhooks and POST /v1/webhooks
 func (a *API) createWebhook(c *edge.Call, in createWebhookInput) (webhookBody, error) {
+	if err := mayDeliver(c); err != nil {
+		return webhookBody{}, err
+	}
 	var project string
 	if in.PathProject != "" {
 		if !has(a.projects, c.Tx, in.PathProject) {
@@ -284,6 +292,11 @@ func (a *API) updateWebhook(c *edge.Call, in updateWebhookInput) (webhookBody, e
 		return webhookBody{}, fail.New(fail.Conflict, "webhook_secret_missing", "The webhook was imported without its secret; make a new one with rotate-secret, then enable it.")
 	}
 	changed := in.applied(w)
+	if changed.URL != w.URL || !slices.Equal(changed.EventTypes, w.EventTypes) || changed.Disabled == "" && w.Disabled != "" {
+		if err := mayDeliver(c); err != nil {
+			return webhookBody{}, err
+		}
+	}
 	if reflect.DeepEqual(changed, w) {
 		return a.webhookBody(c.Tx, w), nil
 	}

@@ -1,0 +1,98 @@
+package skystack
+
+import (
+	"strings"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// Nobody makes, runs, rotates or revokes more than he may do himself: neither a key
+// nor what acts later, or elsewhere, on behalf of one (S26). Of its own token a key
+// may always know, replace and revoke.
+
+// mayHave refuses to let a key do something with the rights of others for want of
+// scopes. What it is stands in the message, as "A token can give no more than it has".
+func mayHave(c *edge.Call, scopes []string, what string) error {
+	var missing []string
+	for _, s := range scopes {
+		if !grants(c.Scopes, s) {
+			missing = append(missing, s)
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	return lacksScopes(what+"; this one lacks "+strings.Join(missing, ", ")+".", missing)
+}
+
+// mayMake refuses a key that may do what its maker may not, or one too many.
+func (a *API) mayMake(c *edge.Call, t Token) error {
+	if err := mayHave(c, t.Scopes, "A token can give no more than it has"); err != nil {
+		return err
+	}
+	if err := names(c, t.ProjectID); err != nil {
+		return err
+	}
+	if c.Project != "" && t.ProjectID == "" {
+		return boundTo(c.Project, "it makes tokens for that one alone")
+	}
+	if a.minted.Len(c.Tx) >= maxTokens && a.countMinted(c.Tx) >= maxTokens {
+		return fail.Newf(fail.Forbidden, "quota_exceeded", "The workspace has %d tokens in use that were made by API; revoke some.", maxTokens)
+	}
+	return nil
+}
+
+// mayEnd refuses to revoke a key that may do what the one that asks may not.
+func mayEnd(c *edge.Call, t Token) error {
+	if t.ID == c.Token {
+		return nil
+	}
+	return mayHave(c, t.Scopes, "A token can revoke none that may do more than it may itself")
+}
+
+// mayDo refuses to have a job do what the key that asks could not do by hand.
+func mayDo(c *edge.Call, j *Job) error {
+	return mayHave(c, []string{j.Action.Type.scope()}, "A token can have a job do no more than it may do itself")
+}
+
+// mayDeliver refuses to have events delivered to a key that may not read them.
+func mayDeliver(c *edge.Call) error {
+	return mayHave(c, []string{"events:read"}, "A webhook delivers events, which the token must be allowed to read")
+}
+
+// endOfCaller is when the key of a request expires: what it makes expires no later.
+// The zero time is never.
+func (a *API) endOfCaller(c *edge.Call) time.Time {
+	t, _ := a.tokens.Get(c.Tx, c.Token)
+	return t.ExpiresAt
+}
+
+// sooner is the earlier of two ends; the zero time is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// checkExpiry finds fault with an end that has come, or that is later than that of
+// the key which asks. What is less than a second is not shown, so it does not count.
+func (a *API) checkExpiry(c *edge.Call, b edge.Fields) []fail.Detail {
+	text := b.Text("expires_at")
+	if _, err := time.Parse(time.RFC3339, text); err != nil {
+		return nil // what is no time is the contract's concern
+	}
+	fault := fail.Detail{Field: "expires_at", Location: fail.Body, Code: "out_of_range"}
+	at, end := secondOf(text), a.endOfCaller(c)
+	switch {
+	case !at.After(c.Now()):
+		fault.Message = "expires_at must lie in the future; by the workspace's clock it is " + stamp(c.Now()) + "."
+	case !end.IsZero() && at.After(end):
+		fault.Message = "expires_at must not be later than that of the token that asks, " + stamp(end) + ": leave it out for the same, or ask with a token that lasts longer."
+	default:
+		return nil
+	}
+	return []fail.Detail{fault}
+}
