@@ -22,7 +22,7 @@ const (
 	cronlib    = "github.com/netresearch/go-cron"
 	container  = "github.com/testcontainers/testcontainers-go"
 	echo       = "github.com/labstack/echo/v4"
-	fake       = "github.com/brianvoe/gofakeit/v7"
+	fake       = "github.com/brianvoe/gofakeit/v6"
 	jsonexp    = "github.com/go-json-experiment/json"
 	kin        = "github.com/getkin/kin-openapi"
 	kong       = "github.com/alecthomas/kong"

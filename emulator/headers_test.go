@@ -118,12 +118,12 @@ func TestHeaderSet(t *testing.T) {
 		{"with the scope", limited(120, 10_000), nil, request("reader", "GET", "/v1/instances/ins_web01", ""), 200, words(always, minute, "Etag")},
 		{"busy", limited(120, 10_000), func(t *testing.T, e *emulator.Emulator) {
 			headerRig{t, e}.lines(request("all", "POST", "/v1/instances/ins_web01/actions", `{"type":"reboot"}`))
-		}, request("all", "POST", "/v1/instances/ins_web01/actions", `{"type":"reboot"}`), 409, words(always, onError, minute, "Retry-After")},
+		}, request("all", "POST", "/v1/instances/ins_web01/actions", `{"type":"reboot"}`), 409, words(always, onError, minute, "Retry-After Skystack-Sandbox-Warning")},
 		{"a tenth of the minute is left", limited(10, 10_000), uses(9 - 1), request("all", "GET", "/v1/instances/ins_web01", ""), 200, words(always, minute, "Etag")},
 		{"less than a tenth of the minute is left", limited(10, 10_000), uses(9), request("all", "GET", "/v1/instances/ins_web01", ""), 200, words(always, minute, windows, "Etag")},
 		{"less than a tenth of the day is left", limited(120, 10), uses(9), request("all", "GET", "/v1/instances/ins_web01", ""), 200, words(always, minute, windows, "Etag")},
 		{"the day alone is limited", limited(emulator.Unlimited, 100), nil, request("all", "GET", "/v1/instances/ins_web01", ""), 200, words(always, "Etag")},
-		{"too many requests", limited(3, 10_000), uses(3), request("all", "GET", "/v1/instances/ins_web01", ""), 429, words(always, onError, minute, windows, "Retry-After")},
+		{"too many requests", limited(3, 10_000), uses(3), request("all", "GET", "/v1/instances/ins_web01", ""), 429, words(always, onError, minute, windows, "Retry-After Skystack-Sandbox-Warning")},
 		{"no limits", nil, nil, request("all", "GET", "/v1/instances/ins_web01", ""), 200, words(always, "Etag")},
 		{"no token needed", limited(120, 10_000), nil, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, words(always)},
 		{"a token that soon ends", limited(120, 10_000), nil, request("brief", "GET", "/v1/instances/ins_web01", ""), 200, words(always, minute, "Etag Skystack-Token-Expires")},

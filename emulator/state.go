@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -71,14 +72,24 @@ func (w *Workspace) Restore(s Snapshot) error {
 // other. What the workspace's budget has no room for is refused with
 // sandbox.ErrOverBudget.
 func (w *Workspace) Import(r io.Reader) error {
+	// The first bytes are waited for before it is an import's turn: one that sends
+	// nothing keeps no other waiting.
+	from := bufio.NewReaderSize(r, firstOfState)
+	if _, err := from.Peek(firstOfState); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
 	w.building.Lock()
 	defer w.building.Unlock()
-	p, err := w.world.Load(r)
+	p, err := w.world.Load(from)
 	if err == nil {
 		err = w.world.Restore(p)
 	}
 	return overBudget(err)
 }
+
+// firstOfState is how many bytes of a state must have come, in bytes, unless it is
+// smaller, before other imports wait for it.
+const firstOfState = 16 << 10
 
 // overBudget is an error with what tells users that a budget was exceeded.
 func overBudget(err error) error {

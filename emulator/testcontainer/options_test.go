@@ -45,7 +45,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("waiting for %s", got)
 	}
 	want := map[string]string{
-		"SKYSTACK_SANDBOX_LISTEN": "0.0.0.0:8080", "SKYSTACK_SANDBOX_RATE_LIMIT": "off",
+		"SKYSTACK_SANDBOX_LISTEN": "0.0.0.0:8080", "SKYSTACK_SANDBOX_RATE_LIMIT": "off", "SKYSTACK_SANDBOX_QUOTA": "off",
 		"SKYSTACK_SANDBOX_KEY": req.Env["SKYSTACK_SANDBOX_KEY"], "SKYSTACK_SANDBOX_ADMIN_TOKEN": req.Env["SKYSTACK_SANDBOX_ADMIN_TOKEN"],
 	}
 	if !maps.Equal(req.Env, want) {

@@ -61,7 +61,8 @@ func TestMinuteLimitS61(t *testing.T) {
 			` | "minute";q=120;w=60, "day";q=10000;w=86400 | "minute";r=0;t=60, "day";r=9880;t=43200`
 		for range 3 { // a refused request does not count
 			r := s.Get("/v1/regions").Refused(429, "rate_limited").Header("Retry-After", "60").Header("Cache-Control", "no-store").
-				Has("error.message", "Too many requests; the next one is served in 60 s.")
+				Has("error.message", "Too many requests; the next one is served when the workspace's time is 60 s further, and its clock stands. "+
+					"Move it with POST /_sandbox/clock/advance, or let it run or jump: PUT /_sandbox/clock.")
 			if got := detailsOf(r); got != `[{"policy":"minute","limit":120,"window_seconds":60,"retry_after":60}]` {
 				t.Errorf("details %s", got)
 			}
