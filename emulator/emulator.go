@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"skystack.dev/sandbox/emulator/internal/control"
 	"skystack.dev/sandbox/emulator/internal/edge"
@@ -232,7 +233,8 @@ func (e *Emulator) closeWorlds() {
 }
 
 // Shutdown lets requests that are being served end, for as long as ctx allows,
-// and then closes the emulator.
+// and then closes the emulator. Advances end at once. It does not wait longer than
+// ctx allows, whatever still holds a workspace.
 func (e *Emulator) Shutdown(ctx context.Context) error {
 	e.mu.Lock()
 	server := e.http
@@ -242,5 +244,20 @@ func (e *Emulator) Shutdown(ctx context.Context) error {
 	if server != nil {
 		err = server.Shutdown(ctx)
 	}
-	return errors.Join(err, e.Close())
+	closed := make(chan error, 1)
+	go func() { closed <- e.Close() }()
+	select {
+	case fault := <-closed:
+		return errors.Join(err, fault)
+	default:
+	}
+	// What remains takes a moment, also when the requests have used up the time.
+	moment, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	select {
+	case fault := <-closed:
+		return errors.Join(err, fault)
+	case <-moment.Done():
+		return errors.Join(err, errors.New("a workspace could not be closed in time"))
+	}
 }

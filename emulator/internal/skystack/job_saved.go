@@ -24,6 +24,9 @@ func (j Job) CheckSaved(id string) error {
 	for member, at := range inOrder(map[string]time.Time{"created_at": j.CreatedAt, "updated_at": j.UpdatedAt, "last_run_at": j.LastRunAt, "due": j.Due, "anchor": j.Anchor}) {
 		f.time(member, at)
 	}
+	if year := j.Anchor.UTC().Year(); j.Trigger.Every != "" && (year < 1970 || year > lastYear) {
+		f.add("anchor", "is missing or in the year %d; a trigger with every needs the instant from which it counts, in a year from 1970 to %d", year, lastYear)
+	}
 	if j.Concurrency != skipOverlap && j.Concurrency != queueOverlap {
 		f.add("concurrency", "%q is unknown", clip(j.Concurrency))
 	}

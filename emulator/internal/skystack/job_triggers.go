@@ -41,7 +41,9 @@ func (t Trigger) next(anchor, after time.Time) time.Time {
 			return time.Time{}
 		}
 		passed := max(0, after.Sub(anchor))
-		return anchor.Add(passed - passed%every + every)
+		if at := anchor.Add(passed - passed%every + every); at.After(after) {
+			return at // else the anchor is too far away to count from, and nothing repeats
+		}
 	case t.At != "":
 		if at, err := time.Parse(time.RFC3339, t.At); err == nil && at.After(after) {
 			return at.UTC()
