@@ -67,6 +67,7 @@ type actionBody struct {
 	ProjectID   string       `json:"project_id,omitzero"` // the instance's, which it outlives
 	Type        ActionType   `json:"type"`
 	Status      ActionStatus `json:"status"`
+	Force       bool         `json:"force"`
 	Progress    int          `json:"progress"`
 	StartedAt   string       `json:"started_at"`
 	CompletedAt *string      `json:"completed_at"`
@@ -99,6 +100,7 @@ func (b actionBody) AppendJSON(to []byte) []byte {
 	o.text("instance_id", b.InstanceID)
 	o.text("type", string(b.Type))
 	o.text("status", string(b.Status))
+	o.truth("force", b.Force)
 	o.number("progress", b.Progress)
 	o.text("started_at", b.StartedAt)
 	if b.CompletedAt == nil {
@@ -114,7 +116,7 @@ func (b actionBody) AppendJSON(to []byte) []byte {
 
 func (t Action) body(now time.Time) actionBody {
 	b := actionBody{
-		ID: t.ID, InstanceID: t.InstanceID, Type: t.Type, Status: t.Status, Progress: t.progress(now), StartedAt: stamp(t.StartedAt),
+		ID: t.ID, InstanceID: t.InstanceID, Type: t.Type, Status: t.Status, Force: t.Force, Progress: t.progress(now), StartedAt: stamp(t.StartedAt),
 		Error: t.Error, RequestedBy: t.RequestedBy, RequestID: t.RequestID, due: t.due(),
 	}
 	if !t.CompletedAt.IsZero() {

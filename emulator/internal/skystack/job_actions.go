@@ -18,7 +18,7 @@ type JobAction struct {
 	Target *Target    `json:"target,omitzero"` // nil for create, and for the instance an event is about
 	Size   string     `json:"size,omitzero"`   // of a resize
 	Image  string     `json:"image,omitzero"`  // of a rebuild
-	Force  bool       `json:"force,omitzero"`  // of a stop
+	Force  bool       `json:"force"`           // of a stop
 	// MaxTargets is the most instances a run may act on; 0 for no limit.
 	MaxTargets int `json:"max_targets,omitzero"`
 	// Instance is what a create creates, as the body of a POST.

@@ -300,6 +300,11 @@ type Action struct {
 	// Error Why it failed; null otherwise.
 	Error *ActionError `json:"error"`
 
+	// Force Whether the plug was pulled.
+	//
+	// Example: false
+	Force bool `json:"force"`
+
 	// Id Never changes and is never used again.
 	//
 	// Example: act_2001
