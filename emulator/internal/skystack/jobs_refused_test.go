@@ -172,9 +172,9 @@ func TestUpdateJob(t *testing.T) {
 	s.Patch(job, `{"condition":{"older_than":null,"labels":{"a":null,"c":"d"}}}`).Wants(200).
 		Has("condition", map[string]any{"status_in": []any{"running"}, "labels": map[string]any{"c": "d"}})
 	s.Patch(job, `{"condition":null}`).Wants(200).Has("condition", nil)
-	s.Patch(job, `{"action":{"target":{"instance_ids":["ins_a"]}}}`).Wants(200).Has("action", map[string]any{"type": "stop", "target": map[string]any{"instance_ids": []any{"ins_a"}}})
+	s.Patch(job, `{"action":{"target":{"instance_ids":["ins_a"]}}}`).Wants(200).Has("action", map[string]any{"type": "stop", "force": false, "target": map[string]any{"instance_ids": []any{"ins_a"}}})
 	s.Patch(job, `{"action":{"type":"resize","profile":"standard-4"}}`).Wants(200).Has("action.size", "standard-4")
-	s.Patch(job, `{"action":{"type":"start","force":true}}`).Wants(200).Has("action", map[string]any{"type": "start", "target": map[string]any{"instance_ids": []any{"ins_a"}}})
+	s.Patch(job, `{"action":{"type":"start","force":true}}`).Wants(200).Has("action", map[string]any{"type": "start", "force": false, "target": map[string]any{"instance_ids": []any{"ins_a"}}})
 	r := s.Patch(job, `{"concurrency":"queue","enabled":false}`).Wants(200).Has("concurrency", "queue").Has("next_run_at", nil)
 	s.Patch(job, `{"name":"b"}`, "If-Match", `"1.2026-01-15"`).Refused(412, "precondition_failed")
 	s.Patch(job, `{"name":"b"}`, "If-Match", r.Head.Get("ETag")).Wants(200).Has("name", "b")

@@ -36,7 +36,7 @@ func TestJobEveryFiveMinutes(t *testing.T) {
 		id := r.Text("id")
 		r.Header("Location", "/v1/jobs/"+id).Header("ETag", `"1.2026-01-15"`)
 		want := `{"id":"` + id + `","name":"nap","project_id":"prj_default","enabled":true,"disabled_reason":null,"trigger":{"every":"5m"},` +
-			`"condition":null,"action":{"type":"stop","target":{"labels":{"tier":"batch"}}},"concurrency":"skip","token_id":"` + r.Text("token_id") + `",` +
+			`"condition":null,"action":{"type":"stop","target":{"labels":{"tier":"batch"}},"force":false},"concurrency":"skip","token_id":"` + r.Text("token_id") + `",` +
 			`"last_run_at":null,"next_run_at":"2026-03-19T10:27:44Z","version":1,"created_at":"2026-03-19T10:22:44Z","updated_at":"2026-03-19T10:22:44Z"}`
 		if got := string(r.Body); got != want {
 			t.Errorf("got\n%s, want\n%s", got, want)

@@ -207,7 +207,7 @@ func TestProgress(t *testing.T) {
 	for name := range v.(map[string]any) {
 		members[name] = true
 	}
-	if want := "map[completed_at:true error:true id:true instance_id:true progress:true request_id:true requested_by:true started_at:true status:true type:true]"; fmt.Sprint(members) != want {
+	if want := "map[completed_at:true error:true force:true id:true instance_id:true progress:true request_id:true requested_by:true started_at:true status:true type:true]"; fmt.Sprint(members) != want {
 		t.Errorf("an action has the members %v", members)
 	}
 	s.Get("/v1/actions/act_nothing").Refused(404, "action_not_found")
