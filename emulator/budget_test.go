@@ -109,11 +109,11 @@ func TestHostileBudget(t *testing.T) {
 				t.Error("the workspace is another one")
 			}
 			// What deletes and what makes room is allowed, and the workspace goes on.
-			for _, i := range e.Instances() {
+			if all := e.Instances(); len(all) > 0 {
+				i := all[0]
 				if status, body := sent(t, e, e.Key(), "DELETE", "/v1/instances/"+i.ID, ""); status != http.StatusNoContent {
 					t.Fatalf("delete: %d %s", status, body)
 				}
-				break
 			}
 			if status, body := sent(t, e, e.Key(), "POST", "/_sandbox/reset", ""); status != http.StatusNoContent {
 				t.Errorf("reset: %d %s", status, body)

@@ -60,7 +60,7 @@ type crowding struct {
 	idle, silent, refused, disconnected int
 }
 
-func newConnections(log *slog.Logger, closing context.Context) *connections {
+func newConnections(closing context.Context, log *slog.Logger) *connections {
 	return &connections{log: log, closing: closing, patience: maxPatience, since: engine.Begin()}
 }
 

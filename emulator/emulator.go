@@ -89,7 +89,7 @@ func (e *Emulator) build(asked, c config, fixture *fixtures.Fixture) error {
 		c.sky.Adopt = e.adopt
 	}
 	c.sky.Closing = e.closing
-	e.connections = newConnections(log, e.closing)
+	e.connections = newConnections(e.closing, log)
 	c.sky.Registry, c.sky.Home, c.sky.Build, c.sky.Fixture, c.sky.Log = e.registry, fixture.Workspace.ID, Version, fixture.Name(), log
 	c.sky.Audit = e.audit
 	e.courier = e.newCourier(c.webhooks)

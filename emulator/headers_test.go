@@ -3,6 +3,7 @@ package emulator_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -192,7 +193,9 @@ func TestEightHeaderEntries(t *testing.T) {
 	go func() { done <- server.Serve(l) }()
 	defer func() {
 		_ = server.Close()
-		<-done
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 	}()
 	for path, want := range map[string]int{"/v1/instances/ins_web01": 8, "/v1/regions?limit=1": 8} {
 		// When a second ends between the world's look at the clock and the response's,

@@ -183,7 +183,7 @@ func (x *Exchange) fixed(s *openapi3.Schema, object, now map[string]any, e *edit
 		switch {
 		case slices.Contains(names, name), member != nil && x.isEcho(member.Value, value):
 			present, has := now[name]
-			if x.seen.known && !(has && alike(present, value)) {
+			if x.seen.known && (!has || !alike(present, value)) {
 				details = append(details, x.cannotChange(prefix+name, present, has))
 			}
 			delete(object, name)

@@ -84,8 +84,8 @@ func TestWhatIsHeldIsAccounted(t *testing.T) {
 			for _, p := range kept {
 				most += p.Size()
 			}
-			if real := held(w, kept); accounted < real || accounted > most {
-				t.Fatalf("seed %d, step %d: %d accounted, %d held, %d one by one", seed, step, accounted, real, most)
+			if least := held(w, kept); accounted < least || accounted > most {
+				t.Fatalf("seed %d, step %d: %d accounted, %d held, %d one by one", seed, step, accounted, least, most)
 			}
 		}
 		before := w.nearest(w.s) + w.pinned

@@ -35,7 +35,7 @@ func TestHint(t *testing.T) {
 func TestMembers(t *testing.T) {
 	for written, want := range map[string]string{
 		"regoin": "region", "reigon": "region", "Region": "region", "publicIp": "public_ip", "public-ip": "public_ip", "meta_data": "metadata", "lables": "labels",
-		"firewalls_ids": "firewall_ids", "nam": "name", "nmae": "name", "page": "", "x": "", "colour": "", "": "", "sizes": "size", strings.Repeat("r", 65): "",
+		"firewalls_ids": "firewall_ids", "nam": "name", "naem": "name", "page": "", "x": "", "colour": "", "": "", "sizes": "size", strings.Repeat("r", 65): "",
 	} {
 		if got := strings.Join(Members(written, "name", "region", "size", "public_ip", "metadata", "labels", "firewall_ids"), " "); got != want {
 			t.Errorf("%q: got %q, want %q", written, got, want)

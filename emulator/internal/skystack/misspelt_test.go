@@ -32,7 +32,7 @@ func TestMisspelt(t *testing.T) {
 		`unknown_parameter: body "lables" is ignored (did you mean labels?) | unknown_parameter: body "x" is ignored`)
 	s.Post("/v1/instances", `{"name":"a","region":"us-east-1","x":1}`).Refused(400, "invalid_parameter").Has("error.details.0.code", "required").Lacks("error.details.1")
 	s.Get("/v1/instances?statsu=running&limit=0").Refused(400, "invalid_parameter").Has("error.details.1.did_you_mean", "status")
-	s.Get("/v1/instances?status=runing").Refused(400, "invalid_parameter").Has("error.details.0.code", "unknown_value").Has("error.details.0.did_you_mean", "running")
+	s.Get("/v1/instances?status=runnign").Refused(400, "invalid_parameter").Has("error.details.0.code", "unknown_value").Has("error.details.0.did_you_mean", "running")
 	s.Post("/v1/webhooks", `{"url":"http://127.0.0.1:1/","event_types":["*"],"signature_format":"bodyhex"}`).Refused(400, "invalid_parameter").
 		Has("error.details.0.did_you_mean", "body_hex")
 }
