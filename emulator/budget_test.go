@@ -213,7 +213,7 @@ func TestWorkspaceBudgetIsChecked(t *testing.T) {
 // Lists and exports are pages and streams: reading a workspace takes little
 // besides it.
 func TestHostileExports(t *testing.T) {
-	e := emulator.Start(t, emulator.WithFixture("busy=30000"))
+	e := emulator.Start(t, emulator.WithFixture("busy=80000"))
 	for _, path := range []string{"/_sandbox/state", "/_sandbox/dump", "/_sandbox/instances", "/_sandbox/agenda"} {
 		r, err := http.NewRequestWithContext(t.Context(), "GET", e.URL()+path, nil)
 		if err != nil {
@@ -236,7 +236,7 @@ func TestHostileExports(t *testing.T) {
 			}
 		}
 		_ = resp.Body.Close()
-		if most > 8*mib {
+		if most > 16*mib {
 			t.Errorf("%s: %d MiB were held for an answer of %d", path, most/mib, read/mib)
 		}
 	}
