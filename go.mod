@@ -9,6 +9,7 @@ require (
 	github.com/getkin/kin-openapi v0.153.0
 	github.com/go-json-experiment/json v1.27.2
 	github.com/hashicorp/go-retryablehttp v0.7.8
+	github.com/hashicorp/terraform-plugin-sdk/v2 v2.40.1
 	github.com/labstack/echo/v4 v4.16.4
 	github.com/moby/moby/api v1.57.0
 	github.com/moby/moby/client v0.6.3

@@ -114,6 +114,7 @@ var rooms = []room{
 // testModules are the modules that tests may import on top of those of all rooms.
 var testModules = []string{
 	"github.com/hashicorp/go-retryablehttp",
+	"github.com/hashicorp/terraform-plugin-sdk/v2",
 	"github.com/rogpeppe/go-internal",
 	"github.com/standard-webhooks/standard-webhooks",
 	"go.uber.org/goleak",
