@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 // what the banner says (S73). Beside testscript's own commands they use:
 //
 //	sandbox [flags]      start a server on a free port; sets $URL, $ADDR and $KEY,
-//	                     and $HTTPS and $PLAIN if it has two; its banner is what
-//	                     stdout then shows
+//	                     $HTTPS and $PLAIN if it has two, and $SALT if it has a
+//	                     random one; its banner is what stdout then shows
 //	end [INT|TERM]       end it, want exit code 0; shows its output and logs
 //	                     (testscript's own stop ends the script)
 //	http [-key K] [-header 'N: V'] [-host H] METHOD PATH [BODY]
@@ -132,6 +132,10 @@ func sandbox(ts *testscript.TestScript, neg bool, args []string) {
 				at, _, _ := strings.Cut(strings.TrimSpace(rest), ",")
 				ts.Setenv(name, scheme+at)
 			}
+		}
+		if salt, ok := strings.CutPrefix(line, "  salt      "); ok {
+			salt, _, _ = strings.Cut(salt, ",")
+			ts.Setenv("SALT", salt)
 		}
 		if key, ok := strings.CutPrefix(line, "export SKYSTACK_API_TOKEN="); ok {
 			ts.Setenv("KEY", words(key)[0])

@@ -31,7 +31,8 @@
 // which also works inside a testing/synctest bubble; there, use no URL: a path
 // such as /v1/instances is enough.
 //
-// The same seed and the same requests give the same bytes. Limits on requests
+// The same seed and the same requests give the same bytes; WithSecretSalt makes the
+// secrets among them ones that cannot be computed. Limits on requests
 // and instances are off unless WithLimits turns them on. When a test fails, its
 // seed and the command that replays it are logged.
 //

@@ -42,6 +42,7 @@ type Emulator struct {
 	steering atomic.Pointer[control.API] // nil before the control API is made
 	meter    meter
 	admin    string
+	salt     engine.Salt
 	closing  context.Context // ends when the emulator is being closed or shut down
 	close    context.CancelFunc
 	secure   *secure // nil without HTTPS
@@ -75,6 +76,7 @@ func New(opts ...Option) (*Emulator, error) {
 	if e.admin == "" {
 		e.admin = secret.New(secret.Admin)
 	}
+	e.salt.Set(c.salt)
 	if err := e.build(asked, c, fixture); err != nil {
 		e.close()
 		e.closeWorlds()
@@ -161,6 +163,7 @@ func (e *Emulator) populate(asked, c config, f *fixtures.Fixture) error {
 		e.key = DefaultKey
 		if c.freshKey {
 			e.key = NewKey()
+			e.needSalt()
 		}
 		if err := e.sky.AddKey(e.world, known(Key{Token: e.key, Name: "default"})); err != nil {
 			return err

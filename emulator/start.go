@@ -50,6 +50,9 @@ func (e *Emulator) replay(test string) string {
 	s := e.Setup()
 	var b strings.Builder
 	fmt.Fprintf(&b, "emulator: seed %d, fixture %s; replay: %s=%d go test -count=1 -run '%s'", s.Seed, s.Fixture, seedVariable, s.Seed, pattern(test))
+	if salt := e.SecretSalt(); salt != "" {
+		b.WriteString("; for the same secrets of keys and webhooks: WithSecretSalt(" + strconv.Quote(salt) + ")")
+	}
 	for _, r := range slices.Backward(e.Requests(Match{Limit: lastRequests, NewestFirst: true})) {
 		b.WriteString("\n  " + r.String())
 	}

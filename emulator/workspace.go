@@ -49,7 +49,7 @@ func (e *Emulator) newWorkspace(world *engine.World, asked, c config, f *fixture
 // newWorld makes a world as a configuration and its fixture have it.
 func (e *Emulator) newWorld(c config, f *fixtures.Fixture, id string, b engine.Budget) (*engine.World, error) {
 	w, err := engine.NewWorld(e.schema, engine.Config{
-		ID: id, Seed: c.seed, Clock: engineClock(c.clock), ResetEvery: c.resetEvery, Strict: c.strictEngine,
+		ID: id, Seed: c.seed, Salt: &e.salt, Clock: engineClock(c.clock), ResetEvery: c.resetEvery, Strict: c.strictEngine,
 	})
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -15,6 +16,7 @@ func accessSettings() group {
 		{"control", word, "on|off", "on", "Whether there is a control API under /_sandbox/. Off, nobody can move the clock, reset or look behind the scenes.",
 			takeControl},
 		{"admin-token", word, "TOKEN", "random", "Opens the control API of all workspaces: 16 or more visible ASCII characters. Other users of the machine see flags: better set the variable.", takeAdminToken},
+		{"secret-salt", word, "TEXT", "random beyond loopback", "What the secrets of keys and webhooks made by API are mixed with, so that they cannot be computed from the seed. On a loopback address the default is nothing. Other users of the machine see flags: better set the variable.", takeSalt},
 		{"journal", number, "BYTES", "16777216", "How much each workspace remembers of the requests it got. The oldest are given up first.", takeJournal},
 	}}
 }
@@ -27,6 +29,11 @@ func takeControl(p *plan, s string) error {
 func takeAdminToken(p *plan, s string) error {
 	p.ownAdmin = true
 	return p.use(emulator.WithAdminToken(s))
+}
+
+func takeSalt(p *plan, s string) error {
+	p.salt, p.salted = s, true
+	return p.use(emulator.WithSecretSalt(s))
 }
 
 func takeJournal(p *plan, s string) error {
@@ -50,12 +57,22 @@ func open(addrs ...*net.TCPAddr) bool {
 // guard does not let the key that everybody knows in where other machines can
 // reach the sandbox (10.2, row 6): unless another key is named, by flag,
 // environment, file or fixture, the sandbox makes itself one. Who names the known
-// key means it.
-func (p *plan) guard(addrs ...*net.TCPAddr) {
-	if open(addrs...) {
-		p.opts = append(p.opts, emulator.WithoutDefaultKey())
+// key means it. Nor can the secrets that are made by API be computed there.
+func (p *plan) guard(addrs ...*net.TCPAddr) error {
+	if !open(addrs...) {
+		return nil
 	}
+	p.opts = append(p.opts, emulator.WithoutDefaultKey())
+	switch {
+	case p.salted && p.salt == "":
+		return errors.New("secret-salt must not be empty where other machines can reach the sandbox: leave it out for a random one, or listen on a loopback address")
+	case !p.salted:
+		p.opts = append(p.opts, emulator.WithSecretSalt(emulator.NewSecretSalt()))
+	}
+	return nil
 }
 
 // secret reports whether the value of a setting opens something.
-func secret(setting string) bool { return setting == "key" || setting == "admin-token" }
+func secret(setting string) bool {
+	return setting == "key" || setting == "admin-token" || setting == "secret-salt"
+}

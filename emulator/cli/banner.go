@@ -48,10 +48,23 @@ func banner(p *plan, e *emulator.Emulator, base, secure string) string {
 	fmt.Fprintf(&b, "Point a client at it:\n\n%s\n", exports(base, key))
 	fmt.Fprintf(&b, "Create an instance:\n\ncurl %s%s \\\n  -H %s \\\n  -H 'Content-Type: application/json' \\\n  -d '{\"name\":\"web-1\",\"region\":\"eu-central\",\"size\":\"standard-2\"}'\n\n",
 		curl, shellWord(base+"/v1/instances"), shellWord("Authorization: Bearer "+key))
-	fmt.Fprintf(&b, "What is on:\n\n  fixture   %s, seed %d\n  clock     %s\n  speed     %s\n  limits    %s\n  quota     %s\n  reset     %s\n  control   %s\n\n",
-		s.Fixture, s.Seed, describeClock(s.Clock), describeSpeed(s), describeLimits(s.RateLimit), describeQuota(s.Quota), describeReset(s.ResetEvery), describeControl(p.noControl))
+	fmt.Fprintf(&b, "What is on:\n\n  fixture   %s, seed %d\n%s  clock     %s\n  speed     %s\n  limits    %s\n  quota     %s\n  reset     %s\n  control   %s\n\n",
+		s.Fixture, s.Seed, p.describeSalt(e), describeClock(s.Clock), describeSpeed(s), describeLimits(s.RateLimit), describeQuota(s.Quota), describeReset(s.ResetEvery), describeControl(p.noControl))
 	b.WriteString("Serving. Stop it with Ctrl-C.\n")
 	return b.String()
+}
+
+// describeSalt is the line about the salt, if there is one. One that was given is
+// known to the operator, and not printed.
+func (p *plan) describeSalt(e *emulator.Emulator) string {
+	switch salt := e.SecretSalt(); {
+	case salt == "":
+		return ""
+	case p.salted:
+		return "  salt      as given; secrets made by API depend on it\n"
+	default:
+		return "  salt      " + salt + ", random; secrets made by API depend on it, --secret-salt sets it\n"
+	}
 }
 
 func describeClock(c emulator.Clock) string {

@@ -23,7 +23,9 @@ func printEnv(p *plan, stdout io.Writer) error {
 	if err := p.checkHTTPS(); err != nil {
 		return &usageError{"env", err}
 	}
-	p.guard(addr, secureAddr)
+	if err := p.guard(addr, secureAddr); err != nil {
+		return &usageError{"env", err}
+	}
 	shown, base := addr, baseURL(addr)
 	if p.required { // keys are taken nowhere else
 		shown, base = secureAddr, secureURL(secureAddr)

@@ -30,6 +30,8 @@ type plan struct {
 	anyToken  bool
 	ownAdmin  bool // --admin-token was given
 	noControl bool // --control=off
+	salt      string
+	salted    bool // --secret-salt was given
 	secured
 	rateLimit string              // --rate-limit; "" when it was not given
 	asStart   bool                // without limits unless they are asked for, as in emulator.Start

@@ -114,6 +114,7 @@ var samples = map[string]struct {
 	"keys":                  {nil, ""},
 	"control":               {[]string{"on", "off"}, "maybe"},
 	"admin-token":           {[]string{"sixteen-or-more.", "sky_admin_000000000000000000000000000000000000"}, "fifteen-letters"},
+	"secret-salt":           {[]string{"x", "sky_salt_000000000000000000000000000000000000"}, "with space"},
 	"journal":               {[]string{"16777216", "1048576"}, "16MiB"},
 	"https":                 {[]string{"127.0.0.1:0", "[::1]:8443", "off"}, "127.0.0.1"},
 	"tls-dir":               {[]string{"ca", "memory"}, ""},

@@ -32,7 +32,9 @@ func start(p *plan, command string, log *slog.Logger) (_ *running, err error) {
 				"accept-any-token on %s: whoever reaches that address would be let in; listen on a loopback address, as %s, or name the keys", listen, defaultListen)}
 		}
 	}
-	p.guard(addr, secureAddr)
+	if err := p.guard(addr, secureAddr); err != nil {
+		return nil, &usageError{command, err}
+	}
 	secure, err := p.secure()
 	if err != nil {
 		return nil, &usageError{command, err}

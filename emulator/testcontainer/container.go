@@ -1,6 +1,7 @@
 package testcontainer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,6 +22,9 @@ const (
 
 	// dockerHost is what a container calls the machine that runs it.
 	dockerHost = "host.docker.internal"
+
+	// fromSeed stands for a secret salt that follows from the seed.
+	fromSeed = "from-seed"
 
 	// pollInterval is short: the sandbox is ready before a person could blink.
 	pollInterval = 20 * time.Millisecond
@@ -85,6 +89,7 @@ func request(img string, opts ...testcontainers.ContainerCustomizer) (*testconta
 			variable("listen"):      "0.0.0.0:8080",
 			variable("key"):         secret.New(secret.Key),
 			variable("admin-token"): secret.New(secret.Admin),
+			variable("secret-salt"): fromSeed,
 			variable("rate-limit"):  "off",
 			variable("quota"):       "off",
 		}),
@@ -100,6 +105,11 @@ func request(img string, opts ...testcontainers.ContainerCustomizer) (*testconta
 		if err := o.Customize(req); err != nil {
 			return nil, err
 		}
+	}
+	// The container listens where others can reach it, so its secrets are mixed with a
+	// salt: one that follows from the seed, so that the same test gets the same.
+	if salt := variable("secret-salt"); req.Env[salt] == fromSeed {
+		req.Env[salt] = "seed-" + cmp.Or(req.Env[variable("seed")], "1")
 	}
 	return req, nil
 }

@@ -90,12 +90,14 @@ func WithConfigReader(r io.Reader) testcontainers.CustomizeRequestOption {
 func configure(req *testcontainers.GenericContainerRequest, name string, data []byte) {
 	yield(req, "rate-limit", data)
 	yield(req, "quota", data)
+	yield(req, "secret-salt", data)
 	give(req, "config", path.Join(configDir, name), data)
 }
 
-// yield leaves a limit that is off by default to a file that mentions it.
+// yield leaves a setting that has its default of this package to a file that mentions
+// it.
 func yield(req *testcontainers.GenericContainerRequest, setting string, data []byte) {
-	if v := variable(setting); bytes.Contains(data, []byte(setting)) && req.Env[v] == "off" {
+	if v := variable(setting); bytes.Contains(data, []byte(setting)) && (req.Env[v] == "off" || req.Env[v] == fromSeed) {
 		delete(req.Env, v)
 	}
 }
@@ -110,7 +112,8 @@ func WithFullHeaders() testcontainers.CustomizeRequestOption {
 }
 
 // WithSeed decides everything random; default 1. The same seed and the same
-// requests give the same answers.
+// requests give the same responses, secrets of keys and webhooks included, unless
+// SKYSTACK_SANDBOX_SECRET_SALT is set to a text of the test's own.
 func WithSeed(seed uint64) testcontainers.CustomizeRequestOption {
 	return func(req *testcontainers.GenericContainerRequest) error {
 		set(req, "seed", strconv.FormatUint(seed, 10))

@@ -46,7 +46,8 @@ func TestDefaults(t *testing.T) {
 	}
 	want := map[string]string{
 		"SKYSTACK_SANDBOX_LISTEN": "0.0.0.0:8080", "SKYSTACK_SANDBOX_RATE_LIMIT": "off", "SKYSTACK_SANDBOX_QUOTA": "off",
-		"SKYSTACK_SANDBOX_KEY": req.Env["SKYSTACK_SANDBOX_KEY"], "SKYSTACK_SANDBOX_ADMIN_TOKEN": req.Env["SKYSTACK_SANDBOX_ADMIN_TOKEN"],
+		"SKYSTACK_SANDBOX_SECRET_SALT": "seed-1",
+		"SKYSTACK_SANDBOX_KEY":         req.Env["SKYSTACK_SANDBOX_KEY"], "SKYSTACK_SANDBOX_ADMIN_TOKEN": req.Env["SKYSTACK_SANDBOX_ADMIN_TOKEN"],
 	}
 	if !maps.Equal(req.Env, want) {
 		t.Errorf("environment %v", req.Env)
@@ -92,6 +93,10 @@ func TestOptions(t *testing.T) {
 		{"config with limits", options{WithConfigReader(strings.NewReader("rate-limit: on"))}, map[string]string{"RATE_LIMIT": ""}, map[string]string{"/config/config.yaml": "rate-limit: on"}},
 		{"config with limits and an option", options{WithRateLimit(sandbox.RateLimit{}), WithConfigReader(strings.NewReader("rate-limit: off"))}, map[string]string{"RATE_LIMIT": "on"}, map[string]string{"/config/config.yaml": "rate-limit: off"}},
 		{"seed", options{WithSeed(1<<64 - 1)}, map[string]string{"SEED": "18446744073709551615"}, nil},
+		{"the salt follows from the seed", options{WithSeed(7)}, map[string]string{"SECRET_SALT": "seed-7"}, nil},
+		{"or from its variable", options{testcontainers.WithEnv(map[string]string{"SKYSTACK_SANDBOX_SEED": "8"})}, map[string]string{"SECRET_SALT": "seed-8"}, nil},
+		{"a salt of one's own", options{WithSeed(7), testcontainers.WithEnv(map[string]string{"SKYSTACK_SANDBOX_SECRET_SALT": "mine"})}, map[string]string{"SECRET_SALT": "mine"}, nil},
+		{"or of the configuration", options{WithConfigReader(strings.NewReader("secret-salt: mine"))}, map[string]string{"SECRET_SALT": ""}, map[string]string{"/config/config.yaml": "secret-salt: mine"}},
 		{"seed 0", options{WithSeed(0)}, map[string]string{"SEED": "0"}, nil},
 		{"zero clock", options{WithClock(sandbox.Clock{})}, map[string]string{"CLOCK": "", "NOW": "", "SCALE": ""}, nil},
 		{"frozen clock", options{WithClock(sandbox.Clock{Mode: sandbox.FrozenClock, Now: noon, Scale: 7})}, map[string]string{"CLOCK": "frozen", "NOW": "2026-03-19T11:00:00Z", "SCALE": ""}, nil},

@@ -15,6 +15,7 @@ const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 type chance struct {
 	seed uint64
 	name string
+	salt *Salt // of SecretRand alone
 }
 
 // key is the 64-bit key of a named stream.

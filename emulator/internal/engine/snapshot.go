@@ -92,7 +92,7 @@ func (w *World) Fork(id string) *World { return w.ForkOf(w.Snapshot(), id) }
 // ForkOf returns a new world that starts as the snapshot, which is its baseline
 // too; the rest it has from w.
 func (w *World) ForkOf(p *Snapshot, id string) *World {
-	f := (&World{id: id, schema: w.schema, chance: chance{w.chance.seed, id}, strict: w.strict, every: w.every}).init()
+	f := (&World{id: id, schema: w.schema, chance: chance{w.chance.seed, id, w.chance.salt}, strict: w.strict, every: w.every}).init()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	defer f.arm()

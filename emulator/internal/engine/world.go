@@ -152,6 +152,8 @@ type Config struct {
 	ID string
 	// Seed decides everything random.
 	Seed uint64
+	// Salt is mixed into secrets; nil for none. Worlds may share one.
+	Salt *Salt
 	// Clock is the first setting of the clock; the zero Clock is real time.
 	Clock Clock
 	// ResetEvery is the period after which the world returns to its baseline;
@@ -172,7 +174,7 @@ func NewWorld(schema *Schema, c Config) (*World, error) {
 	if c.ResetEvery > 0 && c.ResetEvery < shortestReset {
 		return nil, fmt.Errorf("reset period %v is too short: use at least %v, or 0 for none", c.ResetEvery, shortestReset)
 	}
-	w := (&World{id: c.ID, schema: schema, chance: chance{c.Seed, c.ID}, strict: c.Strict, s: newState(schema)}).init()
+	w := (&World{id: c.ID, schema: schema, chance: chance{c.Seed, c.ID, c.Salt}, strict: c.Strict, s: newState(schema)}).init()
 	w.s.clock = newClock(c.Clock, wallNow())
 	if w.every = int64(c.ResetEvery); w.every > 0 {
 		w.resetAt = plus(w.s.clock.base, w.every)

@@ -25,7 +25,7 @@ var (
 	member = regexp.MustCompile(`(?i)((?:token|api[_-]?key|secret|passw(?:or)?d)(?:=|%3d|:|[\\"']+\s*:\s*[\\"']+))([^&\s"]+)`)
 	// Keys with a prefix. A stop or a slash at the end of one belongs to the
 	// sentence or the path around it.
-	key = regexp.MustCompile(`(?i)(?:whsec_|[a-z0-9_-]*_live_|(?:sky|sk|rk|pk)_test_|sky_admin_)[0-9a-z_~+/=.-]*[0-9a-z_~+=-]`)
+	key = regexp.MustCompile(`(?i)(?:whsec_|[a-z0-9_-]*_live_|(?:sky|sk|rk|pk)_test_|sky_(?:admin|salt)_)[0-9a-z_~+/=.-]*[0-9a-z_~+=-]`)
 )
 
 // gap is what may part "Bearer" from its token in headers, addresses and JSON.
@@ -106,7 +106,7 @@ func suspicious(s string) bool {
 	for i := range len(s) {
 		switch s[i] {
 		case '_':
-			if ends(s[:i], "_live", "_test", "_admin", "whsec") {
+			if ends(s[:i], "_live", "_test", "_admin", "_salt", "whsec") {
 				return true
 			}
 		case 'r', 'R':

@@ -12,6 +12,7 @@ import (
 const (
 	Key   = "sky_test_"  // a key of the API
 	Admin = "sky_admin_" // the admin token of the control API
+	Salt  = "sky_salt_"  // what the secrets made by API are mixed with
 )
 
 // Chars is how many digits of base 62 are random; six more are the CRC-32 of

@@ -219,13 +219,13 @@ func unique(list []string) []string {
 	return out
 }
 
-// mint completes a key and makes it known. The secret follows from the seed: the
-// same requests give the same bytes, in this workspace and in no other. The
-// registry has the last word on whose it is.
+// mint completes a key and makes it known. The secret follows from the seed and the
+// salt: with the same of both the same requests give the same bytes, in this
+// workspace and in no other. The registry has the last word on whose it is.
 func (a *API) mint(c *edge.Call, t Token) (Token, string) {
 	t.ID, t.CreatedAt, t.CreatedBy = a.newTokenID(c.Tx), c.Now(), c.Token
 	for {
-		random, digits := c.Rand("token"), [secret.Chars]byte{}
+		random, digits := c.SecretRand("token"), [secret.Chars]byte{}
 		for i := range digits {
 			digits[i] = byte(random.IntN(62))
 		}

@@ -229,10 +229,11 @@ func (a *API) createWebhook(c *edge.Call, in createWebhookInput) (webhookBody, e
 	return b, nil
 }
 
-// newWebhookSecret follows from the seed, like everything a world makes up.
+// newWebhookSecret follows from the seed and the salt, like every secret that a world
+// makes up.
 func newWebhookSecret(tx *engine.Tx) string {
 	var random [32]byte
-	r := tx.Rand("webhook/secret")
+	r := tx.SecretRand("webhook/secret")
 	for i := range random {
 		random[i] = byte(r.Uint32())
 	}

@@ -1,0 +1,46 @@
+package engine
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"math/rand/v2"
+	"sync/atomic"
+)
+
+// Salt is what the secrets of some worlds depend on besides their seed: without it
+// anybody who knows the seed can compute them. It belongs to the process, and is in
+// no snapshot. The zero Salt is empty, and a nil one stays so.
+type Salt struct{ text atomic.Pointer[string] }
+
+// Set changes the salt of secrets that are made from now on.
+func (s *Salt) Set(text string) { s.text.Store(&text) }
+
+// String returns the salt; "" if it is empty.
+func (s *Salt) String() string {
+	if s == nil {
+		return ""
+	}
+	if text := s.text.Load(); text != nil {
+		return *text
+	}
+	return ""
+}
+
+// SecretRand is Rand for secrets. It depends on the world's salt too; with an empty
+// one it gives what Rand does. With one, what it gave before says nothing about what
+// it will give.
+func (tx *Tx) SecretRand(stream string) *rand.Rand {
+	c := tx.w.chance
+	salt := c.salt.String()
+	if salt == "" {
+		return tx.Rand(stream)
+	}
+	mac := hmac.New(sha256.New, []byte(salt))
+	var numbers [16]byte
+	binary.LittleEndian.PutUint64(numbers[:8], c.seed)
+	binary.LittleEndian.PutUint64(numbers[8:], tx.Count("rand/"+stream))
+	mac.Write(numbers[:])
+	mac.Write([]byte(c.name + "\x00" + stream))
+	return rand.New(rand.NewChaCha8([32]byte(mac.Sum(nil))))
+}
