@@ -25,9 +25,18 @@ const (
 )
 
 // Run carries out one command and returns the exit code. The arguments are
-// without the program's name; environ is as os.Environ has it.
+// without the program's name; environ is as os.Environ has it. What it prints steers
+// no terminal, wherever it came from; the program that the command test runs has the
+// streams themselves.
 func Run(args, environ []string, stdout, stderr io.Writer) int {
-	err := run(args, environ, stdout, stderr)
+	out, faults := &screen{to: stdout}, &screen{to: stderr}
+	defer out.end()
+	defer faults.end()
+	return report(run(args, environ, out, faults), faults)
+}
+
+// report says what went wrong, if anything did, and is the exit code.
+func report(err error, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}

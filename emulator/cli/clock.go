@@ -168,7 +168,7 @@ func (c clockCommand) show(w *remote.Workspace, stdout io.Writer) error {
 }
 
 func eventLine(e sandbox.Event) string {
-	return fmt.Sprintf("%s  %s  %s", instant(e.At), e.Step, e.Subject)
+	return visible(fmt.Sprintf("%s  %s  %s", instant(e.At), e.Step, e.Subject))
 }
 
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -92,13 +92,13 @@ func (c listenCommand) forward(ctx context.Context, w *remote.Workspace, l sandb
 
 func (c listenCommand) greet(stdout io.Writer, l sandbox.Listener) error {
 	if c.PrintSecret {
-		_, err := io.WriteString(stdout, l.Secret+"\n")
+		_, err := io.WriteString(stdout, visible(l.Secret)+"\n")
 		return err
 	}
 	if c.asJSON() {
 		return printJSON(stdout, l)
 	}
-	_, err := fmt.Fprintf(stdout, "signing secret %s\nlistening as %s for %s of %s; Ctrl-C ends it\n", l.Secret, l.ID, strings.Join(l.EventTypes, ", "), l.Project)
+	_, err := fmt.Fprintf(stdout, "signing secret %s\nlistening as %s for %s of %s; Ctrl-C ends it\n", visible(l.Secret), visible(l.ID), visible(strings.Join(l.EventTypes, ", ")), visible(l.Project))
 	return err
 }
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"skystack.dev/sandbox/emulator/remote"
 	"skystack.dev/sandbox/emulator/sandbox"
@@ -162,15 +161,4 @@ func (c requestsCommand) print(stdout io.Writer, r sandbox.Request) error {
 	}
 	_, err := io.WriteString(stdout, r.String()+"\n")
 	return err
-}
-
-// visible is a text that moves no cursor and changes no colour, whatever a
-// client put in it.
-func visible(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, s)
 }

@@ -125,14 +125,3 @@ func FuzzStatusOf(f *testing.F) {
 		}
 	})
 }
-
-// What a client sends cannot take over the terminal.
-func TestVisible(t *testing.T) {
-	for s, want := range map[string]string{
-		"GET /a?b=c -> 200": "GET /a?b=c -> 200", "/\x1b[31mred": "/�[31mred", "a\nb": "a�b", "\u009b2J": "�2J", "\xff": "�", "größe": "größe",
-	} {
-		if got := visible(s); got != want {
-			t.Errorf("%q: got %q, want %q", s, got, want)
-		}
-	}
-}

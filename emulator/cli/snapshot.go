@@ -98,6 +98,9 @@ func (c snapshotCommand) save(ctx context.Context, environ []string, stdout io.W
 			write = s.SaveSecrets
 		}
 		if name == "-" {
+			if !isTerminal(stdout) {
+				stdout = itself(stdout) // the bytes of a file
+			}
 			return write(stdout)
 		}
 		return replaceFile(name, write)

@@ -93,7 +93,7 @@ func test(p *plan, words, environ []string, s streams) error {
 		return err
 	}
 	defer forget()
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.in, s.out, s.err
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.in, itself(s.out), itself(s.err)
 	cmd.Env = slices.Concat(environ, exported(r.Emulator, base), trust)
 	if isTerminal(s.err) {
 		_, _ = fmt.Fprintf(s.err, "%s: serving at %s, seed %d, while %s runs\n", program, base, r.Setup().Seed, words[0])
@@ -106,7 +106,7 @@ func test(p *plan, words, environ []string, s streams) error {
 	if code == exitOK {
 		return nil
 	}
-	_, _ = io.WriteString(s.err, report(r.Emulator, p, words, code))
+	_, _ = io.WriteString(s.err, replayed(r.Emulator, p, words, code))
 	return &exitError{code: code}
 }
 
@@ -172,9 +172,9 @@ func codeOf(cmd *exec.Cmd, err error) (int, error) {
 // reported is how many requests a report lists.
 const reported = 20
 
-// report is what a person wants to know of a command that failed: what to repeat
+// replayed is what a person wants to know of a command that failed: what to repeat
 // and what the sandbox saw.
-func report(e *emulator.Emulator, p *plan, words []string, code int) string {
+func replayed(e *emulator.Emulator, p *plan, words []string, code int) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, program+": "+format+"\n", args...) }
 	line("%s: exit code %d", words[0], code)

@@ -137,13 +137,18 @@ func (c tokenRotateCommand) run(ctx context.Context, environ []string, stdout io
 	return c.print(stdout, answer)
 }
 
+// isToken tells whether a text can be a bearer token: visible ASCII alone.
+func isToken(s string) bool {
+	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+}
+
 // print prints a new key.
 func (c tokenOutput) print(stdout io.Writer, answer []byte) error {
 	var t shownToken
-	if err := json.Unmarshal(answer, &t); err != nil || t.Secret == "" {
+	if err := json.Unmarshal(answer, &t); err != nil || !isToken(t.Secret) {
 		return fmt.Errorf("the answer holds no key: is this a SkyStack API?")
 	}
-	text := fmt.Sprintf("id      %s\nsecret  %s\nscopes  %s\n", visible(t.ID), visible(t.Secret), visible(strings.Join(t.Scopes, " ")))
+	text := fmt.Sprintf("id      %s\nsecret  %s\nscopes  %s\n", visible(t.ID), t.Secret, visible(strings.Join(t.Scopes, " ")))
 	if t.ExpiresAt != "" {
 		text += "until   " + visible(t.ExpiresAt) + "\n"
 	}
@@ -151,7 +156,7 @@ func (c tokenOutput) print(stdout io.Writer, answer []byte) error {
 	case "json":
 		text = string(answer) + "\n"
 	case "env":
-		text = "SKYSTACK_API_TOKEN=" + visible(t.Secret) + "\n"
+		text = "SKYSTACK_API_TOKEN=" + shellWord(t.Secret) + "\n"
 	}
 	_, err := io.WriteString(stdout, text)
 	return err
@@ -193,7 +198,7 @@ func (c tokenListCommand) run(ctx context.Context, environ []string, stdout io.W
 }
 
 func (c tokenListCommand) print(stdout io.Writer, row []byte) error {
-	line := string(row) // as the API says it: what reads JSON is no terminal
+	line := string(row) // as the API says it
 	if c.Output == "text" {
 		var t shownToken
 		if err := json.Unmarshal(row, &t); err != nil {
@@ -202,7 +207,7 @@ func (c tokenListCommand) print(stdout io.Writer, row []byte) error {
 		line = strings.Join([]string{t.ID, t.Status, t.Prefix + "…" + t.Last4, strings.Join(t.Scopes, ",")}, " ")
 		for _, m := range [][2]string{{"name", t.Name}, {"environment", t.Environment}, {"owner", t.Owner}, {"until", t.ExpiresAt}, {"replaced_by", t.ReplacedBy}} {
 			if m[1] != "" {
-				line += " " + m[0] + "=" + shellWord(m[1])
+				line += " " + m[0] + "=" + shellWord(visible(m[1]))
 			}
 		}
 		line = visible(line)
