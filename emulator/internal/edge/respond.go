@@ -236,6 +236,20 @@ func (x *Exchange) checkResponse(a Answer) error {
 	return nil
 }
 
+// CheckEvent validates what is delivered to a client against the schema of the success
+// of the operation that shows the same.
+func (c *Contract) CheckEvent(shownBy string, body []byte) error {
+	response, err := c.answer(shownBy, http.StatusOK)
+	if err != nil {
+		return err
+	}
+	var v any
+	if err := json.Unmarshal(body, &v); err != nil {
+		return err
+	}
+	return response.Content.Get("application/json").Schema.Value.VisitJSON(v, c.told...)
+}
+
 // seal completes the answer: from here on it is only sent.
 func (x *Exchange) seal() {
 	if !x.done {

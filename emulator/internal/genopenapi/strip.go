@@ -40,7 +40,7 @@ func strip(n *yaml.Node, named bool) {
 // idle tells whether nothing is checked against a member.
 func idle(name string, value *yaml.Node) bool {
 	switch name {
-	case "description", "summary", "example", "examples", "headers", "tags", "x-rules":
+	case "description", "summary", "example", "examples", "headers", "tags", "x-rules", "x-codes", "x-events", "callbacks":
 		return true
 	case "additionalProperties":
 		return value.Kind == yaml.ScalarNode && value.Value == "false"

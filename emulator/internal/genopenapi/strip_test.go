@@ -39,6 +39,10 @@ func TestStrip(t *testing.T) {
 			`{schema: {properties: {description: {type: string, example: e}, responses: {properties: {'400': {type: string}, default: {}}}, additionalProperties: {type: object}}}}`,
 			`{"schema":{"properties":{"description":{"type":"string"},"responses":{"properties":{"400":{"type":"string"},"default":{}}},"additionalProperties":{"type":"object"}}}}`,
 		},
+		"lists of names and requests of the server's own": {
+			`{paths: {/a: {post: {callbacks: {c: {u: {post: {responses: {'200': {}}}}}}, responses: {'200': {}}}}}, schema: {enum: [a], x-codes: {a: {means: m}}, x-events: {a: {when: w}}, discriminator: {propertyName: type, mapping: {a.b: c}}}}`,
+			`{"paths":{"/a":{"post":{"responses":{"200":{}}}}},"schema":{"enum":["a"],"discriminator":{"propertyName":"type","mapping":{"a.b":"c"}}}}`,
+		},
 		"further members": {
 			`{a: {additionalProperties: false}, b: {additionalProperties: true}, c: {additionalProperties: {type: string, additionalProperties: false}}}`,
 			`{"a":{},"b":{"additionalProperties":true},"c":{"additionalProperties":{"type":"string"}}}`,

@@ -47,6 +47,8 @@ type Config struct {
 	Courier Courier
 	// WebhookJitter moves each delay of a retry by up to a tenth (5.2).
 	WebhookJitter bool
+	// CheckEvents fails the deliveries of events that break the contract.
+	CheckEvents bool
 	// Closing ends requests that wait and streams; nil never does.
 	Closing context.Context
 	// Log receives warnings.

@@ -7,6 +7,7 @@ import _ "embed"
 // A test fails when the copies are not those of the root's document.
 //
 //go:generate go run ../genopenapi ../../../openapi.yaml openapi.yaml openapi.json answers.json contract.json
+//go:generate go run ../gennames ../../../openapi.yaml ../../EVENTS-AND-ERRORS.md names.gen.go
 
 // checkedJSON is what requests are checked against: openapi.yaml of the
 // repository's root without texts, examples and what answers look like.

@@ -11,9 +11,9 @@ import (
 // what goes around it a delivery has no more than 64 KiB (5.2).
 const maxEventData = 60 << 10
 
-// fit leaves out of an event the largest members of its object, and of what that
-// had before, until the rest is small enough, and notes which: who needs them asks
-// for the object.
+// fit empties the largest members of an event's object, and leaves out those of what
+// it had before, until the rest is small enough, and notes which: a client that needs
+// them reads the object. Emptied and not left out, since the contract requires them.
 func (e *Event) fit() {
 	size := len(e.Object) + len(e.Previous)
 	if size <= maxEventData {
@@ -27,9 +27,9 @@ func (e *Event) fit() {
 	for _, of := range []struct {
 		prefix string
 		v      jsontext.Value
-	}{{"object.", e.Object}, {"previous_attributes.", e.Previous}} {
+	}{{inObject, e.Object}, {inPrevious, e.Previous}} {
 		eachMember(of.v, func(name string, value jsontext.Value) {
-			if name != "id" {
+			if kind := value.Kind(); of.prefix == inPrevious || kind == '{' || kind == '[' {
 				parts = append(parts, part{of.prefix + name, len(name) + len(value) + len(`"":,`)})
 			}
 		})
@@ -43,7 +43,29 @@ func (e *Event) fit() {
 		size -= p.size
 	}
 	slices.Sort(e.Omitted)
-	e.Object, e.Previous = without(e.Object, "object.", e.Omitted), without(e.Previous, "previous_attributes.", e.Omitted)
+	e.Object, e.Previous = emptied(e.Object, e.Omitted), without(e.Previous, inPrevious, e.Omitted)
+}
+
+// How the names of omitted members begin.
+const (
+	inObject   = "object."
+	inPrevious = "previous_attributes."
+)
+
+// emptied is the object of an event with the named members empty.
+func emptied(v jsontext.Value, paths []string) jsontext.Value {
+	out := object{[]byte{'{'}}
+	eachMember(v, func(name string, value jsontext.Value) {
+		switch {
+		case !slices.Contains(paths, inObject+name):
+		case value.Kind() == '[':
+			value = jsontext.Value("[]")
+		default:
+			value = jsontext.Value("{}")
+		}
+		out.raw(name, value)
+	})
+	return append(out.b, '}')
 }
 
 // without is the object but for the members that are named, behind a prefix.

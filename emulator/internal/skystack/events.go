@@ -39,22 +39,6 @@ type Event struct {
 // Bookkeeping reports true: what happened is not what there is.
 func (Event) Bookkeeping() bool { return true }
 
-// eventTypes lists what can happen (2.2, section 5).
-func eventTypes() []string {
-	return []string{
-		"action.completed", "action.failed", "autoscale.scaled_in", "autoscale.scaled_out",
-		"instance.created", "instance.deleted", "instance.deleting", "instance.failed", "instance.rebooting", "instance.rebuilt",
-		"instance.resized", "instance.resizing", "instance.running", "instance.starting", "instance.status_changed",
-		"instance.stopped", "instance.stopping", "instance.updated",
-		"job.run.completed", "job.run.failed", "project.created", "project.deleted", "sandbox.reset",
-		"sandbox.restored",
-		"token.created", "token.revoked", "token.rotated", "webhook.test",
-	}
-}
-
-// EventTypes lists the types of events, sorted.
-func EventTypes() []string { return eventTypes() }
-
 // selects reports whether a pattern covers a type: the type itself, a family such
 // as "instance.*", or "*" (S78).
 func selects(pattern, eventType string) bool {
@@ -69,7 +53,7 @@ func knownPattern(pattern string) bool {
 	if family, ok := strings.CutSuffix(pattern, "*"); ok && family != "" && !strings.HasSuffix(family, ".") {
 		return false
 	}
-	return slices.ContainsFunc(eventTypes(), func(t string) bool { return selects(pattern, t) })
+	return slices.ContainsFunc(EventTypes(), func(t string) bool { return selects(pattern, t) })
 }
 
 // happening is what emit is told.
@@ -292,7 +276,7 @@ func checkEvent(id string, e Event) error {
 	switch {
 	case id != e.ID || !plainID(id):
 		return fmt.Errorf("id is %q", e.ID)
-	case !slices.Contains(eventTypes(), e.Type):
+	case !slices.Contains(EventTypes(), e.Type):
 		return fmt.Errorf("type %q is unknown", e.Type)
 	case e.Object.Kind() != '{' || e.Previous != nil && e.Previous.Kind() != '{':
 		return errors.New("object or previous is not an object")

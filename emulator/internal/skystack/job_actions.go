@@ -139,7 +139,7 @@ func oneOf(m map[string]any, names ...string) int {
 
 // aboutInstances reports whether every event of a pattern is about an instance.
 func aboutInstances(pattern string) bool {
-	for _, t := range eventTypes() {
+	for _, t := range EventTypes() {
 		if selects(pattern, t) && instanceMember(t) == "" {
 			return false
 		}

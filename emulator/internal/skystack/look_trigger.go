@@ -16,8 +16,8 @@ import (
 // it.
 func (a *API) Trigger(w *engine.World, t sandbox.Trigger) (out sandbox.Triggered, err error) {
 	defer told(&err)
-	if !slices.Contains(eventTypes(), t.Type) {
-		return out, fail.Newf(fail.Invalid, "unknown_event_type", "There is no event type %q%s; the types are %s.", clip(t.Type), near.Hint(t.Type, eventTypes()...), strings.Join(eventTypes(), ", "))
+	if !slices.Contains(EventTypes(), t.Type) {
+		return out, fail.Newf(fail.Invalid, "unknown_event_type", "There is no event type %q%s; the types are %s.", clip(t.Type), near.Hint(t.Type, EventTypes()...), strings.Join(EventTypes(), ", "))
 	}
 	err = w.Do(func(tx *engine.Tx) error {
 		s, example, err := a.subject(tx, t)

@@ -221,30 +221,13 @@ func (a *API) launch(tx *engine.Tx, w Webhook, d Delivery) {
 	a.flights.Put(tx, d.ID, flight{})
 	o := webhook.Options{Timeout: time.Duration(w.TimeoutMS) * time.Millisecond, InsecureTLS: w.InsecureTLS}
 	v, carry := a.volley(tx, w, d, m), a.carrier(tx, w, o)
+	if a.CheckEvents {
+		carry = checkedCarrier(carry)
+	}
 	tx.Start(d.ID, func(ctx context.Context) func(*engine.Tx) {
 		back := v.fire(ctx, carry)
 		return func(tx *engine.Tx) { a.landed(tx, d.ID, back) }
 	})
-}
-
-// carrier takes a message to its receiver and says what became of it.
-type carrier func(ctx context.Context, m webhook.Message) webhook.Outcome
-
-// carrier is that of an endpoint: a listener fetches its messages, to any other
-// they are sent.
-func (a *API) carrier(tx *engine.Tx, w Webhook, o webhook.Options) carrier {
-	if w.Listener {
-		desk := relayDesk{tx.World(), w.ID}
-		return func(ctx context.Context, m webhook.Message) webhook.Outcome {
-			return a.relay.send(ctx, desk, m, o.Timeout)
-		}
-	}
-	return func(ctx context.Context, m webhook.Message) webhook.Outcome {
-		if a.Courier == nil {
-			return webhook.Outcome{Error: webhook.ConnectionFailed, Message: "This sandbox sends nothing."}
-		}
-		return a.Courier.Send(ctx, m, o)
-	}
 }
 
 // landed notes what became of an attempt, and books the next one if it failed.

@@ -7,6 +7,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/webhook"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -57,13 +58,16 @@ func (a *API) topicOf(eventType string) topic {
 		}}
 	case "webhook":
 		project := func(_ *engine.Tx, w Webhook) string { return w.ProjectID }
-		return topic{"a webhook", "whk", found(a.webhooks, a.webhookSubject), newestOf(a.webhooks, project), func(_ *engine.Tx, project string) subject {
-			return subject{project, map[string]any{"id": "whk_example"}}
+		return topic{"a webhook", "whk", found(a.webhooks, a.webhookSubject), newestOf(a.webhooks, project), func(tx *engine.Tx, project string) subject {
+			return a.webhookSubject(tx, Webhook{
+				ID: "whk_example", ProjectID: project, URL: "http://127.0.0.1:3000/hooks", EventTypes: []string{"*"}, Format: webhook.BodyHex,
+				APIVersion: defaultVersion, TimeoutMS: standardTimeoutMS, MaxInFlight: standardInFlight, Version: 1, CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
+			})
 		}}
 	case "autoscale":
 		project := func(_ *engine.Tx, p Policy) string { return p.ProjectID }
 		return topic{"an autoscale policy", "asp", found(a.policies, a.policySubject), newestOf(a.policies, project), func(tx *engine.Tx, project string) subject {
-			return subject{project, map[string]any{"id": "asp_example", "leader_id": a.anInstance(tx, project).ID, "project_id": project}}
+			return a.policySubject(tx, Policy{ID: "asp_example", Leader: a.anInstance(tx, project).ID, ProjectID: project, CreatedAt: tx.Now(), UpdatedAt: tx.Now()})
 		}}
 	case "job":
 		project := func(tx *engine.Tx, r Run) string {
@@ -180,7 +184,7 @@ func (a *API) runSubject(tx *engine.Tx, r Run) subject {
 }
 
 func (a *API) workspaceSubject(tx *engine.Tx) subject {
-	return subject{"", map[string]any{"id": tx.World().ID()}}
+	return subject{"", generationBody{ID: tx.World().ID()}}
 }
 
 // anInstance is the newest instance of a project, or one that is made up.

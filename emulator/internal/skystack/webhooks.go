@@ -179,7 +179,7 @@ func (a *API) checkWebhook(_ *edge.Call, b edge.Fields) (details []fail.Detail) 
 	for n, t := range types {
 		if pattern, ok := t.(string); ok && !knownPattern(pattern) {
 			wrong(fmt.Sprintf("event_types[%d]", n), "unknown_value",
-				fmt.Sprintf("There is no event type %q; use *, a family such as instance.*, or some of %s.", clip(pattern), strings.Join(eventTypes(), ", ")))
+				fmt.Sprintf("There is no event type %q; use *, a family such as instance.*, or some of %s.", clip(pattern), strings.Join(EventTypes(), ", ")))
 		}
 	}
 	if secret, ok := b["secret"].(string); ok { // "" too: who sends it has lost one and would not know that of the answer

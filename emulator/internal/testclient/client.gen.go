@@ -107,6 +107,87 @@ func (e ActionCreateType) Valid() bool {
 	}
 }
 
+// Defines values for DetailCode.
+const (
+	DetailCodeConflictingParameters DetailCode = "conflicting_parameters"
+	DetailCodeDepth                 DetailCode = "depth"
+	DetailCodeDuplicateName         DetailCode = "duplicate_name"
+	DetailCodeEmpty                 DetailCode = "empty"
+	DetailCodeImmutable             DetailCode = "immutable"
+	DetailCodeInvalidCursor         DetailCode = "invalid_cursor"
+	DetailCodeInvalidFormat         DetailCode = "invalid_format"
+	DetailCodeInvalidType           DetailCode = "invalid_type"
+	DetailCodeInvalidVersion        DetailCode = "invalid_version"
+	DetailCodeNotServed             DetailCode = "not_served"
+	DetailCodeNumberRange           DetailCode = "number_range"
+	DetailCodeOutOfRange            DetailCode = "out_of_range"
+	DetailCodeRepeated              DetailCode = "repeated"
+	DetailCodeRequired              DetailCode = "required"
+	DetailCodeSyntax                DetailCode = "syntax"
+	DetailCodeTooLong               DetailCode = "too_long"
+	DetailCodeTooShort              DetailCode = "too_short"
+	DetailCodeTrailingData          DetailCode = "trailing_data"
+	DetailCodeUnknownParameter      DetailCode = "unknown_parameter"
+	DetailCodeUnknownValue          DetailCode = "unknown_value"
+	DetailCodeUnsupportedVersion    DetailCode = "unsupported_version"
+	DetailCodeUtf8                  DetailCode = "utf8"
+	DetailCodeVersionSunset         DetailCode = "version_sunset"
+)
+
+// Valid indicates whether the value is a known member of the DetailCode enum.
+func (e DetailCode) Valid() bool {
+	switch e {
+	case DetailCodeConflictingParameters:
+		return true
+	case DetailCodeDepth:
+		return true
+	case DetailCodeDuplicateName:
+		return true
+	case DetailCodeEmpty:
+		return true
+	case DetailCodeImmutable:
+		return true
+	case DetailCodeInvalidCursor:
+		return true
+	case DetailCodeInvalidFormat:
+		return true
+	case DetailCodeInvalidType:
+		return true
+	case DetailCodeInvalidVersion:
+		return true
+	case DetailCodeNotServed:
+		return true
+	case DetailCodeNumberRange:
+		return true
+	case DetailCodeOutOfRange:
+		return true
+	case DetailCodeRepeated:
+		return true
+	case DetailCodeRequired:
+		return true
+	case DetailCodeSyntax:
+		return true
+	case DetailCodeTooLong:
+		return true
+	case DetailCodeTooShort:
+		return true
+	case DetailCodeTrailingData:
+		return true
+	case DetailCodeUnknownParameter:
+		return true
+	case DetailCodeUnknownValue:
+		return true
+	case DetailCodeUnsupportedVersion:
+		return true
+	case DetailCodeUtf8:
+		return true
+	case DetailCodeVersionSunset:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DryRunResultDryRun.
 const (
 	True DryRunResultDryRun = true
@@ -116,6 +197,213 @@ const (
 func (e DryRunResultDryRun) Valid() bool {
 	switch e {
 	case True:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ErrorCode.
+const (
+	ErrorCodeActionNotFound          ErrorCode = "action_not_found"
+	ErrorCodeAuthenticationRequired  ErrorCode = "authentication_required"
+	ErrorCodeAutoscalePolicyNotFound ErrorCode = "autoscale_policy_not_found"
+	ErrorCodeBudgetExceeded          ErrorCode = "budget_exceeded"
+	ErrorCodeConflictingParameters   ErrorCode = "conflicting_parameters"
+	ErrorCodeDeliveryNotFound        ErrorCode = "delivery_not_found"
+	ErrorCodeEventGone               ErrorCode = "event_gone"
+	ErrorCodeEventNotFound           ErrorCode = "event_not_found"
+	ErrorCodeHeadersTooLarge         ErrorCode = "headers_too_large"
+	ErrorCodeHostNotAllowed          ErrorCode = "host_not_allowed"
+	ErrorCodeHttpsRequired           ErrorCode = "https_required"
+	ErrorCodeIdempotencyInProgress   ErrorCode = "idempotency_in_progress"
+	ErrorCodeIdempotencyKeyReused    ErrorCode = "idempotency_key_reused"
+	ErrorCodeImageInUse              ErrorCode = "image_in_use"
+	ErrorCodeImageIsBuiltin          ErrorCode = "image_is_builtin"
+	ErrorCodeImageIsDefault          ErrorCode = "image_is_default"
+	ErrorCodeImageNotFound           ErrorCode = "image_not_found"
+	ErrorCodeInstanceBusy            ErrorCode = "instance_busy"
+	ErrorCodeInstanceNotFound        ErrorCode = "instance_not_found"
+	ErrorCodeInstanceNotStopped      ErrorCode = "instance_not_stopped"
+	ErrorCodeInsufficientScope       ErrorCode = "insufficient_scope"
+	ErrorCodeInternalError           ErrorCode = "internal_error"
+	ErrorCodeInvalidCursor           ErrorCode = "invalid_cursor"
+	ErrorCodeInvalidIdempotencyKey   ErrorCode = "invalid_idempotency_key"
+	ErrorCodeInvalidJson             ErrorCode = "invalid_json"
+	ErrorCodeInvalidParameter        ErrorCode = "invalid_parameter"
+	ErrorCodeInvalidRequest          ErrorCode = "invalid_request"
+	ErrorCodeInvalidState            ErrorCode = "invalid_state"
+	ErrorCodeInvalidToken            ErrorCode = "invalid_token"
+	ErrorCodeInvalidVersion          ErrorCode = "invalid_version"
+	ErrorCodeJobNotFound             ErrorCode = "job_not_found"
+	ErrorCodeLiveKeyInSandbox        ErrorCode = "live_key_in_sandbox"
+	ErrorCodeMethodNotAllowed        ErrorCode = "method_not_allowed"
+	ErrorCodeNotAcceptable           ErrorCode = "not_acceptable"
+	ErrorCodePayloadTooLarge         ErrorCode = "payload_too_large"
+	ErrorCodePreconditionFailed      ErrorCode = "precondition_failed"
+	ErrorCodeProfileExists           ErrorCode = "profile_exists"
+	ErrorCodeProfileInUse            ErrorCode = "profile_in_use"
+	ErrorCodeProfileIsBuiltin        ErrorCode = "profile_is_builtin"
+	ErrorCodeProfileNotFound         ErrorCode = "profile_not_found"
+	ErrorCodeProjectForbidden        ErrorCode = "project_forbidden"
+	ErrorCodeProjectIsDefault        ErrorCode = "project_is_default"
+	ErrorCodeProjectNotEmpty         ErrorCode = "project_not_empty"
+	ErrorCodeProjectNotFound         ErrorCode = "project_not_found"
+	ErrorCodeQuotaExceeded           ErrorCode = "quota_exceeded"
+	ErrorCodeRateLimited             ErrorCode = "rate_limited"
+	ErrorCodeRegionNotFound          ErrorCode = "region_not_found"
+	ErrorCodeRequestTimeout          ErrorCode = "request_timeout"
+	ErrorCodeRouteNotFound           ErrorCode = "route_not_found"
+	ErrorCodeRunNotFound             ErrorCode = "run_not_found"
+	ErrorCodeSecretNotRepeated       ErrorCode = "secret_not_repeated"
+	ErrorCodeServiceUnavailable      ErrorCode = "service_unavailable"
+	ErrorCodeTokenExpired            ErrorCode = "token_expired"
+	ErrorCodeTokenNotFound           ErrorCode = "token_not_found"
+	ErrorCodeTokenRevoked            ErrorCode = "token_revoked"
+	ErrorCodeTooManyStreams          ErrorCode = "too_many_streams"
+	ErrorCodeTooManyWaiting          ErrorCode = "too_many_waiting"
+	ErrorCodeUnknownParameter        ErrorCode = "unknown_parameter"
+	ErrorCodeUnsupportedMediaType    ErrorCode = "unsupported_media_type"
+	ErrorCodeUnsupportedVersion      ErrorCode = "unsupported_version"
+	ErrorCodeUriTooLong              ErrorCode = "uri_too_long"
+	ErrorCodeVersionSunset           ErrorCode = "version_sunset"
+	ErrorCodeWebhookDisabled         ErrorCode = "webhook_disabled"
+	ErrorCodeWebhookNotFound         ErrorCode = "webhook_not_found"
+	ErrorCodeWebhookSecretMissing    ErrorCode = "webhook_secret_missing"
+)
+
+// Valid indicates whether the value is a known member of the ErrorCode enum.
+func (e ErrorCode) Valid() bool {
+	switch e {
+	case ErrorCodeActionNotFound:
+		return true
+	case ErrorCodeAuthenticationRequired:
+		return true
+	case ErrorCodeAutoscalePolicyNotFound:
+		return true
+	case ErrorCodeBudgetExceeded:
+		return true
+	case ErrorCodeConflictingParameters:
+		return true
+	case ErrorCodeDeliveryNotFound:
+		return true
+	case ErrorCodeEventGone:
+		return true
+	case ErrorCodeEventNotFound:
+		return true
+	case ErrorCodeHeadersTooLarge:
+		return true
+	case ErrorCodeHostNotAllowed:
+		return true
+	case ErrorCodeHttpsRequired:
+		return true
+	case ErrorCodeIdempotencyInProgress:
+		return true
+	case ErrorCodeIdempotencyKeyReused:
+		return true
+	case ErrorCodeImageInUse:
+		return true
+	case ErrorCodeImageIsBuiltin:
+		return true
+	case ErrorCodeImageIsDefault:
+		return true
+	case ErrorCodeImageNotFound:
+		return true
+	case ErrorCodeInstanceBusy:
+		return true
+	case ErrorCodeInstanceNotFound:
+		return true
+	case ErrorCodeInstanceNotStopped:
+		return true
+	case ErrorCodeInsufficientScope:
+		return true
+	case ErrorCodeInternalError:
+		return true
+	case ErrorCodeInvalidCursor:
+		return true
+	case ErrorCodeInvalidIdempotencyKey:
+		return true
+	case ErrorCodeInvalidJson:
+		return true
+	case ErrorCodeInvalidParameter:
+		return true
+	case ErrorCodeInvalidRequest:
+		return true
+	case ErrorCodeInvalidState:
+		return true
+	case ErrorCodeInvalidToken:
+		return true
+	case ErrorCodeInvalidVersion:
+		return true
+	case ErrorCodeJobNotFound:
+		return true
+	case ErrorCodeLiveKeyInSandbox:
+		return true
+	case ErrorCodeMethodNotAllowed:
+		return true
+	case ErrorCodeNotAcceptable:
+		return true
+	case ErrorCodePayloadTooLarge:
+		return true
+	case ErrorCodePreconditionFailed:
+		return true
+	case ErrorCodeProfileExists:
+		return true
+	case ErrorCodeProfileInUse:
+		return true
+	case ErrorCodeProfileIsBuiltin:
+		return true
+	case ErrorCodeProfileNotFound:
+		return true
+	case ErrorCodeProjectForbidden:
+		return true
+	case ErrorCodeProjectIsDefault:
+		return true
+	case ErrorCodeProjectNotEmpty:
+		return true
+	case ErrorCodeProjectNotFound:
+		return true
+	case ErrorCodeQuotaExceeded:
+		return true
+	case ErrorCodeRateLimited:
+		return true
+	case ErrorCodeRegionNotFound:
+		return true
+	case ErrorCodeRequestTimeout:
+		return true
+	case ErrorCodeRouteNotFound:
+		return true
+	case ErrorCodeRunNotFound:
+		return true
+	case ErrorCodeSecretNotRepeated:
+		return true
+	case ErrorCodeServiceUnavailable:
+		return true
+	case ErrorCodeTokenExpired:
+		return true
+	case ErrorCodeTokenNotFound:
+		return true
+	case ErrorCodeTokenRevoked:
+		return true
+	case ErrorCodeTooManyStreams:
+		return true
+	case ErrorCodeTooManyWaiting:
+		return true
+	case ErrorCodeUnknownParameter:
+		return true
+	case ErrorCodeUnsupportedMediaType:
+		return true
+	case ErrorCodeUnsupportedVersion:
+		return true
+	case ErrorCodeUriTooLong:
+		return true
+	case ErrorCodeVersionSunset:
+		return true
+	case ErrorCodeWebhookDisabled:
+		return true
+	case ErrorCodeWebhookNotFound:
+		return true
+	case ErrorCodeWebhookSecretMissing:
 		return true
 	default:
 		return false
@@ -446,6 +734,9 @@ type AutoscaleSetting struct {
 // AutoscaleSetting0 defines model for AutoscaleSetting.0.
 type AutoscaleSetting0 = bool
 
+// DetailCode What is wrong with one part of a request, for programs. New codes may come; none changes its meaning.
+type DetailCode string
+
 // DryRunResult What a request would do now.
 type DryRunResult struct {
 	// DryRun Always true.
@@ -471,10 +762,9 @@ type Error struct {
 
 // ErrorBody The reason.
 type ErrorBody struct {
-	// Code For programs, in snake_case. New ones may come; none changes its meaning.
-	//
-	// Example: instance_not_found
-	Code string `json:"code"`
+	// Code Why a request was not carried out, for programs. New codes may come; none changes its meaning. `x-codes` says for each
+	// which status it comes with, what it means and what to do.
+	Code ErrorCode `json:"code"`
 
 	// Details Every fault by itself; absent when there is nothing to add.
 	Details *[]ErrorDetail `json:"details,omitempty"`
@@ -490,14 +780,16 @@ type ErrorBody struct {
 	RequestId string `json:"request_id"`
 }
 
+// ErrorCode Why a request was not carried out, for programs. New codes may come; none changes its meaning. `x-codes` says for each
+// which status it comes with, what it means and what to do.
+type ErrorCode string
+
 // ErrorDetail One fault of the request, with all four members; or, where the request itself is faultless, facts that help:
 // `required_scopes`, the `supported` versions, the running action, or the limit that was met. A fault may bring
 // such facts as well.
 type ErrorDetail struct {
-	// Code For programs, such as `required`, `out_of_range` or `unknown_value`.
-	//
-	// Example: out_of_range
-	Code *string `json:"code,omitempty"`
+	// Code What is wrong with one part of a request, for programs. New codes may come; none changes its meaning.
+	Code *DetailCode `json:"code,omitempty"`
 
 	// Field The member or parameter at fault; null when it is none in particular.
 	//

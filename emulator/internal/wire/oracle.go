@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,7 +21,7 @@ import (
 // oracle is kin-openapi's own reading of the document in the repository's root.
 //
 //nolint:gochecknoglobals // set once, read-only
-var oracle = sync.OnceValues(func() (routers.Router, error) {
+var oracle = sync.OnceValues(func() (*reading, error) {
 	root, err := Root()
 	if err != nil {
 		return nil, err
@@ -31,8 +32,32 @@ var oracle = sync.OnceValues(func() (routers.Router, error) {
 	}
 	openapi3filter.RegisterBodyDecoder("text/event-stream", openapi3filter.RegisteredBodyDecoder("text/plain"))
 	doc.Servers = nil // the router would match hosts
-	return gorillamux.NewRouter(doc)
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		return nil, err
+	}
+	codes, _ := doc.Components.Schemas["ErrorCode"].Value.Extensions["x-codes"].(map[string]any)
+	return &reading{router, codes}, nil
 })
+
+// reading is what the document says: its routes, and what x-codes has of each code.
+type reading struct {
+	routers.Router
+	codes map[string]any
+}
+
+// checkStatus reports an error whose status is another one than x-codes gives its code.
+func (o *reading) checkStatus(status int, body []byte) error {
+	var e struct{ Error struct{ Code string } }
+	if err := json.Unmarshal(body, &e); err != nil {
+		return err
+	}
+	said, _ := o.codes[e.Error.Code].(map[string]any)
+	if want, _ := said["status"].(float64); int(want) != status {
+		return fmt.Errorf("the error %q has the status %d; x-codes of ErrorCode says %v", e.Error.Code, status, said["status"])
+	}
+	return nil
+}
 
 // Root is the folder of the module.
 func Root() (string, error) {
@@ -63,6 +88,11 @@ func Check(r *http.Request, status int, header http.Header, body []byte) error {
 	router, err := oracle()
 	if err != nil {
 		return err
+	}
+	if status >= 400 {
+		if err := router.checkStatus(status, body); err != nil {
+			return err
+		}
 	}
 	asked := r.Clone(context.Background())
 	asked.Body = http.NoBody
