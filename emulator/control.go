@@ -45,6 +45,7 @@ func (e *Emulator) newControl(o edge.Options) (http.Handler, error) {
 	o.Record, o.Home = nil, e.world
 	api, err := control.New(control.Config{
 		Pages:  pages{e.sky},
+		Names:  e.sky,
 		Server: e, Home: e.ID(), Origins: o.Origins, Secure: e.sky.Secure, Refuse: skystack.Refuse,
 		Workspace: func(id string) (sandbox.Workspace, bool) {
 			w := e.workspace(id)

@@ -3,8 +3,16 @@ package emulator
 import "context"
 
 // Deliveries lists what is, was or will be delivered to webhooks and matches,
-// oldest first, with why each attempt failed.
-func (w *Workspace) Deliveries(m DeliveryMatch) []Delivery { return w.e.sky.Deliveries(w.world, m) }
+// oldest first, with why each attempt failed. A status or a type of events that does
+// not exist fails the test; see Err.
+func (w *Workspace) Deliveries(m DeliveryMatch) []Delivery {
+	w.helper()
+	if err := w.e.sky.CheckDeliveryMatch(m); err != nil {
+		w.fail("Deliveries", err)
+		return nil
+	}
+	return w.e.sky.Deliveries(w.world, m)
+}
 
 // FlushWebhooks waits until no webhook is on its way and none waits for another.
 // It moves no time: what is tried again later does not count.

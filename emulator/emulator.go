@@ -43,6 +43,7 @@ type Emulator struct {
 	meter    meter
 	admin    string
 	salt     engine.Salt
+	log      *slog.Logger
 	closing  context.Context // ends when the emulator is being closed or shut down
 	close    context.CancelFunc
 	secure   *secure // nil without HTTPS
@@ -87,6 +88,7 @@ func New(opts ...Option) (*Emulator, error) {
 
 func (e *Emulator) build(asked, c config, fixture *fixtures.Fixture) error {
 	log := slog.New(redact.NewHandler(c.log.Handler()))
+	e.log = log
 	if c.anyToken {
 		c.sky.Adopt = e.adopt
 	}

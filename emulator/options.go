@@ -324,7 +324,10 @@ func WithMaxBody(bytes int64) Option {
 // WithResponseCheck validates every response against the contract and turns one that
 // breaks it into a 500. An event that breaks it is not delivered to webhooks.
 func WithResponseCheck() Option {
-	return func(c *config) error { c.edge.CheckResponses, c.sky.CheckEvents, c.strictEngine = true, true, true; return nil }
+	return func(c *config) error {
+		c.edge.CheckResponses, c.sky.CheckEvents, c.strictEngine = true, true, true
+		return nil
+	}
 }
 
 // WithFullHeaders sends every header with every response. By default those that

@@ -79,8 +79,16 @@ func (e *Emulator) audit(world *engine.World, q skystack.AuditQuestion, after ui
 
 // Requests lists the recorded requests that match, oldest first unless the match
 // says otherwise. Requests without a key that is known belong to the default
-// workspace.
-func (w *Workspace) Requests(m Match) []Request { return w.journal.Requests(w.named(m)) }
+// workspace. A match that names an operation, a status or a method that does not
+// exist fails the test; see Err.
+func (w *Workspace) Requests(m Match) []Request {
+	w.helper()
+	if err := w.e.sky.CheckRequestMatch(m); err != nil {
+		w.fail("Requests", err)
+		return nil
+	}
+	return w.journal.Requests(w.named(m))
+}
 
 // Unmatched lists the requests that led to no operation.
 func (w *Workspace) Unmatched() []Request { return w.Requests(Match{Unmatched: true}) }
@@ -89,8 +97,16 @@ func (w *Workspace) Unmatched() []Request { return w.Requests(Match{Unmatched: t
 // see WithJournal. What is asked about them has no answer.
 func (w *Workspace) Dropped() uint64 { return w.journal.Dropped() }
 
-// DroppedOf is how many of the dropped requests may have matched.
-func (w *Workspace) DroppedOf(m Match) uint64 { return w.journal.DroppedOf(w.named(m)) }
+// DroppedOf is how many of the dropped requests may have matched. It refuses what
+// Requests refuses.
+func (w *Workspace) DroppedOf(m Match) uint64 {
+	w.helper()
+	if err := w.e.sky.CheckRequestMatch(m); err != nil {
+		w.fail("DroppedOf", err)
+		return 0
+	}
+	return w.journal.DroppedOf(w.named(m))
+}
 
 // named is a match with the key's id in the place of its token.
 func (w *Workspace) named(m Match) Match {
@@ -104,15 +120,21 @@ func (w *Workspace) named(m Match) Match {
 
 // WaitForRequest returns the first request that matches, as soon as there is one;
 // set Match.Since to leave out those of the past. Its error says what came
-// instead.
+// instead. It refuses what Requests refuses.
 func (w *Workspace) WaitForRequest(ctx context.Context, m Match) (Request, error) {
+	if err := w.e.sky.CheckRequestMatch(m); err != nil {
+		return Request{}, err
+	}
 	return w.journal.Wait(ctx, w.named(m))
 }
 
 // WaitForStatus returns an instance as soon as it has the status. It does not move
 // time: with a frozen clock somebody else must. Its error says what the instance
-// waits for.
+// waits for. It refuses a status that does not exist.
 func (w *Workspace) WaitForStatus(ctx context.Context, instance, status string) (Instance, error) {
+	if err := w.e.sky.CheckStatus(status); err != nil {
+		return Instance{}, err
+	}
 	for {
 		changed := w.world.Changed()
 		i, ok := w.Instance(instance)
@@ -142,9 +164,14 @@ func (w *Workspace) stillWaiting(ctx context.Context, instance, status string, i
 }
 
 // AssertRequested fails the test unless an operation, as createInstance, was
-// requested so many times, and says what was requested.
+// requested so many times, and says what was requested. It refuses an operation
+// that does not exist.
 func (w *Workspace) AssertRequested(t TB, operation string, times int) {
 	t.Helper()
+	if err := w.e.sky.CheckRequestMatch(Match{Operation: operation}); err != nil {
+		t.Fatalf("emulator: AssertRequested: %v", err)
+		return
+	}
 	sandbox.AssertRequested(t, w, operation, times)
 }
 

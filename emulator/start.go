@@ -14,8 +14,8 @@ import (
 const seedVariable = "SKYSTACK_SANDBOX_SEED"
 
 // Start returns an emulator for a test. It ends with the test, logs warnings to
-// it, and fails it at once when an option or the fixture is wrong. When the test
-// fails, the seed, the command that replays the test and the last requests are
+// it, and fails it at once when an option or the fixture is wrong, or when a match
+// names what does not exist. When the test fails, the seed, the command that replays the test and the last requests are
 // logged. The variable SKYSTACK_SANDBOX_SEED chooses the seed of tests that do
 // not.
 func Start(t TB, opts ...Option) *Emulator {
@@ -33,6 +33,7 @@ func Start(t TB, opts ...Option) *Emulator {
 	if err != nil {
 		t.Fatalf("emulator: %v", err)
 	}
+	e.belong(t)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("%s", e.replay(t.Name()))

@@ -31,6 +31,8 @@ type Workspace struct {
 	asked   config        // before a fixture had its say
 
 	mu      sync.Mutex
+	t       TB    // of the test it belongs to; nil for none
+	err     error // the first misuse
 	config  config
 	fixture *fixtures.Fixture
 
@@ -125,6 +127,9 @@ func (e *Emulator) lend(t TB, w sandbox.Workspace, err error) sandbox.Workspace 
 	t.Helper()
 	if err != nil {
 		t.Fatalf("emulator: %v", err)
+	}
+	if own, ok := w.(*Workspace); ok {
+		own.belong(t)
 	}
 	t.Cleanup(func() { _ = e.RemoveWorkspace(w.ID()) })
 	return w

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -128,6 +130,25 @@ func (c connection) use(ctx context.Context, command string, environ []string, d
 		return errors.New("interrupted")
 	}
 	return err
+}
+
+// ofFlags is the error of a command that the sandbox refused for what its flags
+// say: the user's to mend, and it names the flags. flags are the flags of parameters
+// that have another name.
+func ofFlags(command string, err error, flags map[string]string) error {
+	refused, ok := errors.AsType[*remote.Error](err)
+	if !ok || refused.Status != http.StatusBadRequest {
+		return err
+	}
+	var lines []string
+	for _, d := range refused.Details {
+		name := cmp.Or(flags[d.Field], "--"+d.Field)
+		lines = append(lines, name+": "+strings.TrimSuffix(d.Message, "."))
+	}
+	if lines == nil {
+		lines = []string{strings.TrimSuffix(refused.Message, ".")}
+	}
+	return &usageError{command, errors.New(strings.Join(lines, "\n"))}
 }
 
 // readFile is a file that holds at most so many bytes.

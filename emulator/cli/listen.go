@@ -48,7 +48,7 @@ func listen(ctx context.Context, c listenCommand, environ []string, stdout, stde
 		return &usageError{"listen", fmt.Errorf("--forward-to: %q is no URL: write it as http://localhost:3000/hook", c.ForwardTo)}
 	}
 	// The end must not cut the farewell off: the context ends the waiting alone.
-	return c.use(context.WithoutCancel(ctx), "listen", environ, func(w *remote.Workspace) error {
+	err := c.use(context.WithoutCancel(ctx), "listen", environ, func(w *remote.Workspace) error {
 		l, err := w.Listen(sandbox.Listener{URL: c.ForwardTo, EventTypes: c.Events, Project: c.Project})
 		if err != nil {
 			return err
@@ -59,6 +59,7 @@ func listen(ctx context.Context, c listenCommand, environ []string, stdout, stde
 		}
 		return w.StopListening(l.ID)
 	})
+	return ofFlags("listen", err, map[string]string{"url": "--forward-to", "event_types": "--events", "project_id": "--project"})
 }
 
 // forward carries the messages of a listener until the context ends.

@@ -74,8 +74,12 @@ func requests(ctx context.Context, c requestsCommand, environ []string, stdout, 
 	if err != nil {
 		return &usageError{"requests", err}
 	}
-	return c.use(ctx, "requests", environ, func(w *remote.Workspace) error {
-		if dropped := w.DroppedOf(m); dropped > 0 {
+	err = c.use(ctx, "requests", environ, func(w *remote.Workspace) error {
+		dropped := w.DroppedOf(m)
+		if err := w.Err(); err != nil {
+			return err
+		}
+		if dropped > 0 {
 			_, _ = fmt.Fprintf(stderr, "%s: %d older requests are no longer on record\n", program, dropped)
 		}
 		last, err := c.past(w, m, stdout)
@@ -98,6 +102,7 @@ func requests(ctx context.Context, c requestsCommand, environ []string, stdout, 
 			}
 		}
 	})
+	return ofFlags("requests", err, nil)
 }
 
 // pageOfRequests is how many requests are asked for at a time.

@@ -35,7 +35,7 @@ func (triggerCommand) Help() string {
 
 // trigger emits an event, and says who gets it.
 func trigger(ctx context.Context, c triggerCommand, environ []string, stdout, stderr io.Writer) error {
-	return c.use(ctx, "trigger", environ, func(w *remote.Workspace) error {
+	err := c.use(ctx, "trigger", environ, func(w *remote.Workspace) error {
 		t, err := w.Trigger(sandbox.Trigger{Type: c.Event, Object: c.Object, Project: c.Project})
 		if err != nil {
 			return err
@@ -59,6 +59,7 @@ func trigger(ctx context.Context, c triggerCommand, environ []string, stdout, st
 		}
 		return printed(stdout, w, text)
 	})
+	return ofFlags("trigger", err, map[string]string{"type": "EVENT", "object_id": "--object", "project_id": "--project"})
 }
 
 type deliveriesCommand struct {
@@ -76,7 +77,7 @@ func (deliveriesCommand) Help() string {
 
 // deliveries prints what was delivered.
 func deliveries(ctx context.Context, c deliveriesCommand, environ []string, stdout io.Writer) error {
-	return c.use(ctx, "deliveries", environ, func(w *remote.Workspace) error {
+	err := c.use(ctx, "deliveries", environ, func(w *remote.Workspace) error {
 		found := w.Deliveries(sandbox.DeliveryMatch{Webhook: c.Webhook, Status: c.Status, EventType: c.Event})
 		if err := w.Err(); err != nil {
 			return err
@@ -88,6 +89,7 @@ func deliveries(ctx context.Context, c deliveriesCommand, environ []string, stdo
 		}
 		return nil
 	})
+	return ofFlags("deliveries", err, map[string]string{"event_type": "--event"})
 }
 
 func (c deliveriesCommand) print(stdout io.Writer, d sandbox.Delivery) error {

@@ -271,7 +271,7 @@ func TestCalls(t *testing.T) {
 			"WaitForStatus", func(w *Workspace) (any, error) {
 				return w.WaitForStatus(context.Background(), "ins_1", "stopped")
 			},
-			exchange{want: "GET /_sandbox/instances/ins_1", status: 200, answer: web}, instance,
+			exchange{want: "GET /_sandbox/instances/ins_1?status=stopped", status: 200, answer: web}, instance,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -335,8 +335,8 @@ func second[T any](_ T, err error) error { return err }
 func TestWaitingAsksAgain(t *testing.T) {
 	const (
 		ask   = "GET /_sandbox/requests?limit=1&wait=10s"
-		first = "GET /_sandbox/instances/ins_1"
-		look  = first + "?status=running&wait=10s"
+		first = "GET /_sandbox/instances/ins_1?status=running"
+		look  = first + "&wait=10s"
 	)
 	_, w := connected(t,
 		exchange{want: ask, status: 200, answer: `{"data":[]}`}, exchange{want: ask, status: 200, answer: `{"data":[{"seq":1}]}`},

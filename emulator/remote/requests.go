@@ -134,6 +134,7 @@ func (w *Workspace) WaitForStatus(ctx context.Context, instance, status string) 
 		return sandbox.Instance{}, err
 	}
 	look := get(path, nil) // at first without patience: an error shall say what there is
+	look.query = url.Values{"status": {status}}
 	for seen := ""; ; {
 		var i sandbox.Instance
 		look.out = &i

@@ -15,7 +15,7 @@ import (
 // another. All methods may be called by several goroutines.
 //
 // In the test's process nothing can get lost on the way, and methods without an
-// error do not fail. Package remote says what they do when the connection does.
+// error fail for a match alone that names what does not exist. Package remote says what they do when the connection does.
 type Workspace interface {
 	// ID is the workspace's id, as wsp_default.
 	ID() string
@@ -135,7 +135,9 @@ type Workspace interface {
 	Limits() []Limit
 
 	// Requests lists the recorded requests that match, oldest first unless the
-	// match says otherwise.
+	// match says otherwise. A match that names an operation, a status or a method
+	// that does not exist is refused: it fails the test that the workspace belongs
+	// to, with the name that was probably meant.
 	Requests(m Match) []Request
 	// Unmatched lists the requests that led to no operation.
 	Unmatched() []Request
@@ -149,24 +151,28 @@ type Workspace interface {
 	// one; set Match.Since to leave out those of the past.
 	WaitForRequest(ctx context.Context, m Match) (Request, error)
 	// WaitForStatus returns an instance as soon as it has the status. It does not
-	// move time: with a frozen clock somebody else must.
+	// move time: with a frozen clock somebody else must. It refuses a status that
+	// does not exist.
 	WaitForStatus(ctx context.Context, instance, status string) (Instance, error)
 	// AssertRequested fails the test unless an operation, as createInstance, was
-	// requested so many times, and says what was requested.
+	// requested so many times, and says what was requested. It refuses an operation
+	// that does not exist.
 	AssertRequested(t TB, operation string, times int)
 	// Findings lists what clients and receivers of webhooks did wrong so far, oldest
 	// first (S39).
 	Findings() []Finding
 
 	// Events lists what happened and matches, oldest first, as far as it is kept:
-	// for 30 days of the workspace's time.
+	// for 30 days of the workspace's time. It refuses, as Requests, a type that does
+	// not exist.
 	Events(m EventMatch) []APIEvent
 	// WaitForEvent returns the first event that matches, as soon as there is one;
 	// set EventMatch.Since to leave out those of the past. It does not move time:
 	// with a frozen clock somebody else must. It refuses a type that does not exist.
 	WaitForEvent(ctx context.Context, m EventMatch) (APIEvent, error)
 	// Deliveries lists what is, was or will be delivered to webhooks and matches,
-	// oldest first, with why each attempt failed.
+	// oldest first, with why each attempt failed. It refuses, as Requests, a status
+	// or a type of events that does not exist.
 	Deliveries(m DeliveryMatch) []Delivery
 	// FlushWebhooks waits until no webhook is on its way and none waits for
 	// another. It moves no time: what is tried again later does not count.

@@ -53,6 +53,8 @@ type Config struct {
 	World     func(id string) *engine.World
 	// Pages reads parts of what a world holds.
 	Pages Pages
+	// Names refuses matches that name what does not exist.
+	Names Names
 	// Bearer reads the token of a request, and refuses one without, or with
 	// something that is none. What the token is good for it does not know.
 	Bearer func(r *http.Request) (string, error)
@@ -199,6 +201,14 @@ func act[In, Out any](operation string, f func(c *call, in In) (Out, error)) edg
 }
 
 type none struct{}
+
+// Names refuses matches that name what does not exist, and says what was probably
+// meant.
+type Names interface {
+	CheckRequestMatch(m sandbox.Match) error
+	CheckEventMatch(m sandbox.EventMatch) error
+	CheckDeliveryMatch(m sandbox.DeliveryMatch) error
+}
 
 // Pages reads parts of what a world holds, so that nothing is held as a whole:
 // at most so many objects after a place, oldest first, and the place where the next

@@ -24,6 +24,9 @@ func (a *API) listEvents(c *call, in listEvents) (paged[sandbox.APIEvent], error
 		return paged[sandbox.APIEvent]{}, err
 	}
 	m := sandbox.EventMatch{Type: in.Type, Object: in.Object, Since: uint64(in.Since)}
+	if err := a.Names.CheckEventMatch(m); err != nil {
+		return paged[sandbox.APIEvent]{}, err
+	}
 	out, err := pageOf(a.Pages.EventsPage(c.world, m, in.Cursor, in.most()))
 	if err == nil && len(out.Data) == 0 && d > 0 {
 		var first sandbox.APIEvent

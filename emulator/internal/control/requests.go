@@ -84,6 +84,9 @@ func (a *API) listRequests(c *call, in listRequests) (requestsBody, error) {
 	if err != nil {
 		return requestsBody{}, err
 	}
+	if err := a.Names.CheckRequestMatch(m); err != nil {
+		return requestsBody{}, err
+	}
 	found := c.workspace.Requests(m)
 	if len(found) == 0 && d > 0 {
 		var first sandbox.Request

@@ -78,6 +78,7 @@ func newRig(t testing.TB, change ...func(*rig)) *rig {
 			return r.worlds[id]
 		},
 		Pages:   fakePages{r},
+		Names:   fakeNames{},
 		Origins: r.origins,
 	})
 	if err != nil {
@@ -94,6 +95,19 @@ func newRig(t testing.TB, change ...func(*rig)) *rig {
 	}
 	return r
 }
+
+// fakeNames knows every name but nonesuch.
+type fakeNames struct{}
+
+func (fakeNames) check(name string) error {
+	if name == "nonesuch" {
+		return wrong(fail.Query, "name", "unknown_value", "There is no nonesuch.")
+	}
+	return nil
+}
+func (n fakeNames) CheckRequestMatch(m sandbox.Match) error          { return n.check(m.Operation) }
+func (n fakeNames) CheckEventMatch(m sandbox.EventMatch) error       { return n.check(m.Type) }
+func (n fakeNames) CheckDeliveryMatch(m sandbox.DeliveryMatch) error { return n.check(m.EventType) }
 
 // fakePages are the parts of what fakes show; a place is a number of items.
 type fakePages struct{ *rig }

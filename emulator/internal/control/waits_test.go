@@ -310,3 +310,20 @@ func TestAdvanceFindsNothingBooked(t *testing.T) {
 		t.Errorf("calls %s", calls)
 	}
 }
+
+// A match that names what does not exist is refused, also one that waits.
+func TestMatchesNameWhatExists(t *testing.T) {
+	r := newRig(t)
+	for _, target := range []string{
+		"/_sandbox/requests?operation=nonesuch", "/_sandbox/requests?operation=nonesuch&wait=1s", "/_sandbox/events?type=nonesuch", "/_sandbox/events?type=nonesuch&wait=1s",
+		"/_sandbox/deliveries?event_type=nonesuch",
+	} {
+		got := r.send(t, "GET", target, keyA, "")
+		if got.status != 400 || !strings.Contains(got.body, `"details":[{"field":"name","location":"query","code":"unknown_value","message":"There is no nonesuch."}]`) {
+			t.Errorf("%s: %d %s", target, got.status, got.body)
+		}
+	}
+	if told := r.told(); len(told) > 0 {
+		t.Errorf("the workspace was asked all the same: %v", told)
+	}
+}

@@ -42,6 +42,7 @@ type Operation struct {
 	Documented bool
 
 	status     int   // of success
+	statuses   []int // all that the document lists
 	raw        bool  // the body is handed over as it is
 	secret     bool  // the answer of success holds a secret that is shown once
 	streamed   bool  // the handler reads the body itself, of any length
@@ -176,7 +177,11 @@ func compile(doc *openapi3.T, path, method string, item *openapi3.PathItem, op *
 		}
 	}
 	for status, ref := range op.Responses.Map() {
-		if code, err := strconv.Atoi(status); err == nil && code >= 200 && code < 300 {
+		code, err := strconv.Atoi(status)
+		if err == nil {
+			o.statuses = append(o.statuses, code)
+		}
+		if err == nil && code >= 200 && code < 300 {
 			o.status = max(o.status, code) // a lesser one is that of Stated output
 			for media := range ref.Value.Content {
 				if !slices.Contains(o.produces, media) {
@@ -192,6 +197,34 @@ func compile(doc *openapi3.T, path, method string, item *openapi3.PathItem, op *
 		o.produces = []string{"application/json"}
 	}
 	return o, nil
+}
+
+// Statuses lists the statuses that the document has for responses, of any operation.
+func (c *Contract) Statuses() []int {
+	var out []int
+	for _, op := range c.Operations {
+		out = append(out, op.statuses...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Choices lists the values that a query parameter of an operation can have, in the
+// order of the document; nil when it can have any.
+func (c *Contract) Choices(operation, name string) (out []string) {
+	for _, op := range c.Operations {
+		if op.ID != operation {
+			continue
+		}
+		if p := op.parameter(name); p != nil {
+			for _, v := range p.schema.Enum {
+				if text, ok := v.(string); ok {
+					out = append(out, text)
+				}
+			}
+		}
+	}
+	return out
 }
 
 func compileParameter(p *openapi3.Parameter) (*parameter, error) {

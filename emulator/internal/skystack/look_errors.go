@@ -2,6 +2,7 @@ package skystack
 
 import (
 	"errors"
+	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/sandbox"
@@ -12,7 +13,16 @@ import (
 type outward struct{ of *fail.Error }
 
 // Error implements error.
-func (r outward) Error() string { return r.of.Message }
+func (r outward) Error() string {
+	if len(r.of.Details) < 2 || r.of.Code != "invalid_parameter" {
+		return r.of.Message
+	}
+	var all []string
+	for _, d := range r.of.Details {
+		all = append(all, strings.TrimSuffix(d.Message, "."))
+	}
+	return strings.Join(all, "; ")
+}
 
 // Unwrap returns the API's error.
 func (r outward) Unwrap() error { return r.of }

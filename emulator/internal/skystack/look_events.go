@@ -27,8 +27,8 @@ func (a *API) Events(w *engine.World, m sandbox.EventMatch) []sandbox.APIEvent {
 // WaitForEvent returns the first event of a world that matches, as soon as there
 // is one.
 func (a *API) WaitForEvent(ctx context.Context, w *engine.World, m sandbox.EventMatch) (sandbox.APIEvent, error) {
-	if m.Type != "" && !knownPattern(m.Type) {
-		return sandbox.APIEvent{}, fmt.Errorf("there is no event type %q: use a type such as instance.running, or a family such as instance.*", clip(m.Type))
+	if err := a.CheckEventMatch(m); err != nil {
+		return sandbox.APIEvent{}, err
 	}
 	var gen engine.Generation
 	var last uint64

@@ -44,7 +44,7 @@ func events(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 		{sandbox.EventMatch{Object: id}, 3},
 		{sandbox.EventMatch{Type: "action.completed", Object: id}, 0}, // it is about the action
 		{sandbox.EventMatch{Since: 7}, 1},
-		{sandbox.EventMatch{Type: "instance.nothing"}, 0},
+		{sandbox.EventMatch{Type: "instance.failed"}, 0},
 	} {
 		if got := s.Events(tc.m); len(got) != tc.want {
 			t.Errorf("%+v: %d events, want %d", tc.m, len(got), tc.want)

@@ -161,11 +161,52 @@ func journal(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	}
 }
 
+// misnamed is matches that name what does not exist: a test that asserts that
+// nothing is chosen must not pass for ever.
+func misnamed(t *testing.T, open func(sandbox.Setup) *wire.Server) {
+	s := open(frozen())
+	loser := &tb{T: t}
+	s.AssertRequested(loser, "deleteInstnace", 0)
+	if want := `unknown operation "deleteInstnace" (did you mean deleteInstance?)`; !strings.Contains(loser.failure, want) {
+		t.Errorf("an operation that does not exist: %q, want %s", loser.failure, want)
+	}
+	ctx := t.Context()
+	for _, tc := range []struct {
+		m    sandbox.Match
+		want string
+	}{
+		{sandbox.Match{Operation: "createinstance"}, `unknown operation "createinstance" (did you mean createInstance?)`},
+		{sandbox.Match{Operation: "xyz"}, `unknown operation "xyz"; GET /openapi.json lists them`},
+		{sandbox.Match{Status: 499}, "unknown status 499; a response has one of 200, 201, 202, 204, "},
+		{sandbox.Match{Method: "psot"}, `unknown method "PSOT" (did you mean POST?)`},
+		{sandbox.Match{Path: "v1/instances"}, `the path "v1/instances" does not begin with / (did you mean /v1/instances?)`},
+		{sandbox.Match{Path: "/v1/instances?limit=1"}, `the path "/v1/instances?limit=1" has a query, which is not compared (did you mean /v1/instances?)`},
+		{sandbox.Match{Unmatched: true, Operation: "getHealth"}, `no request is both unmatched and of the operation "getHealth"`},
+	} {
+		_, err := s.WaitForRequest(ctx, tc.m)
+		refused(t, err, tc.want)
+	}
+	_, err := s.WaitForRequest(ctx, sandbox.Match{Operation: "xyz", Status: 499})
+	refused(t, err, `unknown operation "xyz"`)
+	refused(t, err, "unknown status 499")
+	_, err = s.WaitForEvent(ctx, sandbox.EventMatch{Type: "instance.runing"})
+	refused(t, err, `unknown event type "instance.runing" (did you mean instance.running?)`)
+	_, err = s.WaitForEvent(ctx, sandbox.EventMatch{Type: "job.runs.*"})
+	refused(t, err, `unknown event type "job.runs.*" (did you mean job.run.*?)`)
+	id := s.Post("/v1/instances", newInstance).Wants(201).Text("id")
+	_, err = s.WaitForStatus(ctx, id, "runing")
+	refused(t, err, "(did you mean running?)")
+}
+
 // tb is a test that may fail without harm.
 type tb struct {
 	*testing.T
 	failure string
 }
+
+// Fatalf implements sandbox.TB. What follows must not go on as if there were an
+// answer.
+func (t *tb) Fatalf(format string, args ...any) { t.failure += fmt.Sprintf(format, args...) }
 
 // Errorf implements sandbox.TB.
 func (t *tb) Errorf(format string, args ...any) { t.failure += fmt.Sprintf(format, args...) }

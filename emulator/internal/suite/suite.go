@@ -45,6 +45,7 @@ func Run(t *testing.T, open Open) {
 		{"keys", keys},
 		{"journal", journal},
 		{"why", why},
+		{"misnamed", misnamed},
 		{"waiting", waiting},
 		{"setup", setup},
 		{"idempotency", idempotency},

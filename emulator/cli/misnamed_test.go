@@ -1,0 +1,26 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+)
+
+// A flag that names what the sandbox does not have is the user's to mend: exit code
+// 2, with what was probably meant.
+func TestFlagsNameWhatExists(t *testing.T) {
+	e := frozen(t)
+	for args, want := range map[string]string{
+		"requests --operation=deleteInstnace":                             "--operation: unknown operation \"deleteInstnace\" (did you mean deleteInstance?)",
+		"requests --follow --operation=deleteInstnace":                    "--operation: unknown operation \"deleteInstnace\" (did you mean deleteInstance?)",
+		"requests --path=v1/instances":                                    "--path: the path \"v1/instances\" does not begin with / (did you mean /v1/instances?)",
+		"deliveries --event=instances.*":                                  "--event: unknown event type \"instances.*\" (did you mean instance.*?)",
+		"deliveries --status=queud":                                       "--status: ",
+		"trigger instance.runing":                                         "(did you mean instance.running?)",
+		"listen --forward-to=http://127.0.0.1:9 --events=instance.runing": "(did you mean instance.running?)",
+	} {
+		code, out, faults := commanded(t, e, strings.Fields(args)...)
+		if code != exitUsage || out != "" || !strings.Contains(faults, want) {
+			t.Errorf("%s: exit code %d, %q, %q, want %s", args, code, out, faults, want)
+		}
+	}
+}
