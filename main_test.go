@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -18,6 +19,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 0 && filepath.Base(os.Args[0]) != "skystack-sandbox" && signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // under nohup: the servers started here must not ignore it too
+	}
 	testscript.Main(m, map[string]func(){"skystack-sandbox": main, "fetch": fetch})
 }
 
@@ -29,7 +33,7 @@ func TestMain(m *testing.M) {
 //	sandbox [flags]      start a server on a free port; sets $URL, $ADDR and $KEY,
 //	                     $HTTPS and $PLAIN if it has two, and $SALT if it has a
 //	                     random one; its banner is what stdout then shows
-//	end [INT|TERM]       end it, want exit code 0; shows its output and logs
+//	end [INT|TERM|HUP]   end it, want exit code 0; shows its output and logs
 //	                     (testscript's own stop ends the script)
 //	http [-key K] [-header 'N: V'] [-host H] METHOD PATH [BODY]
 //	                     send a request and show status, headers and body

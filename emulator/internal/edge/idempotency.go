@@ -208,7 +208,8 @@ func (x *Exchange) repeated(tx *engine.Tx) (r record, ok bool) {
 
 // keep stores what became of a request that holds a key, in the transaction in
 // which it happened, and reports whether it did. A request that was wrong, or whose
-// caller may not do it, may be sent again with its key.
+// caller may not do it, may be sent again with its key; so may one whose refusal
+// says when to come back.
 func (x *Exchange) keep(tx *engine.Tx, out any, err error) bool {
 	if x.reservation == nil {
 		return false
@@ -216,7 +217,7 @@ func (x *Exchange) keep(tx *engine.Tx, out any, err error) bool {
 	r := record{Fingerprint: x.reservation.fingerprint, live: &outcome{api: x.api, version: x.Version, request: x.ID}}
 	if err != nil {
 		e := fail.Of(err)
-		if e.Kind == fail.Invalid || e.Kind == fail.Internal || e.Kind == fail.Unauthenticated || e.OfCaller || tx.Dirty() {
+		if e.Kind == fail.Invalid || e.Kind == fail.Internal || e.Kind == fail.Unauthenticated || e.OfCaller || e.RetryAfter > 0 || tx.Dirty() {
 			return false
 		}
 		r.live.refusal = e

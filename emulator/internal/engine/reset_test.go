@@ -233,6 +233,35 @@ func TestTransactionAcrossAPeriodicReset(t *testing.T) {
 	do(w, func(tx *Tx) { equal(t, "what it put afterwards", h.items.Len(tx), 1) })
 }
 
+// A world into which another time is restored is reset one period later at most, and
+// never at once: at the snapshot's own instant if that lies within.
+func TestRestoreSchedulesTheNextReset(t *testing.T) {
+	h := newHouse()
+	w := h.world(t, func(c *Config) { c.ResetEvery = time.Hour })
+	next := func(what string, want time.Duration) {
+		t.Helper()
+		do(w, func(tx *Tx) { equal(t, what, tx.NextReset().Sub(tx.Now()), want) })
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(w.Advance(20 * time.Minute))
+	kept := w.Snapshot()
+	must(w.Advance(3 * time.Hour))
+	next("before", 40*time.Minute)
+	must(w.Restore(kept))
+	next("after a restore", 40*time.Minute)
+
+	later := h.world(t, func(c *Config) { c.Clock.Now = start.AddDate(5, 0, 0) })
+	must(w.Restore(later.Snapshot()))
+	next("a world from the future", time.Hour)
+	must(w.StartFrom(kept))
+	next("a start from a snapshot", 40*time.Minute)
+}
+
 func TestPeriodicResetRingsTheAlarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse()

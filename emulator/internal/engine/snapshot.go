@@ -14,8 +14,11 @@ import (
 type Snapshot struct {
 	schema *Schema
 	point  *point
-	mu     sync.Mutex // copying marks the trees it reads
-	s      *state
+	// resetAt is when the world would have returned to its baseline by itself; 0 if
+	// that is not known.
+	resetAt int64
+	mu      sync.Mutex // copying marks the trees it reads
+	s       *state
 }
 
 // Snapshot takes the world as it is now.
@@ -29,7 +32,7 @@ func (w *World) Snapshot() *Snapshot {
 
 func (w *World) snapshot() *Snapshot {
 	w.mark(w.s)
-	return &Snapshot{schema: w.schema, point: w.s.point, s: w.s.copy()}
+	return &Snapshot{schema: w.schema, point: w.s.point, resetAt: w.resetAt, s: w.s.copy()}
 }
 
 // newSnapshot is a snapshot of a state that has no history.
@@ -66,7 +69,22 @@ func (w *World) Restore(p *Snapshot) error {
 	}
 	w.interrupt(ErrReplaced)
 	w.restore(p)
+	w.scheduleReset(p)
 	return nil
+}
+
+// scheduleReset schedules the next periodic reset of a world that a snapshot was
+// restored into: at the snapshot's own instant if that lies within one period, else
+// one period ahead.
+func (w *World) scheduleReset(p *Snapshot) {
+	if w.every == 0 {
+		return
+	}
+	now := w.s.clock.reads(w.wall())
+	last := plus(now, w.every)
+	if w.resetAt = p.resetAt; w.resetAt <= now || w.resetAt > last {
+		w.resetAt = last
+	}
 }
 
 func (w *World) restore(p *Snapshot) {
@@ -195,6 +213,7 @@ func (w *World) StartFrom(p *Snapshot) error {
 	gone := w.s.counters
 	w.interrupt(ErrReplaced)
 	w.restore(p)
+	w.scheduleReset(p)
 	w.budget.Free = 0
 	w.rebase(w.snapshot())
 	w.s.countOn(gone)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -146,11 +147,11 @@ func (tx *Tx) Run(step, subject string) {
 	tx.w.touched()
 }
 
-// Next is the earliest booked event of a step; false if there is none. It passes
-// over the events before it one by one.
-func (tx *Tx) Next(step string) (found Event, ok bool) {
+// Next is the earliest booked event of any of the steps; false if there is none. It
+// passes over the events before it one by one.
+func (tx *Tx) Next(steps ...string) (found Event, ok bool) {
 	tx.s.agenda.tree.Scan(func(e event) bool {
-		if ok = e.step == step; ok {
+		if ok = slices.Contains(steps, e.step); ok {
 			found = e.public()
 		}
 		return !ok

@@ -166,6 +166,7 @@ func (a *API) listPolicies(c *edge.Call, in listPoliciesInput) (listBody[policyB
 	if err != nil {
 		return listBody[policyBody]{}, err
 	}
+	a.await(c, a.ofPolicies(c.Tx, func(p Policy) bool { return project == "" || p.ProjectID == project }))
 	v := view[Policy]{table: a.policies, project: func(p Policy) string { return p.ProjectID }, name: "autoscale-policies\x01" + project}
 	if project != "" {
 		v.keep = func(p Policy) bool { return p.ProjectID == project }
@@ -197,7 +198,7 @@ func noPolicy(id string) error {
 //
 //	GET /v1/autoscale-policies/{id}
 func (a *API) getPolicy(c *edge.Call, in policyInput) (policyBody, error) {
-	a.await(c, a.ofPolicy(c.Tx, in.ID))
+	a.await(c, a.ofPolicies(c.Tx, func(p Policy) bool { return p.ID == in.ID }))
 	p, err := a.policy(c.Tx, in.ID)
 	if err != nil {
 		return policyBody{}, err
@@ -223,7 +224,7 @@ type scalingBody struct {
 //
 //	GET /v1/autoscale-policies/{id}/history
 func (a *API) listHistory(c *edge.Call, in listHistoryInput) (listBody[scaling], error) {
-	a.await(c, a.ofPolicy(c.Tx, in.ID))
+	a.await(c, a.ofPolicies(c.Tx, func(p Policy) bool { return p.ID == in.ID }))
 	p, err := a.policy(c.Tx, in.ID)
 	if err != nil {
 		return listBody[scaling]{}, err

@@ -142,24 +142,48 @@ func (a *API) finishes(tx *engine.Tx, f func(t Action) bool) func(e engine.Event
 	}
 }
 
-// ofJob accepts what changes a job or its runs: its next tick, and the ends of what
-// a run has begun.
-func (a *API) ofJob(tx *engine.Tx, job string) func(e engine.Event) bool {
-	ends := a.finishes(tx, func(t Action) bool {
-		r, ok := a.runs.Get(tx, t.Run)
-		return ok && r.JobID == job
-	})
-	return func(e engine.Event) bool { return e.Step == tickStep && e.Subject == job || ends(e) }
+// ofJobs accepts what changes the jobs that f accepts, or their runs: their next
+// ticks, the starts of runs that wait, and the ends of what a run has begun.
+func (a *API) ofJobs(tx *engine.Tx, f func(j Job) bool) func(e engine.Event) bool {
+	accepts := func(id string) bool {
+		j, ok := a.jobs.Get(tx, id)
+		return ok && f(j)
+	}
+	ofRun := func(id string) bool {
+		r, ok := a.runs.Get(tx, id)
+		return ok && accepts(r.JobID)
+	}
+	ends := a.finishes(tx, func(t Action) bool { return ofRun(t.Run) })
+	return func(e engine.Event) bool {
+		return e.Step == tickStep && accepts(e.Subject) || e.Step == runStep && ofRun(e.Subject) || ends(e)
+	}
 }
 
-// ofPolicy accepts what changes a policy or its history: its next evaluation, and the
-// ends of what its instances do.
-func (a *API) ofPolicy(tx *engine.Tx, policy string) func(e engine.Event) bool {
+// ofPolicies accepts what changes the policies that f accepts, or their history:
+// their next evaluations, and the ends of what their instances do.
+func (a *API) ofPolicies(tx *engine.Tx, f func(p Policy) bool) func(e engine.Event) bool {
+	accepts := func(id string) bool {
+		p, ok := a.policies.Get(tx, id)
+		return ok && f(p)
+	}
 	ends := a.finishes(tx, func(t Action) bool {
 		i, ok := a.instances.Get(tx, t.InstanceID)
-		return ok && i.Policy == policy
+		return ok && accepts(i.Policy)
 	})
-	return func(e engine.Event) bool { return e.Step == evaluateStep && e.Subject == policy || ends(e) }
+	return func(e engine.Event) bool { return e.Step == evaluateStep && accepts(e.Subject) || ends(e) }
+}
+
+// ofWebhooks accepts the attempts that are booked for the endpoints that f accepts:
+// what comes of them decides whether an endpoint is healthy, and enabled.
+func (a *API) ofWebhooks(tx *engine.Tx, f func(w Webhook) bool) func(e engine.Event) bool {
+	return func(e engine.Event) bool {
+		if e.Step != attemptStep {
+			return false
+		}
+		d, _ := a.deliveries.Get(tx, e.Subject)
+		w, ok := a.webhooks.Get(tx, d.WebhookID)
+		return ok && f(w)
+	}
 }
 
 // stands notes that a client was told to wait on a clock that stands, once for a

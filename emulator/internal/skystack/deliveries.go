@@ -123,6 +123,10 @@ type attemptBody struct {
 	Sandbox        []string          `json:"sandbox"`
 }
 
+// RetryAfter implements edge.Waiting. An attempt takes as long as the receiver does,
+// whatever the world's clock says.
+func (deliveryBody) RetryAfter() int { return 1 }
+
 func (a *API) deliveryBody(tx *engine.Tx, d Delivery) deliveryBody {
 	w, _ := a.webhooks.Get(tx, d.WebhookID)
 	b := deliveryBody{
@@ -194,12 +198,10 @@ func (a *API) listDeliveries(c *edge.Call, in listDeliveriesInput) (listBody[del
 	if err != nil {
 		return listBody[deliveryBody]{}, err
 	}
+	ofWebhook := a.ofWebhooks(c.Tx, func(of Webhook) bool { return of.ID == w.ID })
 	a.await(c, func(e engine.Event) bool {
-		if e.Step != attemptStep {
-			return false
-		}
-		d, ok := a.deliveries.Get(c.Tx, e.Subject)
-		return ok && d.WebhookID == w.ID && (in.EventType == "" || in.EventType == d.EventType)
+		d, _ := a.deliveries.Get(c.Tx, e.Subject)
+		return (in.EventType == "" || in.EventType == d.EventType) && ofWebhook(e)
 	})
 	v := view[Delivery]{table: a.deliveries, nested: true, name: strings.Join([]string{"deliveries", w.ID, in.Status, in.EventType}, "\x01")}
 	v.keep = func(d Delivery) bool {

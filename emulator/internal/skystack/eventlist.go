@@ -122,7 +122,9 @@ func (a *API) awaitEvent(ctx context.Context, c *edge.Call, empty *eventsBody) e
 					return nil
 				}
 			}
-			hurried = a.hurry(c.Tx)
+			if hurried = a.hurry(c.Tx); !hurried && len(empty.further) > 0 {
+				hurried, empty.further = a.hurry(c.Tx, empty.further...), nil // once: what repeats never ends
+			}
 			return nil
 		})
 		if err != nil || found {
@@ -139,14 +141,15 @@ func (a *API) awaitEvent(ctx context.Context, c *edge.Call, empty *eventsBody) e
 	return nil
 }
 
-// hurry moves time to the end of the next action under way, if the world's clock
-// jumps to what a client waits for, and reports whether it did. It goes no further
-// than to the next reset, which would begin everything again.
-func (a *API) hurry(tx *engine.Tx) bool {
+// hurry moves time to the next end of an action or start of a run that waits, if the
+// world's clock jumps to what a client waits for, and reports whether it did. Further
+// steps are waited for too. It goes no further than to the next reset, which would
+// begin everything again.
+func (a *API) hurry(tx *engine.Tx, further ...string) bool {
 	if tx.Mode() != engine.Auto || a.settingsOf(tx).Progression.reads() > 0 {
 		return false
 	}
-	next, ok := tx.Next(finishStep)
+	next, ok := tx.Next(append(further, finishStep, runStep)...)
 	if reset := tx.NextReset(); !ok || !reset.IsZero() && reset.Before(next.At) {
 		return false
 	}
@@ -156,7 +159,7 @@ func (a *API) hurry(tx *engine.Tx) bool {
 
 // eventsPage reads the page that a client asked for.
 func (a *API) eventsPage(c *edge.Call, in listEventsInput) (out eventsBody, err error) {
-	out.gen, out.filter.types = c.Generation(), in.Types
+	out.gen, out.filter.types, out.further = c.Generation(), in.Types, furtherSteps(in.Types)
 	if out.filter.project, err = a.listedProject(c, in.ProjectID); err != nil {
 		return out, err
 	}
@@ -219,6 +222,19 @@ type eventsBody struct {
 	filter eventFilter
 	gen    engine.Generation
 	last   uint64 // the row after which events are new
+	// further is what is waited for when nothing is under way, because the client
+	// asked for what comes of it by name.
+	further []string
+}
+
+// furtherSteps are the steps that lead to the types of events that are asked for.
+func furtherSteps(types []string) (steps []string) {
+	for _, family := range [...]struct{ prefix, step string }{{"job.", tickStep}, {"webhook.", attemptStep}, {"autoscale.", evaluateStep}} {
+		if slices.ContainsFunc(types, func(t string) bool { return strings.HasPrefix(t, family.prefix) }) {
+			steps = append(steps, family.step)
+		}
+	}
+	return steps
 }
 
 func (b eventsBody) in(version string) any {

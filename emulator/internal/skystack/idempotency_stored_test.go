@@ -27,15 +27,15 @@ func TestOutcomesThatAreKeptS10(t *testing.T) {
 		key := []string{"Idempotency-Key", "k"}
 
 		quota := s.Post("/v1/instances", bookable, key...).Refused(403, "quota_exceeded")
-		busy := s.Post(path+"/actions", `{"type":"stop"}`, key...).Refused(409, "instance_busy").Header("Retry-After", "3")
 		missing := s.Delete("/v1/instances/none", key...).Refused(404, "instance_not_found")
+		advance(t, s, time.Minute) // which ends what a busy instance is busy with
+		up := s.Post(path+"/actions", `{"type":"resize","size":"standard-2"}`, key...).Refused(409, "instance_not_stopped").Header("Retry-After", "")
 		stale := s.Patch(path, `{"name":"x"}`, append(key, "If-Match", `"9.2026-01-15"`)...).Refused(412, "precondition_failed")
 		s.Delete(path).Wants(204)
 		s.Post("/v1/instances", bookable).Wants(201) // there was room for it
-		advance(t, s, time.Minute)                   // nothing is busy any more
 
 		replays(t, quota, s.Post("/v1/instances", bookable, key...))
-		replays(t, busy, s.Post(path+"/actions", `{"type":"stop"}`, key...))
+		replays(t, up, s.Post(path+"/actions", `{"type":"resize","size":"standard-2"}`, key...))
 		replays(t, missing, s.Delete("/v1/instances/none", key...))
 		replays(t, stale, s.Patch(path, `{"name":"x"}`, key...))
 		total(s, 2)

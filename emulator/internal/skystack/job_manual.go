@@ -26,7 +26,9 @@ func (a *API) runJob(c *edge.Call, in runJobInput) (any, error) {
 	}
 	a.beginChain(c.Tx)
 	r := a.takeUp(c.Tx, j, Run{Trigger: byHand, ScheduledFor: c.Now(), RequestID: c.RequestID})
-	return a.runBody(c.Tx, r), nil
+	b := a.runBody(c.Tx, r)
+	b.wait = a.wait(c.Tx, r)
+	return b, nil
 }
 
 // dryRunBody is what a run would do, on the wire.

@@ -125,6 +125,26 @@ type runBody struct {
 	FinishedAt   *string      `json:"finished_at"`
 	Missed       int          `json:"missed_ticks"`
 	Results      []resultBody `json:"results"`
+
+	wait int // how many seconds a client should sleep until the run has ended; 0 if it has
+}
+
+// RetryAfter implements edge.Waiting.
+func (b runBody) RetryAfter() int { return b.wait }
+
+// wait is how many seconds a client should sleep until what a run has begun has
+// ended: 1 if that is not known, 0 if the run has ended.
+func (a *API) wait(tx *engine.Tx, r Run) int {
+	end := tx.Now()
+	if !r.FinishedAt.IsZero() {
+		return 0
+	}
+	for _, result := range r.Results {
+		if t, ok := a.actions.Get(tx, result.ActionID); ok && t.due().After(end) {
+			end = t.due()
+		}
+	}
+	return tx.RetryAfter(end.Sub(tx.Now()))
 }
 
 // ResourceID implements edge.Identified.
@@ -168,7 +188,7 @@ type listRunsInput struct {
 //
 //	GET /v1/jobs/{id}/runs
 func (a *API) listRuns(c *edge.Call, in listRunsInput) (listBody[runBody], error) {
-	a.await(c, a.ofJob(c.Tx, in.ID))
+	a.await(c, a.ofJobs(c.Tx, func(j Job) bool { return j.ID == in.ID }))
 	j, err := a.job(c.Tx, in.ID)
 	if err != nil {
 		return listBody[runBody]{}, err

@@ -118,6 +118,7 @@ func (a *API) listJobs(c *edge.Call, in listJobsInput) (listBody[Job], error) {
 	if err != nil {
 		return listBody[Job]{}, err
 	}
+	a.await(c, a.ofJobs(c.Tx, func(j Job) bool { return project == "" || j.ProjectID == project }))
 	v := view[Job]{table: a.jobs, project: func(j Job) string { return j.ProjectID }, name: "jobs\x01" + project}
 	if project != "" {
 		v.keep = func(j Job) bool { return j.ProjectID == project }
@@ -235,7 +236,7 @@ func (a *API) checkTemplateProject(j *Job) error {
 //
 //	GET /v1/jobs/{id}
 func (a *API) getJob(c *edge.Call, in instanceInput) (jobBody, error) {
-	a.await(c, a.ofJob(c.Tx, in.ID))
+	a.await(c, a.ofJobs(c.Tx, func(j Job) bool { return j.ID == in.ID }))
 	j, err := a.job(c.Tx, in.ID)
 	return j.body(), err
 }

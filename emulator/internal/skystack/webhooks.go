@@ -135,6 +135,7 @@ func (a *API) listWebhooks(c *edge.Call, in listWebhooksInput) (listBody[webhook
 	} else if !has(a.projects, c.Tx, project) {
 		return listBody[webhookBody]{}, noProject(project)
 	}
+	a.await(c, a.ofWebhooks(c.Tx, func(w Webhook) bool { return project == "" || w.ProjectID == project }))
 	v := view[Webhook]{table: a.webhooks, project: func(w Webhook) string { return w.ProjectID }, name: "webhooks\x01" + project}
 	if project != "" {
 		v.keep = func(w Webhook) bool { return w.ProjectID == project }
@@ -245,6 +246,7 @@ func newWebhookSecret(tx *engine.Tx) string {
 //
 //	GET /v1/projects/{id}/webhooks/{webhook_id}
 func (a *API) getWebhook(c *edge.Call, in webhookPath) (webhookBody, error) {
+	a.await(c, a.ofWebhooks(c.Tx, func(w Webhook) bool { return w.ID == in.ID }))
 	w, err := a.webhook(c.Tx, in)
 	if err != nil {
 		return webhookBody{}, err
