@@ -1293,7 +1293,8 @@ type DeleteInstanceParams struct {
 	// repeated only to the token that got it.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 
-	// IfMatch An `ETag` seen before. The request is carried out only if the object still has it, else 412.
+	// IfMatch An `ETag` seen before. The request is carried out only if the object still has it, else 412; `*`
+	// stands for any.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
@@ -1325,7 +1326,8 @@ type CreateInstanceActionParams struct {
 	// repeated only to the token that got it.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 
-	// IfMatch An `ETag` seen before. The request is carried out only if the object still has it, else 412.
+	// IfMatch An `ETag` seen before. The request is carried out only if the object still has it, else 412; `*`
+	// stands for any.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
