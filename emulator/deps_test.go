@@ -68,6 +68,7 @@ var rooms = []room{
 
 	// The two APIs; neither knows of the other.
 	{path: "emulator/internal/genopenapi", modules: []string{yaml}},
+	{path: "emulator/internal/gennames", modules: []string{yaml}},
 	{path: "emulator/internal/conformance", modules: []string{yaml}},
 	{path: "emulator/internal/genconformance", rooms: []string{"emulator/internal/conformance"}},
 	{path: "emulator/internal/skystack", modules: []string{jsonexp, cronlib}, rooms: []string{
