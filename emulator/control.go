@@ -51,6 +51,12 @@ func (e *Emulator) newControl(o edge.Options) (http.Handler, error) {
 			w := e.workspace(id)
 			return w, w != nil
 		},
+		OnBehalf: func(w sandbox.Workspace, key string) sandbox.Workspace {
+			if own, ok := w.(*Workspace); ok {
+				return acting{own, key}
+			}
+			return w
+		},
 		World: e.registry.World,
 		Bearer: func(r *http.Request) (string, error) {
 			return e.sky.Bearer(r, "a key of the workspace, or the admin token")
@@ -75,6 +81,24 @@ func (e *Emulator) newControl(o edge.Options) (http.Handler, error) {
 		return nil, err
 	}
 	return edge.NewServer(o, described)
+}
+
+// acting is a workspace in the hands of one of its keys: what that brings into it is
+// held against the rights of the key.
+type acting struct {
+	*Workspace
+	key string // its id
+}
+
+// Import implements sandbox.Workspace.
+func (w acting) Import(r io.Reader) error { return w.bring(r, w.e.sky.Bringing(w.key)) }
+
+// Load implements sandbox.Workspace.
+func (w acting) Load(fixture string) error { return w.start(fixture, w.e.sky.Bringing(w.key)) }
+
+// LoadData implements sandbox.Workspace.
+func (w acting) LoadData(name string, data []byte) error {
+	return w.startData(name, data, w.e.sky.Bringing(w.key))
 }
 
 // pages is the parts of what a world holds, for the control API.

@@ -71,7 +71,10 @@ func (w *Workspace) Restore(s Snapshot) error {
 // only the world itself takes memory. Imports of a workspace are done one after the
 // other. What the workspace's budget has no room for is refused with
 // sandbox.ErrOverBudget.
-func (w *Workspace) Import(r io.Reader) error {
+func (w *Workspace) Import(r io.Reader) error { return w.bring(r) }
+
+// bring imports what the checks allow.
+func (w *Workspace) bring(r io.Reader, checks ...engine.Replacing) error {
 	// The first bytes are waited for before it is an import's turn: one that sends
 	// nothing keeps no other waiting.
 	from := bufio.NewReaderSize(r, firstOfState)
@@ -82,7 +85,7 @@ func (w *Workspace) Import(r io.Reader) error {
 	defer w.building.Unlock()
 	p, err := w.world.Load(from)
 	if err == nil {
-		err = w.world.Restore(p)
+		err = w.world.Restore(p, checks...)
 	}
 	return overBudget(err)
 }
@@ -106,7 +109,10 @@ func overBudget(err error) error {
 // of the workspace stay where the fixture has no others. Ids go on as after a
 // Reset. A faulty fixture changes
 // nothing.
-func (w *Workspace) Load(fixture string) error {
+func (w *Workspace) Load(fixture string) error { return w.start(fixture) }
+
+// start is Load of what the checks allow.
+func (w *Workspace) start(fixture string, checks ...engine.Replacing) error {
 	w.building.Lock()
 	defer w.building.Unlock()
 	// What is made to measure is estimated before it is made.
@@ -117,24 +123,27 @@ func (w *Workspace) Load(fixture string) error {
 	if err != nil {
 		return err
 	}
-	return overBudget(w.load(f))
+	return overBudget(w.load(f, checks))
 }
 
 // busyBytes is about what an instance of the fixture busy takes.
 const busyBytes = 700
 
 // LoadData is Load with the text of a fixture; name stands in messages about it.
-func (w *Workspace) LoadData(name string, data []byte) error {
+func (w *Workspace) LoadData(name string, data []byte) error { return w.startData(name, data) }
+
+// startData is LoadData of what the checks allow.
+func (w *Workspace) startData(name string, data []byte, checks ...engine.Replacing) error {
 	w.building.Lock()
 	defer w.building.Unlock()
 	f, err := fixtures.Parse(name, data)
 	if err != nil {
 		return err
 	}
-	return overBudget(w.load(f))
+	return overBudget(w.load(f, checks))
 }
 
-func (w *Workspace) load(f *fixtures.Fixture) error {
+func (w *Workspace) load(f *fixtures.Fixture, checks []engine.Replacing) error {
 	c := w.asked
 	if err := c.complete(f); err != nil {
 		return err
@@ -155,7 +164,7 @@ func (w *Workspace) load(f *fixtures.Fixture) error {
 			return f.Errorf(fmt.Sprintf("keys[%d]", i), "%v", err)
 		}
 	}
-	if err := w.world.StartFrom(fresh.Snapshot()); err != nil {
+	if err := w.world.StartFrom(fresh.Snapshot(), checks...); err != nil {
 		return err
 	}
 	w.mu.Lock()

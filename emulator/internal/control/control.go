@@ -41,7 +41,8 @@ type Server interface {
 	CA() []byte
 }
 
-// Config is what the API is told once. All of it but Origins must be given.
+// Config is what the API is told once. All of it but Origins and OnBehalf must be
+// given.
 type Config struct {
 	Server Server
 	// Home is the id of the default workspace.
@@ -51,6 +52,9 @@ type Config struct {
 	// lives.
 	Workspace func(id string) (sandbox.Workspace, bool)
 	World     func(id string) *engine.World
+	// OnBehalf is a workspace in which nothing is done that the rights of a key, named
+	// by its id, do not allow; nil where no operation depends on them.
+	OnBehalf func(w sandbox.Workspace, key string) sandbox.Workspace
 	// Pages reads parts of what a world holds.
 	Pages Pages
 	// Names refuses matches that name what does not exist.

@@ -155,6 +155,9 @@ func (a *API) choose(x *edge.Exchange) error {
 	if !ok || world == nil || !c.admin && world != c.own { // it has ended; another may have its id by now
 		return noWorkspace(id)
 	}
+	if !c.admin && a.OnBehalf != nil {
+		workspace = a.OnBehalf(workspace, c.key)
+	}
 	c.workspace, c.world = workspace, world
 	x.World, x.Now = world, world.Glance()
 	return nil

@@ -12,8 +12,9 @@ import (
 )
 
 // Load reads what Save wrote. It refuses another format or version, unknown
-// members, tables and steps, duplicates, rows the schema's checks refuse, and what
-// nests or repeats beyond what Save writes, and says where it found them. It reads
+// members, tables and steps, duplicates, what the schema's checks refuse, of a row and
+// of all together, and what nests or repeats beyond what Save writes, and says where it
+// found them. It reads
 // value by value: besides the world itself it takes no more than a few times the
 // largest value, of at most 64 MiB.
 func Load(schema *Schema, in io.Reader) (*Snapshot, error) { return load(schema, in, Budget{}) }
@@ -97,6 +98,12 @@ func (l *loader) world() error {
 	if e, ok := l.s.agenda.next(); ok && e.at < l.s.clock.last {
 		return fmt.Errorf("/agenda: step %s at %s has happened, for /clock/now is %s: what is booked must not lie before it",
 			quoted(e.step), instant(e.at).Format(time.RFC3339Nano), instant(l.s.clock.last).Format(time.RFC3339Nano))
+	}
+	tx := &Tx{w: &World{schema: l.schema, s: l.s}, s: l.s, now: l.s.clock.last, copied: true}
+	for _, check := range l.schema.loaded {
+		if err := check(tx); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -55,9 +55,10 @@ var errForeign = errors.New("the snapshot is of another emulator: save it there 
 // Restore makes the world what the snapshot holds, its time included: a frozen,
 // scaled or auto clock continues from the snapshot's instant. A real clock keeps
 // following the wall clock, so what fell due meanwhile happens at once. Restore
-// refuses a snapshot of another kind of world, and with an *OverBudget one that the
-// budget has no room for.
-func (w *World) Restore(p *Snapshot) error {
+// refuses a snapshot of another kind of world, with an *OverBudget one that the budget
+// has no room for, and what one of the checks refuses: they see the state that would go
+// and the one that would come, and change nothing.
+func (w *World) Restore(p *Snapshot, checks ...Replacing) error {
 	if !p.Of(w.schema) {
 		return errForeign
 	}
@@ -65,6 +66,9 @@ func (w *World) Restore(p *Snapshot) error {
 	defer w.mu.Unlock()
 	defer w.arm()
 	if err := w.fits(p); err != nil {
+		return err
+	}
+	if err := w.allows(p, checks); err != nil {
 		return err
 	}
 	w.interrupt(ErrReplaced)
@@ -85,6 +89,25 @@ func (w *World) scheduleReset(p *Snapshot) {
 	if w.resetAt = p.resetAt; w.resetAt <= now || w.resetAt > last {
 		w.resetAt = last
 	}
+}
+
+// Replacing says whether a state may take the place of another.
+type Replacing func(gone, come *Tx) error
+
+// allows asks the checks whether a snapshot may take the place of the present state;
+// the lock is held.
+func (w *World) allows(p *Snapshot, checks []Replacing) error {
+	if len(checks) == 0 {
+		return nil
+	}
+	s := p.state()
+	come := &Tx{w: &World{id: w.id, schema: w.schema, s: s}, s: s, now: s.clock.last, copied: true}
+	for _, check := range checks {
+		if err := check(&Tx{w: w, s: w.s, now: w.s.clock.last, copied: true}, come); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *World) restore(p *Snapshot) {
@@ -195,9 +218,8 @@ func (w *World) putAllBack(countOn bool) {
 
 // StartFrom makes a snapshot what the world is and what Reset returns to. Ids go on
 // as after a reset. What its operator gave the world is gone with the baseline. It
-// refuses a snapshot of another kind of world, and with an *OverBudget one that the
-// budget has no room for.
-func (w *World) StartFrom(p *Snapshot) error {
+// refuses what Restore refuses.
+func (w *World) StartFrom(p *Snapshot, checks ...Replacing) error {
 	if !p.Of(w.schema) {
 		return errForeign
 	}
@@ -207,6 +229,9 @@ func (w *World) StartFrom(p *Snapshot) error {
 	end := w.withoutBaseline()
 	err := w.fits(p)
 	end()
+	if err == nil {
+		err = w.allows(p, checks)
+	}
 	if err != nil {
 		return err
 	}

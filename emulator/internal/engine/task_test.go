@@ -130,7 +130,7 @@ func TestTwoJourneys(t *testing.T) {
 // may send it again; a journey ends there.
 func TestErrandsOfAStateThatIsGone(t *testing.T) {
 	for name, replace := range map[string]func(w *World, p *Snapshot) error{
-		"restore": (*World).Restore,
+		"restore": func(w *World, p *Snapshot) error { return w.Restore(p) },
 		"reset": func(w *World, _ *Snapshot) error {
 			w.Reset()
 			return nil

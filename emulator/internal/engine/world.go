@@ -22,6 +22,7 @@ type Schema struct {
 	steps  map[string]Step
 	silent map[string]bool // steps that a dump leaves out
 	taken  []func(gone, come *Tx)
+	loaded []func(tx *Tx) error
 	reset  []func(tx *Tx)
 }
 
@@ -57,6 +58,10 @@ func (s *Schema) AddBookkeeping(name string, step Step) {
 // that goes, nil for a fork, and change the one that comes; nobody sees it in
 // between.
 func (s *Schema) OnRestore(f func(gone, come *Tx)) { s.taken = append(s.taken, f) }
+
+// OnLoad registers what a saved world must be like as a whole. Its rows have been
+// checked one by one before, and what is refused replaces nothing.
+func (s *Schema) OnLoad(check func(tx *Tx) error) { s.loaded = append(s.loaded, check) }
 
 // OnReset registers what is done at the end of every reset, at the instant from
 // which the world goes on.

@@ -136,6 +136,7 @@ func New(schema *engine.Schema, c Config) *API {
 	a.runSlots = engine.AddTable[slotRow](schema, "run_slots", nil)
 	a.listeners = engine.AddTable[listeners](schema, "listeners", nil)
 	a.idempotency = edge.NewIdempotency(schema)
+	schema.OnLoad(a.checkReferences)
 	schema.OnRestore(a.keepKeys)
 	schema.OnRestore(a.setOut)
 	schema.OnReset(a.tellReset)

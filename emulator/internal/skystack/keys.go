@@ -116,6 +116,11 @@ func (k NewKey) Check() error {
 			return fmt.Errorf("scope %q is unknown; use some of %s", s, strings.Join(Scopes(), ", "))
 		}
 	}
+	var f faults
+	k.Token.texts(&f)
+	if err := f.err("the key"); err != nil {
+		return err
+	}
 	if k.Token.ID != "" && !tokenID.MatchString(k.Token.ID) {
 		return fmt.Errorf("the key's id %q is none: write tok_ and 1 to 60 letters, digits or underscores", clip(k.Token.ID))
 	}

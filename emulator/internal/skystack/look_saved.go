@@ -123,14 +123,7 @@ func (t Token) CheckSaved(id string) error {
 	if !tokenID.MatchString(t.ID) {
 		f.add("id", "%q is not an id for this place", clip(t.ID))
 	}
-	for _, s := range t.Scopes {
-		if !slices.Contains(Scopes(), s) {
-			f.add("scopes", "%q is unknown", clip(s))
-		}
-	}
-	if err := CheckVersion(t.APIVersion); err != nil {
-		f.add("api_version", "%q is unknown", clip(t.APIVersion))
-	}
+	t.shapes(&f)
 	f.time("created_at", t.CreatedAt)
 	f.time("expires_at", t.ExpiresAt)
 	f.time("revoked_at", t.RevokedAt)

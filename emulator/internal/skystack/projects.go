@@ -215,6 +215,7 @@ func (a *API) deleteProject(c *edge.Call, in projectInput) (edge.Nothing, error)
 		return edge.Nothing{}, fail.Newf(fail.Conflict, "project_not_empty", "The project holds %d instances; delete them first.", m.Instances)
 	}
 	a.removeJobsOf(c.Tx, p.ID)
+	a.revokeTokensOf(c, p.ID)
 	a.projects.Delete(c.Tx, p.ID)
 	a.members.Delete(c.Tx, p.ID)
 	a.bury(c.Tx, p.ID, p.ID)

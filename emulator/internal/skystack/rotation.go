@@ -107,6 +107,20 @@ func (a *API) revokeNow(tx *engine.Tx, t Token, by *cause) {
 	a.revoked(tx, t, before, by)
 }
 
+// revokeTokensOf ends the keys made by API that are bound to a project which is about
+// to be deleted: another project of its id, as one that is imported, is none of theirs.
+func (a *API) revokeTokensOf(c *edge.Call, project string) {
+	var bound []Token
+	for row := range a.tokens.After(c.Tx, 0) {
+		if t := row.Value; t.ProjectID == project && t.RevokedAt.IsZero() && t.CreatedBy != configuration {
+			bound = append(bound, t)
+		}
+	}
+	for _, t := range bound {
+		a.revokeNow(c.Tx, t, causeOf(c))
+	}
+}
+
 // revoked tells that a key was revoked.
 func (a *API) revoked(tx *engine.Tx, t Token, before string, by *cause) {
 	a.ended(tx, t)

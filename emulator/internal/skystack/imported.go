@@ -1,0 +1,188 @@
+package skystack
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/webhook"
+)
+
+// A state that comes from outside is checked as requests are: each row by itself
+// (CheckSaved), the rows against each other (checkReferences), and the keys in it
+// against the key that brings it (Bringing).
+
+// checkReferences refuses a saved state whose rows name what is not in it. What may
+// be gone while the row that names it stays, as the instance of an old action, is not
+// looked for.
+func (a *API) checkReferences(tx *engine.Tx) error {
+	at := func(table, id, format string, args ...any) error {
+		return fmt.Errorf("/tables: %s %q: %s", table, clip(id), fmt.Sprintf(format, args...))
+	}
+	noProject := func(table, id, project string) error {
+		return at(table, id, "project_id: there is no project %q in the file", clip(project))
+	}
+	if s := a.settingsOf(tx); !has(a.projects, tx, s.DefaultProject) {
+		return at("settings", settingsID, "default_project: there is no project %q in the file", clip(s.DefaultProject))
+	}
+	counted := map[string]int{}
+	for row := range a.instances.After(tx, 0) {
+		if !has(a.projects, tx, row.Value.ProjectID) {
+			return noProject("instances", row.ID, row.Value.ProjectID)
+		}
+		counted[row.Value.ProjectID]++
+	}
+	for row := range a.members.After(tx, 0) {
+		if n := counted[row.ID]; row.Value.Instances != n {
+			return at("members", row.ID, "instances: is %d, and %d instances of the file are in the project", row.Value.Instances, n)
+		}
+		delete(counted, row.ID)
+	}
+	for project := range inOrder(counted) {
+		return at("members", project, "is missing: %d instances of the file are in the project", counted[project])
+	}
+	for row := range a.jobs.After(tx, 0) {
+		if !has(a.projects, tx, row.Value.ProjectID) {
+			return noProject("jobs", row.ID, row.Value.ProjectID)
+		}
+	}
+	for row := range a.webhooks.After(tx, 0) {
+		if box, _ := a.mailboxes.Get(tx, row.ID); box.Open == 0 && !has(a.projects, tx, row.Value.ProjectID) {
+			return noProject("webhooks", row.ID, row.Value.ProjectID)
+		}
+	}
+	for row := range a.secrets.After(tx, 0) {
+		if !has(a.webhooks, tx, row.ID) {
+			return at("webhook_secrets", row.ID, "there is no such webhook in the file")
+		}
+	}
+	for row := range a.policies.After(tx, 0) {
+		if i, ok := a.instances.Get(tx, row.Value.Leader); !ok || i.Policy != row.ID {
+			return at("autoscale_policies", row.ID, "leader: there is no instance %q in the file that has this policy", clip(row.Value.Leader))
+		}
+	}
+	for row := range a.tokens.After(tx, 0) {
+		// A key of the workspace itself stays there whatever takes the state's place.
+		if t := row.Value; t.ProjectID != "" && t.RevokedAt.IsZero() && t.CreatedBy != configuration && !has(a.projects, tx, t.ProjectID) {
+			return noProject("tokens", row.ID, t.ProjectID)
+		}
+	}
+	return nil
+}
+
+// Bringing is the rule for a state that a key brings, by import or as a fixture: the
+// keys in it that the workspace does not have already, with the same rights, are as if
+// they were made by this one. It refuses those that may do more than it may, or last
+// longer. A key that lost its rights meanwhile brings nothing.
+func (a *API) Bringing(by string) engine.Replacing {
+	return func(gone, come *engine.Tx) error {
+		maker, ok := a.tokens.Get(gone, by)
+		if !ok {
+			return unauthenticated("invalid_token", "The token is unknown here.")
+		}
+		if err := maker.fault(gone.Now()); err != nil {
+			return err
+		}
+		mine := map[engine.Digest]Token{}
+		for row := range a.tokens.After(gone, 0) {
+			mine[row.Value.Digest] = row.Value
+		}
+		for row := range a.tokens.After(come, 0) {
+			t := row.Value
+			if old, there := mine[t.Digest]; there && old.exceeded(t) == "" {
+				continue
+			}
+			if why := maker.exceeded(t); why != "" {
+				return fail.Newf(fail.Forbidden, "insufficient_rights",
+					"tokens %q: %s. A token brings no others that may do more than it may itself, or longer: leave that one out, or ask with the admin token.", clip(row.ID), why)
+			}
+		}
+		return nil
+	}
+}
+
+// end is from when on a key is good for nothing; the zero time is never.
+func (t Token) end() time.Time { return sooner(t.ExpiresAt, t.RevokedAt) }
+
+// exceeded says in what another key may do more than this one; "" if in nothing.
+func (t Token) exceeded(other Token) string {
+	for _, s := range other.Scopes {
+		if !grants(t.Scopes, s) {
+			return "scopes: " + s + " is none of those that the token may give, " + strings.Join(t.Scopes, ", ")
+		}
+	}
+	if t.ProjectID != "" && other.ProjectID != t.ProjectID {
+		return "project_id: it must be " + t.ProjectID + ", to which the token is bound"
+	}
+	if end := t.end(); !end.IsZero() && (other.end().IsZero() || other.end().After(end)) {
+		return "expires_at: it must be " + stamp(end) + " or earlier, when the token expires"
+	}
+	return ""
+}
+
+// shapes finds what is wrong with what a key says of itself.
+func (t *Token) shapes(f *faults) {
+	t.texts(f)
+	for _, s := range t.Scopes {
+		if !slices.Contains(Scopes(), s) {
+			f.add("scopes", "%q is unknown; use some of %s", clip(s), strings.Join(Scopes(), ", "))
+		}
+	}
+	if err := CheckVersion(t.APIVersion); err != nil {
+		f.add("api_version", "%q is unknown", clip(t.APIVersion))
+	}
+}
+
+// texts finds what is wrong with the free texts of a key.
+func (t *Token) texts(f *faults) {
+	f.text("name", t.Name, 0, 63)
+	f.text("environment", t.Environment, 0, 63)
+	f.text("owner", t.Owner, 0, 255)
+	f.id("project_id", "prj", t.ProjectID)
+}
+
+// CheckSaved implements engine.Checker.
+func (s secrets) CheckSaved(id string) error {
+	var f faults
+	f.id("id", "whk", cmp.Or(id, "?"))
+	for _, m := range [][2]string{{"current", s.Current}, {"previous", s.Previous}} {
+		if err := webhook.CheckSecret(m[1]); m[1] != "" && err != nil {
+			f.add(m[0], "%v", err)
+		}
+	}
+	if (s.Previous == "") != s.Until.IsZero() {
+		f.add("until", "does not go with previous")
+	}
+	f.time("until", s.Until)
+	return f.first()
+}
+
+// CheckSaved implements engine.Checker.
+func (l ledger) CheckSaved(string) error {
+	var f faults
+	f.time("last_used_at", l.LastUsedAt)
+	f.time("refused_until", l.RefusedUntil)
+	if l.LastUsedIP != "" && !addressed(l.LastUsedIP) {
+		f.add("last_used_ip", "%q is not an IP address", clip(l.LastUsedIP))
+	}
+	return f.first()
+}
+
+// addressed tells whether a text is an IP address.
+func addressed(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}
+
+// CheckSaved implements engine.Checker.
+func (t tombstone) CheckSaved(string) error {
+	var f faults
+	f.time("deleted_at", t.DeletedAt)
+	f.id("project_id", "prj", t.ProjectID)
+	return f.first()
+}
