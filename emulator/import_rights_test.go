@@ -38,10 +38,23 @@ func edited(t *testing.T, state []byte, id string, members map[string]any) strin
 	return ""
 }
 
+var putState = controlCall{"PUT", "/_sandbox/state"}
+
+// notBrought wants a refusal, and returns its message.
+func notBrought(t *testing.T, e *emulator.Emulator, c controlCall, key, body string, want int, code string) string {
+	t.Helper()
+	status, _, answer := ask(t, e, c, key, body)
+	var refusal struct{ Error struct{ Code, Message string } }
+	if err := json.Unmarshal([]byte(answer), &refusal); err != nil || status != want || refusal.Error.Code != code {
+		t.Errorf("%s %s: %d %s, want %d %s", c.method, c.path, status, answer, want, code)
+	}
+	return refusal.Error.Message
+}
+
 // imported puts a state in the place of the workspace's.
 func imported(t *testing.T, e *emulator.Emulator, key, file string) {
 	t.Helper()
-	if status, _, body := ask(t, e, controlCall{"PUT", "/_sandbox/state"}, key, file); status != 204 {
+	if status, _, body := ask(t, e, putState, key, file); status != 204 {
 		t.Errorf("the import: %d %s", status, body)
 	}
 }
@@ -88,9 +101,10 @@ func TestKeysThatAreBrought(t *testing.T) {
 				imported(t, e, mine, file)
 				return
 			}
-			s := wire.In(t, e).As(mine)
-			s.Send("PUT", "/_sandbox/state", file).Refused(403, "insufficient_rights").Has("error.message",
-				`tokens "`+lasting+`": `+tc.why+`. A token brings no others that may do more than it may itself, or longer: leave that one out, or ask with the admin token.`)
+			want := `tokens "` + lasting + `": ` + tc.why + `. A token brings no others that may do more than it may itself, or longer: leave that one out, or ask with the admin token.`
+			if got := notBrought(t, e, putState, mine, file, 403, "insufficient_rights"); got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
 			if after := e.Dump(); after != before {
 				t.Errorf("what was refused changed something:\n%s", after)
 			}
@@ -112,7 +126,7 @@ func TestKeysThatAreBrought(t *testing.T) {
 			t.Fatal(err)
 		}
 		id := s.Get("/v1/tokens?limit=100").Wants(200).Strings("data", "id")[2]
-		s.Send("PUT", "/_sandbox/state", edited(t, saved.Bytes(), id, map[string]any{"expires_at": "2027-01-01T00:00:00Z"})).Refused(403, "insufficient_rights")
+		notBrought(t, e, putState, mine, edited(t, saved.Bytes(), id, map[string]any{"expires_at": "2027-01-01T00:00:00Z"}), 403, "insufficient_rights")
 		imported(t, e, mine, saved.String())
 	})
 	t.Run("a fixture", func(t *testing.T) {
@@ -125,13 +139,14 @@ func TestKeysThatAreBrought(t *testing.T) {
 			return string(text)
 		}
 		before := e.Dump()
-		s.As(mine).Post("/_sandbox/seed", seed(`{"token":"fresh","id":"tok_fresh"}`)).Refused(403, "insufficient_rights")
+		seeded := controlCall{"POST", "/_sandbox/seed"}
+		notBrought(t, e, seeded, mine, seed(`{"token":"fresh","id":"tok_fresh"}`), 403, "insufficient_rights")
 		if after := e.Dump(); after != before {
 			t.Errorf("what was refused changed something:\n%s", after)
 		}
 		s.As("fresh").Get("/v1/instances").Refused(401, "invalid_token")
-		s.As(mine).Post("/_sandbox/seed", `{"fixture":"docs"}`).Refused(403, "insufficient_rights") // it has keys of its own
-		if status, _, body := ask(t, e, controlCall{"POST", "/_sandbox/seed"}, mine, `{"fixture":"default"}`); status != 204 {
+		notBrought(t, e, seeded, mine, `{"fixture":"docs"}`, 403, "insufficient_rights") // it has keys of its own
+		if status, _, body := ask(t, e, seeded, mine, `{"fixture":"default"}`); status != 204 {
 			t.Errorf("%d %s", status, body)
 		}
 	})
@@ -201,7 +216,7 @@ func TestImportChecksReferences(t *testing.T) {
 		if err != nil || !changed {
 			t.Fatalf("%s %s is not in the file: %v", tc.table, tc.row, err)
 		}
-		message := s.Send("PUT", "/_sandbox/state", string(text)).Refused(400, "invalid_request").Text("error.message")
+		message := notBrought(t, e, putState, e.Key(), string(text), 400, "invalid_request")
 		if !strings.HasPrefix(message, "saved world: ") || !strings.Contains(message, tc.want) {
 			t.Errorf("%s %s %v: %s, want %s", tc.table, tc.row, tc.change, message, tc.want)
 		}
