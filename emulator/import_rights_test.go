@@ -44,7 +44,9 @@ var putState = controlCall{"PUT", "/_sandbox/state"}
 func notBrought(t *testing.T, e *emulator.Emulator, c controlCall, key, body string, want int, code string) string {
 	t.Helper()
 	status, _, answer := ask(t, e, c, key, body)
-	var refusal struct{ Error struct{ Code, Message string } }
+	var refusal struct {
+		Error struct{ Code, Message string }
+	}
 	if err := json.Unmarshal([]byte(answer), &refusal); err != nil || status != want || refusal.Error.Code != code {
 		t.Errorf("%s %s: %d %s, want %d %s", c.method, c.path, status, answer, want, code)
 	}
