@@ -272,3 +272,26 @@ func manyInstances(n int) string {
 	}
 	return b.String()
 }
+
+// A request with an Idempotency-Key takes what its outcome holds, and not what
+// renders it.
+func TestKeyedRequestsTakeLittle(t *testing.T) {
+	e := budgeted(t, 2*mib)
+	for n := range 300 {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/projects", strings.NewReader(`{"name":"p"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+e.Key())
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Idempotency-Key", fmt.Sprint(n))
+		resp, err := e.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusCreated {
+			t.Fatalf("number %d: %d", n, resp.StatusCode)
+		}
+	}
+}

@@ -56,6 +56,10 @@ type API struct {
 	DocumentedOnly bool
 }
 
+// SharedByRows implements engine.Shared: a kept outcome points to the API that
+// renders it.
+func (*API) SharedByRows() {}
+
 // Options is what all APIs of a server share.
 type Options struct {
 	// Home is the world that dates answers to requests of no known workspace.

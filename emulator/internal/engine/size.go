@@ -2,6 +2,7 @@ package engine
 
 import (
 	"reflect"
+	"sync"
 	"time"
 )
 
@@ -18,20 +19,37 @@ const (
 // several rows share count for each of them.
 type sizer func(v reflect.Value) int
 
+// Shared marks types that rows point to and do not own, such as the description of
+// an API: what a pointer to one leads to is not counted.
+type Shared interface{ SharedByRows() }
+
 // sizerOf returns the sizer of a type; nil if its values lead to nothing. It is
 // made once for each table, so that a row is estimated without looking at types.
-func sizerOf(t reflect.Type) sizer { return sizers{}.of(t) }
+func sizerOf(t reflect.Type) sizer { return sizers{map[reflect.Type]*sizer{}, &sync.Map{}}.of(t) }
 
-// sizers are those that are being made, for types that contain themselves.
-type sizers map[reflect.Type]*sizer
+// sizers make the sizers of a table.
+type sizers struct {
+	begun map[reflect.Type]*sizer // those that are being made, for types that contain themselves
+	held  *sync.Map               // reflect.Type to sizer, of what interfaces have held so far
+}
+
+// ofHeld is the sizer of a type that an interface holds.
+func (made sizers) ofHeld(t reflect.Type) sizer {
+	if known, ok := made.held.Load(t); ok {
+		return known.(sizer)
+	}
+	s := sizers{map[reflect.Type]*sizer{}, made.held}.of(t)
+	made.held.Store(t, s)
+	return s
+}
 
 func (made sizers) of(t reflect.Type) sizer {
-	if begun, ok := made[t]; ok {
+	if begun, ok := made.begun[t]; ok {
 		return func(v reflect.Value) int { return (*begun)(v) }
 	}
 	var own sizer
-	made[t] = &own
-	defer delete(made, t)
+	made.begun[t] = &own
+	defer delete(made.begun, t)
 	own = made.make(t)
 	if own == nil {
 		own = func(reflect.Value) int { return 0 }
@@ -54,6 +72,9 @@ func (made sizers) make(t reflect.Type) sizer {
 			return n
 		}
 	case reflect.Pointer:
+		if t.Implements(reflect.TypeFor[Shared]()) {
+			return nil
+		}
 		width, inner := int(t.Elem().Size()), made.of(t.Elem())
 		return func(v reflect.Value) int {
 			switch {
@@ -80,7 +101,7 @@ func (made sizers) make(t reflect.Type) sizer {
 				return 0
 			}
 			inner := v.Elem()
-			return int(inner.Type().Size()) + size(sizerOf(inner.Type()), inner)
+			return int(inner.Type().Size()) + size(made.ofHeld(inner.Type()), inner)
 		}
 	case reflect.Array:
 		each := made.of(t.Elem())
