@@ -169,6 +169,8 @@ func (a *API) tell(tx *engine.Tx, i *Instance, before Status, by *cause, types .
 	}
 	if previous != nil {
 		a.record(tx, "instance.status_changed", i.ProjectID, shown, previous, by)
+		a.watchHealth(tx, i, before, by)
+		a.watchMetrics(tx, *i, by)
 	}
 }
 

@@ -112,7 +112,7 @@ func exampleWorkspace(t *testing.T, at time.Time) (s *wire.Server, ids map[strin
 	s = wire.Start(t, emulator.WithFixture("docs"), emulator.WithClock(emulator.Clock{Mode: emulator.AutoClock, Now: at}), emulator.WithWebhookTransport(&inbox{}))
 	ids = map[string]string{"projects": "prj_web", "regions": "us-east-1", "audit-logs": ""}
 	ids["instances"] = s.Post("/v1/instances", `{"name":"web-1","region":"us-east-1","size":"standard-2","project_id":"prj_web","autoscale":true}`).Wants(201).Text("id")
-	i := s.Get("/v1/instances/" + ids["instances"]).Wants(200).Has("status", "running")
+	i := s.Get("/v1/instances/"+ids["instances"]).Wants(200).Has("status", "running")
 	ids["autoscale-policies"] = i.Text("autoscale_policy.id")
 	ids["actions"] = s.Get("/v1/instances/" + ids["instances"] + "/actions").Wants(200).Text("data.0.id")
 	s.Get("/v1/actions/"+s.Post("/v1/instances/"+ids["instances"]+"/actions", `{"type":"snapshot"}`).Wants(202).Text("id")).Wants(200).Has("status", "completed")

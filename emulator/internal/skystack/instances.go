@@ -201,40 +201,59 @@ func (a *API) updateInstance(c *edge.Call, in updateInstanceInput) (instanceBody
 	if i.Status == Deleting {
 		return instanceBody{}, a.refusal(c.Tx, i, "a change", wrongState)
 	}
-	changed := i
+	changed, err := a.changed(c.Tx, i, in)
+	if err != nil {
+		return instanceBody{}, err
+	}
+	return a.reconfigure(c.Tx, i, changed, causeOf(c)).body(), nil
+}
+
+// changed is an instance after a patch, or why it cannot be made; nothing is changed
+// yet.
+func (a *API) changed(tx *engine.Tx, i Instance, in updateInstanceInput) (changed Instance, _ error) {
+	changed = i
 	if in.Name != nil {
 		changed.Name = *in.Name
 	}
 	changed.Labels, changed.Metadata = plainText(merge(i.Labels, in.Labels)), merge(i.Metadata, in.Metadata)
 	changed.Autoscale, changed.Storage = in.Autoscale.merged(i.Autoscale), in.Storage.applied(i.Storage)
 	changed.rewire(in.Network)
-	network, storage := changed.rewired(&i), !slices.Equal(changed.Storage, i.Storage)
-	if err := a.checkConfigurable(c.Tx, i, network, storage); err != nil {
-		return instanceBody{}, err
+	if err := a.checkConfigurable(tx, i, changed.rewired(&i), !slices.Equal(changed.Storage, i.Storage)); err != nil {
+		return i, err
 	}
 	if details := append(changed.checkMerged(), checkStorage(i.Storage, changed.Storage)...); len(details) > 0 {
-		return instanceBody{}, fail.Parameters(details...)
-	}
-	same := changed.Name == i.Name && changed.Autoscale.equal(i.Autoscale) && sameValue(changed.Labels, i.Labels) && sameValue(changed.Metadata, i.Metadata)
-	if same && !network && !storage {
-		return i.body(), nil
+		return i, fail.Parameters(details...)
 	}
 	if changed.Autoscale != nil && i.Autoscale == nil && i.Policy != "" {
-		p, _ := a.policies.Get(c.Tx, i.Policy)
-		return instanceBody{}, fail.Newf(fail.Conflict, "invalid_state", "The instance is a replica of %s; change its leader %s instead.", i.Policy, p.Leader)
+		p, _ := a.policies.Get(tx, i.Policy)
+		return i, fail.Newf(fail.Conflict, "invalid_state", "The instance is a replica of %s; change its leader %s instead.", i.Policy, p.Leader)
 	}
-	if network {
-		a.readdress(c.Tx, &changed)
+	return changed, nil
+}
+
+// sameConfiguration reports whether a patch has changed nothing.
+func (i *Instance) sameConfiguration(old *Instance) bool {
+	return i.Name == old.Name && i.Autoscale.equal(old.Autoscale) && sameValue(i.Labels, old.Labels) && sameValue(i.Metadata, old.Metadata) &&
+		!i.rewired(old) && slices.Equal(i.Storage, old.Storage)
+}
+
+// reconfigure makes an instance what a patch has made of it, and tells.
+func (a *API) reconfigure(tx *engine.Tx, i, changed Instance, by *cause) Instance {
+	if changed.sameConfiguration(&i) {
+		return i
 	}
-	changed.touch(c.Tx)
-	a.adopt(c.Tx, &changed)
+	if changed.rewired(&i) {
+		a.readdress(tx, &changed)
+	}
+	changed.touch(tx)
+	a.adopt(tx, &changed)
 	if changed.Autoscale == nil && i.Autoscale != nil {
 		changed.Policy = ""
 	}
-	a.instances.Put(c.Tx, changed.ID, changed)
-	a.emit(c.Tx, happening{Type: "instance.updated", Project: changed.ProjectID, Object: changed.body(), Previous: changed.differences(i), Cause: causeOf(c)})
-	a.follow(c.Tx, changed, i, causeOf(c))
-	return changed.body(), nil
+	a.instances.Put(tx, changed.ID, changed)
+	a.emit(tx, happening{Type: "instance.updated", Project: changed.ProjectID, Object: changed.body(), Previous: changed.differences(i), Cause: by})
+	a.follow(tx, changed, i, by)
+	return changed
 }
 
 // differences is the members that a change touched, as they were.

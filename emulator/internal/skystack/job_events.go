@@ -122,7 +122,7 @@ func instanceMember(eventType string) string {
 	switch {
 	case strings.HasPrefix(eventType, "instance."):
 		return "id"
-	case strings.HasPrefix(eventType, "action."):
+	case strings.HasPrefix(eventType, "action."), eventType == thresholdEvent, eventType == healthEvent:
 		return "instance_id"
 	}
 	return ""

@@ -16,6 +16,8 @@ const maxLoads = 256
 // loads is the load that was set for an instance, change by change.
 type loads struct {
 	Changes []load `json:"changes"` // in the order of time
+	// High names the metrics that are above their threshold (S15); nil for none.
+	High []string `json:"high,omitempty"`
 }
 
 // load is what counts from an instant on, in percent; nil is the synthetic value.
@@ -36,6 +38,11 @@ func (l loads) CheckSaved(string) error {
 		}
 		f.percent("changes.cpu", c.CPU)
 		f.percent("changes.memory", c.Memory)
+	}
+	for n, name := range l.High {
+		if !slices.ContainsFunc(metrics[:], func(m metric) bool { return m.name == name && m.set != nil }) || slices.Contains(l.High[:n], name) {
+			f.add("high", "%q is no percentage that is measured, or is there twice", name)
+		}
 	}
 	return f.first()
 }
@@ -81,8 +88,9 @@ func (a *API) SetLoad(w *engine.World, instance string, in sandbox.Load) error {
 		if len(changes) == maxLoads {
 			changes = changes[1:]
 		}
-		a.loads.Put(tx, i.ID, loads{append(changes, now)})
+		a.loads.Put(tx, i.ID, loads{append(changes, now), l.High})
 		a.attend(tx, i.Policy)
+		a.watchMetrics(tx, i, nil)
 		return nil
 	})
 }

@@ -142,7 +142,7 @@ func TestLoadChecksEveryRow(t *testing.T) {
 		{`"duplicates": 0`, `"duplicates": 1.5`, `sandbox.duplicates: 1.5 is no share`},
 		{`"timeout_ms": 10000`, `"timeout_ms": 0`, `timeout_ms: is 0, not within 100 to 30000`},
 		{`"signature_format": "body_hex"`, `"signature_format": "rot13"`, `signature_format: "rot13" is unknown`},
-		{`"type": "instance.rebooting"`, `"type": "instance.exploded"`, `events "evt_00007AElvUj": type "instance.exploded" is unknown`},
+		{`"type": "instance.rebooting"`, `"type": "instance.exploded"`, `events "evt_00008wrlnZB": type "instance.exploded" is unknown`},
 		{`"status": "waiting"`, `"status": "lost"`, `deliveries "dlv_00000Aj8zHH": status "lost" is unknown`},
 		{`"id": "workspace"`, `"id": "other"`, `settings "other": the only row of this table is "workspace"`},
 	} {

@@ -46,6 +46,14 @@ func (a *API) topicOf(eventType string) topic {
 			t := Action{ID: "act_example", InstanceID: i.ID, Type: Start, Status: Completed, Progress: 100, StartedAt: tx.Now(), CompletedAt: tx.Now()}
 			return subject{i.ProjectID, t.body(tx.Now())}
 		}}
+	case "health":
+		return topic{"an instance", "ins", found(a.instances, a.healthSubject), newestOf(a.instances, projectOfInstance), func(tx *engine.Tx, project string) subject {
+			return a.healthSubject(tx, a.anInstance(tx, project))
+		}}
+	case "metric":
+		return topic{"an instance", "ins", found(a.instances, a.metricSubject), newestOf(a.instances, projectOfInstance), func(tx *engine.Tx, project string) subject {
+			return a.metricSubject(tx, a.anInstance(tx, project))
+		}}
 	case "project":
 		project := func(_ *engine.Tx, p Project) string { return p.ID }
 		return topic{"a project", "prj", found(a.projects, a.projectSubject), newestOf(a.projects, project), func(tx *engine.Tx, _ string) subject {
@@ -155,6 +163,14 @@ func projectOfInstance(_ *engine.Tx, i Instance) string { return i.ProjectID }
 
 func (a *API) instanceSubject(_ *engine.Tx, i Instance) subject {
 	return subject{i.ProjectID, i.body()}
+}
+
+func (a *API) healthSubject(_ *engine.Tx, i Instance) subject {
+	return subject{i.ProjectID, i.health()}
+}
+
+func (a *API) metricSubject(tx *engine.Tx, i Instance) subject {
+	return subject{i.ProjectID, a.crossing(tx, i.ID, &metrics[0], highThreshold, true)}
 }
 
 func (a *API) actionSubject(tx *engine.Tx, t Action) subject {

@@ -39,9 +39,14 @@ func TestTriggerEveryTypeS78(t *testing.T) {
 			}
 			for _, a := range in.arrived() {
 				var e struct {
-					Data struct{ Object struct{ ID string } }
+					Data struct {
+						Object struct {
+							ID         string
+							InstanceID string `json:"instance_id"`
+						}
+					}
 				}
-				if err := json.Unmarshal([]byte(a.Body), &e); err != nil || e.Data.Object.ID == "" {
+				if err := json.Unmarshal([]byte(a.Body), &e); err != nil || e.Data.Object.ID == "" && e.Data.Object.InstanceID == "" {
 					t.Errorf("%v in %s", err, a.Body)
 				}
 			}
