@@ -17,7 +17,7 @@ import (
 
 const (
 	// maxConnections is how many connections all sockets together keep open, and
-	// how many of them may have a request served at a time (10.2, row 9).
+	// how many of them may have a request served at a time.
 	maxConnections = 1000
 	// spareConnections may be open on top, so that a health check gets through
 	// when all others are busy. No other request is served on their account.

@@ -36,6 +36,10 @@
 // and instances are off unless WithLimits turns them on. When a test fails, its
 // seed and the command that replays it are logged.
 //
+// What the sandbox assumes where the SkyStack documents leave something open is in
+// https://skystack.dev/sandbox/emulator/CONFORMANCE.md, sentence by sentence; in the
+// repository it is emulator/CONFORMANCE.md.
+//
 // Package remote has the same methods for a sandbox behind a URL, and package
 // testcontainer starts one in a container; both, and a Workspace of this package,
 // are a sandbox.Workspace. Other languages use the control API under /_sandbox/,

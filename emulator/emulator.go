@@ -203,7 +203,7 @@ func (e *Emulator) ResetAll(opts ...ResetOption) {
 }
 
 // AllFindings lists what clients did wrong so far, oldest first, in any workspace
-// and in none (S39).
+// and in none.
 func (e *Emulator) AllFindings() []Finding { return e.sky.Findings() }
 
 // Close stops serving and everything that moves by itself. It may be called more

@@ -12,7 +12,7 @@ import (
 )
 
 // WithKey makes a key known. It refuses one that could not be used, and
-// production keys (S74).
+// production keys.
 func WithKey(k Key) Option {
 	return func(c *config) error {
 		if err := checkID(k.Workspace); err != nil {
@@ -62,6 +62,26 @@ func fixtureKeys(f *fixtures.Fixture) []Key {
 	return out
 }
 
+// KeyFor is a key of the workspace that may do now what needs a scope, as
+// instances:write: Key, or else the first of those that options and fixture brought.
+// It is "" if there is none.
+func (w *Workspace) KeyFor(scope string) string {
+	w.mu.Lock()
+	keys := []Key{{Token: w.key}}
+	for _, k := range append(slices.Clone(w.config.keys), fixtureKeys(w.fixture)...) {
+		if k.Workspace == "" || k.Workspace == w.ID() {
+			keys = append(keys, k)
+		}
+	}
+	w.mu.Unlock()
+	for _, k := range keys {
+		if w.e.sky.Allows(w.world, k.Token, scope) {
+			return k.Token
+		}
+	}
+	return ""
+}
+
 // isKnownToAll tells the keys that WithoutDefaultKey leaves out: those that come
 // with the sandbox.
 func (c *config) isKnownToAll(f *fixtures.Fixture, k Key) bool {
@@ -83,7 +103,7 @@ func (e *Emulator) needSalt() {
 	}
 }
 
-// NewKey makes a sandbox key of its own kind (8.1): sky_test_, 30 random digits
+// NewKey makes a sandbox key of its own kind: sky_test_, 30 random digits
 // and a checksum. Nobody knows it until WithKey or a fixture
 // does. No seed decides it.
 func NewKey() string { return secret.New(secret.Key) }

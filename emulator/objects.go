@@ -29,8 +29,8 @@ func (w *Workspace) CreateProject(p Project) (Project, error) {
 	return out, overBudget(err)
 }
 
-// Fail makes the running action of an instance fail now, as section 2.2 has it,
-// or crashes an instance that is running. code is the reason shown; "" takes the
+// Fail makes the running action of an instance fail now, or
+// crashes an instance that is running. code is the reason shown; "" takes the
 // usual one. It refuses an instance that does not exist or that rests.
 func (w *Workspace) Fail(instance, code string) error { return w.e.sky.Fail(w.world, instance, code) }
 

@@ -239,17 +239,17 @@ func WithQuota(n int) Option {
 	return func(c *config) error { c.quota = &n; return nil }
 }
 
-// WithOpenCatalog accepts any well-formed region, size and image (S49).
+// WithOpenCatalog accepts any well-formed region, size and image.
 func WithOpenCatalog() Option {
 	return func(c *config) error { c.settings.OpenCatalog = true; return nil }
 }
 
-// WithSlowDelete shows a deleted instance as deleting for a while (S56).
+// WithSlowDelete shows a deleted instance as deleting for a while.
 func WithSlowDelete() Option {
 	return func(c *config) error { c.settings.SlowDelete = true; return nil }
 }
 
-// WithRepeatedDelete404 answers a repeated DELETE with 404 instead of 204 (S57).
+// WithRepeatedDelete404 answers a repeated DELETE with 404 instead of 204.
 func WithRepeatedDelete404() Option {
 	return func(c *config) error { c.settings.RepeatedDelete404 = true; return nil }
 }
@@ -271,19 +271,19 @@ func WithDocumentedOnly() Option {
 	return func(c *config) error { c.sky.DocumentedOnly = true; return nil }
 }
 
-// WithLenientBearer accepts more than one space after Bearer (S30).
+// WithLenientBearer accepts more than one space after Bearer.
 func WithLenientBearer() Option {
 	return func(c *config) error { c.sky.LenientBearer = true; return nil }
 }
 
 // WithEnforcedSunset refuses an API version past its sunset also when the wall
-// clock took the world there (S69).
+// clock took the world there.
 func WithEnforcedSunset() Option {
 	return func(c *config) error { c.sky.EnforceSunset = true; return nil }
 }
 
 // WithResetEvery returns every workspace to its start after each period of its
-// time, at least a second (S72); 0 means never.
+// time, at least a second; 0 means never.
 func WithResetEvery(d time.Duration) Option {
 	return func(c *config) error { c.resetEvery = d; return nil }
 }

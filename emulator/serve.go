@@ -11,7 +11,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/redact"
 )
 
-// What a connection may take (10.2, row 9).
+// What a connection may take.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 30 * time.Second

@@ -13,7 +13,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/localca"
 )
 
-// HTTPS says what certificate the sandbox shows (S21, S32). The zero HTTPS has
+// HTTPS says what certificate the sandbox shows. The zero HTTPS has
 // one made by a CA that lives in memory and ends with the emulator.
 type HTTPS struct {
 	// Dir holds the CA of this installation: its certificate, ca.pem, which
@@ -49,14 +49,14 @@ func WithHTTPS(h HTTPS) Option {
 }
 
 // WithRequireHTTPS answers plain HTTP with 403 https_required where a key is
-// needed, and never with a redirect (S21, S31). A request of Client came over
+// needed, and never with a redirect. A request of Client came over
 // HTTPS if its URL begins with https.
 func WithRequireHTTPS() Option {
 	return func(c *config) error { c.sky.RequireHTTPS = true; return nil }
 }
 
 // WithRevokeOnPlaintext is WithRequireHTTPS and revokes a key that is sent over
-// plain HTTP: from then on it is as good as published (S21). Reset gives it back.
+// plain HTTP: from then on it is as good as published. Reset gives it back.
 func WithRevokeOnPlaintext() Option {
 	return func(c *config) error { c.sky.RequireHTTPS, c.sky.RevokeOnPlaintext = true, true; return nil }
 }

@@ -19,13 +19,13 @@ type (
 	Advance = sandbox.Advance
 	// Event is something that will happen in a workspace.
 	Event = sandbox.Event
-	// RateLimit is how many requests are served (S61 to S63).
+	// RateLimit is how many requests are served.
 	RateLimit = sandbox.RateLimit
 	// Window is a span of time in which requests are counted.
 	Window = sandbox.Window
 	// Limit is what a key may still ask in one window.
 	Limit = sandbox.Limit
-	// Key is a key a workspace knows (section 8).
+	// Key is a key a workspace knows.
 	Key = sandbox.Key
 	// Instance is an instance as the workspace holds it.
 	Instance = sandbox.Instance

@@ -24,7 +24,7 @@ func WithWebhookTransport(t http.RoundTripper) Option {
 }
 
 // WithPublicWebhooks lets webhooks go to public addresses; default: only to this
-// machine and private networks (10.4).
+// machine and private networks.
 func WithPublicWebhooks() Option {
 	return func(c *config) error {
 		c.webhooks.Policy.AllowPublic = true
@@ -42,7 +42,7 @@ func WithWebhookCA(pool *x509.CertPool) Option {
 }
 
 // WithWebhookJitter moves the delay before each retry of a webhook by up to a
-// tenth, either way, the same for a seed; default: the exact ladder (5.2).
+// tenth, either way, the same for a seed; default: the exact ladder.
 func WithWebhookJitter() Option {
 	return func(c *config) error { c.sky.WebhookJitter = true; return nil }
 }

@@ -283,7 +283,7 @@ func (e *Emulator) of(world *engine.World) *Workspace {
 
 // AddKey makes a further key of the workspace known; an empty Token is minted. It
 // refuses one that could not be used, that belongs to another workspace, and
-// production keys (S74).
+// production keys.
 func (w *Workspace) AddKey(k Key) (Key, error) {
 	if k.Workspace != "" && k.Workspace != w.ID() {
 		return Key{}, fmt.Errorf("the key names workspace %q, and this is %q", k.Workspace, w.ID())

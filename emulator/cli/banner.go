@@ -46,8 +46,7 @@ func banner(p *plan, e *emulator.Emulator, base, secure string) string {
 	}
 	b.WriteString("\n")
 	fmt.Fprintf(&b, "Point a client at it:\n\n%s\n", exports(base, key))
-	fmt.Fprintf(&b, "Create an instance:\n\ncurl %s%s \\\n  -H %s \\\n  -H 'Content-Type: application/json' \\\n  -d '{\"name\":\"web-1\",\"region\":\"eu-central\",\"size\":\"standard-2\"}'\n\n",
-		curl, shellWord(base+"/v1/instances"), shellWord("Authorization: Bearer "+key))
+	describeRequest(&b, e, curl, base+"/v1/instances")
 	fmt.Fprintf(&b, "What is on:\n\n  fixture   %s, seed %d\n%s  clock     %s\n  speed     %s\n  limits    %s\n  quota     %s\n  reset     %s\n  control   %s\n\n",
 		s.Fixture, s.Seed, p.describeSalt(e), describeClock(s.Clock), describeSpeed(s), describeLimits(s.RateLimit), describeQuota(s.Quota), describeReset(s.ResetEvery), describeControl(p.noControl))
 	b.WriteString("Serving. Stop it with Ctrl-C.\n")
@@ -65,6 +64,21 @@ func (p *plan) describeSalt(e *emulator.Emulator) string {
 	default:
 		return "  salt      " + salt + ", random; secrets made by API depend on it, --secret-salt sets it\n"
 	}
+}
+
+// describeRequest writes a request that a key of the sandbox may send.
+func describeRequest(b *strings.Builder, e *emulator.Emulator, curl, url string) {
+	curl = "curl " + curl + shellWord(url) + " \\\n  -H "
+	if key := e.KeyFor("instances:write"); key != "" {
+		b.WriteString("Create an instance:\n\n" + curl + shellWord("Authorization: Bearer "+key) +
+			" \\\n  -H 'Content-Type: application/json' \\\n  -d '{\"name\":\"web-1\",\"region\":\"eu-central\",\"size\":\"standard-2\"}'\n\n")
+		return
+	}
+	if key := e.KeyFor("instances:read"); key != "" {
+		b.WriteString("List the instances; no key may create one:\n\n" + curl + shellWord("Authorization: Bearer "+key) + "\n\n")
+		return
+	}
+	b.WriteString("No key may create or list instances: give one of the keys the scope instances:read or instances:write.\n\n")
 }
 
 func describeClock(c emulator.Clock) string {

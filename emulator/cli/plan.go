@@ -149,7 +149,7 @@ func spelled(name string) string { return strings.ToLower(strings.ReplaceAll(nam
 // foreign are variables with our prefix that are not ours: Kubernetes sets them
 // in every pod beside a service called skystack-sandbox, the project's own tests
 // are told by one where Docker must be present, and clients by one what to trust.
-var foreign = regexp.MustCompile(`^SKYSTACK_SANDBOX_(SERVICE_(HOST|PORT.*)|PORT(_.*)?|REQUIRE_DOCKER|CA)$`)
+var foreign = regexp.MustCompile(`^SKYSTACK_SANDBOX_(SERVICE_(HOST|PORT.*)|PORT(_.*)?|REQUIRE_(DOCKER|BROWSER)|KEEP_IMAGE|CA)$`)
 
 // fromEnvironment reads the variables with our prefix. An empty one says
 // nothing, as in a compose file that hands on what may be unset.

@@ -77,7 +77,7 @@ func (e *Error) Is(target error) bool {
 // noRoute is the code of a path that the server does not know.
 const noRoute = "route_not_found"
 
-// envelope is the body of every refusal (S75). Details of an unknown form do not
+// envelope is the body of every refusal. Details of an unknown form do not
 // matter.
 type envelope struct {
 	Error struct {

@@ -189,7 +189,7 @@ func (w witness) DroppedOf(m sandbox.Match) uint64 {
 	return n
 }
 
-// Findings lists what clients did wrong so far, oldest first (S39).
+// Findings lists what clients did wrong so far, oldest first.
 func (w *Workspace) Findings() []sandbox.Finding {
 	w.t.Helper()
 	return fetch[list[sandbox.Finding]](w, "Findings", "/_sandbox/findings").Data

@@ -9,7 +9,7 @@ import (
 // Unlimited takes a limit away.
 const Unlimited = -1
 
-// RateLimit is how many requests are served (S61 to S63). In JSON no limit is
+// RateLimit is how many requests are served. In JSON no limit is
 // null, and a limit of 0 is left out.
 type RateLimit struct {
 	// PerMinute and PerDay count requests in any 60 seconds and in a UTC day.

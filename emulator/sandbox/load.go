@@ -4,7 +4,7 @@ package sandbox
 // synthetic values; nil keeps or gives back the synthetic value. The zero Load
 // sets nothing.
 type Load struct {
-	// CPU also decides whether an autoscale policy scales (section 12).
+	// CPU also decides whether an autoscale policy scales.
 	CPU    *float64 `json:"cpu,omitempty"`
 	Memory *float64 `json:"memory,omitempty"`
 }

@@ -24,7 +24,8 @@ type Instance struct {
 	Image     string `json:"image,omitempty"`
 	// IP is the private address; one is leased if it is empty and the status
 	// has one. PublicIP is the public one: "auto" leases one when an instance is
-	// created, "" means none.
+	// created, "" means none. An address must be one that the sandbox could have given:
+	// of 10.0.0.0/8, and of 198.18.0.0/15 or 240.0.0.0/4.
 	IP       string `json:"ip,omitempty"`
 	PublicIP string `json:"public_ip,omitempty"`
 
@@ -83,7 +84,7 @@ const (
 	LevelError   FindingLevel = "error"   // hurts in production
 )
 
-// Key is a key a workspace knows (section 8 of the rules).
+// Key is a key a workspace knows.
 type Key struct {
 	// Token is what the client sends after Bearer: a key made by
 	// emulator.NewKey, or any visible ASCII. Where keys are listed it is masked.

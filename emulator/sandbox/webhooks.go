@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Delivery is what became, or will become, of one event at one webhook (S80).
+// Delivery is what became, or will become, of one event at one webhook.
 type Delivery struct {
 	ID        string `json:"id"`
 	Webhook   string `json:"webhook_id"`

@@ -159,7 +159,7 @@ type Workspace interface {
 	// that does not exist.
 	AssertRequested(t TB, operation string, times int)
 	// Findings lists what clients and receivers of webhooks did wrong so far, oldest
-	// first (S39).
+	// first.
 	Findings() []Finding
 
 	// Events lists what happened and matches, oldest first, as far as it is kept:

@@ -49,7 +49,7 @@ func prepare(ctx context.Context, req *testcontainers.GenericContainerRequest) e
 }
 
 // allow lets the sandbox answer to the name of the engine's machine, if it would
-// not do so by itself (10.2, row 2).
+// not do so by itself.
 func allow(req *testcontainers.GenericContainerRequest, host string) {
 	known := host == "" || net.ParseIP(host) != nil || !strings.Contains(host, ".") || strings.HasSuffix(host, ".localhost")
 	if _, given := req.Env[variable("allowed-host")]; !known && !given {

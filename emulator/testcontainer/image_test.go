@@ -4,8 +4,11 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
+	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,22 +18,64 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
-
-	"skystack.dev/sandbox/emulator/testcontainer"
 )
 
-// imageName is the image that these tests make and keep.
-const imageName = "skystack-sandbox:test"
+// imageName is the image that these tests make. It is removed at the end, and has a
+// name of its own, so that two runs at a time do not take it from each other;
+// SKYSTACK_SANDBOX_KEEP_IMAGE=1 keeps it, as skystack-sandbox:test.
+var imageName = func() string {
+	if keepsImage() {
+		return "skystack-sandbox:test"
+	}
+	return "skystack-sandbox:test-" + strings.ToLower(rand.Text())
+}()
 
-// Every test ends its containers itself: the one by which testcontainers would do
-// it after a crash need not be fetched.
+func keepsImage() bool { return os.Getenv("SKYSTACK_SANDBOX_KEEP_IMAGE") == "1" }
+
+// TestMain says in one line whether the tests use Docker. Every test ends its
+// containers itself: the one by which testcontainers would do it after a crash need
+// not be fetched.
 func TestMain(m *testing.M) {
+	flag.Parse()
 	if _, decided := os.LookupEnv("TESTCONTAINERS_RYUK_DISABLED"); !decided {
 		_ = os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
 	}
-	os.Exit(m.Run())
+	switch err := engine(); {
+	case err == nil && keepsImage():
+		fmt.Printf("These tests use Docker, and keep the image %s.\n", imageName)
+	case err == nil:
+		fmt.Printf("These tests use Docker, and remove the image %s at the end.\n", imageName)
+	case required():
+		fmt.Printf("These tests need Docker: %v\n", err)
+	default:
+		fmt.Printf("The tests that need Docker are skipped: %v\n", err)
+	}
+	code := m.Run()
+	if err := removeImage(context.Background()); err != nil {
+		fmt.Printf("The image %s is left: %v\n", imageName, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+// removeImage removes the image, if one was made that is not to be kept.
+func removeImage(ctx context.Context) error {
+	if engine() != nil || keepsImage() {
+		return nil
+	}
+	docker, err := testcontainers.NewDockerClientWithOpts(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = docker.Close() }()
+	_, err = docker.ImageRemove(ctx, imageName, client.ImageRemoveOptions{PruneChildren: true})
+	if errdefs.IsNotFound(err) { // no test needed it
+		return nil
+	}
+	return err
 }
 
 // built makes the image once.
@@ -45,27 +90,35 @@ var reached = sync.OnceValue(func() error {
 	if required() {
 		return nil // a test will say so
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	c, err := testcontainer.Run(ctx, imageName)
+	ctx := context.Background()
+	c, err := testcontainers.Run(ctx, imageName, testcontainers.WithExposedPorts("8080/tcp"))
 	if c != nil {
-		err = errors.Join(err, testcontainers.TerminateContainer(c))
+		defer func() { _ = testcontainers.TerminateContainer(c) }()
 	}
-	if err != nil && strings.Contains(err.Error(), "nothing ready answers") {
+	if err != nil {
+		return nil // a test will say so
+	}
+	at, err := c.PortEndpoint(ctx, "8080/tcp", "")
+	if err != nil {
 		return err
 	}
-	return nil
+	// The engine itself accepts connections to a published port.
+	conn, err := net.DialTimeout("tcp", at, engineWait)
+	if err != nil {
+		return fmt.Errorf("%w; TESTCONTAINERS_HOST_OVERRIDE says where they are", err)
+	}
+	return conn.Close()
 })
 
 // image is the name of an image of this tree's sandbox. Without a Docker engine
 // the test is skipped, or fails where an engine must be.
 func image(t *testing.T) string {
 	t.Helper()
-	if err := engine(t.Context()); err != nil {
+	if err := engine(); err != nil {
 		if required() {
-			t.Fatalf("there must be a Docker engine here: %v", err)
+			t.Fatalf("SKYSTACK_SANDBOX_REQUIRE_DOCKER is 1: %v", err)
 		}
-		t.Skipf("there is no Docker engine: %v", err)
+		t.Skip(err)
 	}
 	if err := built(); err != nil {
 		t.Fatalf("the image: %v", err)
@@ -76,12 +129,60 @@ func image(t *testing.T) string {
 	return imageName
 }
 
-func engine(ctx context.Context) error {
+// engineWait is how long a Docker engine may take to respond.
+const engineWait = 3 * time.Second
+
+// engine says once why no Docker engine can be used; nil if one can.
+var engine = sync.OnceValue(func() error { return reach(engineWait, ping) })
+
+// reach gives up on an engine that does not respond in time, and says why none can be
+// used in one line.
+func reach(wait time.Duration, ping func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	responded := make(chan error, 1)
+	go func() { responded <- ping(ctx) }()
+	select {
+	case err := <-responded:
+		if err != nil {
+			return fmt.Errorf("there is no Docker engine: %s", strings.Join(strings.Fields(err.Error()), " "))
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the Docker engine did not respond within %v", wait)
+	}
+}
+
+// ping asks the engine whether it is well.
+func ping(ctx context.Context) error {
 	provider, err := testcontainers.ProviderDefault.GetProvider()
 	if err != nil {
 		return err
 	}
 	return errors.Join(provider.Health(ctx), provider.Close())
+}
+
+// An engine that does not respond is given up on, and one that cannot be reached is
+// described in one line.
+func TestEngineThatCannotBeReached(t *testing.T) {
+	t.Parallel()
+	silent := func(ctx context.Context) error {
+		<-t.Context().Done() // not even when it is told to end
+		return ctx.Err()
+	}
+	if err := reach(time.Millisecond, silent); err == nil || err.Error() != "the Docker engine did not respond within 1ms" {
+		t.Error(err)
+	}
+	refused := func(context.Context) error { return errors.New("cannot connect:\nis it running?") }
+	if err := reach(time.Minute, refused); err == nil || err.Error() != "there is no Docker engine: cannot connect: is it running?" {
+		t.Error(err)
+	}
+	if err := reach(time.Minute, func(context.Context) error { return nil }); err != nil {
+		t.Error(err)
+	}
+	if engineWait != 3*time.Second {
+		t.Errorf("it is given %v", engineWait)
+	}
 }
 
 // build does what the Dockerfile in the repository's root says, with the Go of
@@ -120,7 +221,6 @@ func build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	before, _ := docker.ImageInspect(ctx, imageName)
 	repo, tag, _ := strings.Cut(imageName, ":")
 	provider, err := testcontainers.NewDockerProvider()
 	if err != nil {
@@ -132,9 +232,6 @@ func build(ctx context.Context) error {
 	}})
 	if err != nil {
 		return fmt.Errorf("docker build: %w\n%s", err, log.String())
-	}
-	if after, err := docker.ImageInspect(ctx, imageName); err == nil && before.ID != "" && before.ID != after.ID {
-		_, _ = docker.ImageRemove(ctx, before.ID, client.ImageRemoveOptions{PruneChildren: true}) // stays if somebody uses it
 	}
 	return nil
 }

@@ -1,7 +1,10 @@
 package skystack
 
 import (
+	"fmt"
+	"net/netip"
 	"strconv"
+	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 )
@@ -26,6 +29,32 @@ func privatePools() []pool { return []pool{{"private", 10 << 24, 24, 0x18_08_20}
 
 func publicPools() []pool {
 	return []pool{{"public", 198<<24 | 18<<16, 17, 0x08_20}, {"public-more", 240 << 24, 28, 0x20}}
+}
+
+// String is the pool as a network.
+func (p pool) String() string { return dotted(p.first) + "/" + strconv.Itoa(32-int(p.bits)) }
+
+// holds reports whether the pool can lease an address.
+func (p pool) holds(addr netip.Addr) bool {
+	b := addr.As4()
+	n := uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+	return n>>p.bits == p.first>>p.bits && b[3] != 0 && b[3] != 255
+}
+
+// wrongAddress says why the sandbox could not have given an address; "" if it could.
+func wrongAddress(address string, pools []pool) string {
+	addr, err := netip.ParseAddr(address)
+	if err != nil || !addr.Is4() {
+		return fmt.Sprintf("%q is not an IPv4 address; write it as %s", clip(address), dotted(pools[0].first|uint32(pools[0].start)))
+	}
+	var networks []string
+	for _, p := range pools {
+		if p.holds(addr) {
+			return ""
+		}
+		networks = append(networks, p.String())
+	}
+	return fmt.Sprintf("%s is no address that the sandbox gives; use one of %s whose last number is 1 to 254", address, strings.Join(networks, " or "))
 }
 
 // attach gives an instance its addresses, once (S54).

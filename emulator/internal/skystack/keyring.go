@@ -105,6 +105,12 @@ func (a *API) Identify(secret string) (*engine.World, Token, error) {
 	return w, t, err
 }
 
+// Allows reports whether a token opens a world now, for what needs a scope.
+func (a *API) Allows(w *engine.World, token, scope string) bool {
+	of, t, err := a.Identify(token)
+	return err == nil && of == w && (t.Scopes == nil || grants(t.Scopes, scope))
+}
+
 // owner is the workspace of a request whose key was refused or not looked at, and
 // the id of the key if the workspace knows it.
 func (a *API) owner(x *edge.Exchange) (*engine.World, string) {

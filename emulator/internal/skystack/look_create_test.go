@@ -93,7 +93,7 @@ func TestCreateInstanceInFull(t *testing.T) {
 	}
 	// Its addresses are free again after it.
 	r.ask(http.MethodDelete, "/v1/instances/ins_mine", "")
-	r.add(t, sandbox.Instance{ID: "ins_mine", Name: "again", IP: "198.18.7.7", PublicIP: "10.1.2.3"})
+	r.add(t, sandbox.Instance{ID: "ins_mine", Name: "again", IP: "10.1.2.3", PublicIP: "198.18.7.7"})
 }
 
 // What cannot be is refused by member, with what would be right, and changes
@@ -135,11 +135,15 @@ func TestCreateInstanceRefuses(t *testing.T) {
 		{change: func(i *sandbox.Instance) { i.Region = "mars-1" }, want: `region: there is no region "mars-1"; use one of us-east-1, us-west-2, eu-central, eu-west-1, ap-southeast-1`},
 		{change: func(i *sandbox.Instance) { i.Size = "huge" }, want: `size: there is no size "huge"; use one of standard-1,`},
 		{change: func(i *sandbox.Instance) { i.Image = "dos-6" }, want: `image: there is no image "dos-6"; use one of ubuntu-24.04,`},
-		{change: func(i *sandbox.Instance) { i.IP = "10.1.2.256" }, want: `ip: "10.1.2.256" is not an IPv4 address; write it as 10.24.8.12`},
+		{change: func(i *sandbox.Instance) { i.IP = "10.1.2.256" }, want: `ip: "10.1.2.256" is not an IPv4 address; write it as 10.24.8.32`},
 		{change: func(i *sandbox.Instance) { i.IP = "010.1.2.3" }, want: `is not an IPv4 address`},
 		{change: func(i *sandbox.Instance) { i.IP = "::1" }, want: `is not an IPv4 address`},
 		{change: func(i *sandbox.Instance) { i.IP = "10.24.8.12" }, want: `ip: 10.24.8.12 is the address of ins_123; choose another, or leave it out: conflict`, conflict: true},
-		{change: func(i *sandbox.Instance) { i.IP, i.PublicIP = "10.9.9.9", "10.9.9.9" }, want: `public_ip: 10.9.9.9 is the private address too; choose another`},
+		{change: func(i *sandbox.Instance) { i.IP = "192.168.0.1" }, want: `ip: 192.168.0.1 is no address that the sandbox gives; use one of 10.0.0.0/8 whose last number is 1 to 254`},
+		{change: func(i *sandbox.Instance) { i.IP = "10.0.0.255" }, want: `ip: 10.0.0.255 is no address that the sandbox gives`},
+		{change: func(i *sandbox.Instance) { i.IP, i.PublicIP = "10.9.9.9", "10.9.9.9" }, want: `public_ip: 10.9.9.9 is no address that the sandbox gives; use one of 198.18.0.0/15 or 240.0.0.0/4 whose last number is 1 to 254`},
+		{change: func(i *sandbox.Instance) { i.PublicIP = "8.8.8.8" }, want: `public_ip: 8.8.8.8 is no address that the sandbox gives`},
+		{change: func(i *sandbox.Instance) { i.PublicIP = "198.20.0.1" }, want: `public_ip: 198.20.0.1 is no address that the sandbox gives`},
 		{change: func(i *sandbox.Instance) { i.PublicIP = "yes" }, want: `public_ip: "yes" is not an IPv4 address`},
 		{change: func(i *sandbox.Instance) { i.Labels = map[string]string{"Env": "x"} }, want: `labels.Env: A label's key has 1 to 63 characters`},
 		{change: func(i *sandbox.Instance) { i.Labels = map[string]string{"env": strings.Repeat("é", 256)} }, want: `labels.env: has 256 characters; write 0 to 255`},

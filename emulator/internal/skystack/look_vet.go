@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -115,9 +114,13 @@ func (f *faults) line(member, s string) {
 	}
 }
 
-func (f *faults) ipv4(member, address string) {
-	if addr, err := netip.ParseAddr(address); address != "" && (err != nil || !addr.Is4()) {
-		f.add(member, "%q is not an IPv4 address; write it as 10.24.8.12", clip(address))
+// address checks that the sandbox could have given an address.
+func (f *faults) address(member, address string, pools []pool) {
+	if address == "" {
+		return
+	}
+	if wrong := wrongAddress(address, pools); wrong != "" {
+		f.add(member, "%s", wrong)
 	}
 }
 
@@ -149,11 +152,8 @@ func (i *Instance) shapes(f *faults) {
 	f.slug("region", i.Region)
 	f.slug("size", i.Size)
 	f.slug("image", i.Image)
-	f.ipv4("ip", i.PrivateIP)
-	f.ipv4("public_ip", i.PublicIP)
-	if i.PublicIP != "" && i.PublicIP == i.PrivateIP {
-		f.add("public_ip", "%s is the private address too; choose another", i.PublicIP)
-	}
+	f.address("ip", i.PrivateIP, privatePools())
+	f.address("public_ip", i.PublicIP, publicPools())
 	f.time("created_at", i.CreatedAt)
 	f.time("updated_at", i.UpdatedAt)
 }

@@ -137,6 +137,11 @@ func (a *API) seedInstance(tx *engine.Tx, f *fixtures.Fixture, s Settings, n int
 			return f.Errorf(fmt.Sprintf("instances[%d].%s", n, known.member), "there is no %s %q in the catalogue; add it to the fixture's %ss or choose another", known.noun, known.slug, known.noun)
 		}
 	}
+	if i.PrivateIP != "" {
+		if wrong := wrongAddress(i.PrivateIP, privatePools()); wrong != "" {
+			return f.Errorf(fmt.Sprintf("instances[%d].ip", n), "%s", wrong)
+		}
+	}
 	var err error
 	if i.Labels, err = objectOf(in.Labels); err != nil {
 		return f.Errorf(fmt.Sprintf("instances[%d].labels", n), "cannot be written as JSON: %v", err)
