@@ -22,13 +22,14 @@ type listenCommand struct {
 	Events    []string `placeholder:"TYPE" help:"Types of events, as instance.running, or families, as instance.*. Repeat for more. Default: all."`
 	Project   string   `placeholder:"ID" help:"The project whose events to carry. Default: the workspace's own."`
 	output
-	PrintSecret bool `help:"Print the signing secret alone on the first line, for a script that reads it."`
+	Secret      string `placeholder:"SECRET" help:"What messages are signed with: whsec_ and 24 to 64 bytes in base64. Default: the workspace's for this receiver, which is the same each time."`
+	PrintSecret bool   `help:"Print the signing secret alone on the first line, for a script that reads it."`
 	connection
 }
 
 // Help implements kong.HelpProvider.
 func (listenCommand) Help() string {
-	return "Registers a webhook whose messages the sandbox does not send: this command pulls them, posts them to the receiver as they are, signed, and prints a line for each attempt. It works where the sandbox cannot reach the receiver, as from inside a container. The webhook is taken away at the end (Ctrl-C). When the sandbox goes away, the command ends with exit code 1."
+	return "Registers a webhook whose messages the sandbox does not send: this command pulls them, posts them to the receiver as they are, signed, and prints a line for each attempt. It works where the sandbox cannot reach the receiver, as from inside a container. They are signed with the same secret each time that the command runs with the same receiver against the same workspace, seed and salt, or with that of --secret. The webhook is taken away at the end (Ctrl-C). When the sandbox goes away, the command ends with exit code 1."
 }
 
 const (
@@ -49,7 +50,7 @@ func listen(ctx context.Context, c listenCommand, environ []string, stdout, stde
 	}
 	// The end must not cut the farewell off: the context ends the waiting alone.
 	err := c.use(context.WithoutCancel(ctx), "listen", environ, func(w *remote.Workspace) error {
-		l, err := w.Listen(sandbox.Listener{URL: c.ForwardTo, EventTypes: c.Events, Project: c.Project})
+		l, err := w.Listen(sandbox.Listener{URL: c.ForwardTo, EventTypes: c.Events, Project: c.Project, Secret: c.Secret})
 		if err != nil {
 			return err
 		}

@@ -227,3 +227,36 @@ func TestListenEndsWithTheListener(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// The secret is the same each time, after a reset too, unless --secret names another.
+func TestListenKeepsItsSecret(t *testing.T) {
+	e := frozen(t)
+	secretOf := func(to, secret string) string {
+		t.Helper()
+		printed, end := listening(t, e, listenCommand{ForwardTo: to, Secret: secret, output: output{"text"}, PrintSecret: true})
+		line, err := printed.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSuffix(line, "\n")
+	}
+	first := secretOf("http://localhost:3000/hook", "")
+	e.Reset()
+	if again := secretOf("http://localhost:3000/hook", ""); again != first || !strings.HasPrefix(first, "whsec_") {
+		t.Errorf("%s, and again %s", first, again)
+	}
+	if other := secretOf("http://localhost:3000/other", ""); other == first {
+		t.Errorf("another receiver has the same secret %s", other)
+	}
+	const own = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+	if got := secretOf("http://localhost:3000/hook", own); got != own {
+		t.Errorf("--secret=%s: %s", own, got)
+	}
+	code, out, faults := commanded(t, e, "listen", "--forward-to=http://localhost:3000/hook", "--secret=hunter22")
+	if want := "skystack-sandbox: --secret: secret: A secret begins with whsec_\n"; code != exitUsage || out != "" || !strings.HasPrefix(faults, want) || strings.Contains(faults, "hunter22") {
+		t.Errorf("exit code %d, %q, %q, want %s", code, out, faults, want)
+	}
+}

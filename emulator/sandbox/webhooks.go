@@ -65,7 +65,8 @@ type Listener struct {
 	EventTypes []string `json:"event_types,omitempty"`
 	// Project is whose events are delivered; "" for the workspace's own.
 	Project string `json:"project_id,omitempty"`
-	// Secret is what messages are signed with; it is made up from the seed.
+	// Secret is what messages are signed with: whsec_ and 24 to 64 bytes in base64. ""
+	// takes the workspace's for the URL, which is the same each time.
 	Secret string `json:"secret,omitempty"`
 }
 

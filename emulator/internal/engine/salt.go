@@ -44,3 +44,15 @@ func (tx *Tx) SecretRand(stream string) *rand.Rand {
 	mac.Write([]byte(c.name + "\x00" + stream))
 	return rand.New(rand.NewChaCha8([32]byte(mac.Sum(nil))))
 }
+
+// SecretOf is a secret for a purpose, which is the same whenever it is asked for: it
+// follows from seed, world and salt, and from nothing that happened.
+func (tx *Tx) SecretOf(purpose string) [32]byte {
+	c := tx.w.chance
+	mac := hmac.New(sha256.New, []byte(c.salt.String()))
+	var seed [8]byte
+	binary.LittleEndian.PutUint64(seed[:], c.seed)
+	mac.Write(seed[:])
+	mac.Write([]byte(c.name + "\x00of\x00" + purpose))
+	return [32]byte(mac.Sum(nil))
+}

@@ -174,7 +174,7 @@ func TestCreateInstanceRefuses(t *testing.T) {
 	}
 	const all = `instance: name: "" is not a name; write 1 to 63 letters, digits, dots, underscores or hyphens, beginning with a letter or digit; ` +
 		`region: "?" is not a slug; write 1 to 63 lower-case letters, digits, dots or hyphens, beginning with a letter or digit; ` +
-		`ip: "?" is not an IPv4 address; write it as 10.24.8.12; version: cannot be chosen; leave it out; ` +
+		`ip: "?" is not an IPv4 address; write it as 10.24.8.32; version: cannot be chosen; leave it out; ` +
 		`id: ins_123 exists already; choose another, or leave it out; size: there is no size "none"; use one of ` +
 		`standard-1, standard-2, standard-4, standard-8, c4-standard, c8-standard, m4-highmem`
 	_, err := r.api.CreateInstance(r.world, sandbox.Instance{Region: "?", Size: "none", IP: "?", Version: 1, ID: "ins_123"})

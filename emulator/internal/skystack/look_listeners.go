@@ -30,6 +30,11 @@ func (a *API) Listen(w *engine.World, l sandbox.Listener) (_ sandbox.Listener, e
 			return l, fail.Newf(fail.Invalid, "unknown_event_type", "There is no event type %q%s; use *, a family such as instance.*, or a type such as instance.running.", clip(pattern), near.Hint(pattern, patterns()...))
 		}
 	}
+	if l.Secret != "" {
+		if err := webhook.CheckSecret(l.Secret); err != nil {
+			return l, fail.Parameters(fail.Detail{Field: "secret", Location: fail.Body, Code: "invalid_format", Message: "secret: " + err.Error()})
+		}
+	}
 	err = w.Do(func(tx *engine.Tx) error {
 		l.Project = cmp.Or(l.Project, a.settingsOf(tx).DefaultProject)
 		switch {
@@ -43,7 +48,10 @@ func (a *API) Listen(w *engine.World, l sandbox.Listener) (_ sandbox.Listener, e
 			Format: webhook.BodyHex, APIVersion: defaultVersion, TimeoutMS: standardTimeoutMS, MaxInFlight: standardInFlight, Version: 1,
 			CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
 		}
-		l.ID, l.Secret = row.ID, newWebhookSecret(tx)
+		l.ID = row.ID
+		if l.Secret == "" { // the receiver knows that of the last time
+			l.Secret = webhook.NewSecret(tx.SecretOf("listener/" + l.URL))
+		}
 		a.webhooks.Put(tx, row.ID, row)
 		a.secrets.Put(tx, row.ID, secrets{Current: l.Secret})
 		return nil

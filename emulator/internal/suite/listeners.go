@@ -18,6 +18,23 @@ func listeners(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	if l.ID == "" || l.Project == "" || len(l.Secret) < len("whsec_")+32 || l.Secret[:6] != "whsec_" {
 		t.Errorf("listener %+v", l)
 	}
+	again, err := s.Listen(sandbox.Listener{URL: l.URL, EventTypes: []string{"job.*"}})
+	must(t, err)
+	other, err := s.Listen(sandbox.Listener{URL: l.URL + "2", EventTypes: []string{"job.*"}})
+	must(t, err)
+	if again.Secret != l.Secret || other.Secret == l.Secret {
+		t.Errorf("secrets: %s, again for the same receiver %s, for another %s", l.Secret, again.Secret, other.Secret)
+	}
+	own, err := s.Listen(sandbox.Listener{URL: l.URL, EventTypes: []string{"job.*"}, Secret: "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"})
+	must(t, err)
+	if own.Secret != "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz" {
+		t.Errorf("its own secret became %s", own.Secret)
+	}
+	_, err = s.Listen(sandbox.Listener{URL: l.URL, Secret: "whsec_short"})
+	refused(t, err, "secret: After whsec_ a secret is standard base64 with its padding")
+	for _, more := range []sandbox.Listener{again, other, own} {
+		must(t, s.StopListening(more.ID))
+	}
 	s.Get("/v1/webhooks/"+l.ID).Wants(200).Has("url", l.URL).Has("status", "enabled")
 	s.Post("/v1/instances", newInstance).Wants(201)
 	s.Post("/v1/instances", newInstance).Wants(201)
