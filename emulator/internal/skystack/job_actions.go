@@ -23,6 +23,8 @@ type JobAction struct {
 	MaxTargets int `json:"max_targets,omitzero"`
 	// Instance is what a create creates, as the body of a POST.
 	Instance jsontext.Value `json:"instance,omitzero"`
+	// Changes is what an update changes, as the body of a PATCH, nulls included.
+	Changes jsontext.Value `json:"changes,omitzero"`
 }
 
 // Target is the instances a job is about, inside its project: those with the ids,
@@ -62,7 +64,10 @@ func (j *JobAction) tidy() {
 	if j.Type == Delete && j.Target != nil && len(j.Target.Labels) > 0 {
 		j.MaxTargets = cmp.Or(j.MaxTargets, standardMaxTargets)
 	}
-	j.Instance = compact(j.Instance)
+	if j.Type != Update {
+		j.Changes = nil
+	}
+	j.Instance, j.Changes = compact(j.Instance), compact(j.Changes)
 }
 
 // checkJobAction finds what is wrong with an action that the contract cannot
@@ -94,6 +99,14 @@ func (a *API) checkJobAction(c *edge.Call, act, trigger map[string]any, conditio
 			in(faultIn("size", "conflicting_parameters", "Size, profile and machine_type are one thing by three names; send one, or the same value."), "action.instance.")
 		}
 		return details
+	}
+	if kind == string(Update) {
+		changes, _ := act["changes"].(map[string]any)
+		if len(changes) == 0 {
+			in(faultIn("changes", "required", "update needs changes, the body of a PATCH /v1/instances/{id}, with at least one member."), "action.")
+		}
+		labels, _ := changes["labels"].(map[string]any)
+		in(checkLabels(labels), "action.changes.")
 	}
 	if kind == string(Resize) {
 		switch oneOf(act, "size", "profile", "machine_type") {

@@ -82,7 +82,7 @@ func (c *Condition) checkSaved(f *faults) {
 }
 
 func (j *JobAction) checkSaved(f *faults) {
-	if !slices.Contains([]ActionType{Stop, Start, Reboot, Rebuild, Resize, Delete, Create}, j.Type) {
+	if !slices.Contains([]ActionType{Stop, Start, Reboot, Rebuild, Resize, Update, Delete, Create}, j.Type) {
 		f.add("action.type", "%q is unknown", clip(string(j.Type)))
 	}
 	f.slug("action.size", j.Size)
@@ -90,6 +90,11 @@ func (j *JobAction) checkSaved(f *faults) {
 	f.within("action.max_targets", j.MaxTargets, 0, 10_000)
 	if (j.Type == Create) != (j.Instance.Kind() == '{') {
 		f.add("action.instance", "does not go with the type %s", clip(string(j.Type)))
+	}
+	if (j.Type == Update) != (j.Changes.Kind() == '{') {
+		f.add("action.changes", "does not go with the type %s", clip(string(j.Type)))
+	} else if _, err := j.changes(); j.Type == Update && err != nil {
+		f.add("action.changes", "cannot be read")
 	}
 	if j.Type == Create {
 		var in createInstanceInput

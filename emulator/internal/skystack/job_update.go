@@ -136,6 +136,11 @@ func patched(old jsontext.Value, in updateJobInput) jsontext.Value {
 		}
 		set("action", action)
 		members["action"] = merge(members["action"], in.Action)
+		if changes := patch["changes"]; changes.Kind() == '{' { // its nulls say what to remove
+			action = membersOf(members["action"])
+			action["changes"] = changes
+			set("action", action)
+		}
 	}
 	out, _ := json.Marshal(members, json.Deterministic(true))
 	return out

@@ -256,6 +256,9 @@ func (a *API) verdictOn(tx *engine.Tx, i Instance, act JobAction) (string, *Reas
 		}
 		return outcomeBegin, nil
 	}
+	if act.Type == Update {
+		return a.verdictOnUpdate(tx, i, act)
+	}
 	switch v := i.allows(act.Type, act.Force); {
 	case v == begin:
 		if d := a.unfit(tx, i, createActionInput{Type: act.Type, Image: act.Image}, act.Size); d != nil {
@@ -301,6 +304,9 @@ func (a *API) act(tx *engine.Tx, j *Job, r Run, i Instance) runResult {
 	}
 	if t.Type == Delete {
 		return a.actDelete(tx, i.ID, t)
+	}
+	if t.Type == Update {
+		return a.actUpdate(tx, i.ID, j.Action, t.cause())
 	}
 	if t.Type == Rebuild && t.Image == "" {
 		t.Image = i.Image

@@ -46,6 +46,8 @@ const (
 	Rebuild  ActionType = "rebuild"
 	Snapshot ActionType = "snapshot"
 	Delete   ActionType = "delete"
+	// Update is an action of jobs alone: what a PATCH does.
+	Update ActionType = "update"
 )
 
 // transition is what an action does to the status, and how long it takes.

@@ -242,7 +242,7 @@ func called(call *ast.CallExpr) string {
 // notOfTheAPI are the codes of findings, and of the errors of the control API, that
 // the same files have.
 func notOfTheAPI(code string) bool {
-	return strings.HasPrefix(code, "receiver_") || slices.Contains([]string{"plaintext", "retries_after_401", "object_not_found", "wrong_object", "wrong_project"}, code)
+	return strings.HasPrefix(code, "receiver_") || slices.Contains([]string{"plaintext", "retries_after_401", "insufficient_rights", "object_not_found", "wrong_object", "wrong_project"}, code)
 }
 
 // Every code that the code gives to an error or to a detail of one is in the contract,
