@@ -88,13 +88,13 @@ func boundaries() map[string]boundary {
 		rows["get"+family+"Health"] = boundary{own: 200, missing: "instance_not_found"}
 	}
 	for _, in := range []string{"", "Workspace"} {
-		missing, list := "webhook_not_found", true
+		missing := "webhook_not_found"
 		if in == "" { // below a project, which is looked for first
-			missing, list = "project_not_found", false
+			missing = "project_not_found"
 			rows["listWebhooks"] = boundary{own: 200, missing: missing}
 			rows["createWebhook"] = boundary{own: 201, missing: missing, body: hook}
 		} else {
-			rows["listWorkspaceWebhooks"] = boundary{own: 200, list: list}
+			rows["listWorkspaceWebhooks"] = boundary{own: 200, list: true}
 			rows["createWorkspaceWebhook"] = boundary{own: 201, body: hook}
 		}
 		rows["get"+in+"Webhook"] = boundary{own: 200, missing: missing}

@@ -2,10 +2,12 @@ package skystack
 
 import (
 	"fmt"
+	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/near"
 )
 
 // Region is a place where instances run.
@@ -36,25 +38,58 @@ func (a *API) checkCatalogue(c *edge.Call, b edge.Fields) (details []fail.Detail
 		{"machine_type", "machine type", "/v1/profiles"}, {"image", "image", "/v1/images"},
 	} {
 		slug := b.Text(m.name)
-		known := slug == ""
+		known, meant := true, []string(nil)
 		switch {
-		case known:
+		case slug == "":
 		case m.name == "region":
-			known = has(a.regions, c.Tx, slug)
+			known, meant = entryOrNear(a.regions, c.Tx, slug)
 		case m.name == "image":
-			known = has(a.images, c.Tx, slug)
+			known, meant = entryOrNear(a.images, c.Tx, slug)
 		default:
-			known = has(a.profiles, c.Tx, slug)
+			known, meant = entryOrNear(a.profiles, c.Tx, slug)
 		}
-		if !known {
-			details = append(details, fail.Detail{
-				Field: m.name, Location: fail.Body, Code: "unknown_value",
-				Message: fmt.Sprintf("There is no %s %q; GET %s lists them.", m.noun, clip(slug), m.path),
-			})
+		if known {
+			continue
 		}
+		d := fail.Detail{Field: m.name, Location: fail.Body, Code: "unknown_value"}
+		hint := ""
+		if meant != nil {
+			hint = " (did you mean " + joinedOr(meant) + "?)"
+			d.Extra = []fail.Member{{Name: "did_you_mean", Value: meant[0]}}
+		}
+		d.Message = fmt.Sprintf("There is no %s %q%s; GET %s lists them.", m.noun, clip(slug), hint, m.path)
+		details = append(details, d)
 	}
 	return details
 }
+
+// Bounds of what is probably meant by a slug: of so many entries, and so many that are
+// equally near.
+const (
+	mostCompared = 500
+	mostMeant    = 4
+)
+
+// entryOrNear tells whether the catalogue has a slug, and if not which of its slugs it
+// was probably meant to be; nil for none, or for too many.
+func entryOrNear[T any](t *engine.Table[T], tx *engine.Tx, slug string) (known bool, meant []string) {
+	if has(t, tx, slug) {
+		return true, nil
+	}
+	var slugs []string
+	for row := range t.After(tx, 0) {
+		if slugs = append(slugs, row.ID); len(slugs) == mostCompared {
+			break
+		}
+	}
+	if meant = near.Members(slug, slugs...); len(meant) > mostMeant {
+		meant = nil
+	}
+	return false, meant
+}
+
+// joinedOr lists words of which one is meant.
+func joinedOr(words []string) string { return strings.Join(words, " or ") }
 
 func has[T any](t *engine.Table[T], tx *engine.Tx, id string) bool {
 	_, ok := t.Get(tx, id)

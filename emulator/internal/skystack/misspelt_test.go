@@ -1,6 +1,7 @@
 package skystack_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -33,6 +34,27 @@ func TestMisspelt(t *testing.T) {
 	s.Post("/v1/instances", `{"name":"a","region":"us-east-1","x":1}`).Refused(400, "invalid_parameter").Has("error.details.0.code", "required").Lacks("error.details.1")
 	s.Get("/v1/instances?statsu=running&limit=0").Refused(400, "invalid_parameter").Has("error.details.1.did_you_mean", "status")
 	s.Get("/v1/instances?status=runnign").Refused(400, "invalid_parameter").Has("error.details.0.code", "unknown_value").Has("error.details.0.did_you_mean", "running")
+	for _, c := range []struct{ member, value, noun, path, meant string }{
+		{"region", "us-esat-1", "region", "/v1/regions", "us-east-1"}, {"size", "standrad-2", "size", "/v1/sizes", "standard-2"},
+		{"image", "ubunut-24.04", "image", "/v1/images", "ubuntu-24.04"}, {"size", "standard2", "size", "/v1/sizes", "standard-2"},
+		{"region", "mars", "region", "/v1/regions", ""},
+	} {
+		body := map[string]string{"name": "a", "region": "us-east-1", "size": "standard-1"}
+		body[c.member] = c.value
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := s.Post("/v1/instances", string(text)).Refused(400, "invalid_parameter").Has("error.details.0.field", c.member).Has("error.details.0.code", "unknown_value")
+		hint := ""
+		if c.meant == "" {
+			r.Lacks("error.details.0.did_you_mean")
+		} else {
+			r.Has("error.details.0.did_you_mean", c.meant)
+			hint = " (did you mean " + c.meant + "?)"
+		}
+		r.Has("error.details.0.message", `There is no `+c.noun+` "`+c.value+`"`+hint+`; GET `+c.path+` lists them.`)
+	}
 	s.Post("/v1/webhooks", `{"url":"http://127.0.0.1:1/","event_types":["*"],"signature_format":"bodyhex"}`).Refused(400, "invalid_parameter").
 		Has("error.details.0.did_you_mean", "body_hex")
 }
