@@ -116,8 +116,10 @@ var rooms = []room{
 var testModules = []string{
 	"github.com/hashicorp/go-retryablehttp",
 	"github.com/hashicorp/terraform-plugin-sdk/v2",
+	"github.com/r3labs/sse/v2",
 	"github.com/rogpeppe/go-internal",
 	"github.com/standard-webhooks/standard-webhooks",
+	"github.com/tmaxmax/go-sse",
 	"go.uber.org/goleak",
 	"golang.org/x/net",
 	"pgregory.net/rapid",

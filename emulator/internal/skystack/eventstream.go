@@ -94,13 +94,14 @@ type feed struct {
 	filter  eventFilter
 
 	place
-	gen  engine.Generation
-	anew bool    // the history is another one: a notice comes next, and then all of it
-	told string  // the id of the notice that was sent last
-	seen []Event // of one glance
-	buf  []byte
-	beat context.Context // ends when a sign of life is due
-	stop context.CancelFunc
+	gen   engine.Generation
+	anew  bool    // the history is another one: a notice comes next, and then all of it
+	begun bool    // the first event was written
+	told  string  // the id of the notice that was sent last
+	seen  []Event // of one glance
+	buf   []byte
+	beat  context.Context // ends when a sign of life is due
+	stop  context.CancelFunc
 }
 
 // glance is what a stream finds when it looks at the world.
@@ -123,7 +124,7 @@ func (s *feed) run(ctx context.Context, w *edge.StreamWriter) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.api.Closing, cancel)()
-	s.buf = append(s.buf[:0], "retry: 1000\n"...)
+	s.buf = s.buf[:0]
 	s.pulse()
 	if _, err := w.Write(s.buf); err != nil {
 		return err
@@ -252,17 +253,21 @@ func (s *feed) event(at place, e *Event) {
 	s.buf = append(e.write(s.buf, s.world.ID(), s.version), "\n\n"...) // on one line: rows hold compact JSON
 }
 
-// frame begins an event of the stream, up to its data.
+// frame begins an event of the stream, up to its data. The first one says how soon a
+// client should come back: with no event behind it, some clients would take that for one
+// that is empty.
 func (s *feed) frame(id, name string) {
+	if !s.begun {
+		s.begun = true
+		s.buf = append(s.buf, "retry: 1000\n"...)
+	}
 	if id != "" {
 		s.buf = append(append(append(s.buf, "id: "...), id...), '\n')
 	}
 	s.buf = append(append(append(s.buf, "event: "...), name...), "\ndata: "...)
 }
 
-// pulse adds a comment, and where the client would have to resume: an event
-// without data is none, but its id counts.
-func (s *feed) pulse() {
-	s.buf = append(s.buf, ": keep-alive\n"...)
-	s.buf = append(append(append(s.buf, "id: "...), s.position(s.gen)...), "\n\n"...)
-}
+// pulse adds a comment alone, without the empty line that ends an event: several
+// clients hand out an event for whatever that line ends, data or not. Some keep what
+// comes before it in a buffer of 64 KiB, so the comment is short.
+func (s *feed) pulse() { s.buf = append(s.buf, ":\n"...) }
