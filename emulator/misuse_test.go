@@ -25,6 +25,9 @@ func TestMisnamedMatches(t *testing.T) {
 		{`Requests: unknown operation "deleteInstnace" (did you mean deleteInstance?)`, func(w *emulator.Workspace) int {
 			return len(w.Requests(emulator.Match{Operation: "deleteInstnace"}))
 		}},
+		{`Requests: unknown error code "rate_limit" (did you mean rate_limited?)`, func(w *emulator.Workspace) int {
+			return len(w.Requests(emulator.Match{Code: "rate_limit"}))
+		}},
 		{`DroppedOf: unknown method "GTE" (did you mean GET?)`, func(w *emulator.Workspace) int { return int(w.DroppedOf(emulator.Match{Method: "GTE"})) }},
 		{`Events: unknown event type "instances.*" (did you mean instance.*?)`, func(w *emulator.Workspace) int {
 			return len(w.Events(emulator.EventMatch{Type: "instances.*"}))

@@ -19,6 +19,7 @@ const newestFirst = "desc"
 type requestsCommand struct {
 	Operation string `placeholder:"ID" help:"Those that led to an operation, as createInstance."`
 	Status    string `placeholder:"STATUS" help:"Those answered with a status, as 404, or with one of a class, as 4xx."`
+	Code      string `placeholder:"CODE" help:"Those refused with the code of an error, as rate_limited."`
 	Method    string `placeholder:"METHOD" help:"Those of a method, as POST."`
 	Path      string `placeholder:"PATH" help:"Those of a path, without the query, as /v1/instances."`
 	Unmatched bool   `help:"Those that led to no operation."`
@@ -38,7 +39,7 @@ func (requestsCommand) Help() string {
 
 // match is what the flags choose.
 func (c requestsCommand) match() (sandbox.Match, error) {
-	m := sandbox.Match{Operation: c.Operation, Unmatched: c.Unmatched, Method: c.Method, Path: c.Path, Since: c.Since, Before: c.Before}
+	m := sandbox.Match{Operation: c.Operation, Unmatched: c.Unmatched, Code: c.Code, Method: c.Method, Path: c.Path, Since: c.Since, Before: c.Before}
 	if c.Last < 0 {
 		return m, fmt.Errorf("--last: %d is not a number of requests", c.Last)
 	}

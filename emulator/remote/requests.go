@@ -78,7 +78,7 @@ func (w *Workspace) requests(ctx context.Context, m sandbox.Match, more url.Valu
 		return out, err
 	}
 	q := url.Values{}
-	for name, value := range map[string]string{"operation": m.Operation, "key": key, "method": m.Method, "path": m.Path} {
+	for name, value := range map[string]string{"operation": m.Operation, "code": m.Code, "key": key, "method": m.Method, "path": m.Path} {
 		if value != "" {
 			q.Set(name, value)
 		}

@@ -107,6 +107,8 @@ type Match struct {
 	Unmatched bool
 	// Status is that of the answer; 1 to 5 stand for all of a class, 0 for any.
 	Status int
+	// Code is that of the error, as instance_busy; "" for any, and for none.
+	Code string
 	// Key is the id of a key or its token; "" for any.
 	Key string
 	// Method and Path are those of the request, without the query; "" for any.
@@ -127,5 +129,5 @@ func (m Match) Chooses(r *Request) bool {
 	return r.Seq > m.Since && (m.Before == 0 || r.Seq < m.Before) &&
 		(m.Operation == "" || m.Operation == r.Operation) && (!m.Unmatched || r.Operation == "") &&
 		(m.Status == 0 || m.Status == r.Status || m.Status == r.Status/100) &&
-		(m.Key == "" || m.Key == r.Key) && (m.Method == "" || strings.EqualFold(m.Method, r.Method)) && (m.Path == "" || m.Path == path)
+		(m.Code == "" || m.Code == r.Code) && (m.Key == "" || m.Key == r.Key) && (m.Method == "" || strings.EqualFold(m.Method, r.Method)) && (m.Path == "" || m.Path == path)
 }

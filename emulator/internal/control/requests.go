@@ -13,6 +13,7 @@ import (
 type listRequests struct {
 	Operation string `query:"operation"`
 	Status    int    `query:"status"`
+	Code      string `query:"code"`
 	Key       string `query:"key"`
 	Method    string `query:"method"`
 	Path      string `query:"path"`
@@ -40,7 +41,7 @@ type requestsBody struct {
 // shown, to tell whether there are more.
 func (in listRequests) match() (sandbox.Match, error) {
 	m := sandbox.Match{
-		Operation: in.Operation, Unmatched: in.Unmatched, Status: in.Status, Key: in.Key, Method: in.Method, Path: in.Path,
+		Operation: in.Operation, Unmatched: in.Unmatched, Status: in.Status, Code: in.Code, Key: in.Key, Method: in.Method, Path: in.Path,
 		Since: uint64(in.Since), Before: uint64(in.Before), NewestFirst: in.Order == newestFirst,
 	}
 	if in.Limit > 0 {

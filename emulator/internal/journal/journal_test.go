@@ -122,7 +122,7 @@ func TestMatches(t *testing.T) {
 	for n := range 100 {
 		j.Add(&Entry{
 			Operation: []string{"", "getInstance"}[n%2], Method: []string{"GET", "POST"}[n%2], Key: fmt.Sprint("tok_", n%5),
-			Target: fmt.Sprintf("/v1/instances/%d?a=b", n), Status: 200 + n,
+			Target: fmt.Sprintf("/v1/instances/%d?a=b", n), Status: 200 + n, Code: []string{"", "", "a_code", "b_code"}[n%4],
 		})
 	}
 	for _, tc := range []struct {
@@ -137,6 +137,8 @@ func TestMatches(t *testing.T) {
 		{"status", sandbox.Match{Status: 204}, 1, 5, 5},
 		{"class", sandbox.Match{Status: 2}, 100, 1, 100},
 		{"key", sandbox.Match{Key: "tok_4"}, 20, 5, 100},
+		{"code", sandbox.Match{Code: "a_code"}, 25, 3, 99},
+		{"code and operation", sandbox.Match{Code: "b_code", Operation: "getInstance"}, 25, 4, 100},
 		{"method", sandbox.Match{Method: "post"}, 50, 2, 100},
 		{"path", sandbox.Match{Path: "/v1/instances/7"}, 1, 8, 8},
 		{"since", sandbox.Match{Since: 90}, 10, 91, 100},

@@ -66,7 +66,7 @@ func (j *Journal) droppedOf(m sandbox.Match) (n uint64) {
 			class /= 100
 		}
 		if of.last > m.Since && (m.Operation == "" || m.Operation == key.operation) && (!m.Unmatched || key.operation == "") &&
-			(m.Status == 0 || class == key.class) {
+			(m.Status == 0 || class == key.class) && (m.Code == "" || key.class >= 4) {
 			n += of.n
 		}
 	}

@@ -148,6 +148,10 @@ func chooses(record []byte, m sandbox.Match) bool {
 	r := sandbox.Request{Seq: seqOf(record), Status: int(int64(d.uvarint())), Operation: view(d.text()), Key: view(d.text())}
 	d.text() // Sent
 	r.Method, r.Target = view(d.text()), view(d.text())
+	if m.Code != "" {
+		d.text() // ID
+		r.Code = view(d.text())
+	}
 	return m.Chooses(&r)
 }
 

@@ -81,7 +81,7 @@ func (j *Journal) leave(w *waiter) {
 
 // tell gives the latest request to those who wait for it.
 func (j *Journal) tell(e *Entry, record []byte) {
-	r := sandbox.Request{Seq: j.last, Operation: e.Operation, Method: e.Method, Target: e.Target, Key: e.Key, Status: e.Status}
+	r := sandbox.Request{Seq: j.last, Operation: e.Operation, Method: e.Method, Target: e.Target, Key: e.Key, Status: e.Status, Code: e.Code}
 	j.waiters = slices.DeleteFunc(j.waiters, func(w *waiter) bool {
 		if !w.match.Chooses(&r) {
 			return false
@@ -102,6 +102,7 @@ func (j *Journal) describe(m sandbox.Match) string {
 	add(m.Operation != "", "operation", m.Operation)
 	add(m.Unmatched, "unmatched", true)
 	add(m.Status != 0, "status", m.Status)
+	add(m.Code != "", "code", m.Code)
 	add(m.Key != "", "key", m.Key)
 	add(m.Method != "", "method", m.Method)
 	add(m.Path != "", "path", m.Path)

@@ -126,8 +126,8 @@ func TestWaitInVain(t *testing.T) {
 	}{
 		{"for anything", false, sandbox.Match{Since: 5}, "no request came with since=5: the test is over", false},
 		{"for much", false, sandbox.Match{
-			Operation: "createInstance", Unmatched: true, Status: 2, Key: "sky_live_abc", Method: "POST", Path: "/v1/instances", Since: 7,
-		}, "no request came with operation=createInstance unmatched=true status=2 key=sky_live_… method=POST path=/v1/instances since=7, nor any other: the test is over", false},
+			Operation: "createInstance", Unmatched: true, Status: 2, Code: "quota_exceeded", Key: "sky_live_abc", Method: "POST", Path: "/v1/instances", Since: 7,
+		}, "no request came with operation=createInstance unmatched=true status=2 code=quota_exceeded key=sky_live_… method=POST path=/v1/instances since=7, nor any other: the test is over", false},
 		{"with others", false, sandbox.Match{Operation: "createInstance"}, "no request came with operation=createInstance; the latest that did: " +
 			"3 GET /?token=… -> 200 getInstance; 4 GET /?token=… -> 200 getInstance; 5 GET /?token=… -> 200 getInstance: the test is over", false},
 		{"with one other", false, sandbox.Match{Status: 4, Since: 4},

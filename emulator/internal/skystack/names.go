@@ -17,8 +17,8 @@ import (
 // that nothing was chosen would pass for ever. So each name is checked, against the
 // contract and the tables that the API serves from.
 
-// CheckRequestMatch refuses a match of requests that names an operation, a status or a
-// method that no request can have, or a path that is none.
+// CheckRequestMatch refuses a match of requests that names an operation, a status, a
+// code or a method that no request can have, or a path that is none.
 func (a *API) CheckRequestMatch(m sandbox.Match) error {
 	c, err := contract()
 	if err != nil {
@@ -33,6 +33,9 @@ func (a *API) CheckRequestMatch(m sandbox.Match) error {
 	}
 	if all := statuses(c); m.Status < 0 || m.Status > 5 && !slices.Contains(all, m.Status) {
 		bad.add("status", fmt.Sprintf("unknown status %d; a response has one of %s, and 1 to 5 stand for all of a class", m.Status, numbers(all)), nil)
+	}
+	if m.Code != "" {
+		bad.check("code", "error code", m.Code, ErrorCodes())
 	}
 	if m.Method != "" {
 		bad.check("method", "method", strings.ToUpper(m.Method), methods(c))

@@ -178,6 +178,7 @@ func misnamed(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 		{sandbox.Match{Operation: "createinstance"}, `unknown operation "createinstance" (did you mean createInstance?)`},
 		{sandbox.Match{Operation: "xyz"}, `unknown operation "xyz"; GET /openapi.json lists them`},
 		{sandbox.Match{Status: 499}, "unknown status 499; a response has one of 200, 201, 202, 204, "},
+		{sandbox.Match{Code: "instance_bussy"}, `unknown error code "instance_bussy" (did you mean instance_busy?)`},
 		{sandbox.Match{Method: "psot"}, `unknown method "PSOT" (did you mean POST?)`},
 		{sandbox.Match{Path: "v1/instances"}, `the path "v1/instances" does not begin with / (did you mean /v1/instances?)`},
 		{sandbox.Match{Path: "/v1/instances?limit=1"}, `the path "/v1/instances?limit=1" has a query, which is not compared (did you mean /v1/instances?)`},
