@@ -171,6 +171,19 @@ func (t *Table[T]) Find(tx *Tx, id string) (Row[T], bool) {
 	return Row[T]{Seq: seq, ID: id, Value: *e.value}, true
 }
 
+// NewID is Tx.NewID for a row of the table. A state from outside may hold ids that its
+// counters have not reached: those are passed over, in steps that double, so that a
+// long row of them takes no time.
+func (t *Table[T]) NewID(tx *Tx, prefix string) string {
+	for step := uint64(1); ; step *= 2 {
+		id := tx.NewID(prefix)
+		if _, taken := t.Get(tx, id); !taken {
+			return id
+		}
+		tx.skip(prefix, step-1)
+	}
+}
+
 // Put adds a row at the end, or replaces the row with the id in its place.
 func (t *Table[T]) Put(tx *Tx, id string, row T) {
 	tx.writing()

@@ -142,3 +142,33 @@ func TestScansStopWhenTold(t *testing.T) {
 		equal(t, "rows seen", seen, 6)
 	})
 }
+
+// A state from outside may have rows whose ids its counters have not reached: no new
+// row takes the place of one of them, and a long row of them costs a few steps.
+func TestNewIDsAreNotTaken(t *testing.T) {
+	for _, numbers := range []bool{false, true} {
+		h := newHouse()
+		w := h.world(t)
+		do(w, func(tx *Tx) {
+			if numbers {
+				tx.CountIDs("itm", 1)
+			}
+			for range 1000 {
+				h.items.Put(tx, h.items.NewID(tx, "itm"), item{})
+			}
+			equal(t, "rows", h.items.Len(tx), 1000)
+			tx.s.counters = newState(h.Schema).counters // as in a file that a hand has edited
+			if numbers {
+				tx.CountIDs("itm", 1)
+			}
+			for range 50 {
+				id := h.items.NewID(tx, "itm")
+				if _, taken := h.items.Get(tx, id); taken {
+					t.Fatalf("%s is taken", id)
+				}
+				h.items.Put(tx, id, item{})
+			}
+			equal(t, "rows", h.items.Len(tx), 1050)
+		})
+	}
+}

@@ -90,6 +90,17 @@ func (tx *Tx) newID(prefix string, digits int) string {
 	return idOf(prefix, kind.key, tx.Count(kind.drawn), digits)
 }
 
+// skip leaves out the next n ids of a prefix.
+func (tx *Tx) skip(prefix string, n uint64) {
+	kind := tx.w.idKind(prefix)
+	name := kind.drawn
+	if _, counted := tx.s.counters.Get(kind.numbered); counted {
+		name = kind.numbered
+	}
+	next, _ := tx.s.counters.Get(name)
+	tx.s.counters.Set(name, next+n)
+}
+
 // CountIDs makes NewID number the ids of a prefix, from next on.
 func (tx *Tx) CountIDs(prefix string, next uint64) {
 	tx.s.counters.Set(tx.w.idKind(prefix).numbered, next)

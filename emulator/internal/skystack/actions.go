@@ -226,7 +226,7 @@ func (a *API) snapshotSlug(tx *engine.Tx) string {
 
 // recordNoop notes an action that had nothing to do.
 func (a *API) recordNoop(c *edge.Call, i Instance, t Action) Action {
-	t.ID, t.InstanceID, t.ProjectID, t.Status, t.Progress = c.NewID("act"), i.ID, i.ProjectID, Completed, 100
+	t.ID, t.InstanceID, t.ProjectID, t.Status, t.Progress = a.actions.NewID(c.Tx, "act"), i.ID, i.ProjectID, Completed, 100
 	t.From, t.StartedAt, t.CompletedAt = i.Status, c.Now(), c.Now()
 	a.enter(c.Tx, &i, t)
 	a.instances.Put(c.Tx, i.ID, i)

@@ -109,7 +109,7 @@ func (a *API) record(tx *engine.Tx, eventType, project string, object jsontext.V
 
 func (a *API) keep(tx *engine.Tx, eventType, project string, object jsontext.Value, previous jsontext.Value, by *cause) Event {
 	e := Event{
-		ID: tx.NewID("evt"), Type: eventType, Sequence: tx.Count("event") + 1, ProjectID: project, Object: object, Previous: previous, At: tx.Now(),
+		ID: a.events.NewID(tx, "evt"), Type: eventType, Sequence: tx.Count("event") + 1, ProjectID: project, Object: object, Previous: previous, At: tx.Now(),
 	}
 	if by != nil {
 		e.RequestID, e.IdempotencyKey = by.RequestID, by.IdempotencyKey

@@ -77,7 +77,7 @@ func (a *API) provision(tx *engine.Tx, in createInstanceInput, project string, t
 	if err := a.checkRoom(tx); err != nil {
 		return Instance{}, err
 	}
-	i := in.instance(tx.NewID("ins"), project, size, a.settingsOf(tx).DefaultImage)
+	i := in.instance(a.instances.NewID(tx, "ins"), project, size, a.settingsOf(tx).DefaultImage)
 	i.CreatedAt = tx.Now()
 	a.enrol(tx, i, 1)
 	a.adopt(tx, &i)

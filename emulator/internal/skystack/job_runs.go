@@ -84,7 +84,7 @@ func slot(job string, n uint64) string { return job + "/" + strconv.FormatUint(n
 // still goes on.
 func (a *API) file(tx *engine.Tx, job string, r Run) Run {
 	j, _ := a.jobs.Get(tx, job)
-	r.ID, r.JobID, r.Slot = tx.NewID("run"), job, slot(job, j.Filed)
+	r.ID, r.JobID, r.Slot = a.runs.NewID(tx, "run"), job, slot(job, j.Filed)
 	j.Filed++
 	a.jobs.Put(tx, job, j)
 	old, _ := a.runSlots.Get(tx, r.Slot)

@@ -186,7 +186,7 @@ func (a *API) createJob(c *edge.Call, in jobInput) (jobBody, error) {
 	if used := a.jobs.Len(c.Tx); used >= maxJobs {
 		return jobBody{}, exceeded("jobs", maxJobs, used, fmt.Sprintf("The workspace has %d jobs, as many as it may; delete one first.", used))
 	}
-	j.ID, j.CreatedAt, j.UpdatedAt, j.Anchor = c.NewID("job"), c.Now(), c.Now(), c.Now()
+	j.ID, j.CreatedAt, j.UpdatedAt, j.Anchor = a.jobs.NewID(c.Tx, "job"), c.Now(), c.Now(), c.Now()
 	a.plan(c.Tx, &j, c.Now())
 	a.jobs.Put(c.Tx, j.ID, j)
 	a.listen(c.Tx, j.ID, j.Trigger.Event != "")

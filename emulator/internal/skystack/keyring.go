@@ -50,7 +50,7 @@ func (a *API) keepKeys(gone, come *engine.Tx) {
 			continue
 		}
 		if has(a.tokens, come, t.ID) {
-			t.ID = a.newTokenID(come)
+			t.ID = a.tokens.NewID(come, "tok")
 		}
 		a.tokens.Put(come, t.ID, t)
 	}

@@ -163,7 +163,7 @@ func (a *API) completed(tx *engine.Tx, k NewKey) (Token, error) {
 		return t, fmt.Errorf("the key's id %q is that of another key; choose another, or leave it out: %w", t.ID, sandbox.ErrConflict)
 	}
 	if t.ID == "" {
-		t.ID = a.newTokenID(tx)
+		t.ID = a.tokens.NewID(tx, "tok")
 	}
 	if t.CreatedAt.IsZero() {
 		t.CreatedAt = tx.Now()

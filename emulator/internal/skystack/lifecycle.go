@@ -208,7 +208,7 @@ func (a *API) begin(tx *engine.Tx, i *Instance, t Action) Action {
 		a.end(tx, running, Cancelled, nil)
 		a.watches.Delete(tx, i.ID)
 	}
-	t.ID, t.InstanceID, t.ProjectID, t.Status, t.StartedAt = tx.NewID("act"), i.ID, i.ProjectID, InProgress, tx.Now()
+	t.ID, t.InstanceID, t.ProjectID, t.Status, t.StartedAt = a.actions.NewID(tx, "act"), i.ID, i.ProjectID, InProgress, tx.Now()
 	t.From = i.Status
 	if t.Type == Create {
 		t.Image = i.Image

@@ -40,7 +40,7 @@ func (a *API) CreateInstance(w *engine.World, in sandbox.Instance) (sandbox.Inst
 			return err
 		}
 		if i.ID == "" {
-			i.ID = tx.NewID("ins")
+			i.ID = a.instances.NewID(tx, "ins")
 		}
 		a.enrol(tx, i, 1)
 		a.seedStatus(tx, i, Action{RequestedBy: creator, Stuck: in.Stuck})
@@ -154,7 +154,7 @@ func (a *API) CreateProject(w *engine.World, in sandbox.Project) (sandbox.Projec
 			return err
 		}
 		if p.ID == "" {
-			p.ID = tx.NewID("prj")
+			p.ID = a.projects.NewID(tx, "prj")
 		}
 		a.projects.Put(tx, p.ID, p)
 		return nil

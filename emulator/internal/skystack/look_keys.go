@@ -57,16 +57,6 @@ func (a *API) keyNamed(tx *engine.Tx, name string) (Token, bool) {
 	return t, ok && home == tx.World()
 }
 
-// newTokenID is an id that no key has. One that was kept from another state of the
-// world may have the next.
-func (a *API) newTokenID(tx *engine.Tx) string {
-	for {
-		if id := tx.NewID("tok"); !has(a.tokens, tx, id) {
-			return id
-		}
-	}
-}
-
 // keyNames lists the ids of some keys, to choose from.
 func (a *API) keyNames(tx *engine.Tx) string {
 	const most = 8

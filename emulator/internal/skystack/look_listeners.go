@@ -44,7 +44,7 @@ func (a *API) Listen(w *engine.World, l sandbox.Listener) (_ sandbox.Listener, e
 			return fail.Newf(fail.Conflict, "quota_exceeded", "The workspace has %d webhooks, which is all it may have; delete one first.", maxWebhooks)
 		}
 		row := Webhook{
-			ID: tx.NewID("whk"), ProjectID: l.Project, URL: l.URL, EventTypes: l.EventTypes, Description: "skystack-sandbox listen", Listener: true,
+			ID: a.webhooks.NewID(tx, "whk"), ProjectID: l.Project, URL: l.URL, EventTypes: l.EventTypes, Description: "skystack-sandbox listen", Listener: true,
 			Format: webhook.BodyHex, APIVersion: defaultVersion, TimeoutMS: standardTimeoutMS, MaxInFlight: standardInFlight, Version: 1,
 			CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
 		}

@@ -88,7 +88,7 @@ func (w Webhook) wants(eventType string) bool {
 
 // enqueue books one delivery; replayOf is the one it repeats, "" for none.
 func (a *API) enqueue(tx *engine.Tx, w Webhook, e Event, replayOf string) Delivery {
-	d := Delivery{ID: tx.NewID("dlv"), WebhookID: w.ID, EventID: e.ID, EventType: e.Type, Status: Queued, ReplayOf: replayOf, CreatedAt: tx.Now()}
+	d := Delivery{ID: a.deliveries.NewID(tx, "dlv"), WebhookID: w.ID, EventID: e.ID, EventType: e.Type, Status: Queued, ReplayOf: replayOf, CreatedAt: tx.Now()}
 	box := engine.Own(a.mailboxes, tx, w.ID)
 	box.Open++
 	if box.Open > maxOpen {

@@ -134,7 +134,7 @@ type createProjectInput struct {
 //	POST /v1/projects
 func (a *API) createProject(c *edge.Call, in createProjectInput) (projectBody, error) {
 	p := Project{
-		ID: c.NewID("prj"), Name: in.Name, Description: in.Description, Environment: in.Environment,
+		ID: a.projects.NewID(c.Tx, "prj"), Name: in.Name, Description: in.Description, Environment: in.Environment,
 		Version: 1, CreatedAt: c.Now(), UpdatedAt: c.Now(),
 	}
 	a.projects.Put(c.Tx, p.ID, p)

@@ -95,7 +95,7 @@ func (a *API) adopt(tx *engine.Tx, i *Instance) {
 	if i.Autoscale == nil || i.Policy != "" {
 		return
 	}
-	p := Policy{ID: tx.NewID("asp"), Leader: i.ID, ProjectID: i.ProjectID, CreatedAt: tx.Now(), UpdatedAt: tx.Now()}
+	p := Policy{ID: a.policies.NewID(tx, "asp"), Leader: i.ID, ProjectID: i.ProjectID, CreatedAt: tx.Now(), UpdatedAt: tx.Now()}
 	i.Policy = p.ID
 	a.policies.Put(tx, p.ID, p)
 }
@@ -205,7 +205,7 @@ func (a *API) replicate(tx *engine.Tx, id string) {
 	p, _ := a.policies.Get(tx, id)
 	leader, _ := a.instances.Get(tx, p.Leader)
 	i := leader
-	i.ID, i.Name, i.Labels = tx.NewID("ins"), a.replicaName(tx, p, leader.Name), replicaLabels(leader.Labels, id)
+	i.ID, i.Name, i.Labels = a.instances.NewID(tx, "ins"), a.replicaName(tx, p, leader.Name), replicaLabels(leader.Labels, id)
 	i.Status, i.Reason, i.StatusSince, i.Runs = "", nil, time.Time{}, nil
 	i.Autoscale, i.PrivateIP, i.PublicIP = nil, "", ""
 	i.PendingAction, i.Actions, i.Version, i.CreatedAt = "", nil, 0, tx.Now()

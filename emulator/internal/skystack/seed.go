@@ -114,7 +114,7 @@ func (a *API) seedInstance(tx *engine.Tx, f *fixtures.Fixture, s Settings, n int
 	}
 	i.UpdatedAt = i.CreatedAt
 	if i.ID == "" {
-		i.ID = tx.NewID("ins")
+		i.ID = a.instances.NewID(tx, "ins")
 	}
 	if in.StatusReason != nil {
 		i.Reason = &Reason{in.StatusReason.Code, in.StatusReason.Message}

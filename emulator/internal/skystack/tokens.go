@@ -223,7 +223,7 @@ func unique(list []string) []string {
 // salt: with the same of both the same requests give the same bytes, in this
 // workspace and in no other. The registry has the last word on whose it is.
 func (a *API) mint(c *edge.Call, t Token) (Token, string) {
-	t.ID, t.CreatedAt, t.CreatedBy = a.newTokenID(c.Tx), c.Now(), c.Token
+	t.ID, t.CreatedAt, t.CreatedBy = a.tokens.NewID(c.Tx, "tok"), c.Now(), c.Token
 	for {
 		random, digits := c.SecretRand("token"), [secret.Chars]byte{}
 		for i := range digits {

@@ -218,7 +218,7 @@ func (a *API) createWebhook(c *edge.Call, in createWebhookInput) (webhookBody, e
 		return webhookBody{}, exceeded("webhooks", maxWebhooks, n, "The workspace has as many webhooks as it may have; delete one first.")
 	}
 	w := Webhook{
-		ID: c.NewID("whk"), ProjectID: project, URL: in.URL, EventTypes: in.EventTypes, Description: in.Description,
+		ID: a.webhooks.NewID(c.Tx, "whk"), ProjectID: project, URL: in.URL, EventTypes: in.EventTypes, Description: in.Description,
 		Format: cmp.Or(in.Format, webhook.BodyHex), APIVersion: cmp.Or(c.Version, defaultVersion), TimeoutMS: cmp.Or(in.TimeoutMS, standardTimeoutMS),
 		MaxInFlight: cmp.Or(in.MaxInFlight, standardInFlight), HonorGone: in.HonorGone, AutoDisable: in.AutoDisable, InsecureTLS: in.InsecureTLS,
 		Weather: in.Sandbox, Version: 1, CreatedAt: c.Now(), UpdatedAt: c.Now(),

@@ -186,7 +186,7 @@ func (s *Server) Do(r *http.Request) *Reply {
 }
 
 // whole is the body of an answer; of a stream, which has no end, what it begins
-// with, up to the first empty line.
+// with, up to the first comment or empty line.
 func whole(resp *http.Response) ([]byte, error) {
 	if resp.Header.Get("Content-Type") != "text/event-stream" || resp.Request.Method == http.MethodHead {
 		return io.ReadAll(resp.Body)
@@ -195,7 +195,7 @@ func whole(resp *http.Response) ([]byte, error) {
 	for from := bufio.NewReader(resp.Body); ; {
 		line, err := from.ReadBytes('\n')
 		body = append(body, line...)
-		if err != nil || len(line) == 1 {
+		if err != nil || len(line) == 1 || line[0] == ':' {
 			return body, err
 		}
 	}
