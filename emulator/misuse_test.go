@@ -32,8 +32,8 @@ func TestMisnamedMatches(t *testing.T) {
 		{`Events: unknown event type "instances.*" (did you mean instance.*?)`, func(w *emulator.Workspace) int {
 			return len(w.Events(emulator.EventMatch{Type: "instances.*"}))
 		}},
-		{`Deliveries: unknown delivery status "suceeded" (did you mean succeeded?); unknown event type "instance.stoped" (did you mean instance.stopped?)`, func(w *emulator.Workspace) int {
-			return len(w.Deliveries(emulator.DeliveryMatch{Status: "suceeded", EventType: "instance.stoped"}))
+		{`Deliveries: unknown delivery status "succeede" (did you mean succeeded?); unknown event type "instance.stoped" (did you mean instance.stopped?)`, func(w *emulator.Workspace) int {
+			return len(w.Deliveries(emulator.DeliveryMatch{Status: "succeede", EventType: "instance.stoped"}))
 		}},
 	}
 	for _, m := range misuses {

@@ -195,7 +195,7 @@ func misnamed(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	_, err = s.WaitForEvent(ctx, sandbox.EventMatch{Type: "job.runs.*"})
 	refused(t, err, `unknown event type "job.runs.*" (did you mean job.run.*?)`)
 	id := s.Post("/v1/instances", newInstance).Wants(201).Text("id")
-	_, err = s.WaitForStatus(ctx, id, "runing")
+	_, err = s.WaitForStatus(ctx, id, "runnin")
 	refused(t, err, "(did you mean running?)")
 }
 
