@@ -12,7 +12,7 @@ import (
 )
 
 type keyNewCommand struct {
-	Output      string        `enum:"text,yaml" default:"text" placeholder:"text|yaml" help:"How to print it: the key alone, or the member keys of a configuration file, for --config."`
+	Output      string        `enum:"text,json,yaml,env" default:"text" placeholder:"text|json|yaml|env" help:"How to print it: the key alone, as JSON, as the member keys of a configuration file for --config, or as SKYSTACK_SANDBOX_KEY=KEY and SKYSTACK_API_TOKEN=KEY, for a server and its clients."`
 	Name        string        `placeholder:"TEXT" help:"What the key is called."`
 	Scope       []string      `placeholder:"SCOPE" help:"What the key may do, as instances:read. Repeat for more; without, everything."`
 	Workspace   string        `placeholder:"ID" help:"Whose key it is, as wsp_other; without, the default workspace's. A new id makes a workspace of its own."`
@@ -22,25 +22,26 @@ type keyNewCommand struct {
 
 // Help implements kong.HelpProvider.
 func (keyNewCommand) Help() string {
-	return "Prints a fresh sandbox key on a line of its own. Nobody knows it until a server is told, as with --key or the environment variable SKYSTACK_SANDBOX_KEY. With --output=yaml it is printed as the member keys of a configuration file, with whatever else the flags say of it."
+	return "Prints a fresh sandbox key on a line of its own. Nobody knows it until a server is told, as with --key or the environment variable SKYSTACK_SANDBOX_KEY. With --output=yaml it is printed as the member keys of a configuration file, with whatever else the flags say of it; with --output=json the same is one JSON object. With --output=env it is printed as the environment variables of a server and of its clients."
 }
 
-// keySnippet is a key as a configuration file has it.
+// keySnippet is a key as a configuration file has it; JSON has the same members.
 type keySnippet struct {
-	Token       string   `yaml:"token"`
-	Name        string   `yaml:"name,omitempty"`
-	Workspace   string   `yaml:"workspace,omitempty"`
-	Scopes      []string `yaml:"scopes,omitempty,flow"`
-	Environment string   `yaml:"environment,omitempty"`
-	ExpiresAt   string   `yaml:"expires_at,omitempty"`
+	Token       string   `yaml:"token" json:"token"`
+	Name        string   `yaml:"name,omitempty" json:"name,omitempty"`
+	Workspace   string   `yaml:"workspace,omitempty" json:"workspace,omitempty"`
+	Scopes      []string `yaml:"scopes,omitempty,flow" json:"scopes,omitempty"`
+	Environment string   `yaml:"environment,omitempty" json:"environment,omitempty"`
+	ExpiresAt   string   `yaml:"expires_at,omitempty" json:"expires_at,omitempty"`
 }
 
 // keyNew prints a fresh key: alone, or with what it is allowed (S22, S26, S36).
 func keyNew(c keyNewCommand, stdout io.Writer) error {
 	k := emulator.Key{Token: emulator.NewKey(), Name: c.Name, Scopes: c.Scope, Workspace: c.Workspace, Environment: c.Environment}
 	bare := c.Name+c.Workspace+c.Environment == "" && c.Scope == nil && c.ExpiresIn == 0
-	if c.Output != "yaml" && !bare {
-		return &usageError{"key new", errors.New("a key alone says nothing about itself: add --output=yaml to print it with its name, scopes and the rest")}
+	whole := c.Output == "yaml" || c.Output == "json" // with its name, scopes and the rest
+	if !whole && !bare {
+		return &usageError{"key new", errors.New("a key alone says nothing about itself: add --output=yaml or --output=json to print it with its name, scopes and the rest")}
 	}
 	if c.ExpiresIn < 0 || c.ExpiresIn%time.Second != 0 {
 		return &usageError{"key new", fmt.Errorf("--expires-in: %v is not a time to come in whole seconds", c.ExpiresIn)}
@@ -48,8 +49,12 @@ func keyNew(c keyNewCommand, stdout io.Writer) error {
 	if err := emulator.Check(emulator.WithKey(k)); err != nil {
 		return &usageError{"key new", err}
 	}
-	if c.Output != "yaml" {
+	switch c.Output {
+	case "text":
 		_, err := fmt.Fprintln(stdout, k.Token)
+		return err
+	case "env":
+		_, err := fmt.Fprintf(stdout, "%s=%s\nSKYSTACK_API_TOKEN=%[2]s\n", variable("key"), k.Token)
 		return err
 	}
 	s := keySnippet{Token: k.Token, Name: k.Name, Workspace: k.Workspace, Scopes: k.Scopes, Environment: k.Environment}
@@ -63,6 +68,9 @@ func keyNew(c keyNewCommand, stdout io.Writer) error {
 		if err := e.Close(); err != nil {
 			return err
 		}
+	}
+	if c.Output == "json" {
+		return printJSON(stdout, s)
 	}
 	to := yaml.NewEncoder(stdout)
 	to.SetIndent(2)

@@ -19,7 +19,7 @@ func TestOneNameForTheFormat(t *testing.T) {
 	// What prints one thing, for one reader.
 	fixed := []string{
 		"serve", "test", "env", "healthcheck", "completion", "help", "reset", "webhooks flush", "token revoke",
-		"snapshot save", "snapshot load", "snapshot dump", "snapshot diff", "snapshot list", "ca", "key new",
+		"snapshot save", "snapshot load", "snapshot dump", "snapshot diff", "snapshot list", "ca",
 	}
 	for _, leaf := range k.Model.Leaves(false) {
 		path := strings.TrimPrefix(leaf.FullPath(), program+" ")
