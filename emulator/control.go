@@ -71,9 +71,7 @@ func (e *Emulator) newControl(o edge.Options) (http.Handler, error) {
 		return nil, err
 	}
 	e.steering.Store(api)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
+	if e.closing.Err() != nil { // endWaits may have been before it
 		api.Close()
 	}
 	described, err := api.Edge()

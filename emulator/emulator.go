@@ -213,10 +213,7 @@ func (e *Emulator) Close() error {
 	server, ends := e.http, []chan struct{}{e.plain.done, e.secured.done}
 	e.closed = true
 	e.mu.Unlock()
-	e.close() // ends waiting requests and streams
-	if api := e.steering.Load(); api != nil {
-		api.Close() // ends its waiting calls
-	}
+	e.endWaits()
 	var err error
 	if server != nil {
 		err = server.Close()
@@ -229,6 +226,15 @@ func (e *Emulator) Close() error {
 	e.closeWorlds()
 	e.courier.Close()
 	return err
+}
+
+// endWaits ends what waits: requests and streams of the API, and calls of the
+// control API. They get a response.
+func (e *Emulator) endWaits() {
+	e.close()
+	if api := e.steering.Load(); api != nil {
+		api.Close()
+	}
 }
 
 func (e *Emulator) closeWorlds() {
@@ -244,7 +250,7 @@ func (e *Emulator) Shutdown(ctx context.Context) error {
 	e.mu.Lock()
 	server := e.http
 	e.mu.Unlock()
-	e.close() // or streams would keep it waiting
+	e.endWaits() // or they would keep it waiting
 	var err error
 	if server != nil {
 		err = server.Shutdown(ctx)

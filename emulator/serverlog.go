@@ -48,20 +48,30 @@ func (s *serverLog) first(host string) bool {
 	return true
 }
 
+// plainAlert is what net/http logs when a client of TLS 1.3 that is built on OpenSSL,
+// as curl, Python and Node are, refuses the certificate: it sends its alert in the
+// clear where the server expects an encrypted record. In a handshake nothing but a
+// damaged connection has the same error.
+const plainAlert = "local error: tls: bad record MAC"
+
 // distrust takes apart a line about a handshake that the client ended because it
 // does not trust the certificate.
 func distrust(line string) (host, reason string, ok bool) {
-	address, reason, ok := strings.Cut(strings.TrimPrefix(line, "http: TLS handshake error from "), ": remote error: tls: ")
-	if !ok || len(address)+len(reason) == len(line) {
+	line, ok = strings.CutPrefix(line, "http: TLS handshake error from ")
+	if !ok {
 		return "", "", false
 	}
+	address, reason, ok := strings.Cut(line, ": remote error: tls: ")
 	switch reason {
 	case "bad certificate", "unknown certificate", "unknown certificate authority", "unsupported certificate":
 	default:
-		return "", "", false
+		if address, ok = strings.CutSuffix(line, ": "+plainAlert); !ok {
+			return "", "", false
+		}
+		reason = "an alert that is not encrypted, as OpenSSL sends it"
 	}
 	host, _, err := net.SplitHostPort(address)
-	return host, reason, err == nil
+	return host, reason, ok && err == nil
 }
 
 // howToBeTrusted is what makes clients trust the certificate.

@@ -67,3 +67,46 @@ func TestDistrustIsExplained(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A client of TLS 1.3 on OpenSSL that refuses the certificate sends its alert in
+// the clear; the warning names it too.
+func TestDistrustOfOpenSSLIsExplained(t *testing.T) {
+	log := new(logged)
+	e := emulator.Start(t, emulator.WithHTTPS(emulator.HTTPS{}), emulator.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(e.HTTPSURL(), "https://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := tls.Client(plainAlerts{conn}, &tls.Config{ServerName: "localhost", RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS13})
+	if err := client.Handshake(); err == nil {
+		t.Error("a client that trusts nobody is connected")
+	}
+	_ = conn.Close()
+	for log.String() == "" { // the server reads of it later than the client writes it
+		runtime.Gosched()
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	want := `level=WARN msg="a client does not trust the certificate of the sandbox and ended the TLS handshake: `
+	if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, want) ||
+		!strings.HasSuffix(text, " client=127.0.0.1 reason=\"an alert that is not encrypted, as OpenSSL sends it\"\n") {
+		t.Errorf("logged %s, want %s", text, want)
+	}
+}
+
+// plainAlerts is a connection that sends the fatal alert unknown_ca in the clear in
+// place of the encrypted records of a client.
+type plainAlerts struct{ net.Conn }
+
+// Write implements io.Writer.
+func (c plainAlerts) Write(b []byte) (int, error) {
+	const header, applicationData = 5, 23
+	for at := 0; at+header <= len(b); at += header + int(b[at+3])<<8 + int(b[at+4]) {
+		if b[at] == applicationData {
+			_, err := c.Conn.Write(append(b[:at:at], 21, 3, 3, 0, 2, 2, 48))
+			return len(b), err
+		}
+	}
+	return c.Conn.Write(b)
+}

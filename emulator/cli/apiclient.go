@@ -91,7 +91,7 @@ func (a *apiClient) do(ctx context.Context, method, path string, body any) ([]by
 		if ctx.Err() != nil {
 			return nil, errors.New("interrupted")
 		}
-		return nil, err
+		return nil, untrusted(a.base, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAPIAnswer))

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -103,6 +104,9 @@ func (c connection) options(environ []string) ([]remote.Option, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--cacert: %w", err)
 		}
+		if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("--cacert: %s holds no certificate", c.CACert)
+		}
 		opts = append(opts, remote.WithCA(pem))
 	}
 	return opts, nil
@@ -129,7 +133,28 @@ func (c connection) use(ctx context.Context, command string, environ []string, d
 	if err != nil && ctx.Err() != nil {
 		return errors.New("interrupted")
 	}
+	return untrusted(c.URL, err)
+}
+
+// untrusted is an error without what package remote and net/http advise in Go: when
+// the certificate of the sandbox is not trusted, it says how a command trusts it.
+func untrusted(url string, err error) error {
+	if unknown, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return fmt.Errorf("the certificate of %s is not trusted: %w; name the file that %q prints with --cacert FILE or in the variable %s", url, unknown, program+" ca", caVariable)
+	}
 	return err
+}
+
+// lost reports whether there was no response because the connection could not
+// be made, or ended. A sandbox that has responded before is gone then.
+func lost(err error) bool {
+	_, ok := errors.AsType[*net.OpError](err)
+	return ok || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// errEnded is the error of a command that goes on as long as the sandbox does.
+func errEnded(w *remote.Workspace) error {
+	return fmt.Errorf("the sandbox at %s has ended, or can no longer be reached", w.URL())
 }
 
 // ofFlags is the error of a command that the sandbox refused for what its flags

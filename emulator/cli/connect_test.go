@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -58,5 +61,37 @@ func TestWorkspaceOfACommand(t *testing.T) {
 	}
 	if code, _, faults := commanded(t, e, "clock", "--key", "unknown"); code != exitFailure || !strings.Contains(faults, "refuses the key") {
 		t.Errorf("exit code %d, %s", code, faults)
+	}
+}
+
+// A certificate that is not trusted is explained in the words of the command line,
+// whichever client the command has.
+func TestUntrustedCertificate(t *testing.T) {
+	e := emulator.Start(t, emulator.WithHTTPS(emulator.HTTPS{}), emulator.WithLogger(slog.New(slog.DiscardHandler)))
+	want := program + ": the certificate of " + e.HTTPSURL() + " is not trusted: x509: certificate signed by unknown authority; " +
+		`name the file that "skystack-sandbox ca" prints with --cacert FILE or in the variable SKYSTACK_SANDBOX_CA` + "\n"
+	for _, args := range [][]string{{"clock"}, {"token", "list"}} {
+		code, out, faults := commanded(t, e, append(args, "--url", e.HTTPSURL())...)
+		if code != exitFailure || out != "" || faults != want {
+			t.Errorf("%v: exit code %d, %q, %q, want %q", args, code, out, faults, want)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, e.CA(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"clock"}, {"token", "list"}} {
+		if code, out, faults := commanded(t, e, append(args, "--url", e.HTTPSURL(), "--cacert", file)...); code != exitOK || out == "" {
+			t.Errorf("%v: exit code %d, %q, %q", args, code, out, faults)
+		}
+	}
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"clock"}, {"token", "list"}} {
+		code, _, faults := commanded(t, e, append(args, "--url", e.HTTPSURL(), "--cacert", file)...)
+		if want := program + ": --cacert: " + file + " holds no certificate\n"; code != exitUsage || !strings.HasPrefix(faults, want) {
+			t.Errorf("%v: exit code %d, %q, want %q", args, code, faults, want)
+		}
 	}
 }

@@ -54,7 +54,9 @@ func listen(ctx context.Context, c listenCommand, environ []string, stdout, stde
 		if err != nil {
 			return err
 		}
-		if err := c.forward(ctx, w, l, stdout, stderr); err != nil {
+		if err := c.forward(ctx, w, l, stdout, stderr); lost(err) {
+			return errEnded(w)
+		} else if err != nil {
 			_ = w.StopListening(l.ID) // it may be gone already
 			return err
 		}

@@ -228,6 +228,26 @@ func TestListenEndsWithTheListener(t *testing.T) {
 	}
 }
 
+// When the sandbox ends, the command says so.
+func TestListenEndsWithTheSandbox(t *testing.T) {
+	e := frozen(t)
+	printed, end := listening(t, e, listenCommand{ForwardTo: "http://127.0.0.1:9/hook", output: output{"text"}})
+	for range 2 {
+		if line, err := printed.ReadString('\n'); err != nil {
+			t.Fatal(line, err)
+		}
+	}
+	if err := e.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if line, err := printed.ReadString('\n'); !errors.Is(err, io.EOF) {
+		t.Errorf("it prints %s, %v", line, err)
+	}
+	if err, want := end(), "the sandbox at "+e.URL()+" has ended, or can no longer be reached"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // The secret is the same each time, after a reset too, unless --secret names another.
 func TestListenKeepsItsSecret(t *testing.T) {
 	e := frozen(t)

@@ -27,7 +27,7 @@ type requestsCommand struct {
 	Before    uint64 `placeholder:"N" help:"Those before number N."`
 	Last      int    `name:"last" short:"n" placeholder:"N" help:"The last N of them alone."`
 	Order     string `enum:"asc,desc" default:"asc" placeholder:"ORDER" help:"asc prints the oldest first, desc the newest."`
-	Follow    bool   `short:"f" help:"Go on with what comes, until Ctrl-C."`
+	Follow    bool   `short:"f" help:"Go on with what comes, until Ctrl-C or the end of the sandbox."`
 	output
 	connection
 }
@@ -92,6 +92,8 @@ func requests(ctx context.Context, c requestsCommand, environ []string, stdout, 
 			found, err := next(ctx, w, m)
 			if ctx.Err() != nil {
 				return nil // the user has asked for the end
+			} else if lost(err) {
+				return errEnded(w)
 			} else if err != nil {
 				return err
 			}

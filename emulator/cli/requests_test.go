@@ -105,6 +105,29 @@ func TestRequestsFollow(t *testing.T) {
 	}
 }
 
+// When the sandbox ends, --follow says that, and not that no request came.
+func TestRequestsFollowEndsWithTheSandbox(t *testing.T) {
+	e := frozen(t)
+	lines, out := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		c := requestsCommand{Follow: true, connection: connection{endpoint: endpoint{URL: e.URL(), Key: e.Key()}}}
+		err := requests(t.Context(), c, nil, out, io.Discard)
+		_ = out.Close()
+		ended <- err
+	}()
+	wire.In(t, e).Get("/v1/projects").Wants(200)
+	if line, err := bufio.NewReader(lines).ReadString('\n'); err != nil || line != "1 GET /v1/projects -> 200 listProjects\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if err := e.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err, want := <-ended, "the sandbox at "+e.URL()+" has ended, or can no longer be reached"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestStatusOf(t *testing.T) {
 	for s, want := range map[string]int{"404": 404, "100": 100, "599": 599, "4xx": 4, "5XX": 5, "": -1, "600": -1, "99": -1, "0404": -1, "+404": -1, "6xx": -1, "xx": -1, "44xx": -1, "-4xx": -1, "4x": -1} {
 		n, ok := statusOf(s)
