@@ -15,7 +15,6 @@ import (
 	"syscall"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/redact"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -178,7 +177,7 @@ func replayed(e *emulator.Emulator, p *plan, words []string, code int) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, program+": "+format+"\n", args...) }
 	line("%s: exit code %d", words[0], code)
-	line("seed %d; to do it again: %s", e.Setup().Seed, redact.String(replay(e.Setup().Seed, p, words)))
+	line("seed %d; to do it again: %s", e.Setup().Seed, replay(e.Setup().Seed, p, words))
 	for _, w := range e.Workspaces() {
 		all, name := w.Requests(emulator.Match{}), ""
 		if w.ID() != e.ID() {
@@ -208,27 +207,4 @@ func replayed(e *emulator.Emulator, p *plan, words []string, code int) string {
 		}
 	}
 	return b.String()
-}
-
-// replay is the command line that does the same again. Variables become flags,
-// but for secrets: those it shows in no way.
-func replay(seed uint64, p *plan, words []string) string {
-	line := []string{program, "test", "--seed=" + strconv.FormatUint(seed, 10)}
-	for _, s := range settings() {
-		for _, it := range p.given[s.name] {
-			fromFlag := it.origin == "--"+s.name
-			switch {
-			case s.name == "seed", !fromFlag && it.origin != variable(s.name):
-			case !secret(s.name):
-				line = append(line, "--"+s.name+"="+shellWord(it.text))
-			case fromFlag:
-				line = append(line, "--"+s.name+"=…")
-			}
-		}
-	}
-	line = append(line, "--")
-	for _, w := range words {
-		line = append(line, shellWord(w))
-	}
-	return strings.Join(line, " ")
 }
