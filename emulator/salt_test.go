@@ -153,3 +153,38 @@ func TestWrongSalt(t *testing.T) {
 		}
 	}
 }
+
+// With a salt no secret comes twice: a workspace that returns to a state of before
+// makes others from there on, so that nobody gets another's by going back.
+func TestSaltedSecretsNeverComeAgain(t *testing.T) {
+	e := emulator.Start(t, emulator.WithSecretSalt("mine"), emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock}))
+	s := wire.In(t, e)
+	before := e.Snapshot()
+	var saved bytes.Buffer
+	if err := before.Save(&saved); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for n, back := range []func() error{
+		func() error { return e.Restore(before) },
+		func() error { return e.Import(bytes.NewReader(saved.Bytes())) },
+		func() error { return e.Restore(before) },
+		func() error { e.Reset(emulator.RestartIDs()); return nil },
+		func() error { e.Reset(); return nil },
+	} {
+		tried := s.Post("/v1/tokens?dry_run=true", `{"name":"ci"}`).Wants(200).Text("would.last4")
+		now := made(t, s)
+		if strings.HasSuffix(now[0], tried) {
+			t.Errorf("round %d: a trial shows the end of the next secret", n)
+		}
+		for _, secret := range now {
+			if seen[secret] {
+				t.Errorf("round %d: a secret came again", n)
+			}
+			seen[secret] = true
+		}
+		if err := back(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -5,13 +5,38 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 )
 
 // Salt is what the secrets of some worlds depend on besides their seed: without it
 // anybody who knows the seed can compute them. It belongs to the process, and is in
 // no snapshot. The zero Salt is empty, and a nil one stays so.
-type Salt struct{ text atomic.Pointer[string] }
+type Salt struct {
+	text atomic.Pointer[string]
+
+	mu    sync.Mutex
+	drawn map[string]uint64 // by world and stream: the number above those drawn so far
+	again uint64            // how often a number came that had been drawn
+}
+
+// fresh is 0 for a number of a stream that was not drawn before in this process, and
+// another number each time for one that was: a world that returns to a state of before
+// counts from there again. A trial shows a part of its secret, so it draws none that will
+// come.
+func (s *Salt) fresh(stream string, n uint64, trial bool) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if trial || n < s.drawn[stream] {
+		s.again++
+		return s.again
+	}
+	if s.drawn == nil {
+		s.drawn = map[string]uint64{}
+	}
+	s.drawn[stream] = n + 1
+	return 0
+}
 
 // Set changes the salt of secrets that are made from now on.
 func (s *Salt) Set(text string) { s.text.Store(&text) }
@@ -29,7 +54,8 @@ func (s *Salt) String() string {
 
 // SecretRand is Rand for secrets. It depends on the world's salt too; with an empty
 // one it gives what Rand does. With one, what it gave before says nothing about what
-// it will give.
+// it will give, and it gives nothing twice: a world that returns to a state of before
+// has other secrets from there on.
 func (tx *Tx) SecretRand(stream string) *rand.Rand {
 	c := tx.w.chance
 	salt := c.salt.String()
@@ -37,9 +63,11 @@ func (tx *Tx) SecretRand(stream string) *rand.Rand {
 		return tx.Rand(stream)
 	}
 	mac := hmac.New(sha256.New, []byte(salt))
-	var numbers [16]byte
+	var numbers [24]byte
 	binary.LittleEndian.PutUint64(numbers[:8], c.seed)
-	binary.LittleEndian.PutUint64(numbers[8:], tx.Count("rand/"+stream))
+	n := tx.Count("rand/" + stream)
+	binary.LittleEndian.PutUint64(numbers[8:16], n)
+	binary.LittleEndian.PutUint64(numbers[16:], c.salt.fresh(c.name+"\x00"+stream, n, tx.Trial()))
 	mac.Write(numbers[:])
 	mac.Write([]byte(c.name + "\x00" + stream))
 	return rand.New(rand.NewChaCha8([32]byte(mac.Sum(nil))))

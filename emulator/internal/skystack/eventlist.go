@@ -12,6 +12,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/near"
 )
 
 // eventFilter is which events a client wants; the zero filter is all.
@@ -26,12 +27,12 @@ func (f *eventFilter) wants(e *Event) bool {
 }
 
 // patternFaults finds the patterns that cover no type of event.
-func patternFaults(field string, in fail.Location, patterns []string) (details []fail.Detail) {
-	for _, p := range patterns {
+func patternFaults(field string, in fail.Location, wanted []string) (details []fail.Detail) {
+	for _, p := range wanted {
 		if !knownPattern(p) {
 			details = append(details, fail.Detail{
 				Field: field, Location: in, Code: "unknown_value",
-				Message: "There is no event type " + strconv.Quote(clip(p)) + "; use a type such as instance.running, a family such as instance.*, or *.",
+				Message: "There is no event type " + strconv.Quote(clip(p)) + near.Hint(p, patterns()...) + "; use a type such as instance.running, a family such as instance.*, or *.",
 			})
 		}
 	}

@@ -30,8 +30,17 @@ func (a *API) checkReferences(tx *engine.Tx) error {
 	if s := a.settingsOf(tx); !has(a.projects, tx, s.DefaultProject) {
 		return at("settings", settingsID, "default_project: there is no project %q in the file", clip(s.DefaultProject))
 	}
-	counted := map[string]int{}
+	counted, holders := map[string]int{}, map[string]string{}
 	for row := range a.instances.After(tx, 0) {
+		if act := row.Value.PendingAction; act != "" && !has(a.actions, tx, act) {
+			return at("instances", row.ID, "pending_action: there is no action %q in the file", clip(act))
+		}
+		for _, address := range row.Value.addresses() {
+			if other, held := holders[address]; held {
+				return at("instances", row.ID, "the address %s is that of %q too", clip(address), clip(other))
+			}
+			holders[address] = row.ID
+		}
 		if !has(a.projects, tx, row.Value.ProjectID) {
 			return noProject("instances", row.ID, row.Value.ProjectID)
 		}
@@ -50,6 +59,11 @@ func (a *API) checkReferences(tx *engine.Tx) error {
 		if !has(a.projects, tx, row.Value.ProjectID) {
 			return noProject("jobs", row.ID, row.Value.ProjectID)
 		}
+		for _, run := range append([]string{row.Value.Open}, row.Value.Waiting...) {
+			if run != "" && !has(a.runs, tx, run) {
+				return at("jobs", row.ID, "there is no run %q in the file", clip(run))
+			}
+		}
 	}
 	for row := range a.webhooks.After(tx, 0) {
 		if box, _ := a.mailboxes.Get(tx, row.ID); box.Open == 0 && !has(a.projects, tx, row.Value.ProjectID) {
@@ -66,13 +80,28 @@ func (a *API) checkReferences(tx *engine.Tx) error {
 			return at("autoscale_policies", row.ID, "leader: there is no instance %q in the file that has this policy", clip(row.Value.Leader))
 		}
 	}
+	digests := map[engine.Digest]string{}
 	for row := range a.tokens.After(tx, 0) {
+		if other, held := digests[row.Value.Digest]; held {
+			return at("tokens", row.ID, "digest: it is that of %q too", clip(other))
+		}
+		digests[row.Value.Digest] = row.ID
 		// A key of the workspace itself stays there whatever takes the state's place.
 		if t := row.Value; t.ProjectID != "" && t.RevokedAt.IsZero() && t.CreatedBy != configuration && !has(a.projects, tx, t.ProjectID) {
 			return noProject("tokens", row.ID, t.ProjectID)
 		}
 	}
 	return nil
+}
+
+// addresses are those that an instance has.
+func (i *Instance) addresses() (out []string) {
+	for _, address := range [...]string{i.PrivateIP, i.PublicIP} {
+		if address != "" {
+			out = append(out, address)
+		}
+	}
+	return out
 }
 
 // Bringing is the rule for a state that a key brings, by import or as a fixture: the

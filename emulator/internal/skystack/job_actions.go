@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -67,7 +68,7 @@ func (j *JobAction) tidy() {
 	if j.Type != Update {
 		j.Changes = nil
 	}
-	j.Instance, j.Changes = compact(j.Instance), compact(j.Changes)
+	j.Instance, j.Changes = compact(j.Instance), compact(onlyChangeable(j.Changes))
 }
 
 // checkJobAction finds what is wrong with an action that the contract cannot
@@ -102,8 +103,8 @@ func (a *API) checkJobAction(c *edge.Call, act, trigger map[string]any, conditio
 	}
 	if kind == string(Update) {
 		changes, _ := act["changes"].(map[string]any)
-		if len(changes) == 0 {
-			in(faultIn("changes", "required", "update needs changes, the body of a PATCH /v1/instances/{id}, with at least one member."), "action.")
+		if !slices.ContainsFunc(changeable(), func(name string) bool { _, ok := changes[name]; return ok }) {
+			in(faultIn("changes", "required", "update needs changes, with at least one of "+strings.Join(changeable(), ", ")+"."), "action.")
 		}
 		labels, _ := changes["labels"].(map[string]any)
 		in(checkLabels(labels), "action.changes.")

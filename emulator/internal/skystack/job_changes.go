@@ -1,7 +1,12 @@
 package skystack
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 )
@@ -9,10 +14,64 @@ import (
 // A job can update what it is about: labels, metadata, network, storage and autoscaling,
 // by the rules of a PATCH of an instance (S16). It is done at once, without an action.
 
+// changeable are the members of an instance that a job can update.
+func changeable() []string { return []string{"labels", "metadata", "network", "storage", "autoscale"} }
+
 // changes is what an update changes, as a patch.
 func (j *JobAction) changes() (in updateInstanceInput, err error) {
 	err = json.Unmarshal(j.Changes, &in)
+	in.Name = nil // which instances of several cannot share
 	return in, err
+}
+
+// onlyChangeable leaves out of changes what a job cannot update, which the contract
+// may have passed over.
+func onlyChangeable(changes jsontext.Value) jsontext.Value {
+	members := membersOf(changes)
+	known := len(members)
+	maps.DeleteFunc(members, func(name string, _ jsontext.Value) bool { return !slices.Contains(changeable(), name) })
+	if len(members) == known {
+		return changes
+	}
+	kept, err := json.Marshal(members, json.Deterministic(true))
+	if err != nil {
+		return nil // members were read from JSON, and are written as they were
+	}
+	return kept
+}
+
+// checkChanges finds what is wrong with the changes of a saved job.
+func (j *JobAction) checkChanges(f *faults) {
+	if (j.Type == Update) != (j.Changes.Kind() == '{') {
+		f.add("action.changes", "does not go with the type %s", clip(string(j.Type)))
+	}
+	if j.Type != Update {
+		return
+	}
+	for name := range inOrder(membersOf(j.Changes)) {
+		if !slices.Contains(changeable(), name) {
+			f.add("action.changes."+clip(name), "is none of %s", strings.Join(changeable(), ", "))
+		}
+	}
+	in, err := j.changes()
+	if err != nil {
+		f.add("action.changes", "cannot be read")
+		return
+	}
+	i := createInstanceInput{}.instance("ins_1", "prj_1", standardSize, standardImage)
+	for name, v := range inOrder(map[string]jsontext.Value{"labels": in.Labels, "metadata": in.Metadata, "network": in.Network}) {
+		if v != nil && v.Kind() != '{' && v.Kind() != 'n' {
+			f.add("action.changes."+name, "must be an object")
+			return
+		}
+	}
+	if in.Labels.Kind() == '{' {
+		i.Labels = merge(jsontext.Value("{}"), in.Labels)
+	}
+	if in.Metadata.Kind() == '{' {
+		i.Metadata = merge(jsontext.Value("{}"), in.Metadata)
+	}
+	i.freeShapes(f)
 }
 
 // changedBy is an instance after a job's update, or why it is refused.

@@ -11,15 +11,20 @@ import (
 )
 
 // maxChained is how many runs one cause may lead to at one instant, each by the
-// events of another. Of jobs that answer each other there are more with every step
-// of the chain, and nobody else gets a turn before the last of them is done.
-const maxChained = 10_000
+// events of another, with the instances that they act on. Of jobs that answer each
+// other there are more with every step of the chain, and nobody else gets a turn before
+// the last of them is done. What a run looks through to find its instances counts too,
+// scannedAsOne of them as one.
+const (
+	maxChained   = 10_000
+	scannedAsOne = 64
+)
 
 // listeners are the jobs that events trigger, so that an event finds them at once.
 type listeners struct {
 	Jobs []string `json:"jobs"`
 	// Chained is how many runs others led to at the instant At, since the last
-	// cause outside.
+	// cause outside, and how many instances these acted on.
 	Chained int       `json:"chained,omitzero"`
 	At      time.Time `json:"at,omitzero"`
 }
@@ -71,9 +76,9 @@ func (a *API) jobsOn(tx *engine.Tx, e *Event) {
 			a.skip(tx, j, r, Reason{chainTooLong, fmt.Sprintf("Jobs have triggered each other %d times in a row; this one does not.", maxDepth)})
 			continue
 		}
-		if r.Depth > 0 && !a.mayChain(tx) {
+		if r.Depth > 0 && !a.mayChain(tx, 1) {
 			if !a.toldOfChain(tx, j) {
-				a.skip(tx, j, r, Reason{chainTooLong, fmt.Sprintf("Jobs have triggered each other %d times at this instant; this one does not, nor does any other.", maxChained)})
+				a.skip(tx, j, r, Reason{chainTooLong, noMoreChained()})
 			}
 			continue
 		}
@@ -85,6 +90,10 @@ func (a *API) jobsOn(tx *engine.Tx, e *Event) {
 
 const chainTooLong = "chain_too_long"
 
+func noMoreChained() string {
+	return fmt.Sprintf("Jobs have triggered each other %d times at this instant, further instances that they acted on counted; this one does nothing, nor does any other.", maxChained)
+}
+
 // beginChain forgets the runs that others led to at this instant: what happens now
 // has a cause outside.
 func (a *API) beginChain(tx *engine.Tx) {
@@ -94,14 +103,14 @@ func (a *API) beginChain(tx *engine.Tx) {
 	}
 }
 
-// mayChain counts a run that another one leads to, if there may be one more at
-// this instant.
-func (a *API) mayChain(tx *engine.Tx) bool {
+// mayChain counts runs that another one leads to, or what they act on, if there may be
+// so many more at this instant.
+func (a *API) mayChain(tx *engine.Tx, n int) bool {
 	row, _ := a.listeners.Get(tx, listenersID)
 	if !row.At.Equal(tx.Now()) {
 		row.Chained, row.At = 0, tx.Now()
 	}
-	if row.Chained++; row.Chained > maxChained {
+	if row.Chained += n; row.Chained > maxChained {
 		return false
 	}
 	a.listeners.Put(tx, listenersID, row)

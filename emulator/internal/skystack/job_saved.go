@@ -91,11 +91,7 @@ func (j *JobAction) checkSaved(f *faults) {
 	if (j.Type == Create) != (j.Instance.Kind() == '{') {
 		f.add("action.instance", "does not go with the type %s", clip(string(j.Type)))
 	}
-	if (j.Type == Update) != (j.Changes.Kind() == '{') {
-		f.add("action.changes", "does not go with the type %s", clip(string(j.Type)))
-	} else if _, err := j.changes(); j.Type == Update && err != nil {
-		f.add("action.changes", "cannot be read")
-	}
+	j.checkChanges(f)
 	if j.Type == Create {
 		var in createInstanceInput
 		if err := json.Unmarshal(j.Instance, &in); err != nil {

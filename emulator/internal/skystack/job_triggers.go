@@ -7,6 +7,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/near"
 )
 
 // Trigger is what makes a job run; exactly one member is set.
@@ -104,7 +105,7 @@ func checkTriggerMember(kind, value string, now time.Time) (f fail.Detail) {
 	case "event":
 		if !knownPattern(value) {
 			f.Code = "unknown_value"
-			f.Message = fmt.Sprintf("trigger.event %q is no type of events; use one such as instance.failed, a family such as instance.*, or *.", clip(value))
+			f.Message = fmt.Sprintf("trigger.event %q is no type of events%s; use one such as instance.failed, a family such as instance.*, or *.", clip(value), near.Hint(value, patterns()...))
 		}
 	}
 	return f

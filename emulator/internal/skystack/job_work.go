@@ -97,6 +97,10 @@ func (a *API) carryOut(tx *engine.Tx, r Run) Run {
 		r.Reason = w.Reason
 		return a.conclude(tx, r, status)
 	}
+	if r.Depth > 0 && !a.mayChain(tx, a.effort(tx, &j, len(w.plans))) {
+		r.Reason = &Reason{chainTooLong, noMoreChained()}
+		return a.conclude(tx, r, RunSkipped)
+	}
 	defer tx.As(r.ID)()
 	for _, p := range w.plans {
 		result := p.result
@@ -111,6 +115,16 @@ func (a *API) carryOut(tx *engine.Tx, r Run) Run {
 		return r
 	}
 	return a.conclude(tx, r, r.outcome())
+}
+
+// effort is how much a run counts in a chain, that acts on so many instances, besides
+// the one that it counted when it was triggered.
+func (a *API) effort(tx *engine.Tx, j *Job, targets int) int {
+	targets = max(targets-1, 0)
+	if t := j.Action.Target; t != nil && len(t.Labels) > 0 {
+		targets += a.instances.Len(tx) / scannedAsOne
+	}
+	return targets
 }
 
 // count adds a result to the run's counts.

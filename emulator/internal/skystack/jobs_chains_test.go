@@ -25,7 +25,7 @@ func TestChainsOfManyJobsEnd(t *testing.T) {
 		for _, job := range jobs {
 			last := s.Get(job+"/runs?page=1000&limit=1").Wants(200).Has("pagination.total", 1000)
 			last.Has("data.0.status", "skipped").Has("data.0.reason.code", "chain_too_long").
-				Has("data.0.reason.message", "Jobs have triggered each other 10000 times at this instant; this one does not, nor does any other.")
+				Has("data.0.reason.message", "Jobs have triggered each other 10000 times at this instant, further instances that they acted on counted; this one does nothing, nor does any other.")
 			before := s.Get(job + "/runs?page=999&limit=1").Wants(200)
 			before.Has("data.0.status", "succeeded")
 		}

@@ -2,6 +2,7 @@ package skystack
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -69,10 +70,11 @@ func chosen(m sandbox.EventMatch, e *Event) bool {
 // objectID is the id of what the event is about, "" if it has none.
 func (e *Event) objectID() string {
 	var object struct {
-		ID string `json:"id"`
+		ID         string `json:"id"`
+		InstanceID string `json:"instance_id"` // of what has no id of its own, as a health
 	}
 	_ = json.Unmarshal(e.Object, &object)
-	return object.ID
+	return cmp.Or(object.ID, object.InstanceID)
 }
 
 // described is what a match asks for, to follow "an event".
