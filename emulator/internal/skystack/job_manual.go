@@ -18,11 +18,11 @@ func (a *API) runJob(c *edge.Call, in runJobInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := mayDo(c, &j); err != nil {
-		return nil, err
-	}
 	if in.DryRun {
 		return a.dryRun(c.Tx, j), nil
+	}
+	if err := mayDo(c, &j); err != nil {
+		return nil, err
 	}
 	a.beginChain(c.Tx)
 	r := a.takeUp(c.Tx, j, Run{Trigger: byHand, ScheduledFor: c.Now(), RequestID: c.RequestID})

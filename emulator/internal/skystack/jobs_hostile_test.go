@@ -63,13 +63,3 @@ func TestHostileChainsOfJobs(t *testing.T) {
 		t.Errorf("one change has led to %d others, want at most %d", n, most)
 	}
 }
-
-// A run that is only tried needs the rights of one that is not.
-func TestDryRunOfAJobNeedsRights(t *testing.T) {
-	s := wire.Start(t, frozen(), emulator.WithKey(emulator.Key{Token: "all"}), emulator.WithKey(emulator.Key{Token: "jobs", Scopes: []string{"jobs:read", "jobs:write"}})).As("all")
-	job := "/v1/jobs/" + s.Post("/v1/jobs", jobOf(`{"every":"1h"}`, stopBatch)).Wants(201).Text("id")
-	for _, query := range []string{"", "?dry_run=true"} {
-		s.As("jobs").Post(job+"/run"+query, "").Wants(403)
-	}
-	s.Post(job+"/run?dry_run=true", "").Wants(200)
-}
