@@ -117,6 +117,16 @@ func (a *API) mayChain(tx *engine.Tx, n int) bool {
 	return true
 }
 
+// effort is how much a run counts in a chain, that acts on so many instances, besides
+// the one that it counted when it was triggered.
+func (a *API) effort(tx *engine.Tx, j *Job, targets int) int {
+	targets = max(targets-1, 0)
+	if t := j.Action.Target; t != nil && len(t.Labels) > 0 {
+		targets += a.instances.Len(tx) / scannedAsOne
+	}
+	return targets
+}
+
 // toldOfChain reports whether the last run of a job says that at this instant no
 // chain goes on: one that says so is enough.
 func (a *API) toldOfChain(tx *engine.Tx, j Job) bool {

@@ -117,16 +117,6 @@ func (a *API) carryOut(tx *engine.Tx, r Run) Run {
 	return a.conclude(tx, r, r.outcome())
 }
 
-// effort is how much a run counts in a chain, that acts on so many instances, besides
-// the one that it counted when it was triggered.
-func (a *API) effort(tx *engine.Tx, j *Job, targets int) int {
-	targets = max(targets-1, 0)
-	if t := j.Action.Target; t != nil && len(t.Labels) > 0 {
-		targets += a.instances.Len(tx) / scannedAsOne
-	}
-	return targets
-}
-
 // count adds a result to the run's counts.
 func (r *Run) count(result runResult) {
 	switch result.Outcome {
