@@ -78,6 +78,9 @@ func New(opts ...Option) (*Emulator, error) {
 		e.admin = secret.New(secret.Admin)
 	}
 	e.salt.Set(c.salt)
+	if c.saltRandom {
+		e.needSalt()
+	}
 	if err := e.build(asked, c, fixture); err != nil {
 		e.close()
 		e.closeWorlds()

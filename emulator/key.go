@@ -88,22 +88,6 @@ func (c *config) isKnownToAll(f *fixtures.Fixture, k Key) bool {
 	return c.freshKey && (k.Token == DefaultKey || slices.Contains(fixtures.Names(), f.Name()))
 }
 
-// SecretSalt is what the secrets made by API are mixed with besides the seed; "" if
-// with nothing. See WithSecretSalt.
-func (e *Emulator) SecretSalt() string { return e.salt.String() }
-
-// NewSecretSalt makes a salt for WithSecretSalt that nobody can guess. Like NewKey it
-// follows from no seed.
-func NewSecretSalt() string { return secret.New(secret.Salt) }
-
-// needSalt makes a random salt where there is none.
-func (e *Emulator) needSalt() {
-	if e.salt.String() == "" {
-		e.salt.Set(NewSecretSalt())
-	}
-}
-
-// NewKey makes a sandbox key of its own kind: sky_test_, 30 random digits
-// and a checksum. Nobody knows it until WithKey or a fixture
-// does. No seed decides it.
+// NewKey makes a sandbox key of its own kind: sky_test_, 30 random digits and a
+// checksum. Nobody knows it until WithKey or a fixture does. No seed decides it.
 func NewKey() string { return secret.New(secret.Key) }

@@ -35,6 +35,7 @@ type config struct {
 	adminToken   string
 	freshKey     bool   // the well-known key is not taken
 	salt         string // "" for none
+	saltRandom   bool   // a random one, unless there is one
 	noControl    bool
 	journal      int    // bytes; 0 for the default
 	budget       int64  // bytes of a workspace; 0 for no bound
@@ -360,25 +361,6 @@ func WithAdminToken(token string) Option {
 			return fmt.Errorf("the admin token must have %d to 255 visible ASCII characters without comma and quotes", minAdminToken)
 		}
 		c.adminToken = token
-		return nil
-	}
-}
-
-// maxSalt is the length of the longest secret salt.
-const maxSalt = 255
-
-// WithSecretSalt mixes a text into the secrets that are made by API, those of keys
-// and of webhooks: without it they follow from the seed and the requests before them,
-// so that anybody can compute them. With the same seed and salt the same requests give
-// the same secrets. "" is no salt, the default, unless DefaultKey is replaced by a fresh
-// key or the emulator serves an address that other machines can reach: then the default
-// is a random one, see SecretSalt. It refuses one that is not visible ASCII.
-func WithSecretSalt(salt string) Option {
-	return func(c *config) error {
-		if len(salt) > maxSalt || strings.IndexFunc(salt, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
-			return fmt.Errorf("the secret salt must have at most %d visible ASCII characters, without spaces", maxSalt)
-		}
-		c.salt = salt
 		return nil
 	}
 }

@@ -154,10 +154,21 @@ func TestWrongSalt(t *testing.T) {
 	}
 }
 
-// With a salt no secret comes twice: a workspace that returns to a state of before
-// makes others from there on, so that nobody gets another's by going back.
+// With a random salt no secret comes twice: a workspace that returns to a state of before
+// makes others from there on, so that nobody gets another's by going back. With one that
+// is given the same state and requests give the same secrets.
 func TestSaltedSecretsNeverComeAgain(t *testing.T) {
-	e := emulator.Start(t, emulator.WithSecretSalt("mine"), emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock}))
+	given := emulator.Start(t, emulator.WithSecretSalt("mine"))
+	start := given.Snapshot()
+	first := made(t, wire.In(t, given))
+	if err := given.Restore(start); err != nil {
+		t.Fatal(err)
+	}
+	if again := made(t, wire.In(t, given)); again != first {
+		t.Errorf("with a given salt: %q, and before the restore %q", again, first)
+	}
+
+	e := emulator.Start(t, emulator.WithRandomSecretSalt(), emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock}))
 	s := wire.In(t, e)
 	before := e.Snapshot()
 	var saved bytes.Buffer

@@ -15,8 +15,8 @@ const seedVariable = "SKYSTACK_SANDBOX_SEED"
 
 // Start returns an emulator for a test. It ends with the test, logs warnings to
 // it, and fails it at once when an option or the fixture is wrong, or when a match
-// names what does not exist. When the test fails, the seed, the command that replays the test and the last requests are
-// logged. The variable SKYSTACK_SANDBOX_SEED chooses the seed of tests that do
+// names what does not exist. When the test fails, the seed, the command that replays
+// the test and the last requests are logged. The variable SKYSTACK_SANDBOX_SEED chooses the seed of tests that do
 // not.
 func Start(t TB, opts ...Option) *Emulator {
 	t.Helper()

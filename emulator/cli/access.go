@@ -67,7 +67,7 @@ func (p *plan) guard(addrs ...*net.TCPAddr) error {
 	case p.salted && p.salt == "":
 		return errors.New("secret-salt must not be empty where other machines can reach the sandbox: leave it out for a random one, or listen on a loopback address")
 	case !p.salted:
-		p.opts = append(p.opts, emulator.WithSecretSalt(emulator.NewSecretSalt()))
+		p.opts = append(p.opts, emulator.WithRandomSecretSalt())
 	}
 	return nil
 }

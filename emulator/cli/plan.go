@@ -171,15 +171,11 @@ func fromEnvironment(environ []string) (map[string][]item, []error) {
 		}
 		s, ok := known[name]
 		if !ok {
-			fault := name + ": there is no such setting"
 			var found []string
 			for _, n := range near.Names(spelled(strings.TrimPrefix(name, envPrefix)), names...) {
 				found = append(found, variable(n))
 			}
-			if found != nil {
-				fault += " (did you mean " + strings.Join(found, " or ") + "?)"
-			}
-			faults = append(faults, errors.New(fault))
+			faults = append(faults, errors.New(name+": there is no such setting"+near.DidYouMean(found)))
 			continue
 		}
 		texts := []string{text}

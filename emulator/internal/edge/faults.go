@@ -227,10 +227,10 @@ func describe(e *openapi3.SchemaError, in fail.Location, holder string) fail.Det
 			}
 		}
 		text, _ := e.Value.(string)
-		meant := stranger{text, near.Members(text, options...)}
-		say("unknown_value", "must be one of %s%s.", strings.Join(options, ", "), didYouMean(&meant))
-		if meant.meant != nil {
-			d.Extra = []fail.Member{{Name: "did_you_mean", Value: meant.meant[0]}}
+		meant := near.Members(text, options...)
+		say("unknown_value", "must be one of %s%s.", strings.Join(options, ", "), near.DidYouMean(meant))
+		if meant != nil {
+			d.Extra = []fail.Member{{Name: "did_you_mean", Value: meant[0]}}
 		}
 	case "minimum", "exclusiveMinimum":
 		say("out_of_range", "must be at least %s.", number(s.Min))

@@ -147,7 +147,7 @@ type stranger struct {
 // let pass and something else is refused, it is named there if it looks misspelt,
 // for what is missed may be what was meant.
 func (x *Exchange) unknown(in fail.Location, s stranger) {
-	d := fault(in, printable(s.name), "unknown_parameter", "%s is not known here%s.", printable(s.name), didYouMean(&s))
+	d := fault(in, printable(s.name), "unknown_parameter", "%s is not known here%s.", printable(s.name), near.DidYouMean(s.meant))
 	if s.meant != nil {
 		d.Extra = []fail.Member{{Name: "did_you_mean", Value: s.meant[0]}}
 	}
@@ -158,14 +158,7 @@ func (x *Exchange) unknown(in fail.Location, s stranger) {
 	if s.meant != nil {
 		x.misspelt = append(x.misspelt, d)
 	}
-	x.Warn("unknown_parameter: " + string(in) + " " + strconv.QuoteToASCII(printable(s.name)) + " is ignored" + didYouMean(&s))
-}
-
-func didYouMean(s *stranger) string {
-	if s.meant == nil {
-		return ""
-	}
-	return " (did you mean " + strings.Join(s.meant, " or ") + "?)"
+	x.Warn("unknown_parameter: " + string(in) + " " + strconv.QuoteToASCII(printable(s.name)) + " is ignored" + near.DidYouMean(s.meant))
 }
 
 // withMisspelt adds what may be misspelt to a refusal of what a request says.

@@ -14,8 +14,7 @@ import (
 // Load reads what Save wrote. It refuses another format or version, unknown
 // members, tables and steps, duplicates, what the schema's checks refuse, of a row and
 // of all together, and what nests or repeats beyond what Save writes, and says where it
-// found them. It reads
-// value by value: besides the world itself it takes no more than a few times the
+// found them. It reads value by value: besides the world itself it takes no more than a few times the
 // largest value, of at most 64 MiB.
 func Load(schema *Schema, in io.Reader) (*Snapshot, error) { return load(schema, in, Budget{}) }
 

@@ -37,13 +37,15 @@ func Names(written string, names ...string) []string {
 	return found
 }
 
-// Hint is " (did you mean a or b?)", to follow what was written; "" when nothing
-// is near.
-func Hint(written string, names ...string) string {
-	if found := Names(written, names...); found != nil {
-		return " (did you mean " + strings.Join(found, " or ") + "?)"
+// Hint is DidYouMean of what is near to what was written.
+func Hint(written string, names ...string) string { return DidYouMean(Names(written, names...)) }
+
+// DidYouMean is " (did you mean a or b?)", to follow what was written; "" for no words.
+func DidYouMean(words []string) string {
+	if len(words) == 0 {
+		return ""
 	}
-	return ""
+	return " (did you mean " + strings.Join(words, " or ") + "?)"
 }
 
 // distance is the number of bytes to insert, delete, replace or swap with their

@@ -2,7 +2,6 @@ package skystack
 
 import (
 	"fmt"
-	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
@@ -52,12 +51,10 @@ func (a *API) checkCatalogue(c *edge.Call, b edge.Fields) (details []fail.Detail
 			continue
 		}
 		d := fail.Detail{Field: m.name, Location: fail.Body, Code: "unknown_value"}
-		hint := ""
 		if meant != nil {
-			hint = " (did you mean " + joinedOr(meant) + "?)"
 			d.Extra = []fail.Member{{Name: "did_you_mean", Value: meant[0]}}
 		}
-		d.Message = fmt.Sprintf("There is no %s %q%s; GET %s lists them.", m.noun, clip(slug), hint, m.path)
+		d.Message = fmt.Sprintf("There is no %s %q%s; GET %s lists them.", m.noun, clip(slug), near.DidYouMean(meant), m.path)
 		details = append(details, d)
 	}
 	return details
@@ -87,9 +84,6 @@ func entryOrNear[T any](t *engine.Table[T], tx *engine.Tx, slug string) (known b
 	}
 	return false, meant
 }
-
-// joinedOr lists words of which one is meant.
-func joinedOr(words []string) string { return strings.Join(words, " or ") }
 
 func has[T any](t *engine.Table[T], tx *engine.Tx, id string) bool {
 	_, ok := t.Get(tx, id)

@@ -5,14 +5,12 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
-	"skystack.dev/sandbox/emulator/internal/near"
 )
 
 // eventFilter is which events a client wants; the zero filter is all.
@@ -32,7 +30,7 @@ func patternFaults(field string, in fail.Location, wanted []string) (details []f
 		if !knownPattern(p) {
 			details = append(details, fail.Detail{
 				Field: field, Location: in, Code: "unknown_value",
-				Message: "There is no event type " + strconv.Quote(clip(p)) + near.Hint(p, patterns()...) + "; use a type such as instance.running, a family such as instance.*, or *.",
+				Message: noEventType(p) + "; use a type such as instance.running, a family such as instance.*, or *.",
 			})
 		}
 	}

@@ -20,7 +20,6 @@ func changeable() []string { return []string{"labels", "metadata", "network", "s
 // changes is what an update changes, as a patch.
 func (j *JobAction) changes() (in updateInstanceInput, err error) {
 	err = json.Unmarshal(j.Changes, &in)
-	in.Name = nil // which instances of several cannot share
 	return in, err
 }
 
@@ -58,7 +57,7 @@ func (j *JobAction) checkChanges(f *faults) {
 		f.add("action.changes", "cannot be read")
 		return
 	}
-	i := createInstanceInput{}.instance("ins_1", "prj_1", standardSize, standardImage)
+	var i Instance
 	for name, v := range inOrder(map[string]jsontext.Value{"labels": in.Labels, "metadata": in.Metadata, "network": in.Network}) {
 		if v != nil && v.Kind() != '{' && v.Kind() != 'n' {
 			f.add("action.changes."+name, "must be an object")

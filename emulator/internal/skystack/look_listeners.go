@@ -8,7 +8,6 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
-	"skystack.dev/sandbox/emulator/internal/near"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -27,7 +26,7 @@ func (a *API) Listen(w *engine.World, l sandbox.Listener) (_ sandbox.Listener, e
 	}
 	for _, pattern := range l.EventTypes {
 		if !knownPattern(pattern) {
-			return l, fail.Newf(fail.Invalid, "unknown_event_type", "There is no event type %q%s; use *, a family such as instance.*, or a type such as instance.running.", clip(pattern), near.Hint(pattern, patterns()...))
+			return l, fail.Newf(fail.Invalid, "unknown_event_type", "%s; use *, a family such as instance.*, or a type such as instance.running.", noEventType(pattern))
 		}
 	}
 	if l.Secret != "" {

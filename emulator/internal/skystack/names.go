@@ -110,6 +110,11 @@ func (b *misnamed) check(field, noun, name string, names []string) {
 	b.add(field, message, meant)
 }
 
+// noEventType says that a pattern covers no type of event, and which it may be.
+func noEventType(pattern string) string {
+	return fmt.Sprintf("There is no event type %q%s", clip(pattern), near.Hint(pattern, patterns()...))
+}
+
 // eventType checks a type of events, or a family of them.
 func (b *misnamed) eventType(field, pattern string) {
 	if pattern != "" && !knownPattern(pattern) {
@@ -121,7 +126,7 @@ func (b *misnamed) eventType(field, pattern string) {
 func (b *misnamed) add(field, message string, meant []string) {
 	d := fail.Detail{Field: field, Location: fail.Query, Code: "unknown_value", Message: message}
 	if meant != nil {
-		d.Message += " (did you mean " + strings.Join(meant, " or ") + "?)"
+		d.Message += near.DidYouMean(meant)
 		d.Extra = []fail.Member{{Name: "did_you_mean", Value: meant[0]}}
 	}
 	b.details = append(b.details, d)

@@ -14,7 +14,6 @@ import (
 	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
-	"skystack.dev/sandbox/emulator/internal/near"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
@@ -181,7 +180,7 @@ func (a *API) checkWebhook(_ *edge.Call, b edge.Fields) (details []fail.Detail) 
 	for n, t := range types {
 		if pattern, ok := t.(string); ok && !knownPattern(pattern) {
 			wrong(fmt.Sprintf("event_types[%d]", n), "unknown_value",
-				fmt.Sprintf("There is no event type %q%s; use *, a family such as instance.*, or some of %s.", clip(pattern), near.Hint(pattern, patterns()...), strings.Join(EventTypes(), ", ")))
+				noEventType(pattern)+"; use *, a family such as instance.*, or some of "+strings.Join(EventTypes(), ", ")+".")
 		}
 	}
 	if secret, ok := b["secret"].(string); ok { // "" too: who sends it has lost one and would not know that of the answer
