@@ -161,6 +161,15 @@ func (x *Exchange) unknown(in fail.Location, s stranger) {
 	x.Warn("unknown_parameter: " + string(in) + " " + strconv.QuoteToASCII(printable(s.name)) + " is ignored" + near.DidYouMean(s.meant))
 }
 
+// Misspelt is the parameters and members of an accepted request that were ignored
+// and look misspelt.
+func (x *Exchange) Misspelt() []fail.Detail {
+	if x.failed != nil {
+		return nil
+	}
+	return x.misspelt
+}
+
 // withMisspelt adds what may be misspelt to a refusal of what a request says.
 func (x *Exchange) withMisspelt(e *fail.Error) *fail.Error {
 	if e.Kind != fail.Invalid || len(e.Details) == 0 || len(x.misspelt) == 0 {

@@ -36,7 +36,8 @@ type Record struct {
 	ResponseBody      []byte
 	// Code and Reason are those of an error. Stage is what answered.
 	Code, Reason, Stage string
-	// Details are the error's.
+	// Details are the error's; without an error, the parameters and members that
+	// were ignored and look misspelt.
 	Details []fail.Detail
 	// Elapsed is how long it took by the wall clock.
 	Elapsed time.Duration
@@ -57,7 +58,7 @@ func (s *Server) record(x *Exchange) {
 	}
 	if e := x.failed; e != nil {
 		r.Code, r.Reason, r.Details = e.Code, e.Message, e.Details
-	} else if x.served {
+	} else if r.Details = x.misspelt; x.served {
 		r.Stage = handleStage
 	}
 	s.Record(&r)

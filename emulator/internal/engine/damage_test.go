@@ -28,6 +28,8 @@ func TestLoadRefusesDamage(t *testing.T) {
 		{"a member given twice", `"last_seq": 7`, `"last_seq": 7, "last_seq": 8`, `duplicate`},
 		{"a counter given twice", `"id/ins": 1`, `"id/ins": 1, "id/ins": 2`, `duplicate`},
 		{"a member of another type", `"last_seq": 7`, `"last_seq": "7"`, `/last_seq: `},
+		{"a last number after which counting wraps around", `"last_seq": 7`, `"last_seq": 18446744073709551615`, `/last_seq: 18446744073709551615 is more than 4611686018427387904, the largest number that leaves room to count on`},
+		{"a counter after which counting wraps around", `"id/ins": 1`, `"id/ins": 18446744073709551614`, `/counters/id/ins: 18446744073709551614 is more than 4611686018427387904, the largest number that leaves room to count on`},
 		{"a negative counter", `"id/ins": 1`, `"id/ins": -1`, `/counters/id~1ins: `},
 		{"no counters", `"counters": {`, `"counters": null, "x": {`, `/x: unknown`},
 		{"null counters", whole[strings.Index(whole, `"counters"`):strings.Index(whole, ` "agenda"`)], `"counters": null,`, `/counters is missing`},

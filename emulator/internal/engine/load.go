@@ -117,8 +117,12 @@ func (l *loader) member(name string) error {
 	case "format", "version", "last_seq":
 		err := l.head.read(l.reader, name)
 		l.s.seq = l.head.lastSeq
-		if err == nil && name != "last_seq" {
+		switch {
+		case err != nil:
+		case name != "last_seq":
 			err = l.head.wrong()
+		case l.s.seq > maxCount:
+			err = fmt.Errorf("/last_seq: %d is more than %d, the largest number that leaves room to count on", l.s.seq, uint64(maxCount))
 		}
 		return err
 	case "clock":
@@ -205,6 +209,9 @@ func (l *loader) counters() error {
 		var n uint64
 		if err := l.read(&n); err != nil {
 			return err
+		}
+		if n > maxCount {
+			return fmt.Errorf("line %d: /counters/%s: %d is more than %d, the largest number that leaves room to count on", l.next(), short(name), n, uint64(maxCount))
 		}
 		l.s.counters.Set(name, n)
 		l.s.account(len(name), 0)

@@ -22,6 +22,7 @@ const (
 	maxHead    = 100        // members of an object that Save names
 	maxName    = 1 << 20    // bytes of a name
 	maxTokens  = 10_000_000 // names, values and brackets in all
+	maxCount   = 1 << 62    // a counter that starts here never wraps around
 )
 
 // savedHead is what must be known of a file before anything else is said of it.

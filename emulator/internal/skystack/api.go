@@ -277,4 +277,5 @@ func (a *API) complete(x *edge.Exchange) {
 		x.Set("X-Skystack-Accepted-Scopes", x.Op.Scope)
 	}
 	a.notePlaintext(x)
+	a.noteMisspelt(x)
 }

@@ -40,6 +40,9 @@ func (a *API) checkReferences(tx *engine.Tx) error {
 				return at("instances", row.ID, "the address %s is that of %q too", clip(address), clip(other))
 			}
 			holders[address] = row.ID
+			if held, _ := a.addresses.Get(tx, address); held.InstanceID != row.ID {
+				return at("instances", row.ID, "the address %s is not among the addresses of the file as that of this instance", clip(address))
+			}
 		}
 		if !has(a.projects, tx, row.Value.ProjectID) {
 			return noProject("instances", row.ID, row.Value.ProjectID)

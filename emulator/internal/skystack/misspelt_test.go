@@ -31,6 +31,19 @@ func TestMisspelt(t *testing.T) {
 	}
 	s.Post("/v1/instances", `{"name":"a","region":"us-east-1","size":"standard-1","lables":{"a":"b"},"x":1}`).Wants(201).Header("SkyStack-Sandbox-Warning",
 		`unknown_parameter: body "lables" is ignored (did you mean labels?) | unknown_parameter: body "x" is ignored`)
+	s.Post("/v1/instances", `{"name":"b","region":"us-east-1","size":"standard-1","lables":{}}`).Wants(201)
+	s.Get("/v1/instances?statsu=running").Wants(200)
+	found, records := s.Findings(), s.Requests(emulator.Match{Status: 201})
+	want := []string{
+		"createInstance was sent a misspelt member of the body, which is ignored: lables is not known here (did you mean labels?).",
+		"listInstances was sent a misspelt query parameter, which is ignored: statsu is not known here (did you mean status?).",
+	}
+	if len(found) != 2 || found[0].Message != want[0] || found[1].Message != want[1] || found[0].Level != "warning" || found[0].Code != "unknown_parameter" {
+		t.Errorf("the findings are %+v", found)
+	}
+	if len(records) != 2 || len(records[0].Violations) != 1 || records[0].Violations[0].Message != "lables is not known here (did you mean labels?)." {
+		t.Errorf("the records are %+v", records)
+	}
 	s.Post("/v1/instances", `{"name":"a","region":"us-east-1","x":1}`).Refused(400, "invalid_parameter").Has("error.details.0.code", "required").Lacks("error.details.1")
 	s.Get("/v1/instances?statsu=running&limit=0").Refused(400, "invalid_parameter").Has("error.details.1.did_you_mean", "status")
 	s.Get("/v1/instances?status=runnign").Refused(400, "invalid_parameter").Has("error.details.0.code", "unknown_value").Has("error.details.0.did_you_mean", "running")

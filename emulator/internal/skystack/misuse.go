@@ -36,6 +36,8 @@ type misuse struct {
 	faults   map[receiverFault]*recurrence
 	// plaintext has the workspaces that have their finding about plain HTTP.
 	plaintext map[string]bool
+	// misspelt has the operations and members, by workspace, that have theirs.
+	misspelt map[string]map[string]bool
 }
 
 // finding belongs to the workspace that the credential leads to, "" for none.
@@ -123,6 +125,42 @@ func (a *API) notePlaintext(x *edge.Exchange) {
 		"where anybody on the way can read it: the real API is HTTPS alone; --https serves it here as well"}})
 }
 
+// noteMisspelt adds a finding for each parameter or member of an accepted request
+// that was ignored and looks misspelt: once for an operation.
+func (a *API) noteMisspelt(x *edge.Exchange) {
+	details := x.Misspelt()
+	if len(details) == 0 {
+		return
+	}
+	m, owner := &a.misuse, x.World.ID()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range details {
+		place := x.Op.ID + " " + string(d.Location) + " " + d.Field
+		if m.misspelt[owner][place] {
+			continue
+		}
+		f := sandbox.Finding{At: x.Now, Code: d.Code, Level: sandbox.LevelWarning, Message: x.Op.ID + " was sent a misspelt " + kindOfInput(d.Location) + ", which is ignored: " + d.Message}
+		if !m.add(finding{owner: owner, Finding: f}) {
+			return
+		}
+		if m.misspelt == nil {
+			m.misspelt = map[string]map[string]bool{}
+		}
+		if m.misspelt[owner] == nil {
+			m.misspelt[owner] = map[string]bool{}
+		}
+		m.misspelt[owner][place] = true
+	}
+}
+
+func kindOfInput(l fail.Location) string {
+	if l == fail.Body {
+		return "member of the body"
+	}
+	return string(l) + " parameter"
+}
+
 // forget ends a streak: the credential was accepted.
 func (m *misuse) forget(d engine.Digest) {
 	m.mu.Lock()
@@ -172,6 +210,7 @@ func (a *API) ForgetFindings(workspaceID string) {
 	defer m.mu.Unlock()
 	m.findings = slices.DeleteFunc(m.findings, func(f finding) bool { return f.owner == workspaceID })
 	delete(m.plaintext, workspaceID)
+	delete(m.misspelt, workspaceID)
 	maps.DeleteFunc(m.faults, func(f receiverFault, _ *recurrence) bool { return f.owner == workspaceID })
 	delete(m.count, workspaceID)
 }
