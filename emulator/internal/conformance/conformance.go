@@ -21,6 +21,7 @@ import (
 const (
 	rulesFile    = "emulator/internal/skystack/rules.yaml"
 	contractFile = "openapi.yaml"
+	killersFile  = "testdata/mutate/killers.txt"
 )
 
 // The values of Rule.Status.
@@ -68,6 +69,9 @@ type Project struct {
 	// Tests and Sources are the files that carry the number of a rule, by their
 	// path below the root.
 	Tests, Sources map[string][]File
+	// Killers are the tests, as folder and name, that failed when a check of the
+	// handlers was switched off.
+	Killers map[string]bool
 }
 
 // Read reads the project below its root, the folder of go.mod.
@@ -78,6 +82,9 @@ func Read(root string) (*Project, error) {
 		return nil, err
 	}
 	if p.Operations, err = readContract(filepath.Join(root, contractFile)); err != nil {
+		return nil, err
+	}
+	if p.Killers, err = readKillers(filepath.Join(root, killersFile)); err != nil {
 		return nil, err
 	}
 	p.Tests, p.Sources, err = scan(root)

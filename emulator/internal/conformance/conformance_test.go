@@ -251,3 +251,34 @@ func TestSource(t *testing.T) {
 		t.Errorf("a rule about every request: got %s", got)
 	}
 }
+
+// A rule is proved when a test that cites it is on record; its subtests count for it,
+// and neither a test of the same name elsewhere nor a story does.
+func TestProved(t *testing.T) {
+	killers, err := parseKillers("# head\na/b TestX\tf: x == 1\nc TestY\tg: !ok\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Project{
+		Killers: killers,
+		Rules:   []Rule{{ID: "S1"}, {ID: "S2"}, {ID: "S3"}, {ID: "S4"}},
+		Tests: map[string][]File{
+			"S1": {{Path: "a/b/x_test.go", Tests: []string{"TestOther", "TestX/sub", "TestX"}}},
+			"S2": {{Path: "a/x_test.go", Tests: []string{"TestX"}}},
+			"S3": {{Path: "c/TestY.txtar"}},
+		},
+	}
+	for id, want := range map[string]bool{"S1": true, "S2": false, "S3": false, "S4": false} {
+		if got := p.proved(id); got != want {
+			t.Errorf("%s: proved is %t", id, got)
+		}
+	}
+	if got, want := string(p.Citations()), "S1\ta/b\tTestOther\nS1\ta/b\tTestX\nS2\ta\tTestX\n"; got != want {
+		t.Errorf("citations %q, want %q", got, want)
+	}
+	for _, wrong := range []string{"TestX\tf: x", "a TestX", " TestX\tf", "a \tf", "a TestX\t"} {
+		if killers, err := parseKillers(wrong); err == nil {
+			t.Errorf("%q: %v", wrong, killers)
+		}
+	}
+}

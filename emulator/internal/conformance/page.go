@@ -18,15 +18,18 @@ const (
 // bytes. Its links lead from the folder emulator.
 func (p *Project) Page() []byte {
 	var b strings.Builder
-	b.WriteString(`<!-- Generated from rules.yaml, openapi.yaml and the tests by: go generate ./emulator/internal/conformance -->
+	b.WriteString(`<!-- Generated from rules.yaml, openapi.yaml, killers.txt and the tests by: go generate ./emulator/internal/conformance -->
 
 # Conformance
 
 What every sentence of the SkyStack documentation became here. The rules stand in
 [rules.yaml](internal/skystack/rules.yaml), the operations in [openapi.yaml](../openapi.yaml); a
 rule is cited by tests when a test or a story carries its number, which does not say yet that the
-test fails when the rule is broken. A test fails when a rule that is called done is cited by none,
-when an operation cites no rule, and when this page is out of date.
+test fails when the rule is broken. It is **proved by mutation** when a test that cites it failed
+in the recorded run of [mutate](../testdata/mutate/README.md), which switches off the checks of the
+handlers one by one: that test notices when a refusal is missing, though perhaps not everything
+that the rule says. A test fails when a rule that is called done is cited by none, when an
+operation cites no rule, and when this page is out of date.
 
 **Source** says what the rule rests on: *documented*, the documentation prints what serves it;
 *inferred*, it only describes it, and routes and members are ours; *partly*, some of both.
@@ -44,7 +47,7 @@ when an operation cites no rule, and when this page is out of date.
 
 // summary is the table of counts.
 func (p *Project) summary(b *strings.Builder) {
-	statuses, sources, assumed, cited := map[string]int{}, map[string]int{}, 0, 0
+	statuses, sources, assumed, cited, proved := map[string]int{}, map[string]int{}, 0, 0, 0
 	for _, r := range p.Rules {
 		statuses[r.Status]++
 		sources[p.source(r)]++
@@ -53,6 +56,9 @@ func (p *Project) summary(b *strings.Builder) {
 		}
 		if r.Status == Done && p.cited(r.ID) {
 			cited++
+		}
+		if r.Status == Done && p.proved(r.ID) {
+			proved++
 		}
 	}
 	operations, free := map[string]int{}, []string{}
@@ -69,7 +75,7 @@ func (p *Project) summary(b *strings.Builder) {
 	b.WriteString("## Summary\n\n| | |\n|---|---|\n")
 	for _, row := range [][2]string{
 		{"Rules", fmt.Sprint(len(p.Rules))},
-		{"Done, and cited by tests", fmt.Sprintf("%d, %d", statuses[Done], cited)},
+		{"Done, cited by tests, proved by mutation", fmt.Sprintf("%d, %d, %d", statuses[Done], cited, proved)},
 		{"Not done yet", fmt.Sprint(statuses[Planned])},
 		{"Nothing to serve", fmt.Sprint(statuses[None])},
 		{"Documented, partly, inferred", fmt.Sprintf("%d, %d, %d", sources[documented], sources["partly"], sources[inferred])},
@@ -110,6 +116,9 @@ func (p *Project) table(b *strings.Builder) {
 		by := "–"
 		if files > 0 {
 			by = fmt.Sprintf("%s in %s", number(tests, "test"), number(files, "file"))
+		}
+		if p.proved(r.ID) {
+			by += ", proved by mutation"
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", link(r), cell(r.Sentence), spoken(r.Status), p.source(r), assumed, by)
 	}
@@ -159,7 +168,11 @@ func (p *Project) citations(b *strings.Builder, r Rule) {
 	if len(files) == 0 {
 		return
 	}
-	b.WriteString("- **Cited by:**\n")
+	if p.proved(r.ID) {
+		b.WriteString("- **Proved by mutation,** and cited by:\n")
+	} else {
+		b.WriteString("- **Cited by:**\n")
+	}
 	for _, f := range some(files, mostFiles) {
 		var names []string
 		for _, name := range some(f.Tests, mostTests) {

@@ -27,7 +27,7 @@ func TestHosts(t *testing.T) {
 		"": false, ".": false, ":8080": false, "..": false, "localhost..": false, "evil.test": false, "evil.test:8080": false, "evil.test.": false,
 		"127.0.0.1.evil.test": false, "localhost.evil.test": false, "127.0.0.1.nip.io": false, "evil-localhost.test": false, "xlocalhost.test": false,
 		"skystack.dev": false, "skystack.dev.evil.test": false, "xskystack.dev": false, "api.skystack.dev.evil.test": false, "docker.internal": false,
-		"corp.test": false, "x.sandbox.corp.test": false,
+		"corp.test": false, "x.sandbox.corp.test": false, "a.xlocalhost": false, "a.xlocalhost:80": false, "x.yskystack.dev": false, ".localhost.": true,
 		"::1": false, "[::1": false, "::1]": false, "[::1]evil.test": false, "[::1]:8080x": false, "[localhost]": false, "[evil]": false, "[127.0.0.1]": false, "[fe80::1%eth0]": false, "[]": false,
 		"localhost:8080:1": false, "localhost:port": false, "localhost@evil.test": false, "localhost/": false, "localhost evil": false, "local host": false,
 		"127.1": false, "0x7f.1": false, "127.0.0.1:80@evil.test": false, "ｌocalhost.test": false, "löcalhost": false, "a,b": false, "*": false, "*.localhost.test": false,

@@ -1,6 +1,8 @@
-// Command genconformance writes the page that holds the rules against the project.
+// Command genconformance writes the page that holds the rules against the project, or the
+// list of the tests that cite a rule.
 //
 //	genconformance <root of the module> <page>
+//	genconformance citations <root of the module> <list>
 package main
 
 import (
@@ -11,20 +13,24 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: genconformance <root of the module> <page>")
+	args, write := os.Args[1:], (*conformance.Project).Page
+	if len(args) > 0 && args[0] == "citations" {
+		args, write = args[1:], (*conformance.Project).Citations
+	}
+	if len(args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: genconformance [citations] <root of the module> <file>")
 		os.Exit(2)
 	}
-	if err := generate(os.Args[1], os.Args[2]); err != nil {
+	if err := generate(args[0], args[1], write); err != nil {
 		fmt.Fprintln(os.Stderr, "genconformance:", err)
 		os.Exit(1)
 	}
 }
 
-func generate(root, page string) error {
+func generate(root, file string, write func(*conformance.Project) []byte) error {
 	p, err := conformance.Read(root)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(page, p.Page(), 0o644)
+	return os.WriteFile(file, write(p), 0o644)
 }
