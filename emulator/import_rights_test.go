@@ -162,6 +162,7 @@ func TestImportChecksReferences(t *testing.T) {
 	bound := s.Post("/v1/tokens", `{"name":"bound","project_id":"prj_lab"}`).Wants(201).Text("id")
 	job := s.Post("/v1/jobs", `{"name":"nightly","project_id":"prj_lab","trigger":{"cron":"0 3 * * *"},"action":{"type":"reboot","target":{"instance_ids":["ins_lab01"]}}}`).Wants(201).Text("id")
 	hook := s.Post("/v1/webhooks", `{"project_id":"prj_lab","url":"https://app.test/hooks","event_types":["project.deleted"]}`).Wants(201).Text("id")
+	address := s.Get("/v1/instances/ins_web01").Wants(200).Text("ip")
 	policy := s.Get("/v1/autoscale-policies").Wants(200).Text("data.0.id")
 	var saved bytes.Buffer
 	if err := e.Snapshot().SaveSecrets(&saved); err != nil {
@@ -185,6 +186,8 @@ func TestImportChecksReferences(t *testing.T) {
 		{"instances", "ins_web01", map[string]any{"project_id": "prj_none"}, `/tables: instances "ins_web01": project_id: there is no project "prj_none" in the file`},
 		{"instances", "ins_web01", map[string]any{"project_id": "prj_lab"}, `/tables: members "prj_web": instances: is `},
 		{"instances", "ins_worker01", map[string]any{"policy": "", "autoscale": nil}, `/tables: autoscale_policies "` + policy + `": leader: there is no instance "ins_worker01" in the file that has this policy`},
+		{"addresses", address, nil, `/tables: instances "ins_web01": the address ` + address + ` is not among the addresses of the file as that of this instance`},
+		{"addresses", address, map[string]any{"instance_id": "ins_lab01"}, `/tables: instances "ins_web01": the address ` + address + ` is not`},
 		{"projects", "prj_lab", nil, `/tables: instances "ins_lab01": project_id: there is no project "prj_lab" in the file`},
 		{"members", "prj_lab", nil, `/tables: members "prj_lab": is missing: 2 instances of the file are in the project`},
 	} {

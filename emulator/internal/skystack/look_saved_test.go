@@ -106,7 +106,6 @@ func TestLoadChecksEveryRow(t *testing.T) {
 		{`"slug": "debian-12"`, `"slug": "mars"`, `images "debian-12": id: is "mars"`},
 		{`"slug": "standard-1"`, `"slug": "mars"`, `profiles "standard-1": id: is "mars"`},
 		{`"id": "10.0.0.1"`, `"id": "example.test"`, `addresses "example.test": id: "example.test" is not an IPv4 address`},
-		{`"id": "10.0.0.1"`, `"id": "10.0.0.2"`, `instances "ins_a": the address 10.0.0.1 is not among the addresses of the file as that of this instance`},
 		{`"reads": 1`, `"reads": -1`, `watches "ins_b": reads: is -1, not within 0 to 1073741824`},
 		{`"replicas": [`, `"replicas": ["ins_led",`, `replicas: has ins_led twice`},
 		{`"leader": "ins_led"`, `"leader": ""`, `leader: is missing`},
