@@ -8,8 +8,8 @@ import (
 	"sync"
 
 	"skystack.dev/sandbox/emulator/internal/control"
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/metrics"
 	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/emulator/sandbox"
@@ -41,7 +41,7 @@ func (f front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // newControl makes the server of the control API.
-func (e *Emulator) newControl(o edge.Options) (http.Handler, error) {
+func (e *Emulator) newControl(o httpapi.Options) (http.Handler, error) {
 	o.Record, o.Home = nil, e.world
 	api, err := control.New(control.Config{
 		Pages:  pages{e.sky},
@@ -74,11 +74,11 @@ func (e *Emulator) newControl(o edge.Options) (http.Handler, error) {
 	if e.closing.Err() != nil { // endWaits may have been before it
 		api.Close()
 	}
-	described, err := api.Edge()
+	described, err := api.HTTP()
 	if err != nil {
 		return nil, err
 	}
-	return edge.NewServer(o, described)
+	return httpapi.NewServer(o, described)
 }
 
 // acting is a workspace in the hands of one of its keys: what that brings into it is
@@ -149,7 +149,7 @@ func (m *meter) init() {
 	m.unmatched = m.all.Operation("")
 }
 
-func (m *meter) observe(r *edge.Record) {
+func (m *meter) observe(r *httpapi.Record) {
 	to := m.unmatched
 	if r.Operation != nil {
 		known, ok := m.known.Load(r.Operation.ID)

@@ -61,8 +61,8 @@ var rooms = []room{
 	{path: "fixtures", modules: []string{yaml, fake}},
 	{path: "emulator/internal/engine", modules: []string{btree, jsonexp}},
 
-	// Echo, and kin-openapi outside tests, live in edge and nowhere else.
-	{path: "emulator/internal/edge", modules: []string{echo, kin, jsonexp, weighted}, rooms: []string{
+	// Echo, and kin-openapi outside tests, live in httpapi and nowhere else.
+	{path: "emulator/internal/httpapi", modules: []string{echo, kin, jsonexp, weighted}, rooms: []string{
 		"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/near",
 	}},
 
@@ -72,23 +72,23 @@ var rooms = []room{
 	{path: "emulator/internal/conformance", modules: []string{yaml}},
 	{path: "emulator/internal/genconformance", rooms: []string{"emulator/internal/conformance"}},
 	{path: "emulator/internal/skystack", modules: []string{jsonexp, cronlib}, rooms: []string{
-		"emulator/internal/edge", "emulator/internal/engine", "emulator/internal/fail",
+		"emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/fail",
 		"emulator/internal/limit", "emulator/internal/near", "emulator/internal/secret", "emulator/internal/webhook", "emulator/sandbox", "fixtures",
 	}},
 	{path: "emulator/internal/computestacks", modules: []string{jsonexp}, rooms: []string{
-		"emulator/internal/edge", "emulator/internal/engine", "emulator/internal/fail",
+		"emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/fail",
 		"emulator/internal/limit", "fixtures",
 	}},
 
 	{path: "emulator/internal/control", rooms: []string{
-		"emulator/internal/edge", "emulator/internal/engine", "emulator/internal/fail", "emulator/sandbox",
+		"emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/fail", "emulator/sandbox",
 	}},
 	{path: "emulator/internal/dashboard"},
 
 	{path: "emulator", rooms: []string{
 		"emulator/internal/fail", "emulator/internal/limit", "emulator/internal/redact", "emulator/internal/secret",
 		"emulator/internal/fault", "emulator/internal/journal", "fixtures",
-		"emulator/internal/engine", "emulator/internal/edge", "emulator/internal/webhook",
+		"emulator/internal/engine", "emulator/internal/httpapi", "emulator/internal/webhook",
 		"emulator/internal/skystack", "emulator/internal/computestacks",
 		"emulator/internal/control", "emulator/internal/dashboard",
 		"emulator/internal/localca", "emulator/internal/metrics", "emulator/sandbox",
@@ -97,12 +97,12 @@ var rooms = []room{
 	{path: "emulator/testcontainer", modules: []string{container, "github.com/moby/moby", "github.com/containerd/errdefs"}, rooms: []string{"emulator/remote", "emulator/sandbox", "emulator/internal/secret"}},
 
 	// For tests alone: no row below may name them.
-	{path: "emulator/internal/wire", modules: []string{kin, jsonexp}, rooms: []string{
-		"emulator", "emulator/internal/skystack", "emulator/internal/edge",
+	{path: "emulator/internal/testing/wire", modules: []string{kin, jsonexp}, rooms: []string{
+		"emulator", "emulator/internal/skystack", "emulator/internal/httpapi",
 		"emulator/internal/engine", "emulator/internal/fail", "fixtures", "emulator/sandbox", "emulator/remote",
 	}},
-	{path: "emulator/internal/suite", rooms: []string{"emulator/internal/wire", "emulator/sandbox"}},
-	{path: "emulator/internal/testclient", modules: []string{oapi}},
+	{path: "emulator/internal/testing/suite", rooms: []string{"emulator/internal/testing/wire", "emulator/sandbox"}},
+	{path: "emulator/internal/testing/testclient", modules: []string{oapi}},
 
 	// The commands use what every user can use. Only they parse flags.
 	{path: "emulator/cli", modules: []string{kong, yaml, system}, rooms: []string{
@@ -185,7 +185,7 @@ func TestTableGoesOneWay(t *testing.T) {
 			if !slices.Contains(above, name) {
 				t.Errorf("%s names %s, which is not above it", r.path, name)
 			}
-			if r.path != "emulator/internal/suite" && (name == "emulator/internal/wire" || name == "emulator/internal/testclient" || name == "emulator/internal/suite") {
+			if r.path != "emulator/internal/testing/suite" && (name == "emulator/internal/testing/wire" || name == "emulator/internal/testing/testclient" || name == "emulator/internal/testing/suite") {
 				t.Errorf("%s names %s, which is for tests", r.path, name)
 			}
 		}
@@ -202,16 +202,16 @@ func TestProblemsAreFound(t *testing.T) {
 		want string
 	}{
 		{"unknown room", pkg{ImportPath: internal + "util"}, "no row"},
-		{"room in a room", pkg{ImportPath: internal + "edge/more"}, "no row"},
+		{"room in a room", pkg{ImportPath: internal + "httpapi/more"}, "no row"},
 		{"leaf with a module", pkg{ImportPath: internal + "limit", Imports: []string{btree}}, btree},
 		{"leaf with a room", pkg{ImportPath: internal + "limit", Imports: []string{internal + "fail"}}, "emulator/internal/fail"},
-		{"back up", pkg{ImportPath: internal + "engine", Imports: []string{internal + "edge"}}, "emulator/internal/edge"},
-		{"echo outside edge", pkg{ImportPath: internal + "skystack", Imports: []string{echo + "/middleware"}}, echo},
-		{"kin outside edge", pkg{ImportPath: module + "/emulator", Imports: []string{kin + "/openapi3"}}, kin},
+		{"back up", pkg{ImportPath: internal + "engine", Imports: []string{internal + "httpapi"}}, "emulator/internal/httpapi"},
+		{"echo outside httpapi", pkg{ImportPath: internal + "skystack", Imports: []string{echo + "/middleware"}}, echo},
+		{"kin outside httpapi", pkg{ImportPath: module + "/emulator", Imports: []string{kin + "/openapi3"}}, kin},
 		{"kong outside cli", pkg{ImportPath: module, Imports: []string{kong}}, kong},
 		{"one API in the other", pkg{ImportPath: internal + "computestacks", Imports: []string{internal + "skystack"}}, "skystack"},
 		{"commands behind the scenes", pkg{ImportPath: module + "/emulator/cli", Imports: []string{internal + "engine"}}, "engine"},
-		{"test room in code", pkg{ImportPath: module + "/emulator", Imports: []string{internal + "wire"}}, "wire"},
+		{"test room in code", pkg{ImportPath: module + "/emulator", Imports: []string{internal + "testing/wire"}}, "wire"},
 		{"a module with the same beginning", pkg{ImportPath: internal + "engine", Imports: []string{btree + "2"}}, btree + "2"},
 		{"shell", pkg{ImportPath: module + "/emulator", Imports: []string{"os/exec"}}, "os/exec"},
 		{"docker", pkg{ImportPath: module + "/emulator", Deps: []string{"github.com/moby/term"}}, "moby"},

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // In a bubble five minutes of polling take no time: the world's clock is the
@@ -131,7 +131,7 @@ func TestNothingDials(t *testing.T) {
 			return err
 		}
 		for _, client := range []string{
-			"internal/wire/", "internal/testclient/", // for tests alone
+			"internal/testing/wire/", "internal/testing/testclient/", // for tests alone
 			"remote/", "testcontainer/", "cli/healthcheck.go", "cli/apiclient.go", "cli/listen.go", // what asks a sandbox is none
 			"internal/webhook/dial.go", "internal/webhook/sender.go", // to where the egress policy allows, which its tests hold
 		} {

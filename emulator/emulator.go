@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/control"
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/redact"
 	"skystack.dev/sandbox/emulator/internal/secret"
 	"skystack.dev/sandbox/emulator/internal/skystack"
@@ -36,7 +36,7 @@ type Emulator struct {
 	registry *engine.Registry
 	schema   *engine.Schema
 	sky      *skystack.API
-	server   *edge.Server
+	server   *httpapi.Server
 	control  func() (http.Handler, error)
 	spaces   sync.Map                    // *engine.World to *Workspace
 	steering atomic.Pointer[control.API] // nil before the control API is made
@@ -106,18 +106,18 @@ func (e *Emulator) build(asked, c config, fixture *fixtures.Fixture) error {
 	if err := e.populate(asked, c, fixture); err != nil {
 		return err
 	}
-	api, err := e.sky.Edge()
+	api, err := e.sky.HTTP()
 	if err != nil {
 		return err
 	}
-	c.edge.Home, c.edge.Log, c.edge.LargeBodies = e.world, log, edge.NewLargeBodies()
+	c.server.Home, c.server.Log, c.server.LargeBodies = e.world, log, httpapi.NewLargeBodies()
 	if e.secure, err = c.prepare(log); err != nil {
 		return err
 	}
-	e.control = sync.OnceValues(func() (http.Handler, error) { return e.newControl(c.edge) })
+	e.control = sync.OnceValues(func() (http.Handler, error) { return e.newControl(c.server) })
 	e.meter.init()
-	c.edge.Record = e.record
-	e.server, err = edge.NewServer(c.edge, api)
+	c.server.Record = e.record
+	e.server, err = httpapi.NewServer(c.server, api)
 	return err
 }
 

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // Keys that come with the sandbox are not accepted where that is unwanted, however

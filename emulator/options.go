@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/fixtures"
 )
@@ -43,7 +43,7 @@ type config struct {
 	webhooks     courierConfig
 	log          *slog.Logger
 	sky          skystack.Config
-	edge         edge.Options
+	server       httpapi.Options
 }
 
 func configure(opts []Option) (config, error) {
@@ -296,7 +296,7 @@ func WithAnyToken() Option {
 
 // WithHost allows a further name in the Host header.
 func WithHost(name string) Option {
-	return func(c *config) error { c.edge.Hosts = append(c.edge.Hosts, name); return nil }
+	return func(c *config) error { c.server.Hosts = append(c.server.Hosts, name); return nil }
 }
 
 // WithOrigin lets pages of a web origin, as in https://app.test, call the API.
@@ -306,7 +306,7 @@ func WithOrigin(origin string) Option {
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
 			return fmt.Errorf("origin %q: use scheme and host alone, as in https://app.test; * and null are not taken", origin)
 		}
-		c.edge.Origins = append(c.edge.Origins, origin)
+		c.server.Origins = append(c.server.Origins, origin)
 		return nil
 	}
 }
@@ -317,7 +317,7 @@ func WithMaxBody(bytes int64) Option {
 		if bytes < 1 {
 			return fmt.Errorf("body limit %d: use at least 1 byte", bytes)
 		}
-		c.edge.MaxBody = bytes
+		c.server.MaxBody = bytes
 		return nil
 	}
 }
@@ -326,7 +326,7 @@ func WithMaxBody(bytes int64) Option {
 // breaks it into a 500. An event that breaks it is not delivered to webhooks.
 func WithResponseCheck() Option {
 	return func(c *config) error {
-		c.edge.CheckResponses, c.sky.CheckEvents, c.strictEngine = true, true, true
+		c.server.CheckResponses, c.sky.CheckEvents, c.strictEngine = true, true, true
 		return nil
 	}
 }
@@ -335,7 +335,7 @@ func WithResponseCheck() Option {
 // concern the day's limit, the scopes and the like come only where they say
 // something.
 func WithFullHeaders() Option {
-	return func(c *config) error { c.edge.FullHeaders = true; return nil }
+	return func(c *config) error { c.server.FullHeaders = true; return nil }
 }
 
 // WithLogger receives warnings, and a line for each request at debug level.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"net/http"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/journal"
 	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/emulator/sandbox"
@@ -14,7 +14,7 @@ import (
 
 // record takes every exchange of the served APIs into the journal of its
 // workspace.
-func (e *Emulator) record(r *edge.Record) {
+func (e *Emulator) record(r *httpapi.Record) {
 	e.meter.observe(r)
 	w := e.of(r.World)
 	if w == nil {
@@ -40,13 +40,13 @@ const rateLimitStage = "rate limit"
 // isMinor reports whether a request may push out none but its like from the
 // record: the limiter refused it, or it came with no credential that is known or
 // good any more.
-func isMinor(r *edge.Record) bool {
+func isMinor(r *httpapi.Record) bool {
 	return r.Stage == rateLimitStage || r.Token == "" && (r.Sent == "" || r.Status == http.StatusUnauthorized)
 }
 
 // violations are those of a refused request. Details of another kind are left to
 // the body.
-func violations(r *edge.Record) (out []sandbox.Violation) {
+func violations(r *httpapi.Record) (out []sandbox.Violation) {
 	for _, d := range r.Details {
 		if d.Message != "" {
 			out = append(out, sandbox.Violation{Location: string(d.Location), Field: d.Field, Code: d.Code, Message: d.Message})

@@ -7,9 +7,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // made are the secrets of a key and of a webhook, made by API in a sandbox that has
@@ -62,7 +63,7 @@ func TestSecretsFollowFromSeedAndSalt(t *testing.T) {
 func TestSaltChangesSecretsAlone(t *testing.T) {
 	bodies := [2]string{}
 	for i, salt := range []string{"", "mine"} {
-		e := emulator.Start(t, emulator.WithSecretSalt(salt), emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock}))
+		e := emulator.Start(t, emulator.WithSecretSalt(salt), emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock, Now: time.Date(2026, 3, 19, 10, 0, 0, 0, time.UTC)}))
 		s := wire.In(t, e)
 		made(t, s)
 		s.Post("/v1/instances", `{"name":"web","region":"eu-central","size":"standard-2"}`).Wants(201)

@@ -75,13 +75,13 @@ func (c *config) prepare(log *slog.Logger) (*secure, error) {
 	}
 	h, now := c.https, engine.WallNow()
 	s := &secure{advice: c.howToBeTrusted(), config: &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}}
-	c.edge.Hosts = append(slices.Clone(c.edge.Hosts), h.Names...)
+	c.server.Hosts = append(slices.Clone(c.server.Hosts), h.Names...)
 	if h.CertFile != "" || h.KeyFile != "" {
 		own, err := localca.LoadOwn(h.CertFile, h.KeyFile, now, h.Names)
 		if err != nil {
 			return nil, err
 		}
-		c.edge.Hosts = append(c.edge.Hosts, own.Domains()...)
+		c.server.Hosts = append(c.server.Hosts, own.Domains()...)
 		s.config.Certificates, s.ca = []tls.Certificate{*own.Certificate}, own.Root
 		return s, nil
 	}

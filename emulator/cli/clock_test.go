@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 var noon = time.Date(2026, 3, 19, 12, 0, 0, 0, time.UTC)

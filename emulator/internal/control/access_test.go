@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // ids are what may be put into a path.
@@ -15,7 +15,7 @@ var ids = []string{"wsp_b", "snp_1", "ins_1", "prj_1", "tok_wsp_b"}
 
 // everywhere sends each operation of the contract with each id, and each body
 // that fits it.
-func everywhere(t *testing.T, r *rig, token, query string, headers []string, check func(o *edge.Operation, id string, got reply)) {
+func everywhere(t *testing.T, r *rig, token, query string, headers []string, check func(o *httpapi.Operation, id string, got reply)) {
 	t.Helper()
 	for _, o := range operations(t) {
 		bodies := map[string]bool{"": true}
@@ -49,7 +49,7 @@ func withSnapshot(t *testing.T, change ...func(*rig)) *rig {
 func TestWorkspacesAreApart(t *testing.T) {
 	r := withSnapshot(t)
 	for _, query := range []string{"?workspace=wsp_b", "?workspace=wsp_b&workspace=wsp_a", "?workspace=nobody", "?%77orkspace=wsp_%62"} {
-		everywhere(t, r, keyA, query, nil, func(o *edge.Operation, _ string, got reply) {
+		everywhere(t, r, keyA, query, nil, func(o *httpapi.Operation, _ string, got reply) {
 			switch {
 			case o.Public:
 				got.refused(t, 400, "unknown_parameter")
@@ -63,7 +63,7 @@ func TestWorkspacesAreApart(t *testing.T) {
 			t.Fatalf("%s: calls %q", query, calls)
 		}
 	}
-	everywhere(t, r, keyA, "", nil, func(o *edge.Operation, id string, got reply) {
+	everywhere(t, r, keyA, "", nil, func(o *httpapi.Operation, id string, got reply) {
 		switch {
 		case o.Scope == adminScope:
 			got.refused(t, 403, "admin_required")
@@ -123,7 +123,7 @@ func TestStrangersAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := withSnapshot(t)
-			everywhere(t, r, tc.token, "", tc.headers, func(o *edge.Operation, _ string, got reply) {
+			everywhere(t, r, tc.token, "", tc.headers, func(o *httpapi.Operation, _ string, got reply) {
 				switch {
 				case o.Public:
 					if got.status != 200 {
@@ -175,7 +175,7 @@ func TestOtherOriginsAreRefused(t *testing.T) {
 			t.Parallel()
 			for _, token := range []string{keyA, admin} {
 				r := withSnapshot(t, func(r *rig) { r.origins = []string{"https://app.test"} })
-				everywhere(t, r, token, "", tc.headers, func(o *edge.Operation, _ string, got reply) {
+				everywhere(t, r, token, "", tc.headers, func(o *httpapi.Operation, _ string, got reply) {
 					if tc.safe && o.Method == http.MethodGet {
 						return
 					}

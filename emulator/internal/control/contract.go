@@ -4,7 +4,7 @@ import (
 	_ "embed"
 	"sync"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // openapi.yaml of this room is written by hand; the copies below are made of it,
@@ -33,4 +33,4 @@ var documentJSON []byte
 // contract is the parsed document, which all emulators of a process share.
 //
 //nolint:gochecknoglobals // set once, read-only
-var contract = sync.OnceValues(func() (*edge.Contract, error) { return edge.LoadContract(checkedJSON, answersJSON) })
+var contract = sync.OnceValues(func() (*httpapi.Contract, error) { return httpapi.LoadContract(checkedJSON, answersJSON) })

@@ -14,9 +14,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -71,7 +71,7 @@ type Config struct {
 	// Secure refuses a request that came over plain HTTP, if HTTPS is required.
 	Secure func(r *http.Request) error
 	// Refuse renders an error.
-	Refuse func(x *edge.Exchange, err *fail.Error) edge.Answer
+	Refuse func(x *httpapi.RequestContext, err *fail.Error) httpapi.Answer
 	// Origins are the web origins, as https://app.test, that may call from a page
 	// besides the sandbox's own; none by default.
 	Origins []string
@@ -104,24 +104,24 @@ func New(c Config) (*API, error) {
 // Close answers those who wait for something. It may be called more than once.
 func (a *API) Close() { a.close() }
 
-// Edge describes the API to the room that serves it.
-func (a *API) Edge() (*edge.API, error) {
+// HTTP describes the API to the room that serves it.
+func (a *API) HTTP() (*httpapi.API, error) {
 	c, err := contract()
 	if err != nil {
 		return nil, err
 	}
-	return &edge.API{
-		Contract: c, Document: "/_sandbox/openapi.json", Handlers: a.handlers(), Corridor: a.corridor(),
+	return &httpapi.API{
+		Contract: c, Document: "/_sandbox/openapi.json", Handlers: a.handlers(), Pipeline: a.pipeline(),
 		Refuse: a.Refuse, Open: a.open, Complete: complete,
-		Render: func(_ *edge.Exchange, out any) any { return out },
-		Known:  func(*edge.Exchange, fail.Location, string) bool { return true },
-		Strict: func(*edge.Exchange) bool { return true },
+		Render: func(_ *httpapi.RequestContext, out any) any { return out },
+		Known:  func(*httpapi.RequestContext, fail.Location, string) bool { return true },
+		Strict: func(*httpapi.RequestContext) bool { return true },
 	}, nil
 }
 
 // handlers is the table of contents: every operation and who serves it.
-func (a *API) handlers() []edge.Handler {
-	return []edge.Handler{
+func (a *API) handlers() []httpapi.Handler {
+	return []httpapi.Handler{
 		act("getWorkspace", a.getWorkspace),
 		act("getClock", a.getClock),
 		act("setClock", a.setClock),
@@ -195,8 +195,8 @@ type call struct {
 
 // act makes a function the handler of an operation. What a workspace refuses
 // becomes a refusal of the request here, so that no handler can forget it.
-func act[In, Out any](operation string, f func(c *call, in In) (Out, error)) edge.Handler {
-	return edge.Act(operation, func(ctx context.Context, e *edge.Call, in In) (Out, error) {
+func act[In, Out any](operation string, f func(c *call, in In) (Out, error)) httpapi.Handler {
+	return httpapi.Act(operation, func(ctx context.Context, e *httpapi.Call, in In) (Out, error) {
 		c := e.Admission().(*call)
 		c.ctx = ctx
 		out, err := f(c, in)

@@ -44,7 +44,7 @@ func FuzzControl(f *testing.F) {
 			q.Header.Set("Authorization", "Bearer "+admin)
 		}
 		w := httptest.NewRecorder()
-		r.edge.ServeHTTP(w, q)
+		r.server.ServeHTTP(w, q)
 		if w.Code >= 500 {
 			t.Fatalf("%s %s %q: %d %s", method, target, body, w.Code, w.Body)
 		}

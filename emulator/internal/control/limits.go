@@ -3,7 +3,7 @@ package control
 import (
 	"cmp"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -17,11 +17,11 @@ func (a *API) listRateLimits(c *call, _ none) (list[sandbox.Limit], error) {
 // setRateLimit changes the limits.
 //
 //	PUT /_sandbox/rate-limit and PUT /_sandbox/workspaces/{id}/rate-limit
-func (a *API) setRateLimit(c *call, in patient[sandbox.RateLimit]) (edge.Nothing, error) {
+func (a *API) setRateLimit(c *call, in patient[sandbox.RateLimit]) (httpapi.Nothing, error) {
 	if in.fault != nil {
-		return edge.Nothing{}, in.fault
+		return httpapi.Nothing{}, in.fault
 	}
-	return edge.Nothing{}, c.workspace.SetRateLimit(in.value)
+	return httpapi.Nothing{}, c.workspace.SetRateLimit(in.value)
 }
 
 type exhaust struct {
@@ -33,18 +33,18 @@ type exhaust struct {
 // request, and the minute, if none is named.
 //
 //	POST /_sandbox/rate-limits/exhaust
-func (a *API) exhaustRateLimits(c *call, in exhaust) (edge.Nothing, error) {
+func (a *API) exhaustRateLimits(c *call, in exhaust) (httpapi.Nothing, error) {
 	if in.Key == "" {
 		in.Key = c.key // "" with the admin token, which is the workspace's
 	}
-	return edge.Nothing{}, c.workspace.Exhaust(in.Key, cmp.Or(in.Window, sandbox.MinuteWindow))
+	return httpapi.Nothing{}, c.workspace.Exhaust(in.Key, cmp.Or(in.Window, sandbox.MinuteWindow))
 }
 
 // resetRateLimits gives back what was used.
 //
 //	POST /_sandbox/rate-limits/reset
-func (a *API) resetRateLimits(c *call, _ none) (edge.Nothing, error) {
-	return edge.Nothing{}, c.workspace.Refill()
+func (a *API) resetRateLimits(c *call, _ none) (httpapi.Nothing, error) {
+	return httpapi.Nothing{}, c.workspace.Refill()
 }
 
 // listKeys lists the keys of the workspace, oldest first.

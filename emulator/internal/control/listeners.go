@@ -3,13 +3,13 @@ package control
 import (
 	"context"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 type createdListener struct{ sandbox.Listener }
 
-// ResourceID implements edge.Identified.
+// ResourceID implements httpapi.Identified.
 func (b createdListener) ResourceID() string { return b.ID }
 
 // createListener adds a webhook whose messages are pulled.
@@ -53,8 +53,8 @@ type answerMessage struct {
 // answerMessage says what became of a message.
 //
 //	POST /_sandbox/listeners/{id}/attempts/{attempt_id}
-func (a *API) answerMessage(c *call, in answerMessage) (edge.Nothing, error) {
-	return edge.Nothing{}, c.workspace.AnswerMessage(in.ID, in.Attempt, in.Answer)
+func (a *API) answerMessage(c *call, in answerMessage) (httpapi.Nothing, error) {
+	return httpapi.Nothing{}, c.workspace.AnswerMessage(in.ID, in.Attempt, in.Answer)
 }
 
 type listenerID struct {
@@ -64,6 +64,6 @@ type listenerID struct {
 // deleteListener takes a listener away.
 //
 //	DELETE /_sandbox/listeners/{id}
-func (a *API) deleteListener(c *call, in listenerID) (edge.Nothing, error) {
-	return edge.Nothing{}, c.workspace.StopListening(in.ID)
+func (a *API) deleteListener(c *call, in listenerID) (httpapi.Nothing, error) {
+	return httpapi.Nothing{}, c.workspace.StopListening(in.ID)
 }

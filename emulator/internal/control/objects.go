@@ -3,8 +3,8 @@ package control
 import (
 	"context"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -17,7 +17,7 @@ func (a *API) listInstances(c *call, in paging) (paged[sandbox.Instance], error)
 
 type createdInstance struct{ sandbox.Instance }
 
-// ResourceID implements edge.Identified.
+// ResourceID implements httpapi.Identified.
 func (b createdInstance) ResourceID() string { return b.ID }
 
 // createInstance adds an instance in any state.
@@ -117,11 +117,11 @@ type setInstanceLoad struct {
 // setInstanceLoad says how busy an instance is.
 //
 //	PUT /_sandbox/instances/{id}/load
-func (a *API) setInstanceLoad(c *call, in setInstanceLoad) (edge.Nothing, error) {
+func (a *API) setInstanceLoad(c *call, in setInstanceLoad) (httpapi.Nothing, error) {
 	if _, err := c.instance(in.ID); err != nil {
-		return edge.Nothing{}, err
+		return httpapi.Nothing{}, err
 	}
-	return edge.Nothing{}, c.workspace.SetLoad(in.ID, in.Load)
+	return httpapi.Nothing{}, c.workspace.SetLoad(in.ID, in.Load)
 }
 
 // listProjects lists the projects, oldest first.
@@ -133,7 +133,7 @@ func (a *API) listProjects(c *call, in paging) (paged[sandbox.Project], error) {
 
 type createdProject struct{ sandbox.Project }
 
-// ResourceID implements edge.Identified.
+// ResourceID implements httpapi.Identified.
 func (b createdProject) ResourceID() string { return b.ID }
 
 // createProject adds a project.

@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -115,8 +115,8 @@ func (a *API) listRequests(c *call, in listRequests) (requestsBody, error) {
 // forgetRequests empties the record.
 //
 //	DELETE /_sandbox/requests
-func (a *API) forgetRequests(c *call, _ none) (edge.Nothing, error) {
-	return edge.Nothing{}, a.Server.ForgetRequests(c.workspace.ID())
+func (a *API) forgetRequests(c *call, _ none) (httpapi.Nothing, error) {
+	return httpapi.Nothing{}, a.Server.ForgetRequests(c.workspace.ID())
 }
 
 // listFindings lists what clients did wrong, oldest first.

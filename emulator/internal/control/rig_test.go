@@ -20,9 +20,9 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 	"go.uber.org/goleak"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -42,7 +42,7 @@ const (
 // It is the server of the API as well.
 type rig struct {
 	api     *API
-	edge    *edge.Server
+	server  *httpapi.Server
 	a, b    *fake
 	mu      sync.Mutex
 	spaces  map[string]*fake
@@ -85,11 +85,11 @@ func newRig(t testing.TB, change ...func(*rig)) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.api.Close)
-	described, err := r.api.Edge()
+	described, err := r.api.HTTP()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.edge, err = edge.NewServer(edge.Options{Home: r.worlds["wsp_a"], CheckResponses: true, Origins: r.origins}, described)
+	r.server, err = httpapi.NewServer(httpapi.Options{Home: r.worlds["wsp_a"], CheckResponses: true, Origins: r.origins}, described)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +290,7 @@ func request(ctx context.Context, method, target, token string, body io.Reader, 
 func (r *rig) serve(t testing.TB, q *http.Request) reply {
 	t.Helper()
 	w := httptest.NewRecorder()
-	r.edge.ServeHTTP(w, q)
+	r.server.ServeHTTP(w, q)
 	out := reply{w.Code, w.Header(), w.Body.String()}
 	if err := check(q, w.Code, w.Header(), w.Body.Bytes()); err != nil {
 		t.Errorf("%s %s: %d breaks the contract: %v\n%s", q.Method, q.URL, w.Code, err, out.body)
@@ -367,7 +367,7 @@ func check(q *http.Request, status int, header http.Header, body []byte) error {
 }
 
 // operations are those of the contract.
-func operations(t testing.TB) []*edge.Operation {
+func operations(t testing.TB) []*httpapi.Operation {
 	t.Helper()
 	c, err := contract()
 	if err != nil {
@@ -377,4 +377,4 @@ func operations(t testing.TB) []*edge.Operation {
 }
 
 // pathOf is the path of an operation about an object.
-func pathOf(o *edge.Operation, id string) string { return strings.ReplaceAll(o.Path, "{id}", id) }
+func pathOf(o *httpapi.Operation, id string) string { return strings.ReplaceAll(o.Path, "{id}", id) }

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -23,13 +23,13 @@ type resetInput struct {
 // resetWorkspace returns the workspace to what it started as.
 //
 //	POST /_sandbox/reset
-func (a *API) resetWorkspace(c *call, in resetInput) (edge.Nothing, error) {
+func (a *API) resetWorkspace(c *call, in resetInput) (httpapi.Nothing, error) {
 	var opts []sandbox.ResetOption
 	if in.IDs == idsRestart {
 		opts = append(opts, sandbox.RestartIDs())
 	}
 	c.workspace.Reset(opts...)
-	return edge.Nothing{}, nil
+	return httpapi.Nothing{}, nil
 }
 
 type seed struct {
@@ -41,28 +41,28 @@ type seed struct {
 // seedWorkspace starts the workspace again with a fixture.
 //
 //	POST /_sandbox/seed
-func (a *API) seedWorkspace(c *call, in seed) (edge.Nothing, error) {
+func (a *API) seedWorkspace(c *call, in seed) (httpapi.Nothing, error) {
 	switch {
 	case in.Fixture == "" && in.Data == "":
-		return edge.Nothing{}, wrong(fail.Body, "fixture", "required", "Give fixture, as docs, or data, the text of a fixture.")
+		return httpapi.Nothing{}, wrong(fail.Body, "fixture", "required", "Give fixture, as docs, or data, the text of a fixture.")
 	case in.Fixture != "" && (in.Data != "" || in.Name != ""):
-		return edge.Nothing{}, wrong(fail.Body, "fixture", "conflicting_parameters", "fixture names a fixture that comes with the sandbox, and data is the text of another, which name may name: give one of the two.")
+		return httpapi.Nothing{}, wrong(fail.Body, "fixture", "conflicting_parameters", "fixture names a fixture that comes with the sandbox, and data is the text of another, which name may name: give one of the two.")
 	case in.Data != "":
 		if in.Name == "" {
 			in.Name = "data"
 		}
-		return edge.Nothing{}, c.workspace.LoadData(in.Name, []byte(in.Data))
+		return httpapi.Nothing{}, c.workspace.LoadData(in.Name, []byte(in.Data))
 	}
 	if err := builtIn(in.Fixture, "data"); err != nil {
-		return edge.Nothing{}, err
+		return httpapi.Nothing{}, err
 	}
-	return edge.Nothing{}, c.workspace.Load(in.Fixture)
+	return httpapi.Nothing{}, c.workspace.Load(in.Fixture)
 }
 
 // getState exports the workspace.
 //
 //	GET /_sandbox/state
-func (a *API) getState(c *call, in export) (edge.Stream, error) {
+func (a *API) getState(c *call, in export) (httpapi.Stream, error) {
 	return in.of(c.workspace.Snapshot()), nil
 }
 
@@ -70,18 +70,18 @@ type export struct {
 	Secrets bool `query:"secrets"`
 }
 
-func (in export) of(s sandbox.Snapshot) edge.Stream {
+func (in export) of(s sandbox.Snapshot) httpapi.Stream {
 	write := s.Save
 	if in.Secrets {
 		write = s.SaveSecrets
 	}
-	return written(edge.JSONType, write)
+	return written(httpapi.JSONType, write)
 }
 
 // written is an answer that is written while it is sent, from a snapshot: it may
 // be larger than what could be held.
-func written(mediaType string, write func(io.Writer) error) edge.Stream {
-	return edge.Stream{Type: mediaType, Document: true, Run: func(_ context.Context, w *edge.StreamWriter) error { return write(w) }}
+func written(mediaType string, write func(io.Writer) error) httpapi.Stream {
+	return httpapi.Stream{Type: mediaType, Document: true, Run: func(_ context.Context, w *httpapi.StreamWriter) error { return write(w) }}
 }
 
 type putState struct {
@@ -91,14 +91,14 @@ type putState struct {
 // putState imports a workspace.
 //
 //	PUT /_sandbox/state
-func (a *API) putState(c *call, in putState) (edge.Nothing, error) {
-	return edge.Nothing{}, c.workspace.Import(in.Body)
+func (a *API) putState(c *call, in putState) (httpapi.Nothing, error) {
+	return httpapi.Nothing{}, c.workspace.Import(in.Body)
 }
 
 // getDump shows everything as text.
 //
 //	GET /_sandbox/dump
-func (a *API) getDump(c *call, _ none) (edge.Stream, error) {
+func (a *API) getDump(c *call, _ none) (httpapi.Stream, error) {
 	return written(plainText, c.workspace.Snapshot().WriteDump), nil
 }
 
@@ -119,7 +119,7 @@ type snapshot struct {
 // it is kept.
 type held interface{ Held() *engine.Snapshot }
 
-// ResourceID implements edge.Identified.
+// ResourceID implements httpapi.Identified.
 func (s snapshot) ResourceID() string { return s.ID }
 
 // listSnapshots lists the snapshots that are kept, oldest first.
@@ -181,10 +181,10 @@ type snapshotID struct {
 // getSnapshot exports a snapshot.
 //
 //	GET /_sandbox/snapshots/{id}
-func (a *API) getSnapshot(c *call, in exportSnapshot) (edge.Stream, error) {
+func (a *API) getSnapshot(c *call, in exportSnapshot) (httpapi.Stream, error) {
 	s, err := a.snapshot(c.world, in.ID)
 	if err != nil {
-		return edge.Stream{}, err
+		return httpapi.Stream{}, err
 	}
 	return in.of(s.Snapshot), nil
 }
@@ -197,9 +197,9 @@ type exportSnapshot struct {
 // deleteSnapshot gives a snapshot up.
 //
 //	DELETE /_sandbox/snapshots/{id}
-func (a *API) deleteSnapshot(c *call, in snapshotID) (edge.Nothing, error) {
+func (a *API) deleteSnapshot(c *call, in snapshotID) (httpapi.Nothing, error) {
 	if _, err := a.snapshot(c.world, in.ID); err != nil {
-		return edge.Nothing{}, err
+		return httpapi.Nothing{}, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -212,27 +212,27 @@ func (a *API) deleteSnapshot(c *call, in snapshotID) (edge.Nothing, error) {
 			return s.ID == in.ID
 		})
 	}
-	return edge.Nothing{}, nil
+	return httpapi.Nothing{}, nil
 }
 
 // restoreSnapshot makes the workspace what the snapshot holds.
 //
 //	POST /_sandbox/snapshots/{id}/restore
-func (a *API) restoreSnapshot(c *call, in snapshotID) (edge.Nothing, error) {
+func (a *API) restoreSnapshot(c *call, in snapshotID) (httpapi.Nothing, error) {
 	s, err := a.snapshot(c.world, in.ID)
 	if err != nil {
-		return edge.Nothing{}, err
+		return httpapi.Nothing{}, err
 	}
-	return edge.Nothing{}, c.workspace.Restore(s.Snapshot)
+	return httpapi.Nothing{}, c.workspace.Restore(s.Snapshot)
 }
 
 // getSnapshotDump shows a snapshot as text.
 //
 //	GET /_sandbox/snapshots/{id}/dump
-func (a *API) getSnapshotDump(c *call, in snapshotID) (edge.Stream, error) {
+func (a *API) getSnapshotDump(c *call, in snapshotID) (httpapi.Stream, error) {
 	s, err := a.snapshot(c.world, in.ID)
 	if err != nil {
-		return edge.Stream{}, err
+		return httpapi.Stream{}, err
 	}
 	return written(plainText, s.WriteDump), nil
 }
@@ -248,21 +248,21 @@ type diff struct {
 // getSnapshotDiff says what changed since a snapshot.
 //
 //	GET /_sandbox/snapshots/{id}/diff
-func (a *API) getSnapshotDiff(c *call, in diff) (edge.Raw, error) {
+func (a *API) getSnapshotDiff(c *call, in diff) (httpapi.Raw, error) {
 	before, err := a.snapshot(c.world, in.ID)
 	if err != nil {
-		return edge.Raw{}, err
+		return httpapi.Raw{}, err
 	}
 	after := snapshot{}
 	if in.To == "" {
 		after.Snapshot = c.workspace.Snapshot()
 	} else if after, err = a.snapshot(c.world, in.To); err != nil {
-		return edge.Raw{}, err
+		return httpapi.Raw{}, err
 	}
 	old, ok := before.Snapshot.(held)
 	now, known := after.Snapshot.(held)
 	if ok && known && !engine.Apart(old.Held(), now.Held(), maxDiff) {
-		return edge.Raw{}, fail.Newf(fail.TooLarge, "diff_too_large", "More than %d MiB of text differ, too much to compare here; save both, and compare the files with snapshot diff.", maxDiff>>20)
+		return httpapi.Raw{}, fail.Newf(fail.TooLarge, "diff_too_large", "More than %d MiB of text differ, too much to compare here; save both, and compare the files with snapshot diff.", maxDiff>>20)
 	}
-	return edge.Raw{Type: plainText, Body: []byte(sandbox.Diff(before.Snapshot, after.Snapshot))}, nil
+	return httpapi.Raw{Type: plainText, Body: []byte(sandbox.Diff(before.Snapshot, after.Snapshot))}, nil
 }

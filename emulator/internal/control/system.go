@@ -3,42 +3,42 @@ package control
 import (
 	"bytes"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // getMetrics writes all metrics.
 //
 //	GET /_sandbox/metrics
-func (a *API) getMetrics(*call, none) (edge.Raw, error) {
+func (a *API) getMetrics(*call, none) (httpapi.Raw, error) {
 	var b bytes.Buffer
 	if err := a.Server.Metrics(&b); err != nil {
-		return edge.Raw{}, &fail.Error{Kind: fail.Unavailable, Code: "unavailable", Message: "The metrics cannot be collected now.", Cause: err}
+		return httpapi.Raw{}, &fail.Error{Kind: fail.Unavailable, Code: "unavailable", Message: "The metrics cannot be collected now.", Cause: err}
 	}
-	return edge.Raw{Type: "text/plain; version=0.0.4; charset=utf-8", Body: b.Bytes()}, nil
+	return httpapi.Raw{Type: "text/plain; version=0.0.4; charset=utf-8", Body: b.Bytes()}, nil
 }
 
 // getCA serves the certificate that clients of the HTTPS listener must trust.
 //
 //	GET /_sandbox/ca.pem
-func (a *API) getCA(*call, none) (edge.Raw, error) {
+func (a *API) getCA(*call, none) (httpapi.Raw, error) {
 	pem := a.Server.CA()
 	if len(pem) == 0 {
-		return edge.Raw{}, fail.New(fail.NotFound, "no_https", "The sandbox has no certificate of its own making to trust: it serves no HTTPS, or with a certificate it was given.")
+		return httpapi.Raw{}, fail.New(fail.NotFound, "no_https", "The sandbox has no certificate of its own making to trust: it serves no HTTPS, or with a certificate it was given.")
 	}
-	return edge.Raw{Type: "application/x-pem-file", Body: pem}, nil
+	return httpapi.Raw{Type: "application/x-pem-file", Body: pem}, nil
 }
 
 // getOpenAPIJSON serves the contract of this API.
 //
 //	GET /_sandbox/openapi.json
-func (a *API) getOpenAPIJSON(*call, none) (edge.Raw, error) {
-	return edge.Raw{Type: edge.JSONType, Body: documentJSON}, nil
+func (a *API) getOpenAPIJSON(*call, none) (httpapi.Raw, error) {
+	return httpapi.Raw{Type: httpapi.JSONType, Body: documentJSON}, nil
 }
 
 // getOpenAPIYAML serves the contract as YAML, which JSON is.
 //
 //	GET /_sandbox/openapi.yaml
-func (a *API) getOpenAPIYAML(*call, none) (edge.Raw, error) {
-	return edge.Raw{Type: "application/yaml", Body: documentJSON}, nil
+func (a *API) getOpenAPIYAML(*call, none) (httpapi.Raw, error) {
+	return httpapi.Raw{Type: "application/yaml", Body: documentJSON}, nil
 }

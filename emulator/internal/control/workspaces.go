@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -82,7 +82,7 @@ type createdWorkspace struct {
 	Setup sandbox.Setup `json:"setup"`
 }
 
-// ResourceID implements edge.Identified.
+// ResourceID implements httpapi.Identified.
 func (b createdWorkspace) ResourceID() string { return b.ID }
 
 // createWorkspace adds a workspace or forks one, and shows its key.
@@ -154,16 +154,16 @@ func (a *API) fork(in newWorkspace) (sandbox.Workspace, error) {
 // deleteWorkspace ends a workspace.
 //
 //	DELETE /_sandbox/workspaces/{id}
-func (a *API) deleteWorkspace(c *call, _ none) (edge.Nothing, error) {
+func (a *API) deleteWorkspace(c *call, _ none) (httpapi.Nothing, error) {
 	id := c.workspace.ID()
 	if id == a.Home {
-		return edge.Nothing{}, fail.Newf(fail.Conflict, "default_workspace", "Workspace %s is the default one, which stays; reset it instead.", id)
+		return httpapi.Nothing{}, fail.Newf(fail.Conflict, "default_workspace", "Workspace %s is the default one, which stays; reset it instead.", id)
 	}
 	if err := a.Server.RemoveWorkspace(id); err != nil {
-		return edge.Nothing{}, err
+		return httpapi.Nothing{}, err
 	}
 	a.Forget(c.world)
-	return edge.Nothing{}, nil
+	return httpapi.Nothing{}, nil
 }
 
 // createKey adds a key to the workspace, and shows its token.

@@ -8,7 +8,7 @@ import (
 
 // strip takes away what no request and no answer is checked against: texts,
 // examples, the headers of answers, what errors look like, and that no further
-// members are welcome, which edge says itself with the names of those that came.
+// members are welcome, which httpapi says itself with the names of those that came.
 // named says that the members' names were chosen by the document, as those of
 // properties are: they mean nothing here.
 func strip(n *yaml.Node, named bool) {

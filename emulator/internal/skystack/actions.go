@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // ActionStatus is how far an action is.
@@ -79,7 +79,7 @@ type actionBody struct {
 	wait int       // how many seconds a client should sleep until then; 0 when that is not known
 }
 
-// RetryAfter implements edge.Waiting.
+// RetryAfter implements httpapi.Waiting.
 func (b actionBody) RetryAfter() int { return b.wait }
 
 // waiting is the body with how long a client should wait before it looks again.
@@ -93,7 +93,7 @@ func (b actionBody) waiting(tx *engine.Tx) actionBody {
 // MarshalJSON returns what AppendJSON appends.
 func (b actionBody) MarshalJSON() ([]byte, error) { return b.AppendJSON(nil), nil }
 
-// AppendJSON implements edge.Appender.
+// AppendJSON implements httpapi.Appender.
 func (b actionBody) AppendJSON(to []byte) []byte {
 	o := object{append(to, '{')}
 	o.text("id", b.ID)
@@ -138,7 +138,7 @@ type createActionInput struct {
 
 // checkAction finds what the contract cannot: a resize without a size, names
 // that are not in the catalogue.
-func (a *API) checkAction(c *edge.Call, b edge.Fields) []fail.Detail {
+func (a *API) checkAction(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
 	details := a.checkCatalogue(c, b)
 	if b.Text("type") == string(Resize) && b["size"] == nil && b["profile"] == nil && b["machine_type"] == nil {
 		details = append(details, fail.Detail{Field: "size", Location: fail.Body, Code: "required", Message: "A resize needs one of size, profile and machine_type."})
@@ -149,7 +149,7 @@ func (a *API) checkAction(c *edge.Call, b edge.Fields) []fail.Detail {
 // createAction begins an action if the instance's status allows it (2.2).
 //
 //	POST /v1/instances/{id}/actions
-func (a *API) createAction(c *edge.Call, in createActionInput) (actionBody, error) {
+func (a *API) createAction(c *httpapi.Call, in createActionInput) (actionBody, error) {
 	size, err := oneSize(in.Size, in.Profile, in.MachineType)
 	if err != nil {
 		return actionBody{}, err
@@ -225,7 +225,7 @@ func (a *API) snapshotSlug(tx *engine.Tx) string {
 }
 
 // recordNoop notes an action that had nothing to do.
-func (a *API) recordNoop(c *edge.Call, i Instance, t Action) Action {
+func (a *API) recordNoop(c *httpapi.Call, i Instance, t Action) Action {
 	t.ID, t.InstanceID, t.ProjectID, t.Status, t.Progress = a.actions.NewID(c.Tx, "act"), i.ID, i.ProjectID, Completed, 100
 	t.From, t.StartedAt, t.CompletedAt = i.Status, c.Now(), c.Now()
 	a.enter(c.Tx, &i, t)
@@ -259,7 +259,7 @@ type listActionsInput struct {
 // listActions lists what was done to an instance and is kept, oldest first.
 //
 //	GET /v1/instances/{id}/actions
-func (a *API) listActions(c *edge.Call, in listActionsInput) (listBody[Action], error) {
+func (a *API) listActions(c *httpapi.Call, in listActionsInput) (listBody[Action], error) {
 	i, err := a.instance(c.Tx, in.ID)
 	if err != nil {
 		return listBody[Action]{}, err
@@ -280,7 +280,7 @@ func (a *API) listActions(c *edge.Call, in listActionsInput) (listBody[Action], 
 // getAction shows how far an action is.
 //
 //	GET /v1/actions/{id}
-func (a *API) getAction(c *edge.Call, in instanceInput) (actionBody, error) {
+func (a *API) getAction(c *httpapi.Call, in instanceInput) (actionBody, error) {
 	t, ok := a.actions.Get(c.Tx, in.ID)
 	if !ok {
 		return actionBody{}, noAction(in.ID)

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"sync"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // Config is what the API is told once; what may differ between workspaces is in
@@ -88,7 +88,7 @@ type API struct {
 	runs        *engine.Table[Run]
 	runSlots    *engine.Table[slotRow]
 	listeners   *engine.Table[listeners]
-	idempotency *edge.Idempotency
+	idempotency *httpapi.Idempotency
 	misuse      misuse
 	waits       waits
 	relay       relay
@@ -135,7 +135,7 @@ func New(schema *engine.Schema, c Config) *API {
 	a.runs = engine.AddTable[Run](schema, "runs", nil)
 	a.runSlots = engine.AddTable[slotRow](schema, "run_slots", nil)
 	a.listeners = engine.AddTable[listeners](schema, "listeners", nil)
-	a.idempotency = edge.NewIdempotency(schema)
+	a.idempotency = httpapi.NewIdempotency(schema)
 	schema.OnLoad(a.checkReferences)
 	schema.OnRestore(a.keepKeys)
 	schema.OnRestore(a.setOut)
@@ -155,10 +155,10 @@ func New(schema *engine.Schema, c Config) *API {
 // contract is the parsed document, which all emulators of a process share.
 //
 //nolint:gochecknoglobals // set once, read-only
-var contract = sync.OnceValues(func() (*edge.Contract, error) { return edge.LoadContract(checkedJSON, answersJSON) })
+var contract = sync.OnceValues(func() (*httpapi.Contract, error) { return httpapi.LoadContract(checkedJSON, answersJSON) })
 
-// Edge describes the API to the room that serves it.
-func (a *API) Edge() (*edge.API, error) {
+// HTTP describes the API to the room that serves it.
+func (a *API) HTTP() (*httpapi.API, error) {
 	c, err := contract()
 	if err != nil {
 		return nil, err
@@ -166,101 +166,103 @@ func (a *API) Edge() (*edge.API, error) {
 	if _, err := boundaries(); err != nil {
 		return nil, err
 	}
-	return &edge.API{
-		Contract: c, Document: "/openapi.json", Handlers: a.handlers(), Corridor: a.corridor(), DocumentedOnly: a.DocumentedOnly,
+	return &httpapi.API{
+		Contract: c, Document: "/openapi.json", Handlers: a.handlers(), Pipeline: a.pipeline(), DocumentedOnly: a.DocumentedOnly,
 		Idempotent: true, Admitted: a.readmit, Within: a.within, Refuse: Refuse, Owner: a.owner, Render: render, Complete: a.complete,
-		Known:  func(x *edge.Exchange, in fail.Location, name string) bool { return versionOf(x).knows(in, name) },
-		Strict: func(x *edge.Exchange) bool { return a.Strict || versionOf(x).strict },
+		Known: func(x *httpapi.RequestContext, in fail.Location, name string) bool {
+			return versionOf(x).knows(in, name)
+		},
+		Strict: func(x *httpapi.RequestContext) bool { return a.Strict || versionOf(x).strict },
 	}, nil
 }
 
-// corridor is the order in which SkyStack checks a request (section 7.2).
-func (a *API) corridor() []edge.Stage {
-	return []edge.Stage{
+// pipeline is the order in which SkyStack checks a request (section 7.2).
+func (a *API) pipeline() []httpapi.Stage {
+	return []httpapi.Stage{
 		{Name: "transport", Run: a.transport},
 		{Name: "authenticate", Run: a.authenticate}, // and counts the request, in the same transaction
 		{Name: "rate limit", Run: a.limited},
 		{Name: "version", Run: a.version},
-		{Name: "accept", Run: edge.Accept},
+		{Name: "accept", Run: httpapi.Accept},
 		{Name: "scope", Run: a.scope},
-		{Name: "reserved", Run: edge.Reserved},
+		{Name: "reserved", Run: httpapi.Reserved},
 		{Name: "idempotency", Run: a.idempotency.LookUp},
-		{Name: "read", Run: edge.ReadBody},
+		{Name: "read", Run: httpapi.ReadBody},
 		{Name: "project", Run: ownProject},
-		{Name: "contract", Run: edge.CheckContract},
+		{Name: "contract", Run: httpapi.CheckContract},
 		{Name: "handle", Run: a.invoke},
-		{Name: "encode", Run: edge.Encode},
+		{Name: "encode", Run: httpapi.Encode},
 	}
 }
 
 // handlers is the table of contents: every operation and who serves it.
-func (a *API) handlers() []edge.Handler {
-	return []edge.Handler{
-		edge.Handle("listInstances", a.listInstances),
-		edge.Handle("createInstance", a.createInstance).Checked(a.checkCreate),
-		edge.Handle("getInstance", a.getInstance),
-		edge.Patch("updateInstance", a.updateInstance, a.presentInstance).Checked(checkUpdate),
-		edge.Handle("deleteInstance", a.deleteInstance),
-		edge.Handle("createInstanceAction", a.createAction).Checked(a.checkAction),
-		edge.Handle("listInstanceActions", a.listActions),
-		edge.Handle("getAction", a.getAction),
-		edge.Handle("getInstanceMetrics", a.getMetrics).Checked(a.checkMetrics),
-		edge.Handle("getInstanceHealth", a.getInstanceHealth),
-		edge.Handle("listAutoscalePolicies", a.listPolicies),
-		edge.Handle("getAutoscalePolicy", a.getPolicy),
-		edge.Handle("listAutoscaleHistory", a.listHistory),
-		edge.Handle("listProjects", a.listProjects),
-		edge.Handle("createProject", a.createProject),
-		edge.Handle("getProject", a.getProject),
-		edge.Patch("updateProject", a.updateProject, a.presentProject),
-		edge.Handle("deleteProject", a.deleteProject),
-		edge.Handle("listWebhooks", a.listWebhooks),
-		edge.Handle("createWebhook", a.createWebhook).Checked(a.checkWebhook),
-		edge.Handle("getWebhook", a.getWebhook),
-		edge.Patch("updateWebhook", a.updateWebhook, a.presentWebhook).Checked(a.checkWebhook),
-		edge.Handle("deleteWebhook", a.deleteWebhook),
-		edge.Handle("rotateWebhookSecret", a.rotateWebhookSecret),
-		edge.Handle("testWebhook", a.testWebhook),
-		edge.Handle("listDeliveries", a.listDeliveries),
-		edge.Handle("getDelivery", a.getDelivery),
-		edge.Handle("replayDelivery", a.replayDelivery),
-		edge.Handle("listJobs", a.listJobs),
-		edge.Handle("createJob", a.createJob).Checked(a.checkJob),
-		edge.Handle("getJob", a.getJob),
-		edge.Patch("updateJob", a.updateJob, a.presentJob),
-		edge.Handle("deleteJob", a.deleteJob),
-		edge.Handle("runJob", a.runJob),
-		edge.Handle("listJobRuns", a.listRuns),
-		edge.Handle("getJobRun", a.getRun),
-		edge.Act("listEvents", a.listEvents),
-		edge.Handle("getEvent", a.getEvent),
-		edge.Act("streamEvents", a.streamEvents),
-		edge.Handle("listRegions", a.listRegions),
-		edge.Handle("getRegion", a.getRegion),
-		edge.Handle("listProfiles", a.listProfiles),
-		edge.Handle("createProfile", a.createProfile),
-		edge.Handle("getProfile", a.getProfile),
-		edge.Handle("deleteProfile", a.deleteProfile),
-		edge.Handle("listImages", a.listImages),
-		edge.Handle("getImage", a.getImage),
-		edge.Handle("deleteImage", a.deleteImage),
-		edge.Handle("getQuota", a.getQuota),
-		edge.Handle("listTokens", a.listTokens),
-		edge.Handle("createToken", a.createToken).Checked(a.checkToken),
-		edge.Handle("getToken", a.getToken),
-		edge.Handle("rotateToken", a.rotateToken).Checked(a.checkExpiry),
-		edge.Handle("revokeToken", a.revokeToken),
-		edge.Act("listAuditLogs", a.listAuditLogs),
-		edge.HandleOpen("getHealth", a.getHealth),
-		edge.HandleOpen("getReady", a.getReady),
-		edge.HandleOpen("getVersion", a.getVersion),
-		edge.HandleOpen("getOpenAPIJSON", a.getOpenAPIJSON),
-		edge.HandleOpen("getOpenAPIYAML", a.getOpenAPIYAML),
+func (a *API) handlers() []httpapi.Handler {
+	return []httpapi.Handler{
+		httpapi.Handle("listInstances", a.listInstances),
+		httpapi.Handle("createInstance", a.createInstance).Checked(a.checkCreate),
+		httpapi.Handle("getInstance", a.getInstance),
+		httpapi.Patch("updateInstance", a.updateInstance, a.presentInstance).Checked(checkUpdate),
+		httpapi.Handle("deleteInstance", a.deleteInstance),
+		httpapi.Handle("createInstanceAction", a.createAction).Checked(a.checkAction),
+		httpapi.Handle("listInstanceActions", a.listActions),
+		httpapi.Handle("getAction", a.getAction),
+		httpapi.Handle("getInstanceMetrics", a.getMetrics).Checked(a.checkMetrics),
+		httpapi.Handle("getInstanceHealth", a.getInstanceHealth),
+		httpapi.Handle("listAutoscalePolicies", a.listPolicies),
+		httpapi.Handle("getAutoscalePolicy", a.getPolicy),
+		httpapi.Handle("listAutoscaleHistory", a.listHistory),
+		httpapi.Handle("listProjects", a.listProjects),
+		httpapi.Handle("createProject", a.createProject),
+		httpapi.Handle("getProject", a.getProject),
+		httpapi.Patch("updateProject", a.updateProject, a.presentProject),
+		httpapi.Handle("deleteProject", a.deleteProject),
+		httpapi.Handle("listWebhooks", a.listWebhooks),
+		httpapi.Handle("createWebhook", a.createWebhook).Checked(a.checkWebhook),
+		httpapi.Handle("getWebhook", a.getWebhook),
+		httpapi.Patch("updateWebhook", a.updateWebhook, a.presentWebhook).Checked(a.checkWebhook),
+		httpapi.Handle("deleteWebhook", a.deleteWebhook),
+		httpapi.Handle("rotateWebhookSecret", a.rotateWebhookSecret),
+		httpapi.Handle("testWebhook", a.testWebhook),
+		httpapi.Handle("listDeliveries", a.listDeliveries),
+		httpapi.Handle("getDelivery", a.getDelivery),
+		httpapi.Handle("replayDelivery", a.replayDelivery),
+		httpapi.Handle("listJobs", a.listJobs),
+		httpapi.Handle("createJob", a.createJob).Checked(a.checkJob),
+		httpapi.Handle("getJob", a.getJob),
+		httpapi.Patch("updateJob", a.updateJob, a.presentJob),
+		httpapi.Handle("deleteJob", a.deleteJob),
+		httpapi.Handle("runJob", a.runJob),
+		httpapi.Handle("listJobRuns", a.listRuns),
+		httpapi.Handle("getJobRun", a.getRun),
+		httpapi.Act("listEvents", a.listEvents),
+		httpapi.Handle("getEvent", a.getEvent),
+		httpapi.Act("streamEvents", a.streamEvents),
+		httpapi.Handle("listRegions", a.listRegions),
+		httpapi.Handle("getRegion", a.getRegion),
+		httpapi.Handle("listProfiles", a.listProfiles),
+		httpapi.Handle("createProfile", a.createProfile),
+		httpapi.Handle("getProfile", a.getProfile),
+		httpapi.Handle("deleteProfile", a.deleteProfile),
+		httpapi.Handle("listImages", a.listImages),
+		httpapi.Handle("getImage", a.getImage),
+		httpapi.Handle("deleteImage", a.deleteImage),
+		httpapi.Handle("getQuota", a.getQuota),
+		httpapi.Handle("listTokens", a.listTokens),
+		httpapi.Handle("createToken", a.createToken).Checked(a.checkToken),
+		httpapi.Handle("getToken", a.getToken),
+		httpapi.Handle("rotateToken", a.rotateToken).Checked(a.checkExpiry),
+		httpapi.Handle("revokeToken", a.revokeToken),
+		httpapi.Act("listAuditLogs", a.listAuditLogs),
+		httpapi.HandleOpen("getHealth", a.getHealth),
+		httpapi.HandleOpen("getReady", a.getReady),
+		httpapi.HandleOpen("getVersion", a.getVersion),
+		httpapi.HandleOpen("getOpenAPIJSON", a.getOpenAPIJSON),
+		httpapi.HandleOpen("getOpenAPIYAML", a.getOpenAPIYAML),
 	}
 }
 
 // complete adds the headers that every answer carries.
-func (a *API) complete(x *edge.Exchange) {
+func (a *API) complete(x *httpapi.RequestContext) {
 	h := x.Header()
 	x.Set("X-Request-Id", x.ID)
 	h["Skystack-Version"] = a.versionLines[cmp.Or(x.Version, defaultVersion)]

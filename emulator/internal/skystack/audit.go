@@ -8,9 +8,9 @@ import (
 	"strconv"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // The audit log is a second view of the record of requests and no record of its
@@ -118,7 +118,7 @@ func (in listAuditLogsInput) question(now time.Time) (AuditQuestion, error) {
 }
 
 // operations are those of the contract, which was read before anything is served.
-func operations() []*edge.Operation {
+func operations() []*httpapi.Operation {
 	c, err := contract()
 	if err != nil {
 		return nil
@@ -130,7 +130,7 @@ func operations() []*edge.Operation {
 // read without the world: others go on meanwhile.
 //
 //	GET /v1/audit-logs
-func (a *API) listAuditLogs(_ context.Context, c *edge.Call, in listAuditLogsInput) (listBody[auditEntry], error) {
+func (a *API) listAuditLogs(_ context.Context, c *httpapi.Call, in listAuditLogsInput) (listBody[auditEntry], error) {
 	var p page[auditEntry]
 	var last uint64
 	var q AuditQuestion

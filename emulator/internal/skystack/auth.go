@@ -7,16 +7,16 @@ import (
 	"strings"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 const challenge = `Bearer realm="skystack"`
 
 // authenticate is the stage that finds the caller and the workspace (S19, S20,
 // S28, S30, S38, S74). A public operation is served in the home world.
-func (a *API) authenticate(x *edge.Exchange) error {
+func (a *API) authenticate(x *httpapi.RequestContext) error {
 	if x.Op.Public {
 		return nil
 	}
@@ -52,7 +52,7 @@ func (a *API) authenticate(x *edge.Exchange) error {
 }
 
 // admit holds a token against what the world knows of it.
-func (a *API) admit(tx *engine.Tx, x *edge.Exchange, id string, digest engine.Digest) error {
+func (a *API) admit(tx *engine.Tx, x *httpapi.RequestContext, id string, digest engine.Digest) error {
 	t, err := a.valid(tx, id, digest)
 	if err != nil {
 		return err
@@ -71,14 +71,14 @@ func (a *API) admit(tx *engine.Tx, x *edge.Exchange, id string, digest engine.Di
 }
 
 // caller is who sends requests with the key.
-func (t Token) caller() edge.Caller {
-	return edge.Caller{Token: t.ID, Digest: t.Digest, Project: t.ProjectID, Scopes: t.Scopes, Version: t.APIVersion}
+func (t Token) caller() httpapi.Caller {
+	return httpapi.Caller{Token: t.ID, Digest: t.Digest, Project: t.ProjectID, Scopes: t.Scopes, Version: t.APIVersion}
 }
 
 // readmit refuses a request, in the transaction in which its handler acts, whose key
 // came to its end, lost its rights or its workspace since it was admitted: another
 // state may have taken the place of the one that was asked.
-func (a *API) readmit(c *edge.Call) error {
+func (a *API) readmit(c *httpapi.Call) error {
 	if c.Operation().Public {
 		return nil
 	}
@@ -182,7 +182,7 @@ func unauthenticated(code, message string) error {
 }
 
 // scope is the stage that refuses what the token may not do (S26; 8.3).
-func (a *API) scope(x *edge.Exchange) error {
+func (a *API) scope(x *httpapi.RequestContext) error {
 	if x.Op.Public {
 		return nil
 	}

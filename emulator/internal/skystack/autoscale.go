@@ -6,8 +6,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // Autoscale is the numbers of a policy, which its leader keeps.
@@ -83,7 +83,7 @@ func (c autoscaleChange) merged(old *Autoscale) *Autoscale {
 }
 
 // checkAutoscale finds a minimum above the maximum, which no schema can.
-func checkAutoscale(b edge.Fields) []fail.Detail {
+func checkAutoscale(b httpapi.Fields) []fail.Detail {
 	numbers, _ := b["autoscale"].(map[string]any)
 	standard := standardAutoscale()
 	return crossed(wholeNumber(numbers["min"], standard.Min), wholeNumber(numbers["max"], standard.Max))

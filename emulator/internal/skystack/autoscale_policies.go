@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // Policy is the scaling of an instance, its leader, which has the numbers (S17;
@@ -161,7 +161,7 @@ type listPoliciesInput struct {
 // listPolicies lists the workspace's autoscale policies, oldest first.
 //
 //	GET /v1/autoscale-policies
-func (a *API) listPolicies(c *edge.Call, in listPoliciesInput) (listBody[policyBody], error) {
+func (a *API) listPolicies(c *httpapi.Call, in listPoliciesInput) (listBody[policyBody], error) {
 	project, err := a.listedProject(c, in.ProjectID)
 	if err != nil {
 		return listBody[policyBody]{}, err
@@ -197,7 +197,7 @@ func noPolicy(id string) error {
 // getPolicy shows one policy.
 //
 //	GET /v1/autoscale-policies/{id}
-func (a *API) getPolicy(c *edge.Call, in policyInput) (policyBody, error) {
+func (a *API) getPolicy(c *httpapi.Call, in policyInput) (policyBody, error) {
 	a.await(c, a.ofPolicies(c.Tx, func(p Policy) bool { return p.ID == in.ID }))
 	p, err := a.policy(c.Tx, in.ID)
 	if err != nil {
@@ -223,7 +223,7 @@ type scalingBody struct {
 // listHistory lists what a policy did, oldest first.
 //
 //	GET /v1/autoscale-policies/{id}/history
-func (a *API) listHistory(c *edge.Call, in listHistoryInput) (listBody[scaling], error) {
+func (a *API) listHistory(c *httpapi.Call, in listHistoryInput) (listBody[scaling], error) {
 	a.await(c, a.ofPolicies(c.Tx, func(p Policy) bool { return p.ID == in.ID }))
 	p, err := a.policy(c.Tx, in.ID)
 	if err != nil {

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/limit"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -55,7 +55,7 @@ func (a *API) refusedUntil(tx *engine.Tx, key string, d *limit.Decision) {
 
 // goOn moves time to the end of what the caller was refused for, and reports whether
 // it did.
-func (a *API) goOn(tx *engine.Tx, x *edge.Exchange) bool {
+func (a *API) goOn(tx *engine.Tx, x *httpapi.RequestContext) bool {
 	key := x.Caller.Token
 	known, _ := a.ledgers.Get(tx, key)
 	if tx.Mode() != engine.Auto || known.RefusedUntil.IsZero() && len(known.Busy) == 0 {
@@ -85,8 +85,8 @@ func (a *API) goOn(tx *engine.Tx, x *edge.Exchange) bool {
 }
 
 // invoke is the stage that runs the handler, and notes what the caller finds busy.
-func (a *API) invoke(x *edge.Exchange) error {
-	err := edge.Invoke(x)
+func (a *API) invoke(x *httpapi.RequestContext) error {
+	err := httpapi.Invoke(x)
 	var e *fail.Error
 	if !errors.As(err, &e) || e.Kind != fail.Conflict || e.Code != "instance_busy" || e.RetryAfter == 0 || x.Caller.Token == "" {
 		return err
@@ -109,7 +109,7 @@ func (a *API) invoke(x *edge.Exchange) error {
 
 // await moves time to the first booked event that a read waits for, if the caller
 // has been shown before that it is on its way, and reports whether it did.
-func (a *API) await(c *edge.Call, waitsFor func(e engine.Event) bool) bool {
+func (a *API) await(c *httpapi.Call, waitsFor func(e engine.Event) bool) bool {
 	if c.Mode() != engine.Auto || a.settingsOf(c.Tx).Progression.reads() > 0 {
 		return false
 	}

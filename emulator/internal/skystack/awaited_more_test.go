@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // A list of jobs or policies changes when one of them does, also for a client that

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"sync"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // A key that is bound to a project sees and changes that project alone (S13). What
@@ -133,7 +133,7 @@ var boundaries = sync.OnceValues(func() (map[string]boundary, error) {
 	return out, nil
 })
 
-func boundaryOf(op *edge.Operation) boundary {
+func boundaryOf(op *httpapi.Operation) boundary {
 	all, _ := boundaries() // Edge has made them without a fault
 	return all[op.ID]
 }
@@ -141,7 +141,7 @@ func boundaryOf(op *edge.Operation) boundary {
 // mayCall refuses an operation that the key of a request may not use, as far as the
 // request without its body can tell (S13, S26). Its own token every key may read,
 // rotate and revoke.
-func mayCall(c *edge.Call, query func(name string) string) error {
+func mayCall(c *httpapi.Call, query func(name string) string) error {
 	op, b := c.Operation(), boundaryOf(c.Operation())
 	own := b.access == ofTokens && len(b.objects) > 0 && c.Param(b.objects[0].name) == c.Token
 	if !own && !grants(c.Scopes, op.Scope) {
@@ -169,13 +169,13 @@ func mayCall(c *edge.Call, query func(name string) string) error {
 }
 
 // changes tells whether an operation may change something.
-func changes(op *edge.Operation) bool {
+func changes(op *httpapi.Operation) bool {
 	return op.Method != http.MethodGet && op.Method != http.MethodHead
 }
 
 // names refuses a request of a bound key that names another project than its own.
 // Whether there is one is not told.
-func names(c *edge.Call, project string) error {
+func names(c *httpapi.Call, project string) error {
 	switch {
 	case project == "" || c.Project == "" || project == c.Project:
 		return nil
@@ -196,7 +196,7 @@ func boundTo(project, why string) error {
 // within refuses what lies outside of the project that the key of a request is bound
 // to. Objects of others are not there, as if they did not exist: not even their
 // graves.
-func (a *API) within(c *edge.Call) error {
+func (a *API) within(c *httpapi.Call) error {
 	if c.Project == "" {
 		return nil
 	}
@@ -221,7 +221,7 @@ func (a *API) within(c *edge.Call) error {
 
 // ownProject is the stage that refuses a body which names another project than that
 // of a bound key, before anything else is said of it.
-func ownProject(x *edge.Exchange) error {
+func ownProject(x *httpapi.RequestContext) error {
 	c := x.Call()
 	for _, project := range projectsIn(c.Body()) {
 		if err := names(c, project); err != nil {
@@ -233,8 +233,8 @@ func ownProject(x *edge.Exchange) error {
 
 // projectsIn is the projects that a body names: its own, and that of the instance
 // which a job creates.
-func projectsIn(b edge.Fields) []string {
+func projectsIn(b httpapi.Fields) []string {
 	action, _ := b["action"].(map[string]any)
 	template, _ := action["instance"].(map[string]any)
-	return []string{b.Text("project_id"), edge.Fields(template).Text("project_id")}
+	return []string{b.Text("project_id"), httpapi.Fields(template).Text("project_id")}
 }

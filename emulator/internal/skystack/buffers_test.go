@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // What an instance keeps of a body outlives the buffer the body was read into.

@@ -3,9 +3,9 @@ package skystack
 import (
 	"fmt"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/near"
 )
 
@@ -28,7 +28,7 @@ func builtinRegions() []Region {
 
 // checkCatalogue finds members that name what is not in the catalogue. It looks
 // only at text: the contract reports other types.
-func (a *API) checkCatalogue(c *edge.Call, b edge.Fields) (details []fail.Detail) {
+func (a *API) checkCatalogue(c *httpapi.Call, b httpapi.Fields) (details []fail.Detail) {
 	if a.settingsOf(c.Tx).OpenCatalog {
 		return nil
 	}
@@ -95,7 +95,7 @@ type slugInput struct {
 }
 
 // entry looks up one entry of the catalogue.
-func entry[T any](t *engine.Table[T], c *edge.Call, noun, slug string) (T, error) {
+func entry[T any](t *engine.Table[T], c *httpapi.Call, noun, slug string) (T, error) {
 	v, ok := t.Get(c.Tx, slug)
 	if !ok {
 		return v, fail.Newf(fail.NotFound, noun+"_not_found", "There is no %s %q.", noun, clip(slug))
@@ -108,7 +108,7 @@ func same[T any](v T) T { return v }
 // listRegions lists where instances can run.
 //
 //	GET /v1/regions
-func (a *API) listRegions(c *edge.Call, in paging) (listBody[Region], error) {
+func (a *API) listRegions(c *httpapi.Call, in paging) (listBody[Region], error) {
 	p, err := list(c, view[Region]{table: a.regions, shared: true, name: "regions"}, in)
 	return body(p, as(same[Region])), err
 }
@@ -116,6 +116,6 @@ func (a *API) listRegions(c *edge.Call, in paging) (listBody[Region], error) {
 // getRegion shows one region.
 //
 //	GET /v1/regions/{slug}
-func (a *API) getRegion(c *edge.Call, in slugInput) (Region, error) {
+func (a *API) getRegion(c *httpapi.Call, in slugInput) (Region, error) {
 	return entry(a.regions, c, "region", in.Slug)
 }

@@ -13,7 +13,7 @@ import (
 	"skystack.dev/sandbox/emulator"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/skystack"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 

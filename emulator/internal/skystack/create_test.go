@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 const fullBody = `{"name":"web-1","region":"eu-west-1","size":"standard-4","image":"debian-13","project_id":"prj_default",

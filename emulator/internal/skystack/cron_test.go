@@ -3,7 +3,7 @@ package skystack_test
 import (
 	"testing"
 
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // A cron line that means nothing is refused with a sentence that says which field

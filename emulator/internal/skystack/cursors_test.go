@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // walk follows next_cursor from the first page of a list to its end.

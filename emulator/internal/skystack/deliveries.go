@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
@@ -123,7 +123,7 @@ type attemptBody struct {
 	Sandbox        []string          `json:"sandbox"`
 }
 
-// RetryAfter implements edge.Waiting. An attempt takes as long as the receiver does,
+// RetryAfter implements httpapi.Waiting. An attempt takes as long as the receiver does,
 // whatever the world's clock says.
 func (deliveryBody) RetryAfter() int { return 1 }
 
@@ -193,7 +193,7 @@ type listDeliveriesInput struct {
 // listDeliveries lists what was or will be delivered to an endpoint.
 //
 //	GET /v1/projects/{id}/webhooks/{webhook_id}/deliveries
-func (a *API) listDeliveries(c *edge.Call, in listDeliveriesInput) (listBody[deliveryBody], error) {
+func (a *API) listDeliveries(c *httpapi.Call, in listDeliveriesInput) (listBody[deliveryBody], error) {
 	w, err := a.webhook(c.Tx, in.webhookPath)
 	if err != nil {
 		return listBody[deliveryBody]{}, err
@@ -214,7 +214,7 @@ func (a *API) listDeliveries(c *edge.Call, in listDeliveriesInput) (listBody[del
 // getDelivery shows one delivery.
 //
 //	GET /v1/projects/{id}/webhooks/{webhook_id}/deliveries/{delivery_id}
-func (a *API) getDelivery(c *edge.Call, in deliveryPath) (deliveryBody, error) {
+func (a *API) getDelivery(c *httpapi.Call, in deliveryPath) (deliveryBody, error) {
 	_, d, err := a.delivery(c.Tx, in)
 	if err != nil {
 		return deliveryBody{}, err
@@ -230,7 +230,7 @@ func (a *API) getDelivery(c *edge.Call, in deliveryPath) (deliveryBody, error) {
 // replayDelivery delivers an event once more, under its id (5.2).
 //
 //	POST /v1/projects/{id}/webhooks/{webhook_id}/deliveries/{delivery_id}/replay
-func (a *API) replayDelivery(c *edge.Call, in deliveryPath) (deliveryBody, error) {
+func (a *API) replayDelivery(c *httpapi.Call, in deliveryPath) (deliveryBody, error) {
 	w, d, err := a.delivery(c.Tx, in)
 	if err != nil {
 		return deliveryBody{}, err
@@ -248,7 +248,7 @@ func (a *API) replayDelivery(c *edge.Call, in deliveryPath) (deliveryBody, error
 // testWebhook delivers a test event to one endpoint, whatever it subscribes to.
 //
 //	POST /v1/projects/{id}/webhooks/{webhook_id}/test
-func (a *API) testWebhook(c *edge.Call, in webhookPath) (deliveryBody, error) {
+func (a *API) testWebhook(c *httpapi.Call, in webhookPath) (deliveryBody, error) {
 	w, err := a.webhook(c.Tx, in)
 	if err != nil {
 		return deliveryBody{}, err

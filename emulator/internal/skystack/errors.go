@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // status maps every kind of refusal to its status here. A 422 is only ever a
@@ -95,7 +95,7 @@ func (d detail) MarshalJSON() ([]byte, error) {
 }
 
 // Refuse renders a refusal.
-func Refuse(x *edge.Exchange, err *fail.Error) edge.Answer {
+func Refuse(x *httpapi.RequestContext, err *fail.Error) httpapi.Answer {
 	x.Set("Cache-Control", "no-store")
 	if err.Warning != "" {
 		x.Warn(err.Warning)
@@ -106,7 +106,7 @@ func Refuse(x *edge.Exchange, err *fail.Error) edge.Answer {
 	if len(err.Allow) > 0 {
 		x.Set("Allow", strings.Join(err.Allow, ", "))
 	}
-	a := edge.Answer{Status: status(err.Kind)}
+	a := httpapi.Answer{Status: status(err.Kind)}
 	if err.RetryAfter > 0 {
 		a.RetryAfter = strconv.Itoa(int(math.Ceil(err.RetryAfter.Seconds())))
 	}
@@ -125,7 +125,7 @@ func errorBody(err *fail.Error, request string) ([]byte, error) {
 	for _, d := range err.Details {
 		e.Error.Details = append(e.Error.Details, detail(d))
 	}
-	body, fault := edge.EncodeJSON(e)
+	body, fault := httpapi.EncodeJSON(e)
 	if fault != nil { // a detail holds what is not JSON
 		body = []byte(`{"error":{"code":"internal_error","message":"The sandbox failed to describe an error.","request_id":"` + request + `"}}`)
 	}

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // eventFilter is which events a client wants; the zero filter is all.
@@ -70,12 +70,12 @@ func patience(wait string) (d time.Duration, details []fail.Detail) {
 // clock jumps to what a client waits for, it lets actions end.
 //
 //	GET /v1/events
-func (a *API) listEvents(ctx context.Context, c *edge.Call, in listEventsInput) (out eventsBody, err error) {
+func (a *API) listEvents(ctx context.Context, c *httpapi.Call, in listEventsInput) (out eventsBody, err error) {
 	d, details := patience(in.Wait)
 	if details = append(patternFaults("type", fail.Query, in.Types), details...); len(details) > 0 {
 		return out, fail.Parameters(details...)
 	}
-	look := func(c *edge.Call) (err error) {
+	look := func(c *httpapi.Call) (err error) {
 		out, err = a.eventsPage(c, in)
 		return err
 	}
@@ -105,10 +105,10 @@ func (a *API) listEvents(ctx context.Context, c *edge.Call, in listEventsInput) 
 // awaitEvent waits until something has happened after an empty page that could
 // fill it, or the context ends. The error is errGone when nothing will happen any
 // more.
-func (a *API) awaitEvent(ctx context.Context, c *edge.Call, empty *eventsBody) error {
+func (a *API) awaitEvent(ctx context.Context, c *httpapi.Call, empty *eventsBody) error {
 	for ctx.Err() == nil {
 		changed, found, hurried := c.Workspace().Changed(), false, false
-		err := c.Do(func(c *edge.Call) error {
+		err := c.Do(func(c *httpapi.Call) error {
 			if c.Closed() {
 				return errGone
 			}
@@ -157,7 +157,7 @@ func (a *API) hurry(tx *engine.Tx, further ...string) bool {
 }
 
 // eventsPage reads the page that a client asked for.
-func (a *API) eventsPage(c *edge.Call, in listEventsInput) (out eventsBody, err error) {
+func (a *API) eventsPage(c *httpapi.Call, in listEventsInput) (out eventsBody, err error) {
 	out.gen, out.filter.types, out.further = c.Generation(), in.Types, furtherSteps(in.Types)
 	if out.filter.project, err = a.listedProject(c, in.ProjectID); err != nil {
 		return out, err
@@ -244,7 +244,7 @@ func (b eventsBody) in(version string) any {
 // MarshalJSON returns what AppendJSON appends.
 func (b eventsBody) MarshalJSON() ([]byte, error) { return b.AppendJSON(nil), nil }
 
-// AppendJSON implements edge.Appender.
+// AppendJSON implements httpapi.Appender.
 func (b eventsBody) AppendJSON(to []byte) []byte {
 	to = b.listBody.AppendJSON(to)
 	if b.version == pageEra {
@@ -262,7 +262,7 @@ type eventInput struct {
 // getEvent shows an event as long as it is kept (S15).
 //
 //	GET /v1/events/{id}
-func (a *API) getEvent(c *edge.Call, in eventInput) (eventBody, error) {
+func (a *API) getEvent(c *httpapi.Call, in eventInput) (eventBody, error) {
 	e, ok := a.eventNamed(c.Tx, in.ID)
 	if !ok {
 		return eventBody{}, noEvent(in.ID)
@@ -301,5 +301,5 @@ func (b eventBody) in(version string) any {
 // MarshalJSON returns what AppendJSON appends.
 func (b eventBody) MarshalJSON() ([]byte, error) { return b.AppendJSON(nil), nil }
 
-// AppendJSON implements edge.Appender.
+// AppendJSON implements httpapi.Appender.
 func (b eventBody) AppendJSON(to []byte) []byte { return b.event.write(to, b.workspace, b.version) }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // Event is something that happened, as it is kept for those who poll, stream or
@@ -68,7 +68,7 @@ type happening struct {
 // cause is the request that made something happen.
 type cause struct{ RequestID, IdempotencyKey string }
 
-func causeOf(c *edge.Call) *cause { return &cause{c.RequestID, c.IdempotencyKey()} }
+func causeOf(c *httpapi.Call) *cause { return &cause{c.RequestID, c.IdempotencyKey()} }
 
 // cause is the request that asked for the action; nil if none did.
 func (t Action) cause() *cause {
@@ -85,10 +85,10 @@ func (a *API) emit(tx *engine.Tx, h happening) {
 
 // shownAs is an object as it stands on the wire.
 func shownAs(object any) jsontext.Value {
-	if own, ok := object.(edge.Appender); ok {
+	if own, ok := object.(httpapi.Appender); ok {
 		return own.AppendJSON(nil)
 	}
-	b, _ := edge.EncodeJSON(object) // bodies hold nothing that JSON has not
+	b, _ := httpapi.EncodeJSON(object) // bodies hold nothing that JSON has not
 	return b
 }
 
@@ -144,7 +144,7 @@ func previousOf(members map[string]any) jsontext.Value {
 		o.name(name)
 		switch v := members[name].(type) {
 		case string:
-			o.b = edge.AppendString(o.b, v)
+			o.b = httpapi.AppendString(o.b, v)
 		default:
 			o.b = append(o.b, shownAs(v)...)
 		}

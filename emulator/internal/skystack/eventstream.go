@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -24,15 +24,15 @@ type streamEventsInput struct {
 // begins after the event the client saw last, at the start, or with the present.
 //
 //	GET /v1/events/stream
-func (a *API) streamEvents(_ context.Context, c *edge.Call, in streamEventsInput) (edge.Stream, error) {
+func (a *API) streamEvents(_ context.Context, c *httpapi.Call, in streamEventsInput) (httpapi.Stream, error) {
 	if details := patternFaults("type", fail.Query, in.Types); len(details) > 0 {
-		return edge.Stream{}, fail.Parameters(details...)
+		return httpapi.Stream{}, fail.Parameters(details...)
 	}
 	if in.After != "" && in.From != "" {
-		return edge.Stream{}, conflictingQuery("after and from are two places to begin at; send one.", "after", "from")
+		return httpapi.Stream{}, conflictingQuery("after and from are two places to begin at; send one.", "after", "from")
 	}
 	s := &feed{api: a, world: c.Workspace(), caller: c.Caller, request: c.RequestID, version: cmp.Or(c.Version, defaultVersion)}
-	err := c.Do(func(c *edge.Call) (err error) {
+	err := c.Do(func(c *httpapi.Call) (err error) {
 		s.gen, s.filter.types = c.Generation(), in.Types
 		if s.filter.project, err = a.listedProject(c, in.ProjectID); err != nil {
 			return err
@@ -41,18 +41,18 @@ func (a *API) streamEvents(_ context.Context, c *edge.Call, in streamEventsInput
 		return nil
 	})
 	if err != nil {
-		return edge.Stream{}, err
+		return httpapi.Stream{}, err
 	}
 	if err := a.waits.enter(s.world, "too_many_streams"); err != nil {
-		return edge.Stream{}, err
+		return httpapi.Stream{}, err
 	}
-	return edge.Stream{Type: "text/event-stream", Run: s.run, Done: func() { a.waits.leave(s.world) }}, nil
+	return httpapi.Stream{Type: "text/event-stream", Run: s.run, Done: func() { a.waits.leave(s.world) }}, nil
 }
 
 // beginning is the place a stream begins at, and whether it begins anew because the
 // place that the client knows is of another history. A client that comes back says
 // in a header what it has seen, while the URL stays what it was: the header counts.
-func (a *API) beginning(c *edge.Call, in streamEventsInput) (at place, anew bool) {
+func (a *API) beginning(c *httpapi.Call, in streamEventsInput) (at place, anew bool) {
 	after := cmp.Or(c.RequestHeader("Last-Event-Id"), in.After)
 	switch {
 	case after != "":
@@ -88,7 +88,7 @@ const (
 type feed struct {
 	api     *API
 	world   *engine.World
-	caller  edge.Caller
+	caller  httpapi.Caller
 	request string
 	version string
 	filter  eventFilter
@@ -120,7 +120,7 @@ var (
 
 // run sends what happens until the client goes away, its key ends, or the sandbox
 // does.
-func (s *feed) run(ctx context.Context, w *edge.StreamWriter) error {
+func (s *feed) run(ctx context.Context, w *httpapi.StreamWriter) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.api.Closing, cancel)()

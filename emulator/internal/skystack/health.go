@@ -1,6 +1,6 @@
 package skystack
 
-import "skystack.dev/sandbox/emulator/internal/edge"
+import "skystack.dev/sandbox/emulator/internal/httpapi"
 
 // instanceHealth is the health of an instance on the wire.
 type instanceHealth struct {
@@ -27,7 +27,7 @@ const (
 // (S11).
 //
 //	GET /v1/instances/{id}/health
-func (a *API) getInstanceHealth(c *edge.Call, in instanceInput) (instanceHealth, error) {
+func (a *API) getInstanceHealth(c *httpapi.Call, in instanceInput) (instanceHealth, error) {
 	i, err := a.instance(c.Tx, in.ID)
 	if err != nil {
 		return instanceHealth{}, err

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // Paths that lead nowhere are a 404 in JSON, never a redirect (S75; 7.4).

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/skystack"
 )
 
@@ -60,7 +60,7 @@ func TestRestoredRecordIsRepeatedS10(t *testing.T) {
 		want   string
 	}{{bookable, 201, first.Body.String()}, {strings.Replace(bookable, `"n"`, `"m"`, 1), 422, "idempotency_key_reused"}} {
 		r.world.Reset()
-		server := staged(t, r, "idempotency", func(*edge.Exchange, *edge.Server) error { return r.world.Restore(kept) })
+		server := staged(t, r, "idempotency", func(*httpapi.RequestContext, *httpapi.Server) error { return r.world.Restore(kept) })
 		again := r.create(server, "/v1/instances", tc.body, "k")
 		if again.Code != tc.status || !strings.Contains(again.Body.String(), tc.want) {
 			t.Errorf("%d %s, want %d %s", again.Code, again.Body, tc.status, tc.want)
@@ -93,7 +93,7 @@ func TestKeyIsAskedAgainWhereItActsS38(t *testing.T) {
 			late.key = "late"
 			r.addKey(t, "late", skystack.Token{ID: "tok_late", CreatedBy: "configuration"})
 			done := false
-			server := staged(t, r, "contract", func(*edge.Exchange, *edge.Server) error {
+			server := staged(t, r, "contract", func(*httpapi.RequestContext, *httpapi.Server) error {
 				if !done {
 					done = true
 					meanwhile.does(t, r)

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/edge"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // S10; section 4, stored: whatever was decided after the request was found valid
@@ -80,20 +80,20 @@ func TestOutcomesThatAreNotKeptS10(t *testing.T) {
 }
 
 // staged is the rig's sandbox with one more stage, behind the one named.
-func staged(t *testing.T, r *rig, behind string, run func(x *edge.Exchange, server *edge.Server) error) *edge.Server {
+func staged(t *testing.T, r *rig, behind string, run func(x *httpapi.RequestContext, server *httpapi.Server) error) *httpapi.Server {
 	t.Helper()
-	described, err := r.api.Edge()
+	described, err := r.api.HTTP()
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := slices.IndexFunc(described.Corridor, func(s edge.Stage) bool { return s.Name == behind })
+	at := slices.IndexFunc(described.Pipeline, func(s httpapi.Stage) bool { return s.Name == behind })
 	if at < 0 {
 		t.Fatalf("there is no stage %q", behind)
 	}
-	var server *edge.Server
-	stage := edge.Stage{Name: "test", Run: func(x *edge.Exchange) error { return run(x, server) }}
-	described.Corridor = slices.Insert(slices.Clone(described.Corridor), at+1, stage)
-	server, err = edge.NewServer(edge.Options{Home: r.world, Log: slog.New(slog.DiscardHandler)}, described)
+	var server *httpapi.Server
+	stage := httpapi.Stage{Name: "test", Run: func(x *httpapi.RequestContext) error { return run(x, server) }}
+	described.Pipeline = slices.Insert(slices.Clone(described.Pipeline), at+1, stage)
+	server, err = httpapi.NewServer(httpapi.Options{Home: r.world, Log: slog.New(slog.DiscardHandler)}, described)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func (r *rig) create(server http.Handler, path, body, key string) *httptest.Resp
 func TestKeyInUseS10(t *testing.T) {
 	r := newRig(t, "empty")
 	nested := 0
-	server := staged(t, r, "idempotency", func(x *edge.Exchange, server *edge.Server) error {
+	server := staged(t, r, "idempotency", func(x *httpapi.RequestContext, server *httpapi.Server) error {
 		if x.Request.Header.Get("Idempotency-Key") != "k" || nested > 0 {
 			return nil
 		}
@@ -172,7 +172,7 @@ func TestFailureInsideS10(t *testing.T) {
 	} {
 		t.Run(tc.kind+" behind "+tc.behind, func(t *testing.T) {
 			r, failed := newRig(t, "empty"), false
-			server := staged(t, r, tc.behind, func(*edge.Exchange, *edge.Server) error {
+			server := staged(t, r, tc.behind, func(*httpapi.RequestContext, *httpapi.Server) error {
 				if failed {
 					return nil
 				}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 const bookable = `{"name":"n","region":"us-east-1","size":"standard-1"}`

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // Image is what an instance boots from.
@@ -92,7 +92,7 @@ func (a *API) tooSmall(tx *engine.Tx, size, image string) string {
 }
 
 // checkFit finds a size whose disk is too small for the image.
-func (a *API) checkFit(c *edge.Call, b edge.Fields) []fail.Detail {
+func (a *API) checkFit(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
 	for _, name := range [...]string{"size", "profile", "machine_type"} {
 		size := b.Text(name)
 		if size == "" {
@@ -115,7 +115,7 @@ type listImagesInput struct {
 // listImages lists what instances boot from, snapshots included.
 //
 //	GET /v1/images
-func (a *API) listImages(c *edge.Call, in listImagesInput) (listBody[Image], error) {
+func (a *API) listImages(c *httpapi.Call, in listImagesInput) (listBody[Image], error) {
 	a.await(c, a.finishes(c.Tx, func(t Action) bool {
 		return t.Type == Snapshot && (in.Source == "" || in.Source == t.InstanceID)
 	}))
@@ -133,7 +133,7 @@ func (a *API) listImages(c *edge.Call, in listImagesInput) (listBody[Image], err
 // getImage shows one image.
 //
 //	GET /v1/images/{slug}
-func (a *API) getImage(c *edge.Call, in slugInput) (imageBody, error) {
+func (a *API) getImage(c *httpapi.Call, in slugInput) (imageBody, error) {
 	if !has(a.images, c.Tx, in.Slug) {
 		a.await(c, a.finishes(c.Tx, func(t Action) bool { return t.Type == Snapshot && t.Image == in.Slug }))
 	}
@@ -145,19 +145,19 @@ func (a *API) getImage(c *edge.Call, in slugInput) (imageBody, error) {
 // copies, so only those that are being made from it right now are in the way.
 //
 //	DELETE /v1/images/{slug}
-func (a *API) deleteImage(c *edge.Call, in slugInput) (edge.Nothing, error) {
+func (a *API) deleteImage(c *httpapi.Call, in slugInput) (httpapi.Nothing, error) {
 	i, err := entry(a.images, c, "image", in.Slug)
 	switch {
 	case err != nil:
-		return edge.Nothing{}, a.unlessBuried(c.Tx, imageUse+in.Slug, err)
+		return httpapi.Nothing{}, a.unlessBuried(c.Tx, imageUse+in.Slug, err)
 	case !i.Custom:
-		return edge.Nothing{}, fail.Newf(fail.Conflict, "image_is_builtin", "%s is built in; only images of your own can be deleted.", i.Slug)
+		return httpapi.Nothing{}, fail.Newf(fail.Conflict, "image_is_builtin", "%s is built in; only images of your own can be deleted.", i.Slug)
 	case i.Slug == a.settingsOf(c.Tx).DefaultImage:
-		return edge.Nothing{}, fail.New(fail.Conflict, "image_is_default", "This is the workspace's default image; it cannot be deleted.")
+		return httpapi.Nothing{}, fail.New(fail.Conflict, "image_is_default", "This is the workspace's default image; it cannot be deleted.")
 	case a.used(c.Tx, imageUse+i.Slug):
-		return edge.Nothing{}, fail.Newf(fail.Conflict, "image_in_use", "An instance is being created or rebuilt from the image %s; wait until that is done.", i.Slug)
+		return httpapi.Nothing{}, fail.Newf(fail.Conflict, "image_in_use", "An instance is being created or rebuilt from the image %s; wait until that is done.", i.Slug)
 	}
 	a.images.Delete(c.Tx, i.Slug)
 	a.bury(c.Tx, imageUse+i.Slug, "")
-	return edge.Nothing{}, nil
+	return httpapi.Nothing{}, nil
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // ownImages is a workspace with snapshots of two instances; the first is of a

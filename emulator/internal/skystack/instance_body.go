@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // instanceBody is an instance on the wire: a superset of what the documents
@@ -16,10 +16,10 @@ type instanceBody struct {
 	version string // "" is the default version
 }
 
-// ResourceID implements edge.Identified.
+// ResourceID implements httpapi.Identified.
 func (b instanceBody) ResourceID() string { return b.ID }
 
-// ResourceVersion implements edge.Versioned.
+// ResourceVersion implements httpapi.Versioned.
 func (b instanceBody) ResourceVersion() int { return b.Version }
 
 // body shows the instance as the default version has it.
@@ -34,7 +34,7 @@ func (b instanceBody) in(version string) any {
 // MarshalJSON returns what AppendJSON appends.
 func (b instanceBody) MarshalJSON() ([]byte, error) { return b.AppendJSON(nil), nil }
 
-// AppendJSON implements edge.Appender.
+// AppendJSON implements httpapi.Appender.
 func (b instanceBody) AppendJSON(to []byte) []byte { return writeInstance(to, &b.Instance, b.version) }
 
 // writeInstance writes an instance as a version has it. Instances are most of
@@ -90,7 +90,7 @@ func (i *Instance) writeNetwork(o *object) {
 	n.b = append(n.b, '[')
 	for k, id := range i.FirewallIDs {
 		n.comma(k)
-		n.b = edge.AppendString(n.b, id)
+		n.b = httpapi.AppendString(n.b, id)
 	}
 	o.b = append(n.b, "]}"...)
 }

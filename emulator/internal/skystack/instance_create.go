@@ -6,9 +6,9 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 type createInstanceInput struct {
@@ -35,7 +35,7 @@ type networkInput struct {
 
 // checkCreate finds what the contract cannot: names that are not in the
 // catalogue (S49, S50).
-func (a *API) checkCreate(c *edge.Call, b edge.Fields) []fail.Detail {
+func (a *API) checkCreate(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
 	details := append(a.checkCatalogue(c, b), a.checkFit(c, b)...)
 	if b["size"] == nil && b["profile"] == nil && b["machine_type"] == nil {
 		message := "One of size, profile and machine_type is required."
@@ -52,7 +52,7 @@ func (a *API) checkCreate(c *edge.Call, b edge.Fields) []fail.Detail {
 // (S14, S17, S18, S49 to S52).
 //
 //	POST /v1/instances
-func (a *API) createInstance(c *edge.Call, in createInstanceInput) (instanceBody, error) {
+func (a *API) createInstance(c *httpapi.Call, in createInstanceInput) (instanceBody, error) {
 	if _, err := oneSize(in.Size, in.Profile, in.MachineType); err != nil {
 		return instanceBody{}, err
 	}

@@ -10,9 +10,9 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // Instance is a machine as the world keeps it. Rows are never changed in place;
@@ -82,7 +82,7 @@ type listInstancesInput struct {
 // listInstances lists the workspace's instances, oldest first (S45 to S48).
 //
 //	GET /v1/instances
-func (a *API) listInstances(c *edge.Call, in listInstancesInput) (listBody[Instance], error) {
+func (a *API) listInstances(c *httpapi.Call, in listInstancesInput) (listBody[Instance], error) {
 	project, err := a.listedProject(c, in.ProjectID)
 	if err != nil {
 		return listBody[Instance]{}, err
@@ -138,7 +138,7 @@ type instanceInput struct {
 // getInstance shows one instance in full (S53 to S55).
 //
 //	GET /v1/instances/{id}
-func (a *API) getInstance(c *edge.Call, in instanceInput) (instanceBody, error) {
+func (a *API) getInstance(c *httpapi.Call, in instanceInput) (instanceBody, error) {
 	i, err := a.instance(c.Tx, in.ID)
 	if err != nil {
 		return instanceBody{}, err
@@ -176,12 +176,12 @@ type updateInstanceInput struct {
 
 // presentInstance is an instance as a patch finds it (S7). The three names of its
 // size are one (S17).
-func (a *API) presentInstance(c *edge.Call, in instanceInput) (edge.Present, error) {
+func (a *API) presentInstance(c *httpapi.Call, in instanceInput) (httpapi.Present, error) {
 	i, err := a.instance(c.Tx, in.ID)
-	return edge.Present{Body: i.body(), Also: map[string]any{"size": i.Size, "profile": i.Size, "machine_type": i.Size}}, err
+	return httpapi.Present{Body: i.body(), Also: map[string]any{"size": i.Size, "profile": i.Size, "machine_type": i.Size}}, err
 }
 
-func checkUpdate(_ *edge.Call, b edge.Fields) []fail.Detail {
+func checkUpdate(_ *httpapi.Call, b httpapi.Fields) []fail.Detail {
 	labels, _ := b["labels"].(map[string]any)
 	return checkLabels(labels)
 }
@@ -190,7 +190,7 @@ func checkUpdate(_ *edge.Call, b edge.Fields) []fail.Detail {
 // leaves the version as it is (S7, S10).
 //
 //	PATCH /v1/instances/{id}
-func (a *API) updateInstance(c *edge.Call, in updateInstanceInput) (instanceBody, error) {
+func (a *API) updateInstance(c *httpapi.Call, in updateInstanceInput) (instanceBody, error) {
 	i, err := a.instance(c.Tx, in.ID)
 	if err != nil {
 		return instanceBody{}, err
@@ -289,24 +289,24 @@ func (i Instance) checkMerged() (details []fail.Detail) {
 // deleteInstance removes an instance for good, from any state (S56 to S59).
 //
 //	DELETE /v1/instances/{id}
-func (a *API) deleteInstance(c *edge.Call, in instanceInput) (edge.Nothing, error) {
+func (a *API) deleteInstance(c *httpapi.Call, in instanceInput) (httpapi.Nothing, error) {
 	i, err := a.instance(c.Tx, in.ID)
 	s := a.settingsOf(c.Tx)
 	if err != nil {
-		return edge.Nothing{}, a.unlessBuried(c.Tx, in.ID, err)
+		return httpapi.Nothing{}, a.unlessBuried(c.Tx, in.ID, err)
 	}
 	if err := c.Precondition(i.Version); err != nil {
-		return edge.Nothing{}, err
+		return httpapi.Nothing{}, err
 	}
 	if i.Status == Deleting {
-		return edge.Nothing{}, nil
+		return httpapi.Nothing{}, nil
 	}
 	if s.SlowDelete {
 		a.start(c.Tx, &i, Action{Type: Delete, RequestedBy: c.Token, RequestID: c.RequestID, IdempotencyKey: c.IdempotencyKey()})
-		return edge.Nothing{}, nil
+		return httpapi.Nothing{}, nil
 	}
 	a.remove(c.Tx, i, causeOf(c))
-	return edge.Nothing{}, nil
+	return httpapi.Nothing{}, nil
 }
 
 // enrol counts an instance in its project and its profile, or takes it out of the

@@ -8,9 +8,9 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // JobAction is what a job does, and to what.
@@ -73,7 +73,7 @@ func (j *JobAction) tidy() {
 
 // checkJobAction finds what is wrong with an action that the contract cannot
 // tell. trigger and condition are the job's other members.
-func (a *API) checkJobAction(c *edge.Call, act, trigger map[string]any, conditional bool) (details []fail.Detail) {
+func (a *API) checkJobAction(c *httpapi.Call, act, trigger map[string]any, conditional bool) (details []fail.Detail) {
 	kind, _ := act["type"].(string)
 	in := func(d []fail.Detail, where string) {
 		for _, fault := range d {

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // updateJobOf creates a job that updates an instance, and runs it.

@@ -1,8 +1,8 @@
 package skystack
 
 import (
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 type runJobInput struct {
@@ -13,7 +13,7 @@ type runJobInput struct {
 // runJob runs a job now, or says what it would do (S12).
 //
 //	POST /v1/jobs/{id}/run
-func (a *API) runJob(c *edge.Call, in runJobInput) (any, error) {
+func (a *API) runJob(c *httpapi.Call, in runJobInput) (any, error) {
 	j, err := a.job(c.Tx, in.ID)
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ type dryRunBody struct {
 	Would  wouldBody `json:"would"`
 }
 
-// ResponseStatus implements edge.Stated.
+// ResponseStatus implements httpapi.Stated.
 func (dryRunBody) ResponseStatus() int { return 200 }
 
 type wouldBody struct {

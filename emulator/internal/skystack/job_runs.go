@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // Run is one time that a job ran, or should have.
@@ -129,7 +129,7 @@ type runBody struct {
 	wait int // how many seconds a client should sleep until the run has ended; 0 if it has
 }
 
-// RetryAfter implements edge.Waiting.
+// RetryAfter implements httpapi.Waiting.
 func (b runBody) RetryAfter() int { return b.wait }
 
 // wait is how many seconds a client should sleep until what a run has begun has
@@ -147,7 +147,7 @@ func (a *API) wait(tx *engine.Tx, r Run) int {
 	return tx.RetryAfter(end.Sub(tx.Now()))
 }
 
-// ResourceID implements edge.Identified.
+// ResourceID implements httpapi.Identified.
 func (b runBody) ResourceID() string { return b.ID }
 
 type resultBody struct {
@@ -187,7 +187,7 @@ type listRunsInput struct {
 // listRuns lists the runs of a job that are kept, oldest first.
 //
 //	GET /v1/jobs/{id}/runs
-func (a *API) listRuns(c *edge.Call, in listRunsInput) (listBody[runBody], error) {
+func (a *API) listRuns(c *httpapi.Call, in listRunsInput) (listBody[runBody], error) {
 	a.await(c, a.ofJobs(c.Tx, func(j Job) bool { return j.ID == in.ID }))
 	j, err := a.job(c.Tx, in.ID)
 	if err != nil {
@@ -213,7 +213,7 @@ type runInput struct {
 // getRun shows one run.
 //
 //	GET /v1/jobs/{id}/runs/{run}
-func (a *API) getRun(c *edge.Call, in runInput) (runBody, error) {
+func (a *API) getRun(c *httpapi.Call, in runInput) (runBody, error) {
 	a.await(c, func(e engine.Event) bool {
 		return e.Step == runStep && e.Subject == in.Run || a.finishes(c.Tx, func(t Action) bool { return t.Run == in.Run })(e)
 	})

@@ -7,8 +7,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 type updateJobInput struct {
@@ -22,16 +22,16 @@ type updateJobInput struct {
 }
 
 // presentJob is a job as a patch finds it (S7).
-func (a *API) presentJob(c *edge.Call, in instanceInput) (edge.Present, error) {
+func (a *API) presentJob(c *httpapi.Call, in instanceInput) (httpapi.Present, error) {
 	j, err := a.job(c.Tx, in.ID)
-	return edge.Present{Body: j.body()}, err
+	return httpapi.Present{Body: j.body()}, err
 }
 
 // updateJob merges changes into a job; one that changes nothing leaves the version
 // as it is (S7, S10).
 //
 //	PATCH /v1/jobs/{id}
-func (a *API) updateJob(c *edge.Call, in updateJobInput) (jobBody, error) {
+func (a *API) updateJob(c *httpapi.Call, in updateJobInput) (jobBody, error) {
 	j, err := a.job(c.Tx, in.ID)
 	if err != nil {
 		return jobBody{}, err
@@ -169,7 +169,7 @@ func alternatives(object, patch jsontext.Value, names ...string) jsontext.Value 
 
 // readDefinition holds a changed definition against all that a new one must be. A
 // moment that has passed is no fault where the trigger stays.
-func (a *API) readDefinition(c *edge.Call, before, after jsontext.Value) (in jobInput, err error) {
+func (a *API) readDefinition(c *httpapi.Call, before, after jsontext.Value) (in jobInput, err error) {
 	if sameValue(before, after) {
 		return in, json.Unmarshal(after, &in)
 	}

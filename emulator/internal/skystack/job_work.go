@@ -7,9 +7,9 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // runStep is the step of the agenda that begins a run which had to wait: for
@@ -278,7 +278,7 @@ func (a *API) verdictOn(tx *engine.Tx, i Instance, act JobAction) (string, *Reas
 
 // unavailable says what the catalogue does not have any more.
 func (a *API) unavailable(tx *engine.Tx, j *Job) *Reason {
-	for _, d := range a.checkCatalogue(&edge.Call{Tx: tx}, edge.Fields{"size": orNil(j.Action.Size), "image": orNil(j.Action.Image)}) {
+	for _, d := range a.checkCatalogue(&httpapi.Call{Tx: tx}, httpapi.Fields{"size": orNil(j.Action.Size), "image": orNil(j.Action.Image)}) {
 		return &Reason{"invalid_parameter", d.Message}
 	}
 	return nil
@@ -339,11 +339,11 @@ func (a *API) actDelete(tx *engine.Tx, id string, t Action) runResult {
 // createFault says why a POST with the job's template would be refused now; nil if
 // it would not.
 func (a *API) createFault(tx *engine.Tx, j *Job) *Reason {
-	var fields edge.Fields
+	var fields httpapi.Fields
 	if err := json.Unmarshal(j.Action.Instance, &fields); err != nil {
 		return &Reason{"invalid_parameter", "The template of the instance cannot be read."}
 	}
-	for _, d := range a.checkCreate(&edge.Call{Tx: tx}, fields) {
+	for _, d := range a.checkCreate(&httpapi.Call{Tx: tx}, fields) {
 		return &Reason{"invalid_parameter", d.Message}
 	}
 	if err := a.checkRoom(tx); err != nil {

@@ -8,9 +8,9 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // Job is something that is done again and again: an action on instances of a
@@ -91,10 +91,10 @@ type jobBody struct {
 	UpdatedAt   string     `json:"updated_at"`
 }
 
-// ResourceID implements edge.Identified.
+// ResourceID implements httpapi.Identified.
 func (b jobBody) ResourceID() string { return b.ID }
 
-// ResourceVersion implements edge.Versioned.
+// ResourceVersion implements httpapi.Versioned.
 func (b jobBody) ResourceVersion() int { return b.Version }
 
 func (j Job) body() jobBody {
@@ -113,7 +113,7 @@ type listJobsInput struct {
 // listJobs lists the workspace's jobs, oldest first.
 //
 //	GET /v1/jobs
-func (a *API) listJobs(c *edge.Call, in listJobsInput) (listBody[Job], error) {
+func (a *API) listJobs(c *httpapi.Call, in listJobsInput) (listBody[Job], error) {
 	project, err := a.listedProject(c, in.ProjectID)
 	if err != nil {
 		return listBody[Job]{}, err
@@ -149,11 +149,11 @@ type jobActionInput struct {
 
 // checkJob finds what the contract cannot: triggers that never come, conditions
 // that never hold, actions that lack what they need.
-func (a *API) checkJob(c *edge.Call, b edge.Fields) []fail.Detail {
+func (a *API) checkJob(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
 	return a.checkDefinition(c, b, c.Now())
 }
 
-func (a *API) checkDefinition(c *edge.Call, b map[string]any, now time.Time) (details []fail.Detail) {
+func (a *API) checkDefinition(c *httpapi.Call, b map[string]any, now time.Time) (details []fail.Detail) {
 	trigger, _ := b["trigger"].(map[string]any)
 	condition, conditional := b["condition"].(map[string]any)
 	action, _ := b["action"].(map[string]any)
@@ -173,7 +173,7 @@ func (a *API) checkDefinition(c *edge.Call, b map[string]any, now time.Time) (de
 // (S12, S16).
 //
 //	POST /v1/jobs
-func (a *API) createJob(c *edge.Call, in jobInput) (jobBody, error) {
+func (a *API) createJob(c *httpapi.Call, in jobInput) (jobBody, error) {
 	project, err := a.targetProject(c, in.ProjectID, in.QueryProject)
 	if err != nil {
 		return jobBody{}, err
@@ -211,7 +211,7 @@ func (j *Job) define(in jobInput) {
 
 // mayUse refuses a job that its caller could not do by hand, and one whose targets
 // are not there.
-func (a *API) mayUse(c *edge.Call, j *Job) error {
+func (a *API) mayUse(c *httpapi.Call, j *Job) error {
 	if err := mayDo(c, j); err != nil {
 		return err
 	}
@@ -235,7 +235,7 @@ func (a *API) checkTemplateProject(j *Job) error {
 // getJob shows one job.
 //
 //	GET /v1/jobs/{id}
-func (a *API) getJob(c *edge.Call, in instanceInput) (jobBody, error) {
+func (a *API) getJob(c *httpapi.Call, in instanceInput) (jobBody, error) {
 	a.await(c, a.ofJobs(c.Tx, func(j Job) bool { return j.ID == in.ID }))
 	j, err := a.job(c.Tx, in.ID)
 	return j.body(), err
@@ -256,20 +256,20 @@ func noJob(id string) error {
 // deleteJob removes a job with its runs; what it has begun goes on.
 //
 //	DELETE /v1/jobs/{id}
-func (a *API) deleteJob(c *edge.Call, in instanceInput) (edge.Nothing, error) {
+func (a *API) deleteJob(c *httpapi.Call, in instanceInput) (httpapi.Nothing, error) {
 	j, err := a.job(c.Tx, in.ID)
 	if err != nil {
 		if _, buried := a.tombstones.Get(c.Tx, in.ID); buried && strings.HasPrefix(in.ID, "job_") && !a.settingsOf(c.Tx).RepeatedDelete404 {
 			err = nil
 		}
-		return edge.Nothing{}, err
+		return httpapi.Nothing{}, err
 	}
 	if err := c.Precondition(j.Version); err != nil {
-		return edge.Nothing{}, err
+		return httpapi.Nothing{}, err
 	}
 	a.removeJob(c.Tx, j)
 	a.bury(c.Tx, j.ID, j.ProjectID)
-	return edge.Nothing{}, nil
+	return httpapi.Nothing{}, nil
 }
 
 func (a *API) removeJob(tx *engine.Tx, j Job) {

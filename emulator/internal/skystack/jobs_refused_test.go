@@ -11,7 +11,7 @@ import (
 	"skystack.dev/sandbox/emulator"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/skystack"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // faultsOf lists the details of a refusal as "field code".

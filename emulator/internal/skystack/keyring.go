@@ -3,8 +3,8 @@ package skystack
 import (
 	"slices"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // configuration is who created the keys that belong to a workspace itself and not
@@ -113,7 +113,7 @@ func (a *API) Allows(w *engine.World, token, scope string) bool {
 
 // owner is the workspace of a request whose key was refused or not looked at, and
 // the id of the key if the workspace knows it.
-func (a *API) owner(x *edge.Exchange) (*engine.World, string) {
+func (a *API) owner(x *httpapi.RequestContext) (*engine.World, string) {
 	secret, _ := a.Bearer(x.Request, "")
 	if secret == "" {
 		return nil, ""

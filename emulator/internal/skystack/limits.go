@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/limit"
 )
 
@@ -45,7 +45,7 @@ func (a *API) count(tx *engine.Tx, key string) limit.Decision {
 
 // limited is the stage that announces the limits and refuses a request when an
 // allowance is used up. Refusals of later stages count, earlier ones do not.
-func (a *API) limited(x *edge.Exchange) error {
+func (a *API) limited(x *httpapi.RequestContext) error {
 	d, _ := x.Admission.(*limit.Decision)
 	if d == nil {
 		return nil
@@ -81,7 +81,7 @@ func scarce(has bool, q limit.Quota) bool { return has && q.Remaining*10 < q.Lim
 // the day's, and both in the notation of the IETF draft, when less than a tenth of
 // a window is left or the request is refused. All values are written in one piece
 // and cut out of it.
-func announce(x *edge.Exchange, d *limit.Decision) {
+func announce(x *httpapi.RequestContext, d *limit.Decision) {
 	if !d.HasMinute && !d.HasDay {
 		return
 	}

@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // modelRow is an instance as the model of a list knows it.

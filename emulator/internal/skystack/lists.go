@@ -14,9 +14,9 @@ import (
 	"strconv"
 	"strings"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 const (
@@ -72,7 +72,7 @@ type page[T any] struct {
 }
 
 // list reads the page the caller asked for.
-func list[T any](c *edge.Call, v view[T], p paging) (page[T], error) {
+func list[T any](c *httpapi.Call, v view[T], p paging) (page[T], error) {
 	if err := v.bind(c.Project); err != nil {
 		return page[T]{}, err
 	}
@@ -312,7 +312,7 @@ func shown[T, B any](p page[T], show func(T) B) listBody[B] {
 // as makes a write of a function that shows a row, the same in every version.
 func as[T, B any](show func(T) B) func(b []byte, row *T, version string) []byte {
 	return func(b []byte, row *T, _ string) []byte {
-		encoded, _ := edge.EncodeJSON(show(*row)) // bodies hold nothing that JSON has not
+		encoded, _ := httpapi.EncodeJSON(show(*row)) // bodies hold nothing that JSON has not
 		return append(b, encoded...)
 	}
 }
@@ -326,7 +326,7 @@ func (b listBody[T]) in(version string) any {
 // MarshalJSON returns what AppendJSON appends.
 func (b listBody[T]) MarshalJSON() ([]byte, error) { return b.AppendJSON(nil), nil }
 
-// AppendJSON implements edge.Appender.
+// AppendJSON implements httpapi.Appender.
 func (b listBody[T]) AppendJSON(to []byte) []byte {
 	o := object{append(to, `{"data":[`...)}
 	for i := range b.rows {

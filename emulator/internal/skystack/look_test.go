@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/emulator/sandbox"
 	"skystack.dev/sandbox/fixtures"
@@ -38,11 +38,11 @@ func newLook(t testing.TB, fixture string, s skystack.Settings, c engine.Clock) 
 		t.Fatal(err)
 	}
 	r.addKey(t, r.key, skystack.Token{ID: "tok_default", Name: "default"})
-	described, err := r.api.Edge()
+	described, err := r.api.HTTP()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.server, err = edge.NewServer(edge.Options{Home: r.world, CheckResponses: true, Log: log}, described); err != nil {
+	if r.server, err = httpapi.NewServer(httpapi.Options{Home: r.world, CheckResponses: true, Log: log}, described); err != nil {
 		t.Fatal(err)
 	}
 	r.world.SetBaseline()

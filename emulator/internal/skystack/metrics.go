@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // What a query of metrics may ask for (section 11).
@@ -112,7 +112,7 @@ func (w window) first() int64 {
 
 // checkMetrics finds what the contract cannot: names given twice, times before all
 // others, a range that is empty or too long.
-func (a *API) checkMetrics(c *edge.Call, _ edge.Fields) []fail.Detail {
+func (a *API) checkMetrics(c *httpapi.Call, _ httpapi.Fields) []fail.Detail {
 	w, details := windowOf(c.Now(), c.SentQuery("start"), c.SentQuery("end"), 0)
 	if len(details) == 0 && readable(c.SentQuery("start")) && readable(c.SentQuery("end")) {
 		details = w.span()
@@ -140,7 +140,7 @@ func readable(text string) bool {
 // getMetrics shows how busy an instance was (S11).
 //
 //	GET /v1/instances/{id}/metrics
-func (a *API) getMetrics(c *edge.Call, in metricsInput) (*metricsBody, error) {
+func (a *API) getMetrics(c *httpapi.Call, in metricsInput) (*metricsBody, error) {
 	i, err := a.instance(c.Tx, in.ID)
 	if err != nil {
 		return nil, err

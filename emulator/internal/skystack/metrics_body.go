@@ -59,7 +59,7 @@ type moment struct {
 	stamp [len(`["2026-03-19T10:22:00Z",`)]byte
 }
 
-// AppendJSON implements edge.Appender.
+// AppendJSON implements httpapi.Appender.
 func (b *metricsBody) AppendJSON(to []byte) []byte {
 	moments := b.moments()
 	const head, point = 256, len(`["2026-03-19T10:22:00Z",100000],`)

@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/secret"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -107,7 +107,7 @@ func masked(token string) string {
 
 // notePlaintext adds a finding for a workspace whose key was accepted over plain
 // HTTP: once, however often it happens.
-func (a *API) notePlaintext(x *edge.Exchange) {
+func (a *API) notePlaintext(x *httpapi.RequestContext) {
 	if x.Request.TLS != nil || x.Request.Context().Value(http.ServerContextKey) == nil {
 		return // a request inside of the process goes over no wire
 	}
@@ -127,7 +127,7 @@ func (a *API) notePlaintext(x *edge.Exchange) {
 
 // noteMisspelt adds a finding for each parameter or member of an accepted request
 // that was ignored and looks misspelt: once for an operation.
-func (a *API) noteMisspelt(x *edge.Exchange) {
+func (a *API) noteMisspelt(x *httpapi.RequestContext) {
 	details := x.Misspelt()
 	if len(details) == 0 {
 		return

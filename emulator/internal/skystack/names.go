@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/near"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -133,7 +133,7 @@ func (b *misnamed) add(field, message string, meant []string) {
 }
 
 // operationIDs lists the ids of all operations, sorted.
-func operationIDs(c *edge.Contract) []string {
+func operationIDs(c *httpapi.Contract) []string {
 	var out []string
 	for _, op := range c.Operations {
 		out = append(out, op.ID)
@@ -144,7 +144,7 @@ func operationIDs(c *edge.Contract) []string {
 
 // methods lists the methods that requests can have: those of the contract, and
 // those that HTTP has beside them, which a client may send to be refused.
-func methods(c *edge.Contract) []string {
+func methods(c *httpapi.Contract) []string {
 	out := []string{
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace,
 	}
@@ -157,7 +157,7 @@ func methods(c *edge.Contract) []string {
 
 // statuses lists the statuses that a response can have: those of the contract, and
 // those of refusals before a request has led to an operation.
-func statuses(c *edge.Contract) []int {
+func statuses(c *httpapi.Contract) []int {
 	out := c.Statuses()
 	for _, kind := range fail.Kinds() {
 		out = append(out, status(kind))

@@ -12,7 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // tally counts what arrives at an endpoint, apart for each workspace, and holds up

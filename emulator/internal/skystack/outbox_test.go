@@ -18,7 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // byHost is receivers that are told apart by the host of their URL.

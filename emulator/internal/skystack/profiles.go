@@ -3,9 +3,9 @@ package skystack
 import (
 	"cmp"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // Profile is a size of instances; the documents call it size, profile and
@@ -19,7 +19,7 @@ type Profile struct {
 	Custom   bool   `json:"custom"`
 }
 
-// ResourceID implements edge.Identified.
+// ResourceID implements httpapi.Identified.
 func (p Profile) ResourceID() string { return p.Slug }
 
 // maxProfiles is how many profiles of its own a workspace can have.
@@ -48,7 +48,7 @@ func (a *API) ownProfiles(tx *engine.Tx) int {
 // listProfiles lists the sizes (S9).
 //
 //	GET /v1/profiles and GET /v1/sizes
-func (a *API) listProfiles(c *edge.Call, in paging) (listBody[Profile], error) {
+func (a *API) listProfiles(c *httpapi.Call, in paging) (listBody[Profile], error) {
 	p, err := list(c, view[Profile]{table: a.profiles, shared: true, name: "profiles"}, in)
 	return body(p, as(same[Profile])), err
 }
@@ -56,7 +56,7 @@ func (a *API) listProfiles(c *edge.Call, in paging) (listBody[Profile], error) {
 // getProfile shows one size.
 //
 //	GET /v1/profiles/{slug} and GET /v1/sizes/{slug}
-func (a *API) getProfile(c *edge.Call, in slugInput) (Profile, error) {
+func (a *API) getProfile(c *httpapi.Call, in slugInput) (Profile, error) {
 	return entry(a.profiles, c, "profile", in.Slug)
 }
 
@@ -71,7 +71,7 @@ type createProfileInput struct {
 // createProfile adds a size of the workspace's own (S9).
 //
 //	POST /v1/profiles and POST /v1/sizes
-func (a *API) createProfile(c *edge.Call, in createProfileInput) (Profile, error) {
+func (a *API) createProfile(c *httpapi.Call, in createProfileInput) (Profile, error) {
 	if has(a.profiles, c.Tx, in.Slug) {
 		return Profile{}, fail.Newf(fail.Conflict, "profile_exists", "There is a profile %q already; choose another slug.", in.Slug)
 	}
@@ -86,17 +86,17 @@ func (a *API) createProfile(c *edge.Call, in createProfileInput) (Profile, error
 // deleteProfile removes a size of the workspace's own that nothing uses (S9).
 //
 //	DELETE /v1/profiles/{slug} and DELETE /v1/sizes/{slug}
-func (a *API) deleteProfile(c *edge.Call, in slugInput) (edge.Nothing, error) {
+func (a *API) deleteProfile(c *httpapi.Call, in slugInput) (httpapi.Nothing, error) {
 	p, err := entry(a.profiles, c, "profile", in.Slug)
 	switch {
 	case err != nil:
-		return edge.Nothing{}, a.unlessBuried(c.Tx, profileUse+in.Slug, err)
+		return httpapi.Nothing{}, a.unlessBuried(c.Tx, profileUse+in.Slug, err)
 	case !p.Custom:
-		return edge.Nothing{}, fail.Newf(fail.Conflict, "profile_is_builtin", "%s is built in; only profiles of your own can be deleted.", p.Slug)
+		return httpapi.Nothing{}, fail.Newf(fail.Conflict, "profile_is_builtin", "%s is built in; only profiles of your own can be deleted.", p.Slug)
 	case a.used(c.Tx, profileUse+p.Slug):
-		return edge.Nothing{}, fail.Newf(fail.Conflict, "profile_in_use", "Instances have the profile %s, or are being resized to it; resize or delete them first.", p.Slug)
+		return httpapi.Nothing{}, fail.Newf(fail.Conflict, "profile_in_use", "Instances have the profile %s, or are being resized to it; resize or delete them first.", p.Slug)
 	}
 	a.profiles.Delete(c.Tx, p.Slug)
 	a.bury(c.Tx, profileUse+p.Slug, "")
-	return edge.Nothing{}, nil
+	return httpapi.Nothing{}, nil
 }

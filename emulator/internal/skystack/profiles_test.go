@@ -11,7 +11,7 @@ import (
 	"skystack.dev/sandbox/emulator"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/skystack"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 const buildProfile = `{"slug":"build-6","name":"Build agent","vcpus":6,"memory_mb":12288,"disk_gb":60}`

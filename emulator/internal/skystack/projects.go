@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // Project groups instances (S13).
@@ -40,10 +40,10 @@ type projectBody struct {
 	UpdatedAt   string `json:"updated_at"`
 }
 
-// ResourceID implements edge.Identified.
+// ResourceID implements httpapi.Identified.
 func (b projectBody) ResourceID() string { return b.ID }
 
-// ResourceVersion implements edge.Versioned.
+// ResourceVersion implements httpapi.Versioned.
 func (b projectBody) ResourceVersion() int { return b.Version }
 
 func (a *API) projectBody(tx *engine.Tx) func(Project) projectBody {
@@ -59,7 +59,7 @@ func (a *API) projectBody(tx *engine.Tx) func(Project) projectBody {
 // targetProject settles which project a new object belongs to (S13): the body's,
 // the query's, the header's, the token's, the workspace's. Two that are named
 // must agree, and one that is named must exist.
-func (a *API) targetProject(c *edge.Call, body, query string) (string, error) {
+func (a *API) targetProject(c *httpapi.Call, body, query string) (string, error) {
 	header := c.RequestHeader("Skystack-Project")
 	named := cmp.Or(body, query, header)
 	fault := fail.Detail{Field: "project_id", Location: fail.Body}
@@ -93,7 +93,7 @@ func (a *API) targetProject(c *edge.Call, body, query string) (string, error) {
 }
 
 // listedProject is the project whose objects are listed, "" for all (S13, S45).
-func (a *API) listedProject(c *edge.Call, query string) (string, error) {
+func (a *API) listedProject(c *httpapi.Call, query string) (string, error) {
 	header := c.RequestHeader("Skystack-Project")
 	if query != "" && header != "" && query != header {
 		return "", &fail.Error{
@@ -118,7 +118,7 @@ func noProject(id string) error {
 // listProjects lists the workspace's projects (S29).
 //
 //	GET /v1/projects
-func (a *API) listProjects(c *edge.Call, in paging) (listBody[Project], error) {
+func (a *API) listProjects(c *httpapi.Call, in paging) (listBody[Project], error) {
 	p, err := list(c, view[Project]{table: a.projects, project: func(p Project) string { return p.ID }, name: "projects"}, in)
 	return body(p, as(a.projectBody(c.Tx))), err
 }
@@ -132,7 +132,7 @@ type createProjectInput struct {
 // createProject adds a project.
 //
 //	POST /v1/projects
-func (a *API) createProject(c *edge.Call, in createProjectInput) (projectBody, error) {
+func (a *API) createProject(c *httpapi.Call, in createProjectInput) (projectBody, error) {
 	p := Project{
 		ID: a.projects.NewID(c.Tx, "prj"), Name: in.Name, Description: in.Description, Environment: in.Environment,
 		Version: 1, CreatedAt: c.Now(), UpdatedAt: c.Now(),
@@ -150,7 +150,7 @@ type projectInput struct {
 // getProject shows one project.
 //
 //	GET /v1/projects/{id}
-func (a *API) getProject(c *edge.Call, in projectInput) (projectBody, error) {
+func (a *API) getProject(c *httpapi.Call, in projectInput) (projectBody, error) {
 	p, ok := a.projects.Get(c.Tx, in.ID)
 	if !ok {
 		return projectBody{}, noProject(in.ID)
@@ -166,15 +166,15 @@ type updateProjectInput struct {
 }
 
 // presentProject is a project as a patch finds it (S7).
-func (a *API) presentProject(c *edge.Call, in projectInput) (edge.Present, error) {
+func (a *API) presentProject(c *httpapi.Call, in projectInput) (httpapi.Present, error) {
 	b, err := a.getProject(c, in)
-	return edge.Present{Body: b}, err
+	return httpapi.Present{Body: b}, err
 }
 
 // updateProject merges changes into a project (S7).
 //
 //	PATCH /v1/projects/{id}
-func (a *API) updateProject(c *edge.Call, in updateProjectInput) (projectBody, error) {
+func (a *API) updateProject(c *httpapi.Call, in updateProjectInput) (projectBody, error) {
 	p, ok := a.projects.Get(c.Tx, in.ID)
 	if !ok {
 		return projectBody{}, noProject(in.ID)
@@ -199,20 +199,20 @@ func (a *API) updateProject(c *edge.Call, in updateProjectInput) (projectBody, e
 // deleteProject removes an empty project.
 //
 //	DELETE /v1/projects/{id}
-func (a *API) deleteProject(c *edge.Call, in projectInput) (edge.Nothing, error) {
+func (a *API) deleteProject(c *httpapi.Call, in projectInput) (httpapi.Nothing, error) {
 	p, ok := a.projects.Get(c.Tx, in.ID)
 	s := a.settingsOf(c.Tx)
 	if !ok {
-		return edge.Nothing{}, a.unlessBuried(c.Tx, in.ID, noProject(in.ID))
+		return httpapi.Nothing{}, a.unlessBuried(c.Tx, in.ID, noProject(in.ID))
 	}
 	if err := c.Precondition(p.Version); err != nil {
-		return edge.Nothing{}, err
+		return httpapi.Nothing{}, err
 	}
 	if p.ID == s.DefaultProject {
-		return edge.Nothing{}, fail.New(fail.Conflict, "project_is_default", "This is the workspace's default project; it cannot be deleted.")
+		return httpapi.Nothing{}, fail.New(fail.Conflict, "project_is_default", "This is the workspace's default project; it cannot be deleted.")
 	}
 	if m, _ := a.members.Get(c.Tx, p.ID); m.Instances > 0 {
-		return edge.Nothing{}, fail.Newf(fail.Conflict, "project_not_empty", "The project holds %d instances; delete them first.", m.Instances)
+		return httpapi.Nothing{}, fail.Newf(fail.Conflict, "project_not_empty", "The project holds %d instances; delete them first.", m.Instances)
 	}
 	a.removeJobsOf(c.Tx, p.ID)
 	a.revokeTokensOf(c, p.ID)
@@ -221,5 +221,5 @@ func (a *API) deleteProject(c *edge.Call, in projectInput) (edge.Nothing, error)
 	a.bury(c.Tx, p.ID, p.ID)
 	a.emit(c.Tx, happening{Type: "project.deleted", Project: p.ID, Object: a.projectBody(c.Tx)(p), Cause: causeOf(c)})
 	a.retireWebhooks(c.Tx, p.ID)
-	return edge.Nothing{}, nil
+	return httpapi.Nothing{}, nil
 }

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // seen is an instance as the walk knows it: what it rests in, or what is being

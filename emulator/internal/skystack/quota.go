@@ -1,9 +1,9 @@
 package skystack
 
 import (
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // quota is how many objects of one kind a workspace may have.
@@ -44,7 +44,7 @@ const ownGrowth = 4 << 10
 // checkRoom refuses one instance more than the quota or the budget allows.
 func (a *API) checkRoom(tx *engine.Tx) error {
 	if err := tx.Room(ownGrowth); err != nil {
-		return edge.Budgeted(err)
+		return httpapi.Budgeted(err)
 	}
 	if quota := a.settingsOf(tx).Quota; quota == nil || a.instances.Len(tx) < *quota {
 		return nil
@@ -63,7 +63,7 @@ type quotaUse struct {
 // MarshalJSON returns what AppendJSON appends.
 func (b quotaBody) MarshalJSON() ([]byte, error) { return b.AppendJSON(nil), nil }
 
-// AppendJSON implements edge.Appender.
+// AppendJSON implements httpapi.Appender.
 func (b quotaBody) AppendJSON(to []byte) []byte {
 	o := object{append(to, '{')}
 	for _, q := range b {
@@ -83,7 +83,7 @@ func (b quotaBody) AppendJSON(to []byte) []byte {
 // getQuota shows how much of everything there may be, and is.
 //
 //	GET /v1/quota
-func (a *API) getQuota(c *edge.Call, _ struct{}) (quotaBody, error) {
+func (a *API) getQuota(c *httpapi.Call, _ struct{}) (quotaBody, error) {
 	var out quotaBody
 	for _, q := range a.quotas(c.Tx) {
 		out = append(out, quotaUse{q, q.used(c.Tx)})

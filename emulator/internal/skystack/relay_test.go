@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // S72: with a period the data goes back to its start by itself, in the world's

@@ -13,8 +13,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/redact"
 	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/fixtures"
@@ -26,7 +26,7 @@ type rig struct {
 	schema *engine.Schema
 	world  *engine.World
 	api    *skystack.API
-	server *edge.Server
+	server *httpapi.Server
 	log    *bytes.Buffer
 	key    string
 }
@@ -58,11 +58,11 @@ func newRig(t testing.TB, fixture string) *rig {
 		t.Fatal(err)
 	}
 	r.addKey(t, r.key, skystack.Token{ID: "tok_default", Name: "default"})
-	described, err := r.api.Edge()
+	described, err := r.api.HTTP()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.server, err = edge.NewServer(edge.Options{Home: r.world, CheckResponses: true, Log: log}, described)
+	r.server, err = httpapi.NewServer(httpapi.Options{Home: r.world, CheckResponses: true, Log: log}, described)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // Nobody makes, runs, rotates or revokes more than he may do himself: neither a key
@@ -14,7 +14,7 @@ import (
 
 // mayHave refuses to let a key do something with the rights of others for want of
 // scopes. What it is stands in the message, as "A token can give no more than it has".
-func mayHave(c *edge.Call, scopes []string, what string) error {
+func mayHave(c *httpapi.Call, scopes []string, what string) error {
 	var missing []string
 	for _, s := range scopes {
 		if !grants(c.Scopes, s) {
@@ -28,7 +28,7 @@ func mayHave(c *edge.Call, scopes []string, what string) error {
 }
 
 // mayMake refuses a key that may do what its maker may not, or one too many.
-func (a *API) mayMake(c *edge.Call, t Token) error {
+func (a *API) mayMake(c *httpapi.Call, t Token) error {
 	if err := mayHave(c, t.Scopes, "A token can give no more than it has"); err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (a *API) mayMake(c *edge.Call, t Token) error {
 }
 
 // mayEnd refuses to revoke a key that may do what the one that asks may not.
-func mayEnd(c *edge.Call, t Token) error {
+func mayEnd(c *httpapi.Call, t Token) error {
 	if t.ID == c.Token {
 		return nil
 	}
@@ -53,18 +53,18 @@ func mayEnd(c *edge.Call, t Token) error {
 }
 
 // mayDo refuses to have a job do what the key that asks could not do by hand.
-func mayDo(c *edge.Call, j *Job) error {
+func mayDo(c *httpapi.Call, j *Job) error {
 	return mayHave(c, []string{j.Action.Type.scope()}, "A token can have a job do no more than it may do itself")
 }
 
 // mayDeliver refuses to have events delivered to a key that may not read them.
-func mayDeliver(c *edge.Call) error {
+func mayDeliver(c *httpapi.Call) error {
 	return mayHave(c, []string{"events:read"}, "A webhook delivers events, which the token must be allowed to read")
 }
 
 // endOfCaller is when the key of a request expires: what it makes expires no later.
 // The zero time is never.
-func (a *API) endOfCaller(c *edge.Call) time.Time {
+func (a *API) endOfCaller(c *httpapi.Call) time.Time {
 	t, _ := a.tokens.Get(c.Tx, c.Token)
 	return t.ExpiresAt
 }
@@ -79,7 +79,7 @@ func sooner(a, b time.Time) time.Time {
 
 // checkExpiry finds fault with an end that has come, or that is later than that of
 // the key which asks. What is less than a second is not shown, so it does not count.
-func (a *API) checkExpiry(c *edge.Call, b edge.Fields) []fail.Detail {
+func (a *API) checkExpiry(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
 	text := b.Text("expires_at")
 	if _, err := time.Parse(time.RFC3339, text); err != nil {
 		return nil // what is no time is the contract's concern

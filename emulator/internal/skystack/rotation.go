@@ -3,9 +3,9 @@ package skystack
 import (
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // Steps of a key made by API, and of one that is replaced after an overlap.
@@ -38,7 +38,7 @@ type rotateTokenInput struct {
 // it is revoked, or until the overlap is over (S33, S34).
 //
 //	POST /v1/tokens/{id}/rotate
-func (a *API) rotateToken(c *edge.Call, in rotateTokenInput) (newTokenBody, error) {
+func (a *API) rotateToken(c *httpapi.Call, in rotateTokenInput) (newTokenBody, error) {
 	old, err := a.tokenOf(c.Tx, in.ID)
 	if err != nil {
 		return newTokenBody{}, err
@@ -70,7 +70,7 @@ func (a *API) rotateToken(c *edge.Call, in rotateTokenInput) (newTokenBody, erro
 }
 
 // revokeIn ends a key after an overlap, unless its end is nearer already.
-func (a *API) revokeIn(c *edge.Call, t Token, overlap time.Duration) {
+func (a *API) revokeIn(c *httpapi.Call, t Token, overlap time.Duration) {
 	if overlap == 0 {
 		a.revokeNow(c.Tx, t, causeOf(c))
 		return
@@ -85,18 +85,18 @@ func (a *API) revokeIn(c *edge.Call, t Token, overlap time.Duration) {
 // revokeToken ends a key at once (S34). Doing it again changes nothing.
 //
 //	DELETE /v1/tokens/{id}
-func (a *API) revokeToken(c *edge.Call, in tokenInput) (edge.Nothing, error) {
+func (a *API) revokeToken(c *httpapi.Call, in tokenInput) (httpapi.Nothing, error) {
 	t, err := a.tokenOf(c.Tx, in.ID)
 	if err != nil {
-		return edge.Nothing{}, err
+		return httpapi.Nothing{}, err
 	}
 	if err := mayEnd(c, t); err != nil {
-		return edge.Nothing{}, err
+		return httpapi.Nothing{}, err
 	}
 	if t.status(c.Now()) != tokenRevoked {
 		a.revokeNow(c.Tx, t, causeOf(c))
 	}
-	return edge.Nothing{}, nil
+	return httpapi.Nothing{}, nil
 }
 
 // revokeNow ends a key, whoever wants it.
@@ -109,7 +109,7 @@ func (a *API) revokeNow(tx *engine.Tx, t Token, by *cause) {
 
 // revokeTokensOf ends the keys made by API that are bound to a project which is about
 // to be deleted: another project of its id, as one that is imported, is none of theirs.
-func (a *API) revokeTokensOf(c *edge.Call, project string) {
+func (a *API) revokeTokensOf(c *httpapi.Call, project string) {
 	var bound []Token
 	for row := range a.tokens.After(c.Tx, 0) {
 		if t := row.Value; t.ProjectID == project && t.RevokedAt.IsZero() && t.CreatedBy != configuration {

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // S33, S34, S37, S38: the new token works beside the old one for as long as it

@@ -11,7 +11,7 @@ import (
 
 	"skystack.dev/sandbox/emulator"
 	"skystack.dev/sandbox/emulator/internal/skystack"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // secrets are what must appear nowhere: the middle of each, so that a mask that

@@ -11,7 +11,7 @@ import (
 	tmaxmax "github.com/tmaxmax/go-sse"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // received is what a library hands to its user.

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/redact"
 )
 
@@ -40,11 +40,11 @@ func TestEveryKindHasItsStatus(t *testing.T) {
 // refused is how an error looks on the wire.
 func refused(t *testing.T, err error) *httptest.ResponseRecorder {
 	t.Helper()
-	return staged(t, slog.New(slog.DiscardHandler), func(*edge.Exchange) error { return err })
+	return staged(t, slog.New(slog.DiscardHandler), func(*httpapi.RequestContext) error { return err })
 }
 
-// staged is the answer of a corridor of one stage.
-func staged(t *testing.T, log *slog.Logger, stage func(*edge.Exchange) error) *httptest.ResponseRecorder {
+// staged is the answer of a pipeline of one stage.
+func staged(t *testing.T, log *slog.Logger, stage func(*httpapi.RequestContext) error) *httptest.ResponseRecorder {
 	t.Helper()
 	w, err := engine.NewWorld(engine.NewSchema(), engine.Config{ID: "wsp_a", Clock: engine.Clock{Mode: engine.Frozen}})
 	if err != nil {
@@ -55,9 +55,9 @@ func staged(t *testing.T, log *slog.Logger, stage func(*edge.Exchange) error) *h
 		t.Fatal(err)
 	}
 	a := New(engine.NewSchema(), Config{})
-	server, err := edge.NewServer(edge.Options{Home: w, Log: log}, &edge.API{
+	server, err := httpapi.NewServer(httpapi.Options{Home: w, Log: log}, &httpapi.API{
 		Contract: c, Handlers: a.handlers(), Refuse: Refuse, Render: render, Complete: a.complete,
-		Corridor: []edge.Stage{{Name: "the only one", Run: stage}},
+		Pipeline: []httpapi.Stage{{Name: "the only one", Run: stage}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +125,7 @@ func TestPanicsKeepSecrets(t *testing.T) {
 		"lost sky_live_PLANTED", errors.New("Authorization: Bearer PLANTED"), struct{ Token string }{"PLANTED"},
 		fail.Of(errors.New("whsec_PLANTED")), []byte("access_token=PLANTED"),
 	} {
-		rec := staged(t, slog.New(handler), func(*edge.Exchange) error { panic(value) })
+		rec := staged(t, slog.New(handler), func(*httpapi.RequestContext) error { panic(value) })
 		if rec.Code != 500 || !strings.HasPrefix(rec.Body.String(), `{"error":{"code":"internal_error",`) || strings.Contains(rec.Body.String(), "PLANTED") {
 			t.Errorf("%T: %d %s", value, rec.Code, rec.Body)
 		}

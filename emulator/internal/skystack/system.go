@@ -1,7 +1,7 @@
 package skystack
 
 import (
-	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 type none struct{}
@@ -13,7 +13,7 @@ type healthBody struct {
 // getHealth says that the process answers (S8, S20).
 //
 //	GET /healthz
-func (a *API) getHealth(*edge.Call, none) (healthBody, error) { return healthBody{"ok"}, nil }
+func (a *API) getHealth(*httpapi.Call, none) (healthBody, error) { return healthBody{"ok"}, nil }
 
 type readyBody struct {
 	Status  string `json:"status"`
@@ -24,7 +24,7 @@ type readyBody struct {
 // there is no other answer.
 //
 //	GET /readyz
-func (a *API) getReady(*edge.Call, none) (readyBody, error) {
+func (a *API) getReady(*httpapi.Call, none) (readyBody, error) {
 	return readyBody{"ready", a.Fixture}, nil
 }
 
@@ -41,7 +41,7 @@ type versionBody struct {
 // getVersion lists the versions and says when the data goes (S2, S69, S72).
 //
 //	GET /v1/version and GET /version
-func (a *API) getVersion(c *edge.Call, _ none) (versionBody, error) {
+func (a *API) getVersion(c *httpapi.Call, _ none) (versionBody, error) {
 	all := supported()
 	b := versionBody{API: "v1", Version: a.Build, Default: defaultVersion, Supported: versionNames(all), Deprecated: []string{}, Preview: []string{}}
 	for _, v := range all {
@@ -61,13 +61,13 @@ func (a *API) getVersion(c *edge.Call, _ none) (versionBody, error) {
 // getOpenAPIJSON serves the contract.
 //
 //	GET /openapi.json
-func (a *API) getOpenAPIJSON(*edge.Call, none) (edge.Raw, error) {
-	return edge.Raw{Type: edge.JSONType, Body: contractJSON}, nil
+func (a *API) getOpenAPIJSON(*httpapi.Call, none) (httpapi.Raw, error) {
+	return httpapi.Raw{Type: httpapi.JSONType, Body: contractJSON}, nil
 }
 
 // getOpenAPIYAML serves the contract as it is written.
 //
 //	GET /openapi.yaml
-func (a *API) getOpenAPIYAML(*edge.Call, none) (edge.Raw, error) {
-	return edge.Raw{Type: "application/yaml", Body: contractYAML}, nil
+func (a *API) getOpenAPIYAML(*httpapi.Call, none) (httpapi.Raw, error) {
+	return httpapi.Raw{Type: "application/yaml", Body: contractYAML}, nil
 }

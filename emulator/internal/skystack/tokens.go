@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/secret"
 )
 
@@ -62,7 +62,7 @@ type newTokenBody struct {
 	Secret string `json:"secret"`
 }
 
-// Location implements edge.Located: a rotation is asked for elsewhere.
+// Location implements httpapi.Located: a rotation is asked for elsewhere.
 func (b newTokenBody) Location() string { return "/v1/tokens/" + b.ID }
 
 func (a *API) tokenBody(tx *engine.Tx) func(Token) tokenBody {
@@ -125,7 +125,7 @@ type listTokensInput struct {
 // listTokens lists the workspace's keys (S25, S36).
 //
 //	GET /v1/tokens
-func (a *API) listTokens(c *edge.Call, in listTokensInput) (listBody[tokenBody], error) {
+func (a *API) listTokens(c *httpapi.Call, in listTokensInput) (listBody[tokenBody], error) {
 	now, filter := c.Now(), url.Values{"environment": {in.Environment}, "status": {in.Status}}
 	own := func(t Token) string { // of a bound key: its own is all it sees
 		if t.ID == c.Token {
@@ -146,7 +146,7 @@ type tokenInput struct {
 // getToken shows one key.
 //
 //	GET /v1/tokens/{id}
-func (a *API) getToken(c *edge.Call, in tokenInput) (tokenBody, error) {
+func (a *API) getToken(c *httpapi.Call, in tokenInput) (tokenBody, error) {
 	t, err := a.tokenOf(c.Tx, in.ID)
 	if err != nil {
 		return tokenBody{}, err
@@ -166,7 +166,7 @@ type createTokenInput struct {
 
 // checkToken finds fault with what only the world can judge: times, versions and
 // projects.
-func (a *API) checkToken(c *edge.Call, b edge.Fields) []fail.Detail {
+func (a *API) checkToken(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
 	details := a.checkExpiry(c, b)
 	fault := func(field, code, message string) {
 		details = append(details, fail.Detail{Field: field, Location: fail.Body, Code: code, Message: message})
@@ -184,7 +184,7 @@ func (a *API) checkToken(c *edge.Call, b edge.Fields) []fail.Detail {
 // longer.
 //
 //	POST /v1/tokens
-func (a *API) createToken(c *edge.Call, in createTokenInput) (newTokenBody, error) {
+func (a *API) createToken(c *httpapi.Call, in createTokenInput) (newTokenBody, error) {
 	t := Token{
 		Name: in.Name, Scopes: unique(in.Scopes), Environment: in.Environment, Owner: in.Owner, APIVersion: in.APIVersion,
 		ProjectID: cmp.Or(in.ProjectID, c.Project), ExpiresAt: secondOf(in.ExpiresAt),
@@ -222,7 +222,7 @@ func unique(list []string) []string {
 // mint completes a key and makes it known. The secret follows from the seed and the
 // salt: with the same of both the same requests give the same bytes, in this
 // workspace and in no other. The registry has the last word on whose it is.
-func (a *API) mint(c *edge.Call, t Token) (Token, string) {
+func (a *API) mint(c *httpapi.Call, t Token) (Token, string) {
 	t.ID, t.CreatedAt, t.CreatedBy = a.tokens.NewID(c.Tx, "tok"), c.Now(), c.Token
 	for {
 		random, digits := c.SecretRand("token"), [secret.Chars]byte{}
@@ -245,7 +245,7 @@ func (a *API) mint(c *edge.Call, t Token) (Token, string) {
 
 // bind makes a key lead to its workspace, unless it leads to another one. A trial
 // only asks.
-func (a *API) bind(c *edge.Call, t Token) bool {
+func (a *API) bind(c *httpapi.Call, t Token) bool {
 	if c.Trial() {
 		w, _ := a.Registry.Home(t.Digest)
 		return w == nil || w == c.World()

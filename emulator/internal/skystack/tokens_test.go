@@ -15,7 +15,7 @@ import (
 	"skystack.dev/sandbox/emulator"
 	"skystack.dev/sandbox/emulator/internal/secret"
 	"skystack.dev/sandbox/emulator/internal/skystack"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // S22, S24, S36: a token is made, its secret is shown in that answer only, and it

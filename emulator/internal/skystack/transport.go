@@ -5,15 +5,15 @@ import (
 	"strings"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // transport is the stage that refuses plain HTTP where a credential is needed,
 // before it looks at the credential (S21, S31). With RevokeOnPlaintext it revokes
 // a token that came in the clear, wherever it was sent.
-func (a *API) transport(x *edge.Exchange) error {
+func (a *API) transport(x *httpapi.RequestContext) error {
 	if err := a.Secure(x.Request); err != nil && !x.Op.Public {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 
 	"skystack.dev/sandbox/emulator"
 	"skystack.dev/sandbox/emulator/internal/skystack"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // Every type of event can be triggered, in a workspace that has such objects and

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/wire"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
 // PATCH is a JSON merge patch of name, labels, metadata and autoscale (S7), and of

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // The date versions (section 6.2). The handlers know only the default one, which
@@ -48,7 +48,7 @@ func supported() []version {
 func (v version) knows(in fail.Location, name string) bool { return !v.hides[string(in)+" "+name] }
 
 // versionOf is the version an exchange is served in.
-func versionOf(x *edge.Exchange) version {
+func versionOf(x *httpapi.RequestContext) version {
 	if x.Version == "" || x.Version == defaultVersion {
 		return version{name: defaultVersion}
 	}
@@ -62,7 +62,7 @@ func versionOf(x *edge.Exchange) version {
 
 // version is the stage that settles the date version: the header's, else the
 // key's, else the default (6.4; S67 to S69).
-func (a *API) version(x *edge.Exchange) error {
+func (a *API) version(x *httpapi.RequestContext) error {
 	if x.Op.Public {
 		return nil
 	}
@@ -97,7 +97,7 @@ func (a *API) version(x *edge.Exchange) error {
 
 // sunset announces the end of a version, and enforces it in a world that was
 // taken past it on purpose: no client breaks because the wall clock moved.
-func (a *API) sunset(x *edge.Exchange, v version) error {
+func (a *API) sunset(x *httpapi.RequestContext, v version) error {
 	if v.deprecated.IsZero() {
 		return nil
 	}
@@ -132,7 +132,7 @@ func versionNames(all []version) []string {
 type rendered interface{ in(version string) any }
 
 // render turns output into what the caller's version shows.
-func render(x *edge.Exchange, out any) any {
+func render(x *httpapi.RequestContext, out any) any {
 	if r, ok := out.(rendered); ok && x.Version != "" && x.Version != defaultVersion {
 		return r.in(x.Version)
 	}

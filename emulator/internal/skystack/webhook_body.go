@@ -34,10 +34,10 @@ type webhookBody struct {
 	UpdatedAt       string         `json:"updated_at"`
 }
 
-// ResourceID implements edge.Identified.
+// ResourceID implements httpapi.Identified.
 func (b webhookBody) ResourceID() string { return b.ID }
 
-// ResourceVersion implements edge.Versioned.
+// ResourceVersion implements httpapi.Versioned.
 func (b webhookBody) ResourceVersion() int { return b.Version }
 
 func (a *API) webhookBody(tx *engine.Tx, w Webhook) webhookBody {

@@ -3,7 +3,7 @@ package skystack
 import (
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 type rotateSecretInput struct {
@@ -17,7 +17,7 @@ const standardOverlap = 24 * 60 * 60
 // while (5.2; S34).
 //
 //	POST /v1/projects/{id}/webhooks/{webhook_id}/rotate-secret
-func (a *API) rotateWebhookSecret(c *edge.Call, in rotateSecretInput) (webhookBody, error) {
+func (a *API) rotateWebhookSecret(c *httpapi.Call, in rotateSecretInput) (webhookBody, error) {
 	w, err := a.webhook(c.Tx, in.webhookPath)
 	if err != nil {
 		return webhookBody{}, err

@@ -11,9 +11,9 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
@@ -124,7 +124,7 @@ type listWebhooksInput struct {
 // listWebhooks lists the endpoints of a project, or of all.
 //
 //	GET /v1/projects/{id}/webhooks and GET /v1/webhooks
-func (a *API) listWebhooks(c *edge.Call, in listWebhooksInput) (listBody[webhookBody], error) {
+func (a *API) listWebhooks(c *httpapi.Call, in listWebhooksInput) (listBody[webhookBody], error) {
 	project := in.PathProject
 	if project == "" {
 		var err error
@@ -167,7 +167,7 @@ const (
 
 // checkWebhook finds what the contract cannot: addresses that must not be sent
 // to, unknown types, secrets of another shape.
-func (a *API) checkWebhook(_ *edge.Call, b edge.Fields) (details []fail.Detail) {
+func (a *API) checkWebhook(_ *httpapi.Call, b httpapi.Fields) (details []fail.Detail) {
 	wrong := func(field, code, message string) {
 		details = append(details, fail.Detail{Field: field, Location: fail.Body, Code: code, Message: message})
 	}
@@ -194,7 +194,7 @@ func (a *API) checkWebhook(_ *edge.Call, b edge.Fields) (details []fail.Detail) 
 // createWebhook adds an endpoint; its secret is shown this once (S77).
 //
 //	POST /v1/projects/{id}/webhooks and POST /v1/webhooks
-func (a *API) createWebhook(c *edge.Call, in createWebhookInput) (webhookBody, error) {
+func (a *API) createWebhook(c *httpapi.Call, in createWebhookInput) (webhookBody, error) {
 	if err := mayDeliver(c); err != nil {
 		return webhookBody{}, err
 	}
@@ -244,7 +244,7 @@ func newWebhookSecret(tx *engine.Tx) string {
 // getWebhook shows one endpoint.
 //
 //	GET /v1/projects/{id}/webhooks/{webhook_id}
-func (a *API) getWebhook(c *edge.Call, in webhookPath) (webhookBody, error) {
+func (a *API) getWebhook(c *httpapi.Call, in webhookPath) (webhookBody, error) {
 	a.await(c, a.ofWebhooks(c.Tx, func(w Webhook) bool { return w.ID == in.ID }))
 	w, err := a.webhook(c.Tx, in)
 	if err != nil {
@@ -270,19 +270,19 @@ type updateWebhookInput struct {
 
 // presentWebhook is an endpoint as a patch finds it (S7). Its secret may be sent back
 // by who has kept what a create or a rotation responded with.
-func (a *API) presentWebhook(c *edge.Call, in webhookPath) (edge.Present, error) {
+func (a *API) presentWebhook(c *httpapi.Call, in webhookPath) (httpapi.Present, error) {
 	w, err := a.webhook(c.Tx, in)
 	if err != nil {
-		return edge.Present{}, err
+		return httpapi.Present{}, err
 	}
 	s, _ := a.secrets.Get(c.Tx, w.ID)
-	return edge.Present{Body: a.webhookBody(c.Tx, w), Also: map[string]any{"secret": s.Current}, Secret: []string{"secret"}}, nil
+	return httpapi.Present{Body: a.webhookBody(c.Tx, w), Also: map[string]any{"secret": s.Current}, Secret: []string{"secret"}}, nil
 }
 
 // updateWebhook merges changes into an endpoint (S7).
 //
 //	PATCH /v1/projects/{id}/webhooks/{webhook_id}
-func (a *API) updateWebhook(c *edge.Call, in updateWebhookInput) (webhookBody, error) {
+func (a *API) updateWebhook(c *httpapi.Call, in updateWebhookInput) (webhookBody, error) {
 	w, err := a.webhook(c.Tx, in.webhookPath)
 	if err != nil {
 		return webhookBody{}, err
@@ -356,17 +356,17 @@ func set[T any](to, from *T) {
 // deleteWebhook removes an endpoint and gives up what it has not got yet.
 //
 //	DELETE /v1/projects/{id}/webhooks/{webhook_id}
-func (a *API) deleteWebhook(c *edge.Call, in webhookPath) (edge.Nothing, error) {
+func (a *API) deleteWebhook(c *httpapi.Call, in webhookPath) (httpapi.Nothing, error) {
 	w, err := a.webhook(c.Tx, in)
 	if err != nil {
 		if has(a.tombstones, c.Tx, in.ID) && !a.settingsOf(c.Tx).RepeatedDelete404 {
 			err = nil
 		}
-		return edge.Nothing{}, err
+		return httpapi.Nothing{}, err
 	}
 	if err := c.Precondition(w.Version); err != nil {
-		return edge.Nothing{}, err
+		return httpapi.Nothing{}, err
 	}
 	a.dropWebhook(c.Tx, w, "the webhook was deleted")
-	return edge.Nothing{}, nil
+	return httpapi.Nothing{}, nil
 }

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/internal/testing/wire"
 	"skystack.dev/sandbox/emulator/internal/webhook"
-	"skystack.dev/sandbox/emulator/internal/wire"
 )
 
 // inbox is a receiver of webhooks in the test's process.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"skystack.dev/sandbox/emulator/internal/edge"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // object writes the members of a JSON object.
@@ -39,7 +39,7 @@ func (o *object) comma(n int) {
 
 func (o *object) text(name, value string) {
 	o.name(name)
-	o.b = edge.AppendString(o.b, value)
+	o.b = httpapi.AppendString(o.b, value)
 }
 
 // orNull writes null for an empty string.

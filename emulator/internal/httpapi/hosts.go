@@ -1,0 +1,104 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// checkHost refuses requests addressed to a name that is not ours: that is how a
+// page the developer has open would reach a server on this machine by DNS
+// rebinding (10.2, row 2).
+func (s *Server) checkHost(x *RequestContext) error {
+	if s.allowedHost(x.Request.Host) {
+		return nil
+	}
+	return fail.Newf(fail.Forbidden, "host_not_allowed",
+		"The host %q is not served here. Use localhost, an IP address or sandbox.api.skystack.dev, or allow the name with --allowed-host.", printable(x.Request.Host))
+}
+
+func (s *Server) allowedHost(host string) bool {
+	name := hostName(host)
+	switch name {
+	case "":
+		return false
+	case "127.0.0.1", "localhost", "host.docker.internal", "api.skystack.dev", "sandbox.api.skystack.dev":
+		return true
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		return true
+	}
+	if strings.HasSuffix(name, ".localhost") || strings.HasSuffix(name, ".skystack.dev") {
+		return true
+	}
+	if !strings.Contains(name, ".") && labelLike(name) { // a service name in a compose network
+		return true
+	}
+	return slices.ContainsFunc(s.Hosts, func(h string) bool { return hostName(h) == name })
+}
+
+// hostName is a Host header without port, trailing dot and capitals; "" when it
+// is not well formed.
+func hostName(host string) string {
+	if strings.HasPrefix(host, "[") {
+		inner, rest, ok := strings.Cut(host[1:], "]")
+		if addr, err := netip.ParseAddr(inner); !ok || err != nil || !addr.Is6() || addr.Zone() != "" || rest != "" && !validPort(rest) {
+			return ""
+		}
+		return inner
+	}
+	if name, port, ok := strings.Cut(host, ":"); ok {
+		if !validPort(":" + port) {
+			return ""
+		}
+		host = name
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+func validPort(s string) bool {
+	digits, ok := strings.CutPrefix(s, ":")
+	return ok && strings.Trim(digits, "0123456789") == ""
+}
+
+func labelLike(name string) bool {
+	return strings.IndexFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	}) < 0
+}
+
+const (
+	corsRequestHeaders = "Authorization, Content-Type, Idempotency-Key, If-Match, SkyStack-Version, SkyStack-Project"
+	corsAnswerHeaders  = "X-Request-Id, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, " +
+		"X-RateLimit-Limit-Day, X-RateLimit-Remaining-Day, X-RateLimit-Reset-Day, RateLimit, RateLimit-Policy, " +
+		"SkyStack-Version, Link, Location, ETag, Idempotent-Replayed"
+)
+
+// answerPreflight lets pages of the configured origins call, and no others: the
+// origin must match exactly, and none is reflected that is not listed (10.2,
+// row 3; S27).
+func (s *Server) answerPreflight(x *RequestContext) error {
+	if len(s.Origins) == 0 {
+		return nil
+	}
+	r, h := x.Request, x.Header()
+	h.Add("Vary", "Origin")
+	origin := r.Header.Get("Origin")
+	if origin == "" || !slices.Contains(s.Origins, origin) {
+		return nil
+	}
+	h.Set("Access-Control-Allow-Origin", origin)
+	method := r.Header.Get("Access-Control-Request-Method")
+	if r.Method != http.MethodOptions || method == "" {
+		h.Set("Access-Control-Expose-Headers", corsAnswerHeaders)
+		return nil
+	}
+	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
+	h.Set("Access-Control-Allow-Headers", corsRequestHeaders)
+	h.Set("Access-Control-Max-Age", "600")
+	x.finish(Answer{Status: http.StatusNoContent})
+	return nil
+}

@@ -1,0 +1,144 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// What null means in a body, as the contract says it:
+//
+//   - In a new object a nullable member that is null counts as absent. A required
+//     one does too, and is then missed.
+//   - In a merge patch a nullable member that is null is set to the x-default of its
+//     schema, or else to the default. Without either it stays null, for the handler
+//     to take the member away. One that is not nullable cannot be unset.
+//   - What a patch replaces as a whole counts as new: the items of an array, and an
+//     object with x-replace.
+//   - null is a value like any other where the contract says nothing of a member,
+//     and where it says x-null: value.
+
+// nulls settles the members of an object that are null: in the object, and in e,
+// which does the same to its bytes.
+type nulls struct {
+	known   func(name string) bool // of the outermost object
+	details []fail.Detail
+}
+
+func (n *nulls) settle(s *openapi3.Schema, object map[string]any, e *edit, patch bool, prefix string) {
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		inner := memberSchema(s, name)
+		if inner == nil || prefix == "" && !n.known(name) {
+			continue
+		}
+		switch v := object[name].(type) {
+		case nil:
+			n.settleOne(s, inner, object, name, e, patch, prefix+name)
+		case map[string]any:
+			if of := objectSchema(inner); of != nil {
+				n.settle(of, v, e.member(name), patch && of.Extensions["x-replace"] == nil, prefix+name+".")
+			}
+		case []any:
+			n.settleItems(inner, v, e.member(name), prefix+name)
+		}
+	}
+}
+
+func (n *nulls) settleItems(s *openapi3.Schema, list []any, e *edit, prefix string) {
+	if s.Items == nil || len(s.Items.Value.Properties) == 0 {
+		return
+	}
+	for i, item := range list {
+		if object, ok := item.(map[string]any); ok {
+			n.settle(s.Items.Value, object, e.item(i), false, prefix+"["+strconv.Itoa(i)+"].")
+		}
+	}
+}
+
+// settleOne settles a member that is null.
+func (n *nulls) settleOne(of, s *openapi3.Schema, object map[string]any, name string, e *edit, patch bool, field string) {
+	standard, given := s.Extensions["x-default"]
+	if !given && patch && s.Default != nil {
+		standard, given = s.Default, true
+	}
+	required := slices.Contains(of.Required, name)
+	switch {
+	case s.Extensions["x-null"] == "value":
+	case given:
+		text, _ := json.Marshal(standard) // it came from JSON
+		object[name], e.member(name).set = standard, jsontext.Value(text)
+	case patch && nullable(s):
+	case patch:
+		delete(object, name)
+		e.member(name).drop = true
+		n.details = append(n.details, fault(fail.Body, field, "required", "%s cannot be unset, so it must not be null; leave it out to keep what it is.", printable(field)))
+	case required || nullable(s):
+		delete(object, name)
+		e.member(name).drop = true
+	}
+}
+
+// memberSchema is what a member must look like; nil where anything goes, or where
+// there is no such member.
+func memberSchema(s *openapi3.Schema, name string) *openapi3.Schema {
+	if ref := s.Properties[name]; ref != nil {
+		return ref.Value
+	}
+	if more := s.AdditionalProperties.Schema; more != nil {
+		return more.Value
+	}
+	return nil
+}
+
+// objectSchema is the schema of an object, or the only one of objects among
+// several; nil if there is none that says anything of its members.
+func objectSchema(s *openapi3.Schema) (found *openapi3.Schema) {
+	for _, option := range s.OneOf {
+		if option.Value.Type.Is("object") {
+			if found != nil {
+				return nil
+			}
+			found = option.Value
+		}
+	}
+	if found == nil {
+		found = s
+	}
+	if len(found.Properties) == 0 && found.AdditionalProperties.Schema == nil {
+		return nil
+	}
+	return found
+}
+
+func nullable(s *openapi3.Schema) bool {
+	return s.Nullable || slices.ContainsFunc(s.OneOf, func(option *openapi3.SchemaRef) bool { return option.Value.Nullable })
+}
+
+// immutable lists the members of an object that cannot be changed, and may be sent
+// back as they were read.
+func immutable(s *openapi3.Schema) []string {
+	list, _ := s.Extensions["x-immutable"].([]any)
+	out := make([]string, 0, len(list))
+	for _, name := range list {
+		if text, ok := name.(string); ok {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
+// quoted is a value in a sentence.
+func quoted(v any) string {
+	text, err := EncodeJSON(v)
+	if err != nil {
+		return "another value"
+	}
+	return printable(strings.TrimSpace(string(text)))
+}

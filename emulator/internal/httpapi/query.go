@@ -1,0 +1,188 @@
+package httpapi
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/near"
+)
+
+// readQuery splits the query strictly: what cannot be unescaped is a fault, not
+// dropped, and nothing is overwritten by a repetition.
+func (x *RequestContext) readQuery() {
+	for raw := x.Request.URL.RawQuery; raw != ""; {
+		var pair string
+		pair, raw, _ = strings.Cut(raw, "&")
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		plainName, err := url.QueryUnescape(name)
+		plainValue, err2 := url.QueryUnescape(value)
+		if err != nil || err2 != nil || !validText(plainName) || !validText(plainValue) {
+			x.fault(fail.Query, printable(name), "invalid_format", "%s is not percent-encoded UTF-8.", printable(pair))
+			continue
+		}
+		x.query = append(x.query, argument{plainName, plainValue})
+	}
+}
+
+// Query is a query parameter as it was sent, "" if it was not. It may be asked
+// for before the contract is checked.
+func (x *RequestContext) Query(name string) string {
+	for _, a := range x.query {
+		if a.name == name {
+			return a.value
+		}
+	}
+	return ""
+}
+
+// checkQuery holds the arguments against the operation's parameters.
+func (x *RequestContext) checkQuery() {
+	for i, a := range x.query {
+		p := x.Op.parameter(a.name)
+		if p == nil && x.reserved(a) {
+			continue
+		}
+		if p == nil || !x.api.Known(x, fail.Query, a.name) {
+			x.unknown(fail.Query, stranger{a.name, x.near(a.name)})
+			continue
+		}
+		if first := slices.IndexFunc(x.query, func(o argument) bool { return o.name == a.name }); first < i {
+			if p.kind != "array" || !p.explode {
+				x.fault(fail.Query, a.name, "repeated", "%s is given more than once; give it once.", a.name)
+			}
+			continue
+		}
+		if v, ok := x.argument(p); ok {
+			x.detail = append(x.detail, x.api.Contract.schemaFaults(p.schema, v, fail.Query, p.name)...)
+		}
+	}
+	for _, p := range x.Op.query {
+		if p.required && !slices.ContainsFunc(x.query, func(a argument) bool { return a.name == p.name }) {
+			x.fault(fail.Query, p.name, "required", "%s is required.", p.name)
+		}
+	}
+}
+
+func (o *Operation) parameter(name string) *parameter {
+	for _, p := range o.query {
+		if p.name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// argument is the typed value of a parameter: string, int64, bool or []any. It
+// notes a fault and reports false when what was sent has another type.
+func (x *RequestContext) argument(p *parameter) (any, bool) {
+	text := x.Query(p.name)
+	switch p.kind {
+	case "integer":
+		n, err := strconv.ParseInt(text, 10, 64)
+		if errors.Is(err, strconv.ErrRange) {
+			x.fault(fail.Query, p.name, "out_of_range", "%s must be a number of at most 32 bits.", p.name)
+			return nil, false
+		}
+		if err != nil || strconv.FormatInt(n, 10) != text {
+			x.fault(fail.Query, p.name, "invalid_type", "%s must be a whole number such as 20.", p.name)
+			return nil, false
+		}
+		return n, true
+	case "boolean":
+		if text != "true" && text != "false" {
+			x.fault(fail.Query, p.name, "invalid_type", "%s must be true or false.", p.name)
+			return nil, false
+		}
+		return text == "true", true
+	case "array":
+		var list []any
+		for _, a := range x.query {
+			if a.name != p.name {
+				continue
+			}
+			if p.explode {
+				list = append(list, a.value)
+				continue
+			}
+			for item := range strings.SplitSeq(a.value, ",") {
+				list = append(list, item)
+			}
+			break
+		}
+		return list, true
+	}
+	return text, true
+}
+
+// near is the parameters that may have been meant by one that the operation does
+// not have.
+func (x *RequestContext) near(name string) []string {
+	var names []string
+	if x.Op.parameter(name) != nil {
+		return nil // another version has it
+	}
+	for _, p := range x.Op.query {
+		if x.api.Known(x, fail.Query, p.name) {
+			names = append(names, p.name)
+		}
+	}
+	return near.Members(name, names...)
+}
+
+// stranger is a parameter or member that the contract does not have, and those that
+// may have been meant.
+type stranger struct {
+	name  string
+	meant []string
+}
+
+// unknown notes a parameter or member that the contract does not have. Where it is
+// let pass and something else is refused, it is named there if it looks misspelt,
+// for what is missed may be what was meant.
+func (x *RequestContext) unknown(in fail.Location, s stranger) {
+	d := fault(in, printable(s.name), "unknown_parameter", "%s is not known here%s.", printable(s.name), near.DidYouMean(s.meant))
+	if s.meant != nil {
+		d.Extra = []fail.Member{{Name: "did_you_mean", Value: s.meant[0]}}
+	}
+	if x.api.Strict(x) {
+		x.detail = append(x.detail, d)
+		return
+	}
+	if s.meant != nil {
+		x.misspelt = append(x.misspelt, d)
+	}
+	x.Warn("unknown_parameter: " + string(in) + " " + strconv.QuoteToASCII(printable(s.name)) + " is ignored" + near.DidYouMean(s.meant))
+}
+
+// Misspelt is the parameters and members of an accepted request that were ignored
+// and look misspelt.
+func (x *RequestContext) Misspelt() []fail.Detail {
+	if x.failed != nil {
+		return nil
+	}
+	return x.misspelt
+}
+
+// withMisspelt adds what may be misspelt to a refusal of what a request says.
+func (x *RequestContext) withMisspelt(e *fail.Error) *fail.Error {
+	if e.Kind != fail.Invalid || len(e.Details) == 0 || len(x.misspelt) == 0 {
+		return e
+	}
+	all := *e
+	all.Details = slices.Concat(e.Details, x.misspelt)
+	if e.Code == "invalid_parameter" {
+		all.Message = fail.Of(fail.Parameters(all.Details...)).Message
+	}
+	return &all
+}
+
+func (x *RequestContext) fault(in fail.Location, field, code, format string, args ...any) {
+	x.detail = append(x.detail, fault(in, field, code, format, args...))
+}

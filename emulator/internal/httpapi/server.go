@@ -1,0 +1,278 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/labstack/echo/v4"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+)
+
+// API is what the server needs to know of one served API.
+type API struct {
+	// Contract is its parsed document, Document the path that serves it.
+	Contract *Contract
+	Document string
+	// Handlers holds one for every operation that is not an alias.
+	Handlers []Handler
+	// Pipeline is what a routed request passes, in this order. It ends with the
+	// stages of this package that invoke the handler.
+	Pipeline []Stage
+	// Refuse renders an error.
+	Refuse func(x *RequestContext, err *fail.Error) Answer
+	// Render turns a handler's output into what is encoded for the caller's
+	// version.
+	Render func(x *RequestContext, out any) any
+	// Known says whether a parameter or body member exists in the caller's
+	// version; Strict whether one that does not is an error.
+	Known  func(x *RequestContext, in fail.Location, name string) bool
+	Strict func(x *RequestContext) bool
+	// Open gives an exchange that is refused before anybody is known its time and
+	// request id; nil draws them from its world.
+	Open func(x *RequestContext)
+	// Owner is the world whose record a request belongs in that was admitted to
+	// none, and the id there of the credential that came with it, "" if it is of
+	// none that is known; nil for the home world's, or none if the operation is
+	// public.
+	Owner func(x *RequestContext) (w *engine.World, credential string)
+	// Admitted refuses, in the transaction in which a handler acts, a caller who was
+	// admitted before and may not act any more; nil for none. Within then refuses what
+	// lies outside of the part of the world that the caller is bound to, if any.
+	Admitted, Within func(c *Call) error
+	// Idempotent says that Idempotency.LookUp is a stage of the pipeline.
+	Idempotent bool
+	// Complete adds the headers that every answer carries.
+	Complete func(x *RequestContext)
+	// DocumentedOnly leaves out operations the documents only imply.
+	DocumentedOnly bool
+}
+
+// SharedByRows implements engine.Shared: a kept outcome points to the API that
+// renders it.
+func (*API) SharedByRows() {}
+
+// Options is what all APIs of a server share.
+type Options struct {
+	// Home is the world that dates answers to requests of no known workspace.
+	Home *engine.World
+	// Hosts are further names under which the server may be addressed.
+	Hosts []string
+	// Origins are the web origins allowed to call from a page; none by default.
+	Origins []string
+	// MaxBody bounds a request body in bytes; 0 means 1 MiB.
+	MaxBody int64
+	// LargeBodies bounds the memory of large request bodies, for all servers that
+	// are given the same one; nil makes one for this server.
+	LargeBodies *LargeBodies
+	// CheckResponses makes an answer that breaks the contract a 500.
+	CheckResponses bool
+	// FullHeaders sends every header with every response, and not only where it says
+	// something.
+	FullHeaders bool
+	// Record receives every exchange before its answer is sent; nil for none. It
+	// must keep nothing of it.
+	Record func(r *Record)
+	// Log receives a line for each request at debug level; nil for none.
+	Log *slog.Logger
+}
+
+const defaultMaxBody = 1 << 20
+
+// Server is an http.Handler that serves APIs.
+type Server struct {
+	Options
+	apis   []*API
+	stages []Stage
+	echo   *echo.Echo
+	pool   sync.Pool
+	// strangers are the ids of requests of no workspace.
+	strangers *engine.IDs
+
+	// Header values that every answer shares; net/http only reads them.
+	jsonType, nosniff []string
+	date              atomic.Pointer[date]
+}
+
+// NewServer routes the operations of the APIs. It fails when an operation has no
+// handler or a handler no operation.
+func NewServer(o Options, apis ...*API) (*Server, error) {
+	if o.MaxBody == 0 {
+		o.MaxBody = defaultMaxBody
+	}
+	if o.LargeBodies == nil {
+		o.LargeBodies = NewLargeBodies()
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{Options: o, apis: apis, echo: echo.New(), jsonType: []string{JSONType}, nosniff: []string{"nosniff"}}
+	if o.Home != nil {
+		s.strangers = o.Home.IDs("stranger")
+	}
+	s.pool.New = func() any { return new(RequestContext) }
+	s.stages = s.admission()
+	s.echo.HTTPErrorHandler = s.unrouted
+	for _, api := range apis {
+		if err := s.route(api); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *Server) route(api *API) error {
+	handlers := map[string]*Handler{}
+	for i := range api.Handlers {
+		h := &api.Handlers[i]
+		if handlers[h.operation] != nil {
+			return fmt.Errorf("operation %s has two handlers", h.operation)
+		}
+		handlers[h.operation] = h
+	}
+	methods := map[string][]string{}
+	used := map[string]bool{}
+	for _, op := range api.Contract.Operations {
+		h := handlers[op.Canonical]
+		if h == nil {
+			return fmt.Errorf("operation %s (%s %s) has no handler", op.ID, op.Method, op.Path)
+		}
+		if api.Idempotent && h.acts && op.changes() {
+			return fmt.Errorf("operation %s changes something and is served by Act: its outcome could not be kept in the transaction that makes the change", op.ID)
+		}
+		used[op.Canonical] = true
+		if api.DocumentedOnly && !op.Documented && !op.Public {
+			continue
+		}
+		bound := op.bind(h)
+		serve := func(c echo.Context) error {
+			c.Response().Writer.(*RequestContext).routed(api, bound, c.ParamValues())
+			return nil
+		}
+		path := op.echoPath()
+		s.echo.Add(op.Method, path, serve)
+		methods[path] = append(methods[path], op.Method)
+		if op.Method == http.MethodGet {
+			s.echo.Add(http.MethodHead, path, serve)
+			methods[path] = append(methods[path], http.MethodHead)
+		}
+	}
+	for id := range handlers {
+		if !used[id] {
+			return fmt.Errorf("handler %s has no operation", id)
+		}
+	}
+	for path, allow := range methods {
+		allow = allowed(allow)
+		s.echo.OPTIONS(path, func(c echo.Context) error {
+			x := c.Response().Writer.(*RequestContext)
+			if !fits(path, x.Request.URL.Path) {
+				x.refuse(x.noRoute())
+				return nil
+			}
+			x.Header().Set("Allow", strings.Join(allow, ", "))
+			x.finish(Answer{Status: http.StatusNoContent})
+			return nil
+		})
+	}
+	return nil
+}
+
+func allowed(methods []string) []string {
+	methods = append(slices.Clone(methods), http.MethodOptions)
+	slices.Sort(methods)
+	return slices.Compact(methods)
+}
+
+// unrouted answers what Echo found no handler for.
+func (s *Server) unrouted(err error, c echo.Context) {
+	x := c.Response().Writer.(*RequestContext)
+	x.stage = "route"
+	var he *echo.HTTPError
+	if errors.As(err, &he) && he.Code == http.StatusMethodNotAllowed && fits(c.Path(), x.Request.URL.Path) {
+		x.Header().Del("Allow")
+		routed, _ := c.Get(echo.ContextKeyHeaderAllow).(string)
+		allow := allowed(strings.Split(routed, ", "))
+		x.refuse(&fail.Error{
+			Kind: fail.MethodNotAllowed, Code: "method_not_allowed", Allow: allow,
+			Message: fmt.Sprintf("%s is not offered here; use %s.", printable(x.Request.Method), strings.Join(allow, ", ")),
+		})
+		return
+	}
+	x.refuse(x.noRoute())
+}
+
+// close answers the exchange, whatever happened, and frees it.
+func (s *Server) close(x *RequestContext) {
+	if p := recover(); p != nil {
+		if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
+			x.release()
+			x.releaseBody()
+			panic(p)
+		}
+		s.Log.Error("a request panicked", "panic", fmt.Sprintf("%+v", p), "stack", string(debug.Stack()))
+		x.refuse(fmt.Errorf("panic: %+v", p))
+	}
+	x.release()
+	x.seal()
+	s.record(x)
+	if x.answer.Stream != nil {
+		s.log(x)
+		x.releaseBody()
+		x.stream()
+		s.free(x)
+		return
+	}
+	x.write()
+	s.log(x)
+	if x.Request.ProtoMajor > 1 {
+		x.buf = nil // HTTP/2 may still be sending it to a client that gave up
+	}
+	s.free(x)
+}
+
+// free lets the exchange be used for another request.
+func (s *Server) free(x *RequestContext) {
+	x.releaseBody()
+	x.forget()
+	s.pool.Put(x)
+}
+
+func (s *Server) log(x *RequestContext) {
+	r := x.Request
+	if x.failed != nil && x.failed.Kind == fail.Internal {
+		s.Log.Error("the sandbox failed", "request_id", x.ID, "method", r.Method, "path", r.URL.Path, "error", x.failed.Cause)
+	}
+	if !s.Log.Enabled(r.Context(), slog.LevelDebug) {
+		return
+	}
+	attrs := []any{"request_id", x.ID, "method", r.Method, "path", r.URL.Path, "status", x.answer.Status, "duration", x.begun.Elapsed(), "workspace", x.World.ID()}
+	if x.Op != nil {
+		attrs = append(attrs, "operation", x.Op.ID)
+	}
+	if x.Caller.Token != "" {
+		attrs = append(attrs, "key", x.Caller.Token)
+	}
+	if x.failed != nil {
+		attrs = append(attrs, "code", x.failed.Code, "reason", x.failed.Message)
+	}
+	if id := r.Header.Get("X-Request-Id"); clientID(id) {
+		attrs = append(attrs, "client_request_id", id)
+	}
+	s.Log.Debug("request", attrs...)
+}
+
+// clientID tells whether a client's own request id is fit to be logged (7.1).
+func clientID(id string) bool {
+	return id != "" && len(id) <= 128 && strings.IndexFunc(id, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-", r)
+	}) < 0
+}
