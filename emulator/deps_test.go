@@ -19,14 +19,15 @@ const module = "skystack.dev/sandbox"
 
 const (
 	btree      = "github.com/tidwall/btree"
+	cobra      = "github.com/spf13/cobra"
 	cronlib    = "github.com/netresearch/go-cron"
 	container  = "github.com/testcontainers/testcontainers-go"
 	echo       = "github.com/labstack/echo/v4"
 	fake       = "github.com/brianvoe/gofakeit/v6"
 	jsonexp    = "github.com/go-json-experiment/json"
 	kin        = "github.com/getkin/kin-openapi"
-	kong       = "github.com/alecthomas/kong"
 	oapi       = "github.com/oapi-codegen/runtime"
+	pflag      = "github.com/spf13/pflag"
 	prometheus = "github.com/prometheus"
 	weighted   = "golang.org/x/sync"
 	system     = "golang.org/x/sys"
@@ -105,7 +106,7 @@ var rooms = []room{
 	{path: "emulator/internal/testing/testclient", modules: []string{oapi}},
 
 	// The commands use what every user can use. Only they parse flags.
-	{path: "emulator/cli", modules: []string{kong, yaml, system}, rooms: []string{
+	{path: "emulator/cli", modules: []string{cobra, pflag, yaml, system}, rooms: []string{
 		"emulator", "fixtures", "emulator/internal/near", "emulator/internal/redact", "emulator/remote", "emulator/sandbox",
 	}},
 	{path: ".", rooms: []string{"emulator/cli"}},
@@ -208,7 +209,7 @@ func TestProblemsAreFound(t *testing.T) {
 		{"back up", pkg{ImportPath: internal + "engine", Imports: []string{internal + "httpapi"}}, "emulator/internal/httpapi"},
 		{"echo outside httpapi", pkg{ImportPath: internal + "skystack", Imports: []string{echo + "/middleware"}}, echo},
 		{"kin outside httpapi", pkg{ImportPath: module + "/emulator", Imports: []string{kin + "/openapi3"}}, kin},
-		{"kong outside cli", pkg{ImportPath: module, Imports: []string{kong}}, kong},
+		{"cobra outside cli", pkg{ImportPath: module, Imports: []string{cobra}}, cobra},
 		{"one API in the other", pkg{ImportPath: internal + "computestacks", Imports: []string{internal + "skystack"}}, "skystack"},
 		{"commands behind the scenes", pkg{ImportPath: module + "/emulator/cli", Imports: []string{internal + "engine"}}, "engine"},
 		{"test room in code", pkg{ImportPath: module + "/emulator", Imports: []string{internal + "testing/wire"}}, "wire"},

@@ -11,8 +11,8 @@ import (
 
 // accessSettings is who may steer the sandbox, and what it keeps to be asked
 // about.
-func accessSettings() group {
-	return group{"Control", []setting{
+func accessSettings() settingGroup {
+	return settingGroup{"Control", []setting{
 		{"control", word, "on|off", "on", "Whether there is a control API under /_sandbox/. Off, nobody can move the clock, reset or look behind the scenes.",
 			takeControl},
 		{"admin-token", word, "TOKEN", "random", "Opens the control API of all workspaces: 16 or more visible ASCII characters. Other users of the machine see flags: better set the variable.", takeAdminToken},

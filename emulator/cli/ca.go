@@ -5,23 +5,28 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"reflect"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"skystack.dev/sandbox/emulator"
 )
 
 // caFlags are the flags of ca beside the settings.
-func caFlags() []reflect.StructField {
-	return []reflect.StructField{{
-		Name: "CAOutput", Type: reflect.TypeFor[string](),
-		Tag: `name:"output" enum:"text,pem,env" default:"text" placeholder:"text|pem|env" help:"What to print: an explanation for people, the certificate itself, or the export lines alone."`,
-	}, {
-		Name: "CARenew", Type: reflect.TypeFor[bool](),
-		Tag: `name:"renew" help:"Make the certificate anew, for the names it had and those of --tls-name. Clients must trust the new one."`,
-	}}
+type caFlags struct {
+	output string
+	renew  bool
+}
+
+func (p *process) caCommand() *cobra.Command {
+	var f caFlags
+	return p.settled("ca", "Print the certificate authority to trust for https, and how to.", caHelp, []flag{
+		{name: "output", value: choiceFlag(&f.output, "text", "pem", "env"), help: "What to print: an explanation for people, the certificate itself, or the export lines alone."},
+		{name: "renew", value: truthFlag(&f.renew), help: "Make the certificate anew, for the names it had and those of --tls-name. Clients must trust the new one."},
+	}, func([]string) error {
+		return p.planned("ca", func(made *plan) error { return printCA(made, f, p.stdout) })
+	})
 }
 
 const caHelp = `Prints where the certificate is that clients must trust to check the sandbox's own, and what tells Go, Python, Node and curl to trust it. The certificate authority is made if there is none. It belongs to this installation alone, can vouch for the names of the sandbox and no other, and is put into no store of the system.
@@ -29,8 +34,7 @@ const caHelp = `Prints where the certificate is that clients must trust to check
 ` + likeServe
 
 // printCA says how to trust the CA of this installation (S32).
-func printCA(p *plan, flags map[string][]string, stdout io.Writer) error {
-	asked := func(flag, value string) bool { return slices.Equal(flags[flag], []string{value}) }
+func printCA(p *plan, f caFlags, stdout io.Writer) error {
 	switch {
 	case p.tls.CertFile != "":
 		return &usageError{"ca", fmt.Errorf("the sandbox shows a certificate of your own, %s (tls-cert): clients must trust whoever signed that", p.tls.CertFile)}
@@ -42,7 +46,7 @@ func printCA(p *plan, flags map[string][]string, stdout io.Writer) error {
 		return err
 	}
 	get := emulator.LocalCA
-	if asked("renew", "true") {
+	if f.renew {
 		get = emulator.RenewLocalCA
 	}
 	ca, err := get(dir, p.tlsNames()...)
@@ -50,10 +54,10 @@ func printCA(p *plan, flags map[string][]string, stdout io.Writer) error {
 		return err
 	}
 	text := howToTrust(ca, p.secureExample())
-	switch {
-	case asked("output", "pem"):
+	switch f.output {
+	case "pem":
 		text = string(ca.PEM)
-	case asked("output", "env"):
+	case "env":
 		text = ""
 		for _, v := range trustVariables() {
 			text += v.line(ca.Path)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/redact"
@@ -63,73 +62,25 @@ func report(err error, stderr io.Writer) int {
 }
 
 func run(args, environ []string, stdout, stderr io.Writer) error {
-	if len(args) > 0 && args[0] == completeCommand {
-		return complete(args[1:], stdout)
-	}
-	in, err := parse(args)
-	if err != nil || in.help != nil {
-		if in.help != nil {
-			return printHelp(stdout, in.help)
-		}
-		return &usageError{in.command, err}
-	}
-	switch in.command {
-	case "key new":
-		return keyNew(in.Key.New, stdout)
-	case "version":
-		return printVersion(in.Version, stdout)
-	case "completion":
-		return completion(in.Completion, stdout)
-	case "healthcheck":
-		return healthcheck(in.given, environ)
-	}
-	if client := in.client(environ, stdout, stderr); client != nil {
-		ctx, stop := interruptible()
-		defer stop()
-		return client(ctx)
-	}
-	p, err := newPlan(in.given, environ)
-	if err != nil {
-		return &usageError{in.command, err}
-	}
-	switch in.command {
-	case "env":
-		return printEnv(p, stdout)
-	case "ca":
-		return printCA(p, in.given, stdout)
-	case "test":
-		return test(p, in.words, environ, streams{os.Stdin, stdout, stderr})
-	}
-	return serve(p, stdout, stderr)
+	p := &process{environ: environ, stdout: stdout, stderr: stderr}
+	return p.execute(args)
 }
 
-// client is what to do for a command that talks to a sandbox that runs; nil for
-// any other.
-func (in *input) client(environ []string, stdout, stderr io.Writer) func(context.Context) error {
-	group, _, _ := strings.Cut(in.command, " ")
-	switch group {
-	case "clock":
-		return func(ctx context.Context) error { return clock(ctx, in.command, in.Clock, environ, stdout) }
-	case "reset":
-		return func(ctx context.Context) error { return reset(ctx, in.Reset, environ) }
-	case "snapshot":
-		return func(ctx context.Context) error {
-			return snapshot(ctx, in.command, in.Snapshot, environ, os.Stdin, stdout)
-		}
-	case "token":
-		return func(ctx context.Context) error { return token(ctx, in.command, in.Token, environ, stdout) }
-	case "listen":
-		return func(ctx context.Context) error { return listen(ctx, in.Listen, environ, stdout, stderr) }
-	case "trigger":
-		return func(ctx context.Context) error { return trigger(ctx, in.Trigger, environ, stdout, stderr) }
-	case "deliveries":
-		return func(ctx context.Context) error { return deliveries(ctx, in.Deliveries, environ, stdout) }
-	case "webhooks":
-		return func(ctx context.Context) error { return flush(ctx, in.Webhooks.Flush, environ) }
-	case "requests":
-		return func(ctx context.Context) error { return requests(ctx, in.Requests, environ, stdout, stderr) }
+// remotely is a command that talks to a sandbox that runs, until it has ended or a
+// signal ends the program.
+func remotely(do func(ctx context.Context) error) error {
+	ctx, stop := interruptible()
+	defer stop()
+	return do(ctx)
+}
+
+// planned is a command that needs to know what all settings come to.
+func (p *process) planned(command string, do func(*plan) error) error {
+	made, err := newPlan(p.given, p.environ)
+	if err != nil {
+		return &usageError{command, err}
 	}
-	return nil
+	return do(made)
 }
 
 // usageError is the user's to mend.

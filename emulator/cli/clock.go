@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"skystack.dev/sandbox/emulator/remote"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -15,23 +17,62 @@ import (
 type clockCommand struct {
 	output
 	connection
-	Show    struct{}            `cmd:"" default:"1" help:"Show the time of the workspace, how it moves, and what happens next."`
-	Advance clockAdvanceCommand `cmd:"" help:"Move time ahead and wait until all that falls due has happened; print the new time."`
-	Set     clockSetCommand     `cmd:"" help:"Change how time moves."`
-	Agenda  struct{}            `cmd:"" help:"List what will happen, a line each: when, what, and to which object."`
 }
 
 type clockAdvanceCommand struct {
-	By        string `arg:"" optional:"" name:"duration" help:"How far, as 3s or 1h30m."`
-	To        string `placeholder:"TIME" help:"To this instant, as 2026-03-19T10:22:44Z."`
-	Next      bool   `help:"To the next event; exit code 1 when nothing is booked."`
-	UntilIdle bool   `help:"Until nothing is booked any more."`
+	By, To          string
+	Next, UntilIdle bool
 }
 
-type clockSetCommand struct {
-	Mode  string `placeholder:"real|scaled|frozen|auto" help:"How time moves from now on. Without, as before."`
-	Now   string `placeholder:"TIME" help:"Move ahead to this instant first. Time never goes back."`
-	Scale string `placeholder:"X" help:"How many seconds pass in a second of a scaled clock, which it implies."`
+type clockSetCommand struct{ Mode, Now, Scale string }
+
+func (p *process) clockCommand() *cobra.Command {
+	var c clockCommand
+	var ahead clockAdvanceCommand
+	var how clockSetCommand
+	// run is a command that does something with the workspace, or is wrong.
+	run := func(command string, do func(*remote.Workspace) error, err error) error {
+		if err != nil {
+			return &usageError{command, err}
+		}
+		return remotely(func(ctx context.Context) error { return c.use(ctx, command, p.environ, do) })
+	}
+	show := func(w *remote.Workspace) error { return c.show(w, p.stdout) }
+	all := group("clock", "Show and move the time of a workspace.", append(c.output.flags(), c.connection.flags()...),
+		p.leaf("show", "Show the time of the workspace, how it moves, and what happens next.", "", nil, func([]string) error {
+			return run("clock show", show, nil)
+		}),
+		p.leaf("advance [duration]", "Move time ahead and wait until all that falls due has happened; print the new time.", "", []flag{
+			{name: "to", value: textFlag(&ahead.To, "TIME"), help: "To this instant, as 2026-03-19T10:22:44Z."},
+			{name: "next", value: truthFlag(&ahead.Next), help: "To the next event; exit code 1 when nothing is booked."},
+			{name: "until-idle", value: truthFlag(&ahead.UntilIdle), help: "Until nothing is booked any more."},
+		}, func(words []string) error {
+			ahead.By = argument(words, 0)
+			after := show
+			if !c.asJSON() {
+				after = func(w *remote.Workspace) error { return printed(p.stdout, w, instant(w.Now())+"\n") }
+			}
+			do, err := ahead.advance(after)
+			return run("clock advance", do, err)
+		}),
+		p.leaf("set", "Change how time moves.", "", []flag{
+			{name: "mode", value: textFlag(&how.Mode, "real|scaled|frozen|auto"), help: "How time moves from now on. Without, as before."},
+			{name: "now", value: textFlag(&how.Now, "TIME"), help: "Move ahead to this instant first. Time never goes back."},
+			{name: "scale", value: textFlag(&how.Scale, "X"), help: "How many seconds pass in a second of a scaled clock, which it implies."},
+		}, func([]string) error {
+			do, err := how.set(show)
+			return run("clock set", do, err)
+		}),
+		p.leaf("agenda", "List what will happen, a line each: when, what, and to which object.", "", nil, func([]string) error {
+			return run("clock agenda", func(w *remote.Workspace) error { return c.agenda(w, p.stdout) }, nil)
+		}),
+	)
+	all.Use = "clock [command]"
+	all.RunE = func(*cobra.Command, []string) error {
+		p.started = true
+		return run("clock", show, nil)
+	}
+	return all
 }
 
 // advance is what the words of clock advance ask for: one of four ways.
@@ -106,27 +147,6 @@ func (c clockSetCommand) set(show func(*remote.Workspace) error) (func(*remote.W
 		}
 		return show(w)
 	}, nil
-}
-
-// clock carries out the clock commands.
-func clock(ctx context.Context, command string, c clockCommand, environ []string, stdout io.Writer) error {
-	show := func(w *remote.Workspace) error { return c.show(w, stdout) }
-	do, err := show, error(nil)
-	switch command {
-	case "clock advance":
-		if !c.asJSON() {
-			show = func(w *remote.Workspace) error { return printed(stdout, w, instant(w.Now())+"\n") }
-		}
-		do, err = c.Advance.advance(show)
-	case "clock set":
-		do, err = c.Set.set(show)
-	case "clock agenda":
-		do = func(w *remote.Workspace) error { return c.agenda(w, stdout) }
-	}
-	if err != nil {
-		return &usageError{command, err}
-	}
-	return c.use(ctx, command, environ, do)
 }
 
 // agenda prints what will happen.

@@ -19,16 +19,24 @@ import (
 )
 
 // endpoint is how a command reaches a sandbox that runs, as any client does.
-type endpoint struct {
-	URL    string `name:"url" placeholder:"URL" help:"Where the sandbox is. Default: SKYSTACK_BASE_URL, else what SKYSTACK_SANDBOX_LISTEN says, else http://127.0.0.1:8080."`
-	Key    string `placeholder:"TOKEN" help:"A key of the workspace, with the scopes that the command needs; all, to steer it. Default: SKYSTACK_API_TOKEN, else the first of SKYSTACK_SANDBOX_KEY, else the key everybody knows."`
-	CACert string `name:"cacert" placeholder:"FILE" help:"The certificate authority to trust with https besides those of the system, as PEM. Default: SKYSTACK_SANDBOX_CA."`
+type endpoint struct{ URL, Key, CACert string }
+
+func (c *endpoint) flags() []flag {
+	return []flag{
+		{name: "url", value: textFlag(&c.URL, "URL"), help: "Where the sandbox is. Default: SKYSTACK_BASE_URL, else what SKYSTACK_SANDBOX_LISTEN says, else http://127.0.0.1:8080."},
+		{name: "key", value: textFlag(&c.Key, "TOKEN"), help: "A key of the workspace, with the scopes that the command needs; all, to steer it. Default: SKYSTACK_API_TOKEN, else the first of SKYSTACK_SANDBOX_KEY, else the key everybody knows."},
+		{name: "cacert", value: textFlag(&c.CACert, "FILE"), help: "The certificate authority to trust with https besides those of the system, as PEM. Default: SKYSTACK_SANDBOX_CA."},
+	}
 }
 
 // connection is how a command steers a sandbox that runs.
 type connection struct {
 	endpoint
-	Workspace string `placeholder:"ID" help:"A workspace that is not the key's, for those who have the admin token in SKYSTACK_SANDBOX_ADMIN_TOKEN."`
+	Workspace string
+}
+
+func (c *connection) flags() []flag {
+	return append(c.endpoint.flags(), flag{name: "workspace", value: textFlag(&c.Workspace, "ID"), help: "A workspace that is not the key's, for those who have the admin token in SKYSTACK_SANDBOX_ADMIN_TOKEN."})
 }
 
 // maxCA is the most a file of certificates may hold, in bytes.

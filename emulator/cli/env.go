@@ -6,8 +6,17 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/spf13/cobra"
+
 	"skystack.dev/sandbox/emulator"
 )
+
+func (p *process) envCommand() *cobra.Command {
+	const long = "Prints the export lines for a client of a server with the same settings, and nothing else: the base URL from listen, and the key. The server need not be running. In a shell:\n\neval \"$(" + program + " env)\"\n\n" + likeServe
+	return p.settled("env", "Print export lines for a client's shell: eval \"$("+program+" env)\"", long, nil, func([]string) error {
+		return p.planned("env", func(made *plan) error { return printEnv(made, p.stdout) })
+	})
+}
 
 // printEnv prints the export lines of a server that has the same settings, and
 // nothing else, so that a shell can evaluate them.

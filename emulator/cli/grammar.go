@@ -3,262 +3,195 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"reflect"
+	"io"
 	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/alecthomas/kong"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"skystack.dev/sandbox/emulator/internal/near"
 )
 
-// grammar is what kong parses besides the settings.
-type grammar struct {
-	Help        helpFlag    `short:"h" help:"Show this help."`
-	ShowVersion versionFlag `name:"version" help:"Print the version."`
-
-	// Commands; kong lists them in the order of parse.
-	Key        keyCommand        `kong:"-"`
-	Clock      clockCommand      `kong:"-"`
-	Reset      resetCommand      `kong:"-"`
-	Snapshot   snapshotCommand   `kong:"-"`
-	Requests   requestsCommand   `kong:"-"`
-	Token      tokenCommand      `kong:"-"`
-	Listen     listenCommand     `kong:"-"`
-	Deliveries deliveriesCommand `kong:"-"`
-	Trigger    triggerCommand    `kong:"-"`
-	Webhooks   webhooksCommand   `kong:"-"`
-	Completion completionCommand `kong:"-"`
-	Version    versionCommand    `kong:"-"`
-	AskHelp    helpCommand       `kong:"-"`
+// process is one run of the program, and what its commands share.
+type process struct {
+	environ        []string
+	stdout, stderr io.Writer
+	given          map[string][]string // settings that flags give, by name
+	started        bool                // the arguments were right; errors from here on are the command's
+	failed         error               // what the help had to say instead of helping
 }
 
-type keyCommand struct {
-	New keyNewCommand `cmd:"" help:"Print a fresh sandbox key."`
-}
-
-// helpFlag and versionFlag end parsing, so that they are obeyed whatever else is
-// wrong.
-type (
-	helpFlag    bool
-	versionFlag bool
-)
-
-var (
-	errHelp    = errors.New("help is wanted")
-	errVersion = errors.New("the version is wanted")
-)
-
-// BeforeReset implements kong's hook.
-func (helpFlag) BeforeReset() error { return errHelp }
-
-// BeforeReset implements kong's hook.
-func (versionFlag) BeforeReset() error { return errVersion }
-
-// helpCommand is --help for those who write it as a command.
-type helpCommand struct {
-	Command []string `arg:"" optional:"" name:"COMMAND" help:"The command to explain, as clock advance. Default: the whole program."`
-}
-
-// input is what the arguments say.
-type input struct {
-	grammar
-	command string              // as in "key new"; "" when not even that is clear
-	given   map[string][]string // settings, by name
-	words   []string            // what test is to run
-	help    *kong.Context       // not nil: help is wanted, for what it selected
-}
-
-// newParser knows all commands. serve, test and env take every setting; serve is
-// the default command.
-func newParser(g *grammar) (*kong.Kong, error) {
-	words := reflect.StructField{
-		Name: "Words", Type: reflect.TypeFor[[]string](), Tag: `arg:"" optional:"" passthrough:"partial" name:"COMMAND"`,
-	}
-	return kong.New(g,
-		kong.Name(program), kong.NoDefaultHelp(),
-		kong.DynamicCommand("serve", "Serve the sandbox. This is what happens when no command is named.", "", newFlags(), `default:"withargs"`),
-		kong.DynamicCommand("test", "Run a command beside a sandbox of its own, and end as it does.", "", newFlags(words)),
-		kong.DynamicCommand("env", "Print export lines for a client's shell: eval \"$("+program+" env)\"", "", newFlags()),
-		kong.DynamicCommand("ca", "Print the certificate authority to trust for https, and how to.", "", newFlags(caFlags()...)),
-		kong.DynamicCommand("healthcheck", "Ask the sandbox of this machine whether it is ready; exit code 0 or 1.", "", newFlags()),
-		kong.DynamicCommand("clock", "Show and move the time of a workspace.", "", &g.Clock),
-		kong.DynamicCommand("reset", "Return a workspace to what it started as.", "", &g.Reset),
-		kong.DynamicCommand("snapshot", "Save and load a workspace.", "", &g.Snapshot),
-		kong.DynamicCommand("requests", "Show what requests a workspace has got, and what became of them.", "", &g.Requests),
-		kong.DynamicCommand("listen", "Carry webhooks to a receiver that the sandbox cannot reach.", "", &g.Listen),
-		kong.DynamicCommand("deliveries", "Show what was delivered to webhooks, and why not.", "", &g.Deliveries),
-		kong.DynamicCommand("trigger", "Emit an event of any type.", "", &g.Trigger),
-		kong.DynamicCommand("webhooks", "Wait for webhooks.", "", &g.Webhooks),
-		kong.DynamicCommand("key", "Make keys.", "", &g.Key),
-		kong.DynamicCommand("token", "Make, list, rotate and revoke the keys of a running sandbox.", "", &g.Token),
-		kong.DynamicCommand("completion", "Print what completes commands and flags in a shell.", "", &g.Completion),
-		kong.DynamicCommand("version", "Print the version.", "", &g.Version),
-		kong.DynamicCommand("help", "Explain a command, as --help behind it does.", "", &g.AskHelp),
-	)
-}
-
-// parse reads the arguments.
-func parse(args []string) (input, error) {
-	var in input
-	k, err := newParser(&in.grammar)
-	if err != nil {
-		return in, err
-	}
-	ctx, err := k.Parse(args)
-	if p, failed := errors.AsType[*kong.ParseError](err); failed {
-		ctx = p.Context
-	}
-	if ctx != nil {
-		in.command = commandOf(ctx)
-	}
-	switch {
-	case errors.Is(err, errHelp):
-		in.help = ctx
-		return in, nil
-	case errors.Is(err, errVersion):
-		in.command, in.Version.Output = "version", "text"
-		return in, nil
-	case err == nil && in.command == "help":
-		return helpOn(in.AskHelp.Command)
-	}
-	if err != nil {
-		return in, explain(ctx, err)
-	}
-	in.given = map[string][]string{}
-	for _, at := range ctx.Path {
-		if at.Flag != nil {
-			in.given[at.Flag.Name] = values(at.Flag.Target)
-		}
-		if at.Positional != nil && in.command == "test" {
-			in.words = values(at.Positional.Target)
-		}
-	}
-	return in, nil
-}
-
-// helpOn is what "help COMMAND" asks for: the command followed by --help, provided
-// that there is one.
-func helpOn(words []string) (input, error) {
-	var g grammar
-	k, err := newParser(&g)
-	if err != nil {
-		return input{command: "help"}, err
-	}
-	node := k.Model.Node
-	for _, word := range words {
-		i := slices.IndexFunc(node.Children, func(c *kong.Node) bool { return c.Name == word })
-		if i < 0 {
-			return input{command: "help"}, noCommand(node, word)
-		}
-		node = node.Children[i]
-	}
-	return parse(append(slices.Clone(words), "--help"))
-}
-
-// noCommand says that a command has none of a name below it.
-func noCommand(node *kong.Node, word string) error {
-	names := childrenOf(node)
-	switch {
-	case node == nil || node.Type == kong.ApplicationNode:
-		return fmt.Errorf("there is no command %s%s; the commands are %s", word, near.Hint(word, names...), joined(names, "and"))
-	case node.Leaf():
-		return fmt.Errorf("there is no command %s %s; %s is followed by no other", node.Path(), word, node.Path())
-	}
-	return fmt.Errorf("there is no command %s %s%s; %s is followed by %s", node.Path(), word, near.Hint(word, names...), node.Path(), joined(names, "or"))
-}
-
-// commandOf is the words of the selected command.
-func commandOf(ctx *kong.Context) string {
-	var words []string
-	for _, at := range ctx.Path {
-		if at.Command != nil {
-			words = append(words, at.Command.Name)
-		}
-	}
-	return strings.Join(words, " ")
-}
-
-// explain says more where kong says too little.
-func explain(ctx *kong.Context, err error) error {
-	if word, ok := strings.CutPrefix(err.Error(), "unexpected argument "); ok {
-		word, _, _ = strings.Cut(word, ",")
-		node := branch(ctx)
-		if node != nil && node.Leaf() {
-			if len(node.Positional) > 0 {
-				return fmt.Errorf("%s takes no further argument; got %s", node.Path(), word)
-			}
-			return fmt.Errorf("%s takes no argument; got %s", node.Path(), word)
-		}
-		return noCommand(node, word)
-	}
-	if word, ok := strings.CutPrefix(err.Error(), "expected \"<"); ok {
-		word, _, _ = strings.Cut(word, ">")
-		return fmt.Errorf("%s is missing: write %s", word, usageOf(branch(ctx)))
-	}
-	if flag, rest, ok := strings.Cut(err.Error(), ": expected "); ok && strings.Contains(rest, "value but got") {
-		return fmt.Errorf("%s: there is no value; write it as %s=VALUE", flag, flag)
+// execute parses the arguments and carries out the command that they name.
+func (p *process) execute(args []string) error {
+	root := p.program()
+	root.SetArgs(slices.Concat([]string{}, args)) // nil stands for os.Args
+	c, err := root.ExecuteC()
+	if err = errors.Join(err, p.failed); err != nil && !p.started {
+		return &usageError{pathOf(c), err}
 	}
 	return err
 }
 
-// branch is the command whose words come next: what was named, not what stands
-// for nothing being named.
-func branch(ctx *kong.Context) *kong.Node {
-	if ctx == nil {
-		return nil
+// program is every command with its flags. What is not in it does not exist.
+func (p *process) program() *cobra.Command {
+	p.given = map[string][]string{}
+	root := p.settled(program, "", "", nil, p.serve)
+	root.Args = followed
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
+	root.SetHelpFunc(p.help)
+	root.SetUsageFunc(usage)
+	root.SetFlagErrorFunc(flagError)
+	var version bool
+	addFlags(root.Flags(), root, []flag{{name: "version", value: truthFlag(&version), help: "Print the version."}})
+	serve := root.RunE
+	root.RunE = func(c *cobra.Command, words []string) error {
+		if version {
+			return printVersion(versionCommand{}, p.stdout)
+		}
+		return serve(c, words)
 	}
-	node := ctx.Model.Node
-	for _, at := range ctx.Path {
-		if at.Command != nil && at.Command != node.DefaultCmd {
-			node = at.Command
+	root.AddCommand(
+		p.settled("serve", "Serve the sandbox. This is what happens when no command is named.", "", nil, p.serve),
+		p.testCommand(), p.envCommand(), p.caCommand(), p.healthcheckCommand(),
+		p.clockCommand(), p.resetCommand(), p.snapshotCommand(), p.requestsCommand(),
+		p.listenCommand(), p.deliveriesCommand(), p.triggerCommand(), p.webhooksCommand(),
+		p.keyCommand(), p.tokenCommand(), p.versionCommand(),
+	)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Run, c.RunE = nil, p.helpOn
+		case "completion":
+			c.RunE, c.Args = incomplete, followed
 		}
 	}
-	return node
+	return root
+}
+
+// leaf is a command that does something. The words of use behind its name are its
+// arguments; one in brackets may be left out. long may be empty.
+func (p *process) leaf(use, short, long string, flags []flag, run func(words []string) error) *cobra.Command {
+	c := &cobra.Command{
+		Use: use, Short: short, Long: long, Args: arguments,
+		RunE: func(_ *cobra.Command, words []string) error {
+			p.started = true
+			return run(words)
+		},
+	}
+	if !strings.Contains(use, "FILE") && !strings.Contains(use, "COMMAND") {
+		c.ValidArgsFunction = cobra.NoFileCompletions
+	}
+	addFlags(c.Flags(), c, flags)
+	// Called before cobra looks itself, which says less.
+	c.PreRunE = func(c *cobra.Command, _ []string) error {
+		for _, f := range flags {
+			if f.required && !c.Flags().Changed(f.name) {
+				return fmt.Errorf("--%s is missing: write --%[1]s=%s", f.name, f.value.arg)
+			}
+		}
+		return nil
+	}
+	return c
+}
+
+// takesSettings marks the commands that take every setting.
+const takesSettings = "settings"
+
+// settled is a leaf that takes every setting, and flags of its own.
+func (p *process) settled(use, short, long string, flags []flag, run func(words []string) error) *cobra.Command {
+	c := p.leaf(use, short, long, flags, run)
+	c.Annotations = map[string]string{takesSettings: use}
+	for _, g := range groups() {
+		addFlags(c.Flags(), c, g.flags(p.given))
+	}
+	return c
+}
+
+// group is a command that others follow; the flags are for all of these.
+func group(use, short string, flags []flag, commands ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use + " <command>", Short: short, Args: followed, RunE: incomplete}
+	addFlags(c.PersistentFlags(), c, flags)
+	c.AddCommand(commands...)
+	return c
+}
+
+// incomplete is a group without the command that is to follow it.
+func incomplete(c *cobra.Command, _ []string) error {
+	path := pathOf(c)
+	return &usageError{path, fmt.Errorf("%s is followed by %s", path, joined(childrenOf(c), "or"))}
+}
+
+// followed are the arguments of a group: no word that is not one of its commands.
+func followed(c *cobra.Command, words []string) error {
+	if len(words) > 0 {
+		return noCommand(c, words[0])
+	}
+	return nil
+}
+
+// arguments are as many as the usage of the command names.
+func arguments(c *cobra.Command, words []string) error {
+	names, path := strings.Fields(c.Use)[1:], pathOf(c)
+	for i, name := range names {
+		if i >= len(words) && !strings.HasPrefix(name, "[") {
+			return fmt.Errorf("%s is missing: write %s", name, strings.TrimSuffix(c.CommandPath(), c.Name())+c.Use)
+		}
+	}
+	switch {
+	case len(words) <= len(names):
+		return nil
+	case len(names) == 0:
+		return fmt.Errorf("%s takes no argument; got %s", path, words[0])
+	}
+	return fmt.Errorf("%s takes no further argument; got %s", path, words[len(names)])
+}
+
+// noCommand says that a command has none of a name below it.
+func noCommand(c *cobra.Command, word string) error {
+	names, path := childrenOf(c), pathOf(c)
+	switch {
+	case path == "":
+		return fmt.Errorf("there is no command %s%s; the commands are %s", word, near.Hint(word, names...), joined(names, "and"))
+	case len(names) == 0:
+		return fmt.Errorf("there is no command %s %s; %s is followed by no other", path, word, path)
+	}
+	return fmt.Errorf("there is no command %s %s%s; %s is followed by %s", path, word, near.Hint(word, names...), path, joined(names, "or"))
 }
 
 // childrenOf is the names of the commands below one.
-func childrenOf(node *kong.Node) []string {
+func childrenOf(c *cobra.Command) []string {
 	var names []string
-	if node != nil {
-		for _, c := range node.Children {
-			names = append(names, c.Name)
+	for _, child := range c.Commands() {
+		if !child.Hidden {
+			names = append(names, child.Name())
 		}
 	}
 	return names
 }
 
-// newFlags is a pointer to a struct with a field for each setting that has a
-// flag, and further ones: kong reads its grammar from struct tags, and one table
-// of settings is enough.
-func newFlags(more ...reflect.StructField) any {
-	var fields []reflect.StructField
-	for _, s := range settings() {
-		t := reflect.TypeFor[string]()
-		switch s.kind {
-		case fileOnly:
-			continue
-		case truth:
-			t = reflect.TypeFor[bool]()
-		case list, pairs:
-			t = reflect.TypeFor[[]string]()
-		}
-		fields = append(fields, reflect.StructField{
-			Name: "S" + strconv.Itoa(len(fields)), Type: t, Tag: reflect.StructTag(`name:"` + s.name + `" placeholder:"` + s.arg + `"`),
-		})
-	}
-	return reflect.New(reflect.StructOf(append(fields, more...))).Interface()
+// pathOf is the words of a command, as in "key new"; "" for the program itself.
+func pathOf(c *cobra.Command) string {
+	return strings.TrimPrefix(strings.TrimPrefix(c.CommandPath(), program), " ")
 }
 
-// values is what a flag was given.
-func values(v reflect.Value) []string {
-	switch v.Kind() {
-	case reflect.Slice:
-		all, _ := v.Interface().([]string)
-		return slices.Clone(all)
-	case reflect.Bool:
-		return []string{strconv.FormatBool(v.Bool())}
+// flagError says which flag is wrong, and what would be right.
+func flagError(c *cobra.Command, err error) error {
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return fmt.Errorf("--%s: %w", e.GetFlag().Name, e.Unwrap())
 	}
-	return []string{v.String()}
+	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return fmt.Errorf("--%s: there is no value; write it as --%[1]s=VALUE", e.GetFlag().Name)
+	}
+	if e, ok := errors.AsType[*pflag.NotExistError](err); ok && e.GetSpecifiedShortnames() == "" {
+		var names []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+		name := "--" + e.GetSpecifiedName()
+		return fmt.Errorf("unknown flag %s%s", name, near.Hint(name, names...))
+	}
+	return err
 }

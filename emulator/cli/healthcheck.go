@@ -6,10 +6,18 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/spf13/cobra"
 )
 
 // healthWait is how long a healthy sandbox may take to say so.
 const healthWait = 2 * time.Second
+
+func (p *process) healthcheckCommand() *cobra.Command {
+	const long = "Asks the server of this machine that has the same settings whether it is ready, at /readyz. The exit code is 0 when it says so within 2 seconds, else 1, and then a line says why. Of the settings it needs listen alone. " + likeServe
+	return p.settled("healthcheck", "Ask the sandbox of this machine whether it is ready; exit code 0 or 1.", long, nil,
+		func([]string) error { return healthcheck(p.given, p.environ) })
+}
 
 // healthcheck succeeds when the server with the same settings is ready. It needs
 // none of them but the address, and looks at no other.

@@ -3,9 +3,11 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
-	"github.com/alecthomas/kong"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 const about = `The SkyStack Sandbox behaves like the SkyStack cloud API, on this machine: every request is checked against the contract, instances move through their states, keys run into their limits. It is for integration tests only, and its data does not last.`
@@ -21,44 +23,123 @@ The exit code is 0 after SIGINT, SIGTERM or SIGHUP, which let requests in flight
 // The measures of the help, in columns.
 const (
 	helpWidth = 90
-	nameWidth = 32
+	nameWidth = 26
 )
 
-// printHelp explains the selected command; none selected is the whole program.
-func printHelp(w io.Writer, ctx *kong.Context) error {
+// help prints the help of a command, unless what follows the command is none.
+func (p *process) help(c *cobra.Command, _ []string) {
+	if words := c.Flags().Args(); len(words) > 0 && c.HasSubCommands() {
+		p.failed = noCommand(c, words[0])
+		return
+	}
+	if pathOf(c) == "serve" {
+		c = c.Root()
+	}
 	var b strings.Builder
-	node := branch(ctx)
-	switch name := node.Path(); name {
-	case "", "serve":
-		fmt.Fprintf(&b, "Usage: %s [serve] [settings]\n       %s <command> [flags]\n\n", program, program)
+	if c == c.Root() {
 		paragraphs(&b, about)
-		b.WriteString("Commands\n")
-		commands(&b, ctx.Model.Node)
+	} else if builtIn(c) {
+		b.WriteString(strings.TrimSpace(c.Long) + "\n\n")
+	} else if c.Long != "" {
+		paragraphs(&b, c.Long)
+	} else {
+		paragraphs(&b, c.Short)
+	}
+	b.WriteString(c.UsageString())
+	_, p.failed = io.WriteString(p.stdout, b.String())
+}
+
+// builtIn reports whether a command is one of cobra's, whose texts are laid out.
+func builtIn(c *cobra.Command) bool {
+	for ; c.HasParent(); c = c.Parent() {
+		if c.Name() == "completion" {
+			return true
+		}
+	}
+	return false
+}
+
+// helpOn is "help COMMAND": the command followed by --help, provided that there is
+// one.
+func (p *process) helpOn(c *cobra.Command, words []string) error {
+	found, rest, _ := c.Root().Find(words)
+	if len(rest) > 0 {
+		return noCommand(found, rest[0])
+	}
+	return found.Help()
+}
+
+// usage prints how a command is written, and its commands and flags.
+func usage(c *cobra.Command) error {
+	root := c == c.Root()
+	own := ownFlags(c)
+	var b strings.Builder
+	b.WriteString("Usage: " + c.CommandPath())
+	if root {
+		b.WriteString(" [serve] [settings]\n       " + program + " <command>")
+	} else if c.Annotations[takesSettings] != "" {
+		b.WriteString(" [settings]")
+	}
+	b.WriteString(strings.TrimPrefix(c.Use, c.Name()))
+	if root || own.HasAvailableFlags() {
+		b.WriteString(" [flags]")
+	}
+	b.WriteString("\n")
+	if c.HasAvailableSubCommands() {
+		b.WriteString("\nCommands\n")
+		leaves(&b, c)
+	}
+	if own.HasAvailableFlags() {
+		b.WriteString("\nFlags\n" + own.FlagUsagesWrapped(helpWidth))
+	}
+	if root {
 		b.WriteString("\n")
 		paragraphs(&b, sources)
-		helpOfSettings(&b)
-	case "env":
-		fmt.Fprintf(&b, "Usage: eval \"$(%s env [settings])\"\n\n", program)
-		paragraphs(&b, "Prints the export lines for a client of a server with the same settings, and nothing else: the base URL from listen, and the key. The server need not be running. "+likeServe)
-	case "ca":
-		fmt.Fprintf(&b, "Usage: %s ca [settings] [flags]\n\n", program)
-		paragraphs(&b, caHelp)
-		for _, f := range node.Flags {
-			if f.Help != "" {
-				row(&b, "  --"+f.Name, f.Help)
-			}
+		for _, g := range groups() {
+			to := pflag.NewFlagSet("", pflag.ContinueOnError)
+			addFlags(to, &cobra.Command{}, g.flags(nil))
+			b.WriteString(g.title + "\n" + to.FlagUsagesWrapped(helpWidth) + "\n")
 		}
-	case "healthcheck":
-		fmt.Fprintf(&b, "Usage: %s healthcheck [settings]\n\n", program)
-		paragraphs(&b, "Asks the server of this machine that has the same settings whether it is ready, at /readyz. The exit code is 0 when it says so within 2 seconds, else 1, and then a line says why. Of the settings it needs listen alone. "+likeServe)
-	case "test":
-		fmt.Fprintf(&b, "Usage: %s test [settings] -- COMMAND [ARGUMENT...]\n\n", program)
-		paragraphs(&b, testHelp+likeServe)
-	default:
-		helpOf(&b, node)
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	c.Print(strings.TrimSuffix(b.String(), "\n") + "\n")
+	return nil
+}
+
+// ownFlags is the flags of a command, those of the commands it belongs to included,
+// but for the settings and --help.
+func ownFlags(c *cobra.Command) *pflag.FlagSet {
+	own := pflag.NewFlagSet("", pflag.ContinueOnError)
+	own.SortFlags = false
+	add := func(f *pflag.Flag) {
+		isSetting := c.Annotations[takesSettings] != "" && slices.ContainsFunc(settings(), func(s setting) bool { return s.name == f.Name })
+		if f.Name != "help" && !isSetting {
+			own.AddFlag(f)
+		}
+	}
+	c.LocalFlags().VisitAll(add)
+	c.InheritedFlags().VisitAll(add)
+	return own
+}
+
+// leaves writes a row for each command below one.
+func leaves(b *strings.Builder, c *cobra.Command) {
+	for _, child := range c.Commands() {
+		switch {
+		case !child.IsAvailableCommand() && child.Name() != "help":
+		case child.HasAvailableSubCommands():
+			leaves(b, child)
+		default:
+			row(b, "  "+pathOf(child), child.Short)
+		}
+	}
+}
+
+// row is a name and what it means.
+func row(b *strings.Builder, name, help string) {
+	for _, line := range wrap(help, helpWidth-nameWidth) {
+		fmt.Fprintf(b, "%-*s%s\n", nameWidth, name, line)
+		name = ""
+	}
 }
 
 // likeServe ends the help of a command that takes settings.
@@ -71,113 +152,6 @@ The command's environment says where the sandbox is and what opens it: SKYSTACK_
 When the command succeeds nothing is printed. When it fails, standard error says with which seed, how to do it again, and what the sandbox saw.
 
 `
-
-// helpOf explains a command by its grammar.
-func helpOf(b *strings.Builder, node *kong.Node) {
-	flags := ofInterest(node)
-	b.WriteString("Usage: " + usageOf(node))
-	switch {
-	case node.DefaultCmd != nil:
-		b.WriteString(" [command]")
-	case !node.Leaf():
-		b.WriteString(" <command>")
-	}
-	if len(flags) > 0 {
-		b.WriteString(" [flags]")
-	}
-	b.WriteString("\n\n")
-	text := node.Detail
-	if text == "" {
-		text = node.Help
-	}
-	paragraphs(b, text)
-	for _, arg := range node.Positional {
-		if arg.Help != "" {
-			row(b, "  "+arg.Name, arg.Help)
-		}
-	}
-	commands(b, node)
-	if !node.Leaf() && len(flags) > 0 {
-		b.WriteString("\n")
-	}
-	for _, f := range flags {
-		name := "  --" + f.Name + argument(f)
-		if f.Short != 0 {
-			name = "  -" + string(f.Short) + "," + name[1:]
-		}
-		row(b, name, f.Help)
-	}
-}
-
-// usageOf is a command as it is written.
-func usageOf(node *kong.Node) string {
-	usage := program + " " + node.Path()
-	for _, arg := range node.Positional {
-		word := arg.Name
-		if !arg.Required {
-			word = "[" + word + "]"
-		}
-		usage += " " + word
-	}
-	return usage
-}
-
-// ofInterest is the flags of a command, its own first, but for --help.
-func ofInterest(node *kong.Node) []*kong.Flag {
-	var all []*kong.Flag
-	for ; node.Parent != nil; node = node.Parent {
-		all = append(all, node.Flags...)
-	}
-	return all
-}
-
-func argument(f *kong.Flag) string {
-	if f.IsBool() {
-		return ""
-	}
-	return "=" + f.PlaceHolder
-}
-
-func commands(b *strings.Builder, node *kong.Node) {
-	for _, leaf := range node.Leaves(true) {
-		row(b, "  "+strings.TrimPrefix(leaf.FullPath(), program+" "), leaf.Help)
-	}
-}
-
-func helpOfSettings(b *strings.Builder) {
-	for i, g := range groups() {
-		if i > 0 {
-			b.WriteString("\n")
-		}
-		b.WriteString(g.title + "\n")
-		for _, s := range g.settings {
-			if s.kind == fileOnly {
-				continue
-			}
-			name, help := "  --"+s.name, s.help
-			if s.kind != truth {
-				name += "=" + s.arg
-			}
-			if s.std != "" {
-				help += " Default: " + s.std + "."
-			}
-			row(b, name, help)
-		}
-	}
-}
-
-// row is a name and what it means; a long name has a line to itself.
-func row(b *strings.Builder, name, help string) {
-	lines := wrap(help, helpWidth-nameWidth)
-	if len(name) > nameWidth-2 {
-		b.WriteString(name + "\n")
-		name = ""
-	}
-	for _, line := range lines {
-		fmt.Fprintf(b, "%-*s%s\n", nameWidth, name, line)
-		name = ""
-	}
-}
 
 func paragraphs(b *strings.Builder, text string) {
 	for p := range strings.SplitSeq(text, "\n\n") {

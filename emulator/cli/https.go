@@ -19,8 +19,8 @@ const (
 )
 
 // httpsSettings is how the sandbox speaks HTTPS, and whether it insists.
-func httpsSettings() group {
-	return group{"HTTPS", []setting{
+func httpsSettings() settingGroup {
+	return settingGroup{"HTTPS", []setting{
 		{"https", word, "HOST:PORT|off", "off", "Where to listen for HTTPS too, as in " + defaultHTTPS + ". Port 0 takes a free one and prints it.", takeHTTPS},
 		{"tls-dir", word, "DIR", "skystack-sandbox among the user's configuration", "Where the certificate authority is that signs the sandbox's certificate. It is made when there is none, and \"" + program + " ca\" says how to trust it. With the word memory there is a new one at each start, to be had from /_sandbox/ca.pem.",
 			func(p *plan, s string) error { p.tls.Dir = s; return nil }},

@@ -43,7 +43,7 @@ func TestWrongHTTPS(t *testing.T) {
 		"--listen=127.0.0.1:0 --tls-dir=" + dir + " --https=" + taken.Addr().String(): "cannot listen on " + taken.Addr().String() + ": address already in use: something else listens there; end it, or choose another port: --https 127.0.0.1:0 takes a free one\n",
 		"--listen=127.0.0.1:0 --tls-dir=memory --https=192.0.2.1:0":                   "cannot listen on 192.0.2.1:0: cannot assign requested address: this machine has no such address; use 127.0.0.1, or 0.0.0.0 for all it has\n",
 		"--https=0.0.0.0:0 --accept-any-token":                                        "accept-any-token on 0.0.0.0:0: whoever reaches that address would be let in; listen on a loopback address, as 127.0.0.1:8080, or name the keys\n" + help,
-		"ca --output=json":                                                            "--output must be one of \"text\",\"pem\",\"env\" but got \"json\"\n" + helpOfCA,
+		"ca --output=json":                                                            "--output: \"json\" is unknown: use text, pem or env\n" + helpOfCA,
 		"ca --tls-dir=memory":                                                         "with tls-dir memory only the running server knows its certificate authority: GET /_sandbox/ca.pem\n" + helpOfCA,
 		"ca --tls-cert=c.pem --tls-key=k":                                             "the sandbox shows a certificate of your own, c.pem (tls-cert): clients must trust whoever signed that\n" + helpOfCA,
 		"ca --tls-dir=file":                                                           "no place for the CA: " + abs(t, "file") + " is not a directory\n",

@@ -6,23 +6,30 @@ import (
 	"io"
 	"time"
 
+	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v4"
 
 	"skystack.dev/sandbox/emulator"
 )
 
 type keyNewCommand struct {
-	Output      string        `enum:"text,json,yaml,env" default:"text" placeholder:"text|json|yaml|env" help:"How to print it: the key alone, as JSON, as the member keys of a configuration file for --config, or as SKYSTACK_SANDBOX_KEY=KEY and SKYSTACK_API_TOKEN=KEY, for a server and its clients."`
-	Name        string        `placeholder:"TEXT" help:"What the key is called."`
-	Scope       []string      `placeholder:"SCOPE" help:"What the key may do, as instances:read. Repeat for more; without, everything."`
-	Workspace   string        `placeholder:"ID" help:"Whose key it is, as wsp_other; without, the default workspace's. A new id makes a workspace of its own."`
-	Environment string        `placeholder:"TEXT" help:"What the key is for, as staging."`
-	ExpiresIn   time.Duration `placeholder:"DURATION" help:"How long from now the key is good, as 720h; without, for ever."`
+	Output, Name, Workspace, Environment string
+	Scope                                []string
+	ExpiresIn                            *time.Duration
 }
 
-// Help implements kong.HelpProvider.
-func (keyNewCommand) Help() string {
-	return "Prints a fresh sandbox key on a line of its own. Nobody knows it until a server is told, as with --key or the environment variable SKYSTACK_SANDBOX_KEY. With --output=yaml it is printed as the member keys of a configuration file, with whatever else the flags say of it; with --output=json the same is one JSON object. With --output=env it is printed as the environment variables of a server and of its clients."
+const keyNewHelp = "Prints a fresh sandbox key on a line of its own. Nobody knows it until a server is told, as with --key or the environment variable SKYSTACK_SANDBOX_KEY. With --output=yaml it is printed as the member keys of a configuration file, with whatever else the flags say of it; with --output=json the same is one JSON object. With --output=env it is printed as the environment variables of a server and of its clients."
+
+func (p *process) keyCommand() *cobra.Command {
+	var c keyNewCommand
+	return group("key", "Make keys.", nil, p.leaf("new", "Print a fresh sandbox key.", keyNewHelp, []flag{
+		{name: "output", value: choiceFlag(&c.Output, "text", "json", "yaml", "env"), help: "How to print it: the key alone, as JSON, as the member keys of a configuration file for --config, or as SKYSTACK_SANDBOX_KEY=KEY and SKYSTACK_API_TOKEN=KEY, for a server and its clients."},
+		{name: "name", value: textFlag(&c.Name, "TEXT"), help: "What the key is called."},
+		{name: "scope", value: listFlag(&c.Scope, "SCOPE"), help: "What the key may do, as instances:read. Repeat for more; without, everything."},
+		{name: "workspace", value: textFlag(&c.Workspace, "ID"), help: "Whose key it is, as wsp_other; without, the default workspace's. A new id makes a workspace of its own."},
+		{name: "environment", value: textFlag(&c.Environment, "TEXT"), help: "What the key is for, as staging."},
+		{name: "expires-in", value: durationFlag(&c.ExpiresIn), help: "How long from now the key is good, as 720h; without, for ever."},
+	}, func([]string) error { return keyNew(c, p.stdout) }))
 }
 
 // keySnippet is a key as a configuration file has it; JSON has the same members.
@@ -38,13 +45,10 @@ type keySnippet struct {
 // keyNew prints a fresh key: alone, or with what it is allowed (S22, S26, S36).
 func keyNew(c keyNewCommand, stdout io.Writer) error {
 	k := emulator.Key{Token: emulator.NewKey(), Name: c.Name, Scopes: c.Scope, Workspace: c.Workspace, Environment: c.Environment}
-	bare := c.Name+c.Workspace+c.Environment == "" && c.Scope == nil && c.ExpiresIn == 0
+	bare := c.Name+c.Workspace+c.Environment == "" && c.Scope == nil && c.ExpiresIn == nil
 	whole := c.Output == "yaml" || c.Output == "json" // with its name, scopes and the rest
 	if !whole && !bare {
 		return &usageError{"key new", errors.New("a key alone says nothing about itself: add --output=yaml or --output=json to print it with its name, scopes and the rest")}
-	}
-	if c.ExpiresIn < 0 || c.ExpiresIn%time.Second != 0 {
-		return &usageError{"key new", fmt.Errorf("--expires-in: %v is not a time to come in whole seconds", c.ExpiresIn)}
 	}
 	if err := emulator.Check(emulator.WithKey(k)); err != nil {
 		return &usageError{"key new", err}
@@ -58,13 +62,13 @@ func keyNew(c keyNewCommand, stdout io.Writer) error {
 		return err
 	}
 	s := keySnippet{Token: k.Token, Name: k.Name, Workspace: k.Workspace, Scopes: k.Scopes, Environment: k.Environment}
-	if c.ExpiresIn > 0 {
+	if c.ExpiresIn != nil {
 		// The key is for a server whose clock starts as that of any sandbox does.
 		e, err := emulator.New(emulator.WithFixture("empty"))
 		if err != nil {
 			return err
 		}
-		s.ExpiresAt = e.Now().UTC().Add(c.ExpiresIn).Format(time.RFC3339)
+		s.ExpiresAt = e.Now().UTC().Add(*c.ExpiresIn).Format(time.RFC3339)
 		if err := e.Close(); err != nil {
 			return err
 		}

@@ -9,27 +9,38 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"skystack.dev/sandbox/emulator/remote"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 type listenCommand struct {
-	ForwardTo string   `required:"" placeholder:"URL" help:"The receiver, as http://localhost:3000/hook."`
-	Events    []string `placeholder:"TYPE" help:"Types of events, as instance.running, or families, as instance.*. Repeat for more. Default: all."`
-	Project   string   `placeholder:"ID" help:"The project whose events to carry. Default: the workspace's own."`
+	ForwardTo, Project, Secret string
+	Events                     []string
+	PrintSecret                bool
 	output
-	Secret      string `placeholder:"SECRET" help:"What messages are signed with: whsec_ and 24 to 64 bytes in base64. Default: the workspace's for this receiver, which is the same each time."`
-	PrintSecret bool   `help:"Print the signing secret alone on the first line, for a script that reads it."`
 	connection
 }
 
-// Help implements kong.HelpProvider.
-func (listenCommand) Help() string {
-	return "Registers a webhook whose messages the sandbox does not send: this command pulls them, posts them to the receiver as they are, signed, and prints a line for each attempt. It works where the sandbox cannot reach the receiver, as from inside a container. They are signed with the same secret each time that the command runs with the same receiver against the same workspace, seed and salt, or with that of --secret. The webhook is taken away at the end (Ctrl-C). When the sandbox goes away, the command ends with exit code 1."
+const listenHelp = "Registers a webhook whose messages the sandbox does not send: this command pulls them, posts them to the receiver as they are, signed, and prints a line for each attempt. It works where the sandbox cannot reach the receiver, as from inside a container. They are signed with the same secret each time that the command runs with the same receiver against the same workspace, seed and salt, or with that of --secret. The webhook is taken away at the end (Ctrl-C). When the sandbox goes away, the command ends with exit code 1."
+
+func (p *process) listenCommand() *cobra.Command {
+	var c listenCommand
+	return p.leaf("listen", "Carry webhooks to a receiver that the sandbox cannot reach.", listenHelp, slices.Concat([]flag{
+		{name: "forward-to", value: textFlag(&c.ForwardTo, "URL"), help: "The receiver, as http://localhost:3000/hook.", required: true},
+		{name: "events", value: listFlag(&c.Events, "TYPE"), help: "Types of events, as instance.running, or families, as instance.*. Repeat for more. Default: all."},
+		{name: "project", value: textFlag(&c.Project, "ID"), help: "The project whose events to carry. Default: the workspace's own."},
+		{name: "secret", value: textFlag(&c.Secret, "SECRET"), help: "What messages are signed with: whsec_ and 24 to 64 bytes in base64. Default: the workspace's for this receiver, which is the same each time."},
+		{name: "print-secret", value: truthFlag(&c.PrintSecret), help: "Print the signing secret alone on the first line, for a script that reads it."},
+	}, c.output.flags(), c.connection.flags()), func([]string) error {
+		return remotely(func(ctx context.Context) error { return listen(ctx, c, p.environ, p.stdout, p.stderr) })
+	})
 }
 
 const (

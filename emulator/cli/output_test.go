@@ -2,54 +2,58 @@ package cli
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
-	"github.com/alecthomas/kong"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
+
+// commandsBelow is a command and all that follow it, at any depth.
+func commandsBelow(c *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{c}
+	for _, child := range c.Commands() {
+		all = append(all, commandsBelow(child)...)
+	}
+	return all
+}
 
 // A format is chosen by --output in every command that has more than one, and
 // every command that prints what the sandbox holds has text and json.
 func TestOneNameForTheFormat(t *testing.T) {
-	var g grammar
-	k, err := newParser(&g)
-	if err != nil {
-		t.Fatal(err)
-	}
 	// What prints one thing, for one reader.
 	fixed := []string{
-		"serve", "test", "env", "healthcheck", "completion", "help", "reset", "webhooks flush", "token revoke",
-		"snapshot save", "snapshot load", "snapshot dump", "snapshot diff", "snapshot list", "ca",
+		"", "serve", "test", "env", "healthcheck", "help", "reset", "webhooks flush", "token revoke",
+		"snapshot save", "snapshot load", "snapshot dump", "snapshot diff", "ca",
+		"completion bash", "completion zsh", "completion fish", "completion powershell",
 	}
-	for _, leaf := range k.Model.Leaves(false) {
-		path := strings.TrimPrefix(leaf.FullPath(), program+" ")
+	leaves := 0
+	for _, c := range commandsBelow((&process{}).program()) {
+		if c.HasSubCommands() && c.HasParent() {
+			continue
+		}
+		leaves++
 		var formats []string
-		for _, group := range leaf.AllFlags(false) {
-			for _, f := range group {
-				switch {
-				case f.Name == "output":
-					formats = strings.Split(f.Enum, ",")
-				case slices.Contains([]string{"format", "json", "yaml", "text", "table", "pem", "csv"}, f.Name):
-					t.Errorf("%s: --%s is a format: call it --output", path, f.Name)
+		look := func(f *pflag.Flag) {
+			switch {
+			case f.Name == "output":
+				formats = f.Value.(*value).words()
+				if f.DefValue != "text" {
+					t.Errorf("%s: by default --output is %q; want text", pathOf(c), f.DefValue)
 				}
+			case slices.Contains([]string{"format", "json", "yaml", "text", "table", "pem", "csv"}, f.Name):
+				t.Errorf("%s: --%s is a format: call it --output", pathOf(c), f.Name)
 			}
 		}
-		if formats != nil && (formats[0] != "text" || defaultOf(leaf, "output") != "text") {
-			t.Errorf("%s: --output is %v, by default %q; want text first", path, formats, defaultOf(leaf, "output"))
+		c.LocalFlags().VisitAll(look)
+		c.InheritedFlags().VisitAll(look)
+		if formats != nil && formats[0] != "text" {
+			t.Errorf("%s: --output is %v; want text first", pathOf(c), formats)
 		}
-		if !slices.Contains(fixed, path) && !slices.Contains(formats, "json") {
-			t.Errorf("%s: --output is %v; want text and json", path, formats)
-		}
-	}
-}
-
-func defaultOf(node *kong.Node, flag string) string {
-	for _, group := range node.AllFlags(false) {
-		for _, f := range group {
-			if f.Name == flag {
-				return f.Default
-			}
+		if !slices.Contains(fixed, pathOf(c)) && !slices.Contains(formats, "json") {
+			t.Errorf("%s: --output is %v; want text and json", pathOf(c), formats)
 		}
 	}
-	return ""
+	if leaves < 25 {
+		t.Errorf("only %d commands were looked at", leaves)
+	}
 }

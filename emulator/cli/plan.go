@@ -148,8 +148,9 @@ func spelled(name string) string { return strings.ToLower(strings.ReplaceAll(nam
 
 // foreign are variables with our prefix that are not ours: Kubernetes sets them
 // in every pod beside a service called skystack-sandbox, the project's own tests
-// are told by one where Docker must be present, and clients by one what to trust.
-var foreign = regexp.MustCompile(`^SKYSTACK_SANDBOX_(SERVICE_(HOST|PORT.*)|PORT(_.*)?|REQUIRE_(DOCKER|BROWSER)|KEEP_IMAGE|CA)$`)
+// are told by one where Docker must be present, clients by one what to trust, and
+// the completion of shells by two how to show what it offers.
+var foreign = regexp.MustCompile(`^SKYSTACK_SANDBOX_(SERVICE_(HOST|PORT.*)|PORT(_.*)?|REQUIRE_(DOCKER|BROWSER)|KEEP_IMAGE|CA|ACTIVE_HELP|COMPLETION_DESCRIPTIONS)$`)
 
 // fromEnvironment reads the variables with our prefix. An empty one says
 // nothing, as in a compose file that hands on what may be unset.

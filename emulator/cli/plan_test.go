@@ -22,11 +22,15 @@ func planned(t *testing.T, args, environ []string, file string) (*plan, error) {
 		}
 		environ = append(slices.Clone(environ), "SKYSTACK_SANDBOX_CONFIG="+path)
 	}
-	in, err := parse(args)
-	if err != nil {
-		return nil, err
+	p := &process{}
+	c, rest, err := p.program().Find(args)
+	if err == nil {
+		err = c.ParseFlags(rest)
 	}
-	return newPlan(in.given, environ)
+	if err != nil {
+		return nil, flagError(c, err)
+	}
+	return newPlan(p.given, environ)
 }
 
 // setup is what an emulator of the plan starts with.

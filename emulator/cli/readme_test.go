@@ -53,15 +53,7 @@ func TestCommandsOfREADME(t *testing.T) {
 			rows += first + "\n"
 		}
 	}
-	var g grammar
-	k, err := newParser(&g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := []string{"--version", "--help"}
-	for _, c := range k.Model.Children {
-		names = append(names, c.Name)
-	}
+	names := append([]string{"--version", "--help"}, childrenOf((&process{}).program())...)
 	for _, name := range names {
 		if !regexp.MustCompile("`" + regexp.QuoteMeta(name) + "[` ]").MatchString(rows) {
 			t.Errorf("there is no row for %s in\n%s", name, rows)
@@ -73,24 +65,12 @@ func TestCommandsOfREADME(t *testing.T) {
 // README, the help of each command, and the doc comments of the packages they import.
 func TestNoRuleNumbers(t *testing.T) {
 	texts := map[string]string{"README.md": readme(t)}
-	var g grammar
-	k, err := newParser(&g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range k.Model.Children {
+	for _, c := range commandsBelow((&process{}).program()) {
 		var out, faults strings.Builder
-		if code := Run([]string{c.Name, "--help"}, nil, &out, &faults); code != exitOK {
-			t.Fatal(c.Name, code, &faults)
+		if code := Run(append(strings.Fields(pathOf(c)), "--help"), nil, &out, &faults); code != exitOK {
+			t.Fatal(pathOf(c), code, &faults)
 		}
-		texts[c.Name+" --help"] = out.String()
-		for _, sub := range c.Children {
-			out.Reset()
-			if code := Run([]string{c.Name, sub.Name, "--help"}, nil, &out, &faults); code != exitOK {
-				t.Fatal(c.Name, sub.Name, code, &faults)
-			}
-			texts[c.Name+" "+sub.Name+" --help"] = out.String()
-		}
+		texts[pathOf(c)+" --help"] = out.String()
 	}
 	for _, dir := range []string{"..", "../remote", "../sandbox", "../testcontainer", "../../fixtures"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))

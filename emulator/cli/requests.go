@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"skystack.dev/sandbox/emulator/remote"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -17,24 +19,33 @@ import (
 const newestFirst = "desc"
 
 type requestsCommand struct {
-	Operation string `placeholder:"ID" help:"Those that led to an operation, as createInstance."`
-	Status    string `placeholder:"STATUS" help:"Those answered with a status, as 404, or with one of a class, as 4xx."`
-	Code      string `placeholder:"CODE" help:"Those refused with the code of an error, as rate_limited."`
-	Method    string `placeholder:"METHOD" help:"Those of a method, as POST."`
-	Path      string `placeholder:"PATH" help:"Those of a path, without the query, as /v1/instances."`
-	Unmatched bool   `help:"Those that led to no operation."`
-	Since     uint64 `placeholder:"N" help:"Those after number N, with which each line begins."`
-	Before    uint64 `placeholder:"N" help:"Those before number N."`
-	Last      int    `name:"last" short:"n" placeholder:"N" help:"The last N of them alone."`
-	Order     string `enum:"asc,desc" default:"asc" placeholder:"ORDER" help:"asc prints the oldest first, desc the newest."`
-	Follow    bool   `short:"f" help:"Go on with what comes, until Ctrl-C or the end of the sandbox."`
+	Operation, Status, Code, Method, Path, Order string
+	Unmatched, Follow                            bool
+	Since, Before                                uint64
+	Last                                         int
 	output
 	connection
 }
 
-// Help implements kong.HelpProvider.
-func (requestsCommand) Help() string {
-	return "Prints the requests that the workspace has got, oldest first unless --order says otherwise, a line each: number, method, path, status, operation, and for an error what refused it and why. Below that stands everything that broke the contract, if it is more. Secrets are taken out. With --output=json each is an object with headers and bodies. Flags choose some of them; those that match all flags are printed."
+const requestsHelp = "Prints the requests that the workspace has got, oldest first unless --order says otherwise, a line each: number, method, path, status, operation, and for an error what refused it and why. Below that stands everything that broke the contract, if it is more. Secrets are taken out. With --output=json each is an object with headers and bodies. Flags choose some of them; those that match all flags are printed."
+
+func (p *process) requestsCommand() *cobra.Command {
+	var c requestsCommand
+	return p.leaf("requests", "Show what requests a workspace has got, and what became of them.", requestsHelp, slices.Concat([]flag{
+		{name: "operation", value: textFlag(&c.Operation, "ID"), help: "Those that led to an operation, as createInstance."},
+		{name: "status", value: textFlag(&c.Status, "STATUS"), help: "Those answered with a status, as 404, or with one of a class, as 4xx."},
+		{name: "code", value: textFlag(&c.Code, "CODE"), help: "Those refused with the code of an error, as rate_limited."},
+		{name: "method", value: textFlag(&c.Method, "METHOD"), help: "Those of a method, as POST."},
+		{name: "path", value: textFlag(&c.Path, "PATH"), help: "Those of a path, without the query, as /v1/instances."},
+		{name: "unmatched", value: truthFlag(&c.Unmatched), help: "Those that led to no operation."},
+		{name: "since", value: serialFlag(&c.Since), help: "Those after number N, with which each line begins."},
+		{name: "before", value: serialFlag(&c.Before), help: "Those before number N."},
+		{name: "last", short: "n", value: countFlag(&c.Last), help: "The last N of them alone."},
+		{name: "order", value: choiceFlag(&c.Order, "asc", newestFirst), help: "asc prints the oldest first, desc the newest."},
+		{name: "follow", short: "f", value: truthFlag(&c.Follow), help: "Go on with what comes, until Ctrl-C or the end of the sandbox."},
+	}, c.output.flags(), c.connection.flags()), func([]string) error {
+		return remotely(func(ctx context.Context) error { return requests(ctx, c, p.environ, p.stdout, p.stderr) })
+	})
 }
 
 // match is what the flags choose.

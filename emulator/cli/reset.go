@@ -3,14 +3,26 @@ package cli
 import (
 	"context"
 
+	"github.com/spf13/cobra"
+
 	"skystack.dev/sandbox/emulator/remote"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 type resetCommand struct {
-	Fixture    string `placeholder:"NAME" help:"Start again with another fixture: default, docs, empty, busy=N, or the path of a file. It becomes what a reset returns to."`
-	RestartIDs bool   `name:"restart-ids" help:"Let ids, event ids and secrets begin again, for golden files. Without it none of before the reset comes again."`
+	Fixture    string
+	RestartIDs bool
 	connection
+}
+
+func (p *process) resetCommand() *cobra.Command {
+	var c resetCommand
+	return p.leaf("reset", "Return a workspace to what it started as.", "", append([]flag{
+		{name: "fixture", value: textFlag(&c.Fixture, "NAME"), help: "Start again with another fixture: default, docs, empty, busy=N, or the path of a file. It becomes what a reset returns to."},
+		{name: "restart-ids", value: truthFlag(&c.RestartIDs), help: "Let ids, event ids and secrets begin again, for golden files. Without it none of before the reset comes again."},
+	}, c.flags()...), func([]string) error {
+		return remotely(func(ctx context.Context) error { return reset(ctx, c, p.environ) })
+	})
 }
 
 // reset returns a workspace to its start.

@@ -18,6 +18,10 @@ import (
 // drain is how long requests in flight may take once the end was asked for.
 const drain = 5 * time.Second
 
+func (p *process) serve([]string) error {
+	return p.planned("serve", func(made *plan) error { return serve(made, p.stdout, p.stderr) })
+}
+
 // serve runs the sandbox until SIGINT, SIGTERM or SIGHUP.
 func serve(p *plan, stdout, stderr io.Writer) error {
 	// Installed before anybody is told that the sandbox is there.

@@ -39,8 +39,8 @@ type setting struct {
 	take func(p *plan, text string) error // for a list, one item after the other
 }
 
-// group is a heading of the help and the settings below it.
-type group struct {
+// settingGroup is a heading of the help and the settings below it.
+type settingGroup struct {
 	title    string
 	settings []setting
 }
@@ -49,8 +49,8 @@ type group struct {
 const configName = "config"
 
 // groups is every setting, in the order of the help.
-func groups() []group {
-	return []group{
+func groups() []settingGroup {
+	return []settingGroup{
 		{"Server", []setting{
 			{"listen", word, "HOST:PORT", defaultListen, "Where to listen. Port 0 takes a free one and prints it.", takeListen},
 			{"allowed-host", list, "NAME", "", "A further name clients may use in the Host header. Repeat for more.",

@@ -11,78 +11,75 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"skystack.dev/sandbox/emulator"
 	"skystack.dev/sandbox/emulator/remote"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 type snapshotCommand struct {
+	withSecrets bool
 	connection
-	Save snapshotSaveCommand `cmd:"" help:"Write the workspace as it is now to a file."`
-	Load snapshotLoadCommand `cmd:"" help:"Make the workspace what a file holds, its time included."`
-	Dump snapshotDumpCommand `cmd:"" help:"Print the workspace as it is now, or a file, as text for people."`
-	Diff snapshotDiffCommand `cmd:"" help:"Print what differs between a file and the workspace as it is now, or a second file."`
 }
 
-type snapshotSaveCommand struct {
-	File        string `arg:"" name:"FILE" help:"The file, or - for standard output."`
-	WithSecrets bool   `help:"Write the secrets of webhooks too, in plain text."`
+const (
+	snapshotSaveHelp = "Writes the workspace as it is now as one JSON file, or to standard output when FILE is -, clock and agenda included; the same state gives the same bytes. A file of that name is replaced, but only once everything is written, and only the owner may read it. A symbolic link is not followed. Of keys it holds hashes alone, and of webhooks no secrets unless --with-secrets asks for them: without, a webhook that is loaded needs a new one."
+	snapshotLoadHelp = "Makes the workspace what the file that save wrote holds, its time included; - is standard input. The workspace keeps its own keys. The file may come from another workspace, another sandbox, or a Go test. A file that is damaged or of another kind changes nothing."
+	snapshotDumpHelp = "Prints the workspace as it is now, or the file that save wrote, as text for people; - is standard input."
+	snapshotDiffHelp = "Prints the lines that went, with -, and those that came, with +, each under the object they belong to; nothing when both are equal. FILE is what save wrote before, or - for standard input, and OTHER what it wrote later; without OTHER, the workspace as it is now. With two files no sandbox need run."
+)
+
+func (p *process) snapshotCommand() *cobra.Command {
+	var c snapshotCommand
+	return group("snapshot", "Save and load a workspace.", c.flags(),
+		p.leaf("save FILE", "Write the workspace as it is now to a file.", snapshotSaveHelp, []flag{
+			{name: "with-secrets", value: truthFlag(&c.withSecrets), help: "Write the secrets of webhooks too, in plain text."},
+		}, func(words []string) error {
+			return remotely(func(ctx context.Context) error { return c.save(ctx, words[0], p.environ, p.stdout) })
+		}),
+		p.leaf("load FILE", "Make the workspace what a file holds, its time included.", snapshotLoadHelp, nil, func(words []string) error {
+			return remotely(func(ctx context.Context) error { return c.load(ctx, words[0], p.environ, os.Stdin) })
+		}),
+		p.leaf("dump [FILE]", "Print the workspace as it is now, or a file, as text for people.", snapshotDumpHelp, nil, func(words []string) error {
+			return remotely(func(ctx context.Context) error {
+				return c.dump(ctx, "snapshot dump", argument(words, 0), p.environ, os.Stdin, p.stdout)
+			})
+		}),
+		p.leaf("diff FILE [OTHER]", "Print what differs between a file and the workspace as it is now, or a second file.", snapshotDiffHelp, nil, func(words []string) error {
+			return remotely(func(ctx context.Context) error {
+				return c.diff(ctx, words[0], argument(words, 1), p.environ, os.Stdin, p.stdout)
+			})
+		}),
+	)
 }
 
-type snapshotLoadCommand struct {
-	File string `arg:"" name:"FILE" help:"What save wrote, or - for standard input."`
-}
-
-type snapshotDumpCommand struct {
-	File string `arg:"" optional:"" name:"FILE" help:"What save wrote, or - for standard input; without, the workspace as it is now."`
-}
-
-type snapshotDiffCommand struct {
-	File  string `arg:"" name:"FILE" help:"What save wrote before, or - for standard input."`
-	Other string `arg:"" optional:"" name:"OTHER" help:"What save wrote later; without, the workspace as it is now."`
-}
-
-// Help implements kong.HelpProvider.
-func (snapshotSaveCommand) Help() string {
-	return "Writes the workspace as it is now as one JSON file, clock and agenda included; the same state gives the same bytes. A file of that name is replaced, but only once everything is written, and only the owner may read it. A symbolic link is not followed. Of keys it holds hashes alone, and of webhooks no secrets unless --with-secrets asks for them: without, a webhook that is loaded needs a new one."
-}
-
-// Help implements kong.HelpProvider.
-func (snapshotLoadCommand) Help() string {
-	return "Makes the workspace what the file holds, its time included. The workspace keeps its own keys. The file may come from another workspace, another sandbox, or a Go test. A file that is damaged or of another kind changes nothing."
-}
-
-// Help implements kong.HelpProvider.
-func (snapshotDiffCommand) Help() string {
-	return "Prints the lines that went, with -, and those that came, with +, each under the object they belong to; nothing when both are equal. With two files no sandbox need run."
-}
-
-// snapshot carries out the snapshot commands.
-func snapshot(ctx context.Context, command string, c snapshotCommand, environ []string, stdin io.Reader, stdout io.Writer) error {
-	switch command {
-	case "snapshot save":
-		return c.save(ctx, environ, stdout)
-	case "snapshot load":
-		return c.load(ctx, environ, stdin)
-	case "snapshot dump":
-		return c.dump(ctx, command, c.Dump.File, environ, stdin, stdout)
+// argument is the n-th argument; "" when it was left out.
+func argument(words []string, n int) string {
+	if n < len(words) {
+		return words[n]
 	}
-	if c.Diff.File == "-" && c.Diff.Other == "-" {
+	return ""
+}
+
+// diff prints what differs between a file and another, or the workspace as it is now.
+func (c snapshotCommand) diff(ctx context.Context, file, other string, environ []string, stdin io.Reader, stdout io.Writer) error {
+	const command = "snapshot diff"
+	if file == "-" && other == "-" {
 		return &usageError{command, errors.New("standard input holds one file: name the other")}
 	}
 	var before, after strings.Builder
-	if err := c.dump(ctx, command, c.Diff.File, environ, stdin, &before); err != nil {
+	if err := c.dump(ctx, command, file, environ, stdin, &before); err != nil {
 		return err
 	}
-	if err := c.dump(ctx, command, c.Diff.Other, environ, stdin, &after); err != nil {
+	if err := c.dump(ctx, command, other, environ, stdin, &after); err != nil {
 		return err
 	}
 	_, err := io.WriteString(stdout, sandbox.Diff(dumped(before.String()), dumped(after.String())))
 	return err
 }
 
-func (c snapshotCommand) save(ctx context.Context, environ []string, stdout io.Writer) error {
-	name := c.Save.File
+func (c snapshotCommand) save(ctx context.Context, name string, environ []string, stdout io.Writer) error {
 	if name != "-" {
 		if err := replaceable(name); err != nil {
 			return &usageError{"snapshot save", err}
@@ -94,7 +91,7 @@ func (c snapshotCommand) save(ctx context.Context, environ []string, stdout io.W
 			return err
 		}
 		write := s.Save
-		if c.Save.WithSecrets {
+		if c.withSecrets {
 			write = s.SaveSecrets
 		}
 		if name == "-" {
@@ -107,15 +104,15 @@ func (c snapshotCommand) save(ctx context.Context, environ []string, stdout io.W
 	})
 }
 
-func (c snapshotCommand) load(ctx context.Context, environ []string, stdin io.Reader) error {
-	file, err := openSnapshot(c.Load.File, stdin)
+func (c snapshotCommand) load(ctx context.Context, name string, environ []string, stdin io.Reader) error {
+	file, err := openSnapshot(name, stdin)
 	if err != nil {
 		return &usageError{"snapshot load", err}
 	}
 	defer func() { _ = file.Close() }()
 	return c.use(ctx, "snapshot load", environ, func(w *remote.Workspace) error {
 		if err := w.Import(file); err != nil {
-			return fmt.Errorf("%s: %w", shownFile(c.Load.File), err)
+			return fmt.Errorf("%s: %w", shownFile(name), err)
 		}
 		return nil
 	})

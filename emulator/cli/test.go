@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"skystack.dev/sandbox/emulator"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -49,11 +51,17 @@ type streams struct {
 	out, err io.Writer
 }
 
+func (p *process) testCommand() *cobra.Command {
+	c := p.settled("test -- COMMAND [ARGUMENT...]", "Run a command beside a sandbox of its own, and end as it does.", testHelp+likeServe, nil, func(words []string) error {
+		return p.planned("test", func(made *plan) error { return test(made, words, p.environ, streams{os.Stdin, p.stdout, p.stderr}) })
+	})
+	c.Args = cobra.ArbitraryArgs
+	c.Flags().SetInterspersed(false) // the flags behind COMMAND are its own
+	return c
+}
+
 // test runs a program beside a sandbox of its own, and ends as the program does.
 func test(p *plan, words, environ []string, s streams) error {
-	if len(words) > 0 && words[0] == "--" {
-		words = words[1:]
-	}
 	if len(words) == 0 {
 		return &usageError{"test", fmt.Errorf("name the command to run, as in %q", program+" test -- go test ./...")}
 	}

@@ -7,57 +7,83 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 )
 
-type tokenCommand struct {
-	Create tokenCreateCommand `cmd:"" help:"Make a key and print its secret, this once."`
-	List   tokenListCommand   `cmd:"" help:"List the keys of the workspace, oldest first."`
-	Rotate tokenRotateCommand `cmd:"" help:"Make the key that takes another's place and print its secret, this once."`
-	Revoke tokenRevokeCommand `cmd:"" help:"End a key at once."`
-}
-
 // tokenOutput is how a new key is printed.
-type tokenOutput struct {
-	Output string `enum:"text,json,env" default:"text" placeholder:"text|json|env" help:"How to print it: as text, as the answer of the API, or as SKYSTACK_API_TOKEN=SECRET alone, for a pipeline to store."`
+type tokenOutput struct{ format string }
+
+func (c *tokenOutput) flags() []flag {
+	return []flag{{name: "output", value: choiceFlag(&c.format, "text", "json", "env"), help: "How to print it: as text, as the answer of the API, or as SKYSTACK_API_TOKEN=SECRET alone, for a pipeline to store."}}
 }
 
 type tokenCreateCommand struct {
-	Name        string   `required:"" placeholder:"TEXT" help:"What the key is for."`
-	Scope       []string `placeholder:"SCOPE" help:"What it may do, as instances:read. Repeat for more; without, what the key may do that makes it."`
-	Environment string   `placeholder:"TEXT" help:"Where it is used, as staging."`
-	Owner       string   `placeholder:"TEXT" help:"Who answers for it."`
-	ExpiresAt   string   `placeholder:"TIME" help:"From when on it is refused by the workspace's clock, as 2026-09-01T00:00:00Z; without, never."`
-	APIVersion  string   `placeholder:"DATE" help:"The version to pin it to, as 2026-01-15."`
-	Project     string   `placeholder:"ID" help:"The project to bind it to."`
+	Name, Environment, Owner, ExpiresAt, APIVersion, Project string
+	Scope                                                    []string
 	tokenOutput
 	endpoint
 }
 
 type tokenListCommand struct {
-	Environment string `placeholder:"TEXT" help:"Those with this environment."`
-	Status      string `placeholder:"active|expired|revoked" help:"Those that are this by the workspace's clock."`
+	Environment, Status string
 	output
 	endpoint
 }
 
 type tokenRotateCommand struct {
-	ID        string         `arg:"" help:"The id of the key, as tok_default."`
-	Overlap   *time.Duration `placeholder:"DURATION" help:"How long the old key goes on by the workspace's clock, as 1h, or 0s; without, until it is revoked."`
-	ExpiresAt string         `placeholder:"TIME" help:"When the new one expires; without, it lives as long as the old one was meant to."`
+	ID, ExpiresAt string
+	Overlap       *time.Duration
 	tokenOutput
 	endpoint
 }
 
-type tokenRevokeCommand struct {
-	ID string `arg:"" help:"The id of the key, as tok_default."`
-	endpoint
-}
+const tokenRotateHelp = "Makes a key with the rights of another. Deploy it, validate it, and then revoke the old one, which works as long as it takes; or give the old one an end at once with --overlap. The new secret is printed this once and can be had nowhere else. ID is the id of the key, as tok_default."
 
-// Help implements kong.HelpProvider.
-func (tokenRotateCommand) Help() string {
-	return "Makes a key with the rights of another. Deploy it, validate it, and then revoke the old one, which works as long as it takes; or give the old one an end at once with --overlap. The new secret is printed this once and can be had nowhere else."
+// tokenCommand speaks to the API as any client does (S22, S33 to S36).
+func (p *process) tokenCommand() *cobra.Command {
+	var create tokenCreateCommand
+	var list tokenListCommand
+	var rotate tokenRotateCommand
+	var revoke endpoint
+	return group("token", "Make, list, rotate and revoke the keys of a running sandbox.", nil,
+		p.leaf("create", "Make a key and print its secret, this once.", "", slices.Concat([]flag{
+			{name: "name", value: textFlag(&create.Name, "TEXT"), help: "What the key is for.", required: true},
+			{name: "scope", value: listFlag(&create.Scope, "SCOPE"), help: "What it may do, as instances:read. Repeat for more; without, what the key may do that makes it."},
+			{name: "environment", value: textFlag(&create.Environment, "TEXT"), help: "Where it is used, as staging."},
+			{name: "owner", value: textFlag(&create.Owner, "TEXT"), help: "Who answers for it."},
+			{name: "expires-at", value: textFlag(&create.ExpiresAt, "TIME"), help: "From when on it is refused by the workspace's clock, as 2026-09-01T00:00:00Z; without, never."},
+			{name: "api-version", value: textFlag(&create.APIVersion, "DATE"), help: "The version to pin it to, as 2026-01-15."},
+			{name: "project", value: textFlag(&create.Project, "ID"), help: "The project to bind it to."},
+		}, create.tokenOutput.flags(), create.endpoint.flags()), func([]string) error {
+			return remotely(func(ctx context.Context) error { return create.run(ctx, p.environ, p.stdout) })
+		}),
+		p.leaf("list", "List the keys of the workspace, oldest first.", "", slices.Concat([]flag{
+			{name: "environment", value: textFlag(&list.Environment, "TEXT"), help: "Those with this environment."},
+			{name: "status", value: textFlag(&list.Status, "active|expired|revoked"), help: "Those that are this by the workspace's clock."},
+		}, list.output.flags(), list.endpoint.flags()), func([]string) error {
+			return remotely(func(ctx context.Context) error { return list.run(ctx, p.environ, p.stdout) })
+		}),
+		p.leaf("rotate ID", "Make the key that takes another's place and print its secret, this once.", tokenRotateHelp, slices.Concat([]flag{
+			{name: "overlap", value: durationFlag(&rotate.Overlap), help: "How long the old key goes on by the workspace's clock, as 1h, or 0s; without, until it is revoked."},
+			{name: "expires-at", value: textFlag(&rotate.ExpiresAt, "TIME"), help: "When the new one expires; without, it lives as long as the old one was meant to."},
+		}, rotate.tokenOutput.flags(), rotate.endpoint.flags()), func(words []string) error {
+			rotate.ID = words[0]
+			return remotely(func(ctx context.Context) error { return rotate.run(ctx, p.environ, p.stdout) })
+		}),
+		p.leaf("revoke ID", "End a key at once.", "Ends a key at once. ID is the id of the key, as tok_default.", revoke.flags(), func(words []string) error {
+			return remotely(func(ctx context.Context) error {
+				api, err := revoke.open("token revoke", p.environ)
+				if err == nil {
+					_, err = api.do(ctx, http.MethodDelete, "/v1/tokens/"+url.PathEscape(words[0]), nil)
+				}
+				return err
+			})
+		}),
+	)
 }
 
 // shownToken is what is printed of a key.
@@ -73,23 +99,6 @@ type shownToken struct {
 	ExpiresAt   string   `json:"expires_at"`
 	ReplacedBy  string   `json:"replaced_by"`
 	Secret      string   `json:"secret"`
-}
-
-// token speaks to the API as any client does (S22, S33 to S36).
-func token(ctx context.Context, command string, c tokenCommand, environ []string, stdout io.Writer) error {
-	switch command {
-	case "token create":
-		return c.Create.run(ctx, environ, stdout)
-	case "token list":
-		return c.List.run(ctx, environ, stdout)
-	case "token rotate":
-		return c.Rotate.run(ctx, environ, stdout)
-	}
-	api, err := c.Revoke.open(command, environ)
-	if err == nil {
-		_, err = api.do(ctx, http.MethodDelete, "/v1/tokens/"+url.PathEscape(c.Revoke.ID), nil)
-	}
-	return err
 }
 
 func (c tokenCreateCommand) run(ctx context.Context, environ []string, stdout io.Writer) error {
@@ -118,9 +127,6 @@ func (c tokenCreateCommand) run(ctx context.Context, environ []string, stdout io
 func (c tokenRotateCommand) run(ctx context.Context, environ []string, stdout io.Writer) error {
 	body := map[string]any{}
 	if c.Overlap != nil {
-		if *c.Overlap < 0 || *c.Overlap%time.Second != 0 {
-			return &usageError{"token rotate", fmt.Errorf("--overlap: %v is not a time to come in whole seconds", *c.Overlap)}
-		}
 		body["overlap_seconds"] = int(*c.Overlap / time.Second)
 	}
 	if c.ExpiresAt != "" {
@@ -152,7 +158,7 @@ func (c tokenOutput) print(stdout io.Writer, answer []byte) error {
 	if t.ExpiresAt != "" {
 		text += "until   " + visible(t.ExpiresAt) + "\n"
 	}
-	switch c.Output {
+	switch c.format {
 	case "json":
 		text = string(answer) + "\n"
 	case "env":
@@ -199,7 +205,7 @@ func (c tokenListCommand) run(ctx context.Context, environ []string, stdout io.W
 
 func (c tokenListCommand) print(stdout io.Writer, row []byte) error {
 	line := string(row) // as the API says it
-	if c.Output == "text" {
+	if !c.asJSON() {
 		var t shownToken
 		if err := json.Unmarshal(row, &t); err != nil {
 			return err

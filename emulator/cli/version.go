@@ -5,10 +5,17 @@ import (
 	"io"
 	"runtime"
 
+	"github.com/spf13/cobra"
+
 	"skystack.dev/sandbox/emulator"
 )
 
 type versionCommand struct{ output }
+
+func (p *process) versionCommand() *cobra.Command {
+	var v versionCommand
+	return p.leaf("version", "Print the version.", "", v.flags(), func([]string) error { return printVersion(v, p.stdout) })
+}
 
 func printVersion(c versionCommand, stdout io.Writer) error {
 	if c.asJSON() {

@@ -9,8 +9,8 @@ import (
 )
 
 // webhookSettings is where webhooks may go, and when.
-func webhookSettings() group {
-	return group{"Webhooks", []setting{
+func webhookSettings() settingGroup {
+	return settingGroup{"Webhooks", []setting{
 		{"webhook-allow-public", truth, "", "", "Let webhooks go to public addresses, not only to this machine and private networks.", option(emulator.WithPublicWebhooks())},
 		{"webhook-jitter", truth, "", "", "Move the delay before each retry by up to a tenth, the same for a seed.", option(emulator.WithWebhookJitter())},
 		{"webhook-ca", word, "FILE", "the system's", "Trust receivers that the certificates in a PEM file vouch for.", takeWebhookCA},

@@ -4,33 +4,40 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
 
 	"skystack.dev/sandbox/emulator/remote"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-type webhooksCommand struct {
-	Flush flushCommand `cmd:"" help:"Wait until no webhook is on its way and none waits for another."`
-}
-
-type flushCommand struct{ connection }
-
-// flush waits until webhooks rest.
-func flush(ctx context.Context, c flushCommand, environ []string) error {
-	return c.use(ctx, "webhooks flush", environ, func(w *remote.Workspace) error { return w.FlushWebhooks(ctx) })
+func (p *process) webhooksCommand() *cobra.Command {
+	var c connection
+	return group("webhooks", "Wait for webhooks.", nil, p.leaf("flush", "Wait until no webhook is on its way and none waits for another.", "", c.flags(), func([]string) error {
+		return remotely(func(ctx context.Context) error {
+			return c.use(ctx, "webhooks flush", p.environ, func(w *remote.Workspace) error { return w.FlushWebhooks(ctx) })
+		})
+	}))
 }
 
 type triggerCommand struct {
-	Event   string `arg:"" name:"EVENT" help:"The type of the event, as instance.failed."`
-	Object  string `placeholder:"ID" help:"What it is about. Default: the newest object of its kind in the project, or one that is made up."`
-	Project string `placeholder:"ID" help:"Whose objects are taken. Default: those of the default project, or, where it has none, of any."`
+	Event, Object, Project string
 	output
 	connection
 }
 
-// Help implements kong.HelpProvider.
-func (triggerCommand) Help() string {
-	return "Emits an event about an object as it is, and prints the event's id, what it is about, and which webhooks get it. Nothing else changes: the instance of an instance.failed runs on. Webhooks, streams and lists get the event as any other. When no webhook gets it, standard error says why and what to do; the event was emitted all the same, and the exit code is 0."
+const triggerHelp = "Emits an event about an object as it is, and prints the event's id, what it is about, and which webhooks get it. EVENT is its type, as instance.failed. Nothing else changes: the instance of an instance.failed runs on. Webhooks, streams and lists get the event as any other. When no webhook gets it, standard error says why and what to do; the event was emitted all the same, and the exit code is 0."
+
+func (p *process) triggerCommand() *cobra.Command {
+	var c triggerCommand
+	return p.leaf("trigger EVENT", "Emit an event of any type.", triggerHelp, slices.Concat([]flag{
+		{name: "object", value: textFlag(&c.Object, "ID"), help: "What it is about. Default: the newest object of its kind in the project, or one that is made up."},
+		{name: "project", value: textFlag(&c.Project, "ID"), help: "Whose objects are taken. Default: those of the default project, or, where it has none, of any."},
+	}, c.output.flags(), c.connection.flags()), func(words []string) error {
+		c.Event = words[0]
+		return remotely(func(ctx context.Context) error { return trigger(ctx, c, p.environ, p.stdout, p.stderr) })
+	})
 }
 
 // trigger emits an event, and says who gets it.
@@ -63,16 +70,22 @@ func trigger(ctx context.Context, c triggerCommand, environ []string, stdout, st
 }
 
 type deliveriesCommand struct {
-	Webhook string `placeholder:"ID" help:"Those of one webhook."`
-	Status  string `placeholder:"STATUS" help:"Those that are queued, delivering, waiting, succeeded, exhausted or abandoned."`
-	Event   string `placeholder:"TYPE" help:"Those of events of a type, as instance.running, or of a family, as instance.*."`
+	Webhook, Status, Event string
 	output
 	connection
 }
 
-// Help implements kong.HelpProvider.
-func (deliveriesCommand) Help() string {
-	return "Prints the deliveries of the workspace, oldest first: id, event, webhook and status, and below it each attempt with what the receiver answered, or why it did not and what to do."
+const deliveriesHelp = "Prints the deliveries of the workspace, oldest first: id, event, webhook and status, and below it each attempt with what the receiver answered, or why it did not and what to do."
+
+func (p *process) deliveriesCommand() *cobra.Command {
+	var c deliveriesCommand
+	return p.leaf("deliveries", "Show what was delivered to webhooks, and why not.", deliveriesHelp, slices.Concat([]flag{
+		{name: "webhook", value: textFlag(&c.Webhook, "ID"), help: "Those of one webhook."},
+		{name: "status", value: textFlag(&c.Status, "STATUS"), help: "Those that are queued, delivering, waiting, succeeded, exhausted or abandoned."},
+		{name: "event", value: textFlag(&c.Event, "TYPE"), help: "Those of events of a type, as instance.running, or of a family, as instance.*."},
+	}, c.output.flags(), c.connection.flags()), func([]string) error {
+		return remotely(func(ctx context.Context) error { return deliveries(ctx, c, p.environ, p.stdout) })
+	})
 }
 
 // deliveries prints what was delivered.

@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"skystack.dev/sandbox/fixtures"
+)
+
+// flag is one flag of a command.
+type flag struct {
+	name, short string // short is a letter, or ""
+	value       *value
+	help        string
+	required    bool
+}
+
+// value is what can be said with a flag. It implements pflag.Value.
+type value struct {
+	arg  string // what to write, for the help; words to choose from are separated by |
+	std  string // the default, for the help
+	take func(text string) error
+}
+
+// onItsOwn is the arg of a flag that stands on its own.
+const onItsOwn = "bool"
+
+// Set implements pflag.Value.
+func (v *value) Set(text string) error { return v.take(text) }
+
+// String implements pflag.Value. It is asked for the default alone.
+func (v *value) String() string { return v.std }
+
+// Type implements pflag.Value.
+func (v *value) Type() string { return v.arg }
+
+// words is what can be written, when that can be listed.
+func (v *value) words() []string {
+	if v.arg == onItsOwn {
+		return nil
+	}
+	return literal(strings.Split(v.arg, "|"))
+}
+
+// literal is the words without those that hold capitals, which stand for something
+// else.
+func literal(words []string) []string {
+	return slices.DeleteFunc(words, func(w string) bool { return strings.ToLower(w) != w })
+}
+
+// addFlags adds flags to those of a command, and to what shells complete.
+func addFlags(to *pflag.FlagSet, c *cobra.Command, flags []flag) {
+	to.SortFlags = false
+	c.Flags().SortFlags, c.PersistentFlags().SortFlags = false, false
+	for _, f := range flags {
+		added := to.VarPF(f.value, f.name, f.short, f.help)
+		if f.value.arg == onItsOwn {
+			added.NoOptDefVal = "true"
+		}
+		if f.required {
+			_ = cobra.MarkFlagRequired(to, f.name) // it exists
+		}
+		words := f.value.words()
+		if f.name == "fixture" {
+			words = literal(fixtures.Names())
+		}
+		if len(words) > 0 {
+			_ = c.RegisterFlagCompletionFunc(f.name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // it is the first
+		}
+	}
+}
+
+// flags is those of the settings of a group. What they say is noted by name; of a
+// setting of one value the last one counts.
+func (g settingGroup) flags(given map[string][]string) []flag {
+	var all []flag
+	for _, s := range g.settings {
+		v := &value{arg: s.arg, std: s.std}
+		v.take = func(text string) error {
+			given[s.name] = []string{text}
+			return nil
+		}
+		switch s.kind {
+		case fileOnly:
+			continue
+		case truth:
+			v.arg = onItsOwn
+		case list, pairs:
+			v.take = func(text string) error {
+				given[s.name] = append(given[s.name], listed(text)...)
+				return nil
+			}
+		}
+		all = append(all, flag{name: s.name, value: v, help: s.help})
+	}
+	return all
+}
+
+// listed is the elements of a list on one line.
+func listed(text string) []string {
+	all := strings.Split(text, ",")
+	for i, s := range all {
+		all[i] = strings.TrimSpace(s)
+	}
+	return all
+}
+
+// textFlag is any text; arg is what it stands for.
+func textFlag(to *string, arg string) *value {
+	return &value{arg: arg, take: func(text string) error {
+		*to = text
+		return nil
+	}}
+}
+
+// listFlag is texts: repeated, or with commas.
+func listFlag(to *[]string, arg string) *value {
+	return &value{arg: arg, take: func(text string) error {
+		*to = append(*to, listed(text)...)
+		return nil
+	}}
+}
+
+// choiceFlag is one of some words, of which the first is the default.
+func choiceFlag(to *string, words ...string) *value {
+	*to = words[0]
+	return &value{arg: strings.Join(words, "|"), std: words[0], take: func(text string) error {
+		for _, w := range words {
+			if w == text {
+				*to = text
+				return nil
+			}
+		}
+		return unknown(text, words...)
+	}}
+}
+
+// truthFlag stands on its own.
+func truthFlag(to *bool) *value {
+	return &value{arg: onItsOwn, take: func(text string) (err error) {
+		*to, err = yes(text)
+		return err
+	}}
+}
+
+// countFlag is a whole number; what is too small for its meaning is for the command
+// to refuse.
+func countFlag(to *int) *value {
+	return &value{arg: "N", take: func(text string) (err error) {
+		if *to, err = strconv.Atoi(text); err != nil {
+			return fmt.Errorf("%q is not a whole number", text)
+		}
+		return nil
+	}}
+}
+
+// serialFlag is the number of something.
+func serialFlag(to *uint64) *value {
+	return &value{arg: "N", take: func(text string) (err error) {
+		if *to, err = strconv.ParseUint(text, 10, 64); err != nil {
+			return fmt.Errorf("%q is not a whole number from 0 on", text)
+		}
+		return nil
+	}}
+}
+
+// durationFlag is a time to come in whole seconds. to becomes not nil.
+func durationFlag(to **time.Duration) *value {
+	return &value{arg: "DURATION", take: func(text string) error {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return fmt.Errorf("%q is not a duration: write it as 5s or 1m30s", text)
+		}
+		if d < 0 || d%time.Second != 0 {
+			return fmt.Errorf("%v is not a time to come in whole seconds", d)
+		}
+		*to = &d
+		return nil
+	}}
+}
