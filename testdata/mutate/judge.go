@@ -107,7 +107,7 @@ func (r *runner) prove(citing []*test, verdicts []*verdict, reached map[int]int)
 			continue
 		}
 		for _, v := range verdicts {
-			if t.reach[v.id] && v.killer != nil {
+			if t.reach[v.id] && v.killer != nil && v.kind != decision {
 				pairs = append(pairs, kill{t, v.mutant})
 			}
 		}

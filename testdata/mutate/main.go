@@ -7,6 +7,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -23,24 +24,27 @@ type config struct {
 	runner
 	packages, tests          []string
 	kinds                    map[string]bool
-	only                     *regexp.Regexp
+	only, run                *regexp.Regexp
 	list                     bool
+	decisions                string
 	accepted, citations, out string
 }
 
 func main() {
 	c := config{kinds: map[string]bool{}}
 	tests := flag.String("tests", "", "packages of tests, with commas between; the packages themselves if empty")
-	kinds := flag.String("kinds", strings.Join([]string{refusal, forwarded, violation, decision}, ","), "kinds of mutants")
+	kinds := flag.String("kinds", strings.Join([]string{refusal, forwarded, violation}, ","), "kinds of mutants")
+	flag.StringVar(&c.decisions, "decisions", "", "folder whose decisions are mutants as well")
 	only := flag.String("only", "", "a pattern of folder, file, function and check; all if empty")
+	run := flag.String("run", "", "a pattern of tests; all if empty")
 	flag.IntVar(&c.jobs, "jobs", runtime.NumCPU(), "processes at once")
 	flag.DurationVar(&c.slow, "slow", 20*time.Second, "tests that take longer are left out")
-	flag.DurationVar(&c.budget, "budget", 3*time.Minute, "time for one mutant")
+	flag.DurationVar(&c.budget, "budget", time.Minute, "time for one mutant")
 	flag.BoolVar(&c.list, "list", false, "list the mutants, and run nothing")
 	flag.BoolVar(&c.verbose, "v", false, "print each verdict at once, and tests that fail by chance")
 	flag.StringVar(&c.accepted, "accepted", "", "file of the mutants that need not be noticed, and why")
 	flag.StringVar(&c.citations, "citations", "", "file of the tests that cite a rule")
-	flag.StringVar(&c.out, "out", "", "folder for RESULTS.md and killers.txt; not written if empty, nor with -only")
+	flag.StringVar(&c.out, "out", "", "folder for RESULTS.md and killers.txt; not written if empty, nor with -only or -run")
 	flag.Parse()
 	c.packages = flag.Args()
 	c.tests = c.packages
@@ -52,7 +56,9 @@ func main() {
 	}
 	var err error
 	if c.only, err = regexp.Compile(*only); err == nil {
-		err = c.mutate()
+		if c.run, err = regexp.Compile(*run); err == nil {
+			err = c.mutate()
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
@@ -103,12 +109,12 @@ func (c *config) mutate() error {
 	r.kills = c.proofs(r.tests, r.verdicts, cites)
 	r.took = time.Since(begin)
 	r.print(os.Stdout)
-	if c.only.String() == "" {
+	if c.whole() {
 		for _, name := range r.stale() {
 			fmt.Fprintf(os.Stderr, "accepted, and noticed or gone: %s\n", name)
 		}
 	}
-	if c.out != "" && c.only.String() == "" {
+	if c.out != "" && c.whole() {
 		if err := r.write(c.out); err != nil {
 			return err
 		}
@@ -128,7 +134,11 @@ func (c *config) rewrite() ([]*mutant, error) {
 	var mutants []*mutant
 	replace := map[string]string{}
 	for _, s := range sources {
-		f := &finder{source: s, root: c.root, kinds: c.kinds, mutants: mutants, edits: map[string][]edit{}, same: map[string]int{}}
+		kinds := maps.Clone(c.kinds)
+		if below(c.root, s.dir) == filepath.ToSlash(filepath.Clean(c.decisions)) {
+			kinds[decision] = true
+		}
+		f := &finder{source: s, root: c.root, kinds: kinds, mutants: mutants, edits: map[string][]edit{}, same: map[string]int{}}
 		f.find()
 		if err := f.overlay(c.work, replace); err != nil {
 			return nil, err
@@ -138,6 +148,9 @@ func (c *config) rewrite() ([]*mutant, error) {
 	err = writeOverlay(c.overlayFile(), replace)
 	return slices.DeleteFunc(mutants, func(m *mutant) bool { return !c.only.MatchString(m.file + " " + m.name()) }), err
 }
+
+// whole tells whether everything is run, so that the results may be kept.
+func (c *config) whole() bool { return c.only.String() == "" && c.run.String() == "" }
 
 func (c *config) overlayFile() string { return filepath.Join(c.work, "overlay.json") }
 
@@ -155,7 +168,7 @@ func (c *config) compile() ([]*test, error) {
 		if err != nil {
 			return nil, err
 		}
-		tests = append(tests, s.tests...)
+		tests = append(tests, slices.DeleteFunc(s.tests, func(t *test) bool { return !c.run.MatchString(t.name) })...)
 	}
 	return tests, nil
 }
@@ -194,7 +207,7 @@ func (c *config) proofs(tests []*test, verdicts []*verdict, cites citations) []k
 		}
 	}
 	for _, v := range verdicts {
-		if v.killer != nil {
+		if v.killer != nil && v.kind != decision { // which proves no refusal
 			kills = append(kills, kill{v.killer, v.mutant})
 			killers[v.killer.String()] = true
 		}

@@ -118,6 +118,7 @@ func TestMutate(t *testing.T) {
 	t.Chdir(root)
 	c := config{kinds: map[string]bool{refusal: true, forwarded: true, violation: true, decision: true}, packages: []string{"./testdata/mutate/" + filepath.Base(dir)}}
 	c.tests, c.root, c.work, c.jobs, c.slow, c.budget, c.only = c.packages, root, t.TempDir(), 2, time.Minute, time.Minute, regexp.MustCompile("")
+	c.run = c.only
 	mutants, err := c.rewrite()
 	if err != nil {
 		t.Fatal(err)

@@ -148,7 +148,7 @@ func (r *results) killers() string {
 		}
 	}
 	var b strings.Builder
-	b.WriteString("# Written by testdata/mutate/run: the tests that failed when a check was switched off, and one such check.\n")
+	b.WriteString("# Written by testdata/mutate/run: the tests that failed when a refusal was switched off, and one such check.\n")
 	for _, name := range slices.Sorted(maps.Keys(first)) {
 		fmt.Fprintf(&b, "%s\t%s\n", name, first[name])
 	}

@@ -27,8 +27,8 @@ What every sentence of the SkyStack documentation became here. The rules stand i
 rule is cited by tests when a test or a story carries its number, which does not say yet that the
 test fails when the rule is broken. It is **proved by mutation** when a test that cites it failed
 in the recorded run of [mutate](../testdata/mutate/README.md), which switches off the checks of the
-handlers one by one: that test notices when a refusal is missing, though perhaps not everything
-that the rule says. A test fails when a rule that is called done is cited by none, when an
+handlers one by one: that test notices when a refusal that occurs in it is missing, which is not yet
+everything that the rule says. A test fails when a rule that is called done is cited by none, when an
 operation cites no rule, and when this page is out of date.
 
 **Source** says what the rule rests on: *documented*, the documentation prints what serves it;

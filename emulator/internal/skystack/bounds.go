@@ -209,7 +209,7 @@ func (a *API) within(c *httpapi.Call) error {
 		if !ok {
 			grave, buried := a.tombstones.Get(c.Tx, id)
 			if project = grave.ProjectID; !buried {
-				continue // the handler says so
+				return object.missing(id) // before anything else is wrong: as for one of another project
 			}
 		}
 		if project != c.Project {
