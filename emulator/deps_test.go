@@ -18,20 +18,20 @@ import (
 const module = "skystack.dev/sandbox"
 
 const (
-	btree      = "github.com/tidwall/btree"
-	cobra      = "github.com/spf13/cobra"
-	cronlib    = "github.com/netresearch/go-cron"
-	container  = "github.com/testcontainers/testcontainers-go"
-	echo       = "github.com/labstack/echo/v4"
-	fake       = "github.com/brianvoe/gofakeit/v6"
-	jsonexp    = "github.com/go-json-experiment/json"
-	kin        = "github.com/getkin/kin-openapi"
-	oapi       = "github.com/oapi-codegen/runtime"
-	pflag      = "github.com/spf13/pflag"
-	prometheus = "github.com/prometheus"
-	weighted   = "golang.org/x/sync"
-	system     = "golang.org/x/sys"
-	yaml       = "go.yaml.in/yaml/v4"
+	btree     = "github.com/tidwall/btree"
+	cobra     = "github.com/spf13/cobra"
+	cronlib   = "github.com/netresearch/go-cron"
+	container = "github.com/testcontainers/testcontainers-go"
+	echo      = "github.com/labstack/echo/v4"
+	fake      = "github.com/brianvoe/gofakeit/v6"
+	jsonexp   = "github.com/go-json-experiment/json"
+	kin       = "github.com/getkin/kin-openapi"
+	oapi      = "github.com/oapi-codegen/runtime"
+	pflag     = "github.com/spf13/pflag"
+	victoria  = "github.com/VictoriaMetrics/metrics"
+	weighted  = "golang.org/x/sync"
+	system    = "golang.org/x/sys"
+	yaml      = "go.yaml.in/yaml/v4"
 )
 
 // room is a package of this module and all that its code, without its tests,
@@ -57,7 +57,7 @@ var rooms = []room{
 	{path: "emulator/internal/webhook"},
 	{path: "emulator/sandbox"},
 	{path: "emulator/internal/journal", rooms: []string{"emulator/sandbox"}},
-	{path: "emulator/internal/metrics", modules: []string{prometheus}},
+	{path: "emulator/internal/metrics", modules: []string{victoria}},
 
 	{path: "fixtures", modules: []string{yaml, fake}},
 	{path: "emulator/internal/engine", modules: []string{btree, jsonexp}},
@@ -117,6 +117,8 @@ var rooms = []room{
 var testModules = []string{
 	"github.com/hashicorp/go-retryablehttp",
 	"github.com/hashicorp/terraform-plugin-sdk/v2",
+	"github.com/prometheus/client_golang",
+	"github.com/prometheus/common",
 	"github.com/r3labs/sse/v2",
 	"github.com/rogpeppe/go-internal",
 	"github.com/standard-webhooks/standard-webhooks",

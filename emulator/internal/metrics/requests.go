@@ -1,6 +1,5 @@
 // Package metrics counts what the sandbox does, and shows it in the text format
-// of Prometheus. Counting costs a few atomic additions; everything of Prometheus
-// happens when somebody asks.
+// of Prometheus. Counting costs a few atomic additions.
 package metrics
 
 import (

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -8,9 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/common/expfmt"
+	runtime "github.com/VictoriaMetrics/metrics"
 )
 
 // ContentType is that of what Write writes.
@@ -46,95 +45,107 @@ type World struct {
 }
 
 // Write writes all metrics in the text format of Prometheus, with those of the
-// Go runtime and the process. An error comes from w, or before anything is
-// written.
+// Go runtime and the process. An error comes from w.
 func Write(w io.Writer, s Source) error {
-	snapshot := scrape{Source: s}
+	var p page
+	var worlds []World
 	if s.Worlds != nil {
-		snapshot.worlds = s.Worlds()
+		worlds = s.Worlds()
 	}
-	// A registry of its own: the default one belongs to whoever embeds us.
-	registry := prometheus.NewRegistry()
-	for _, c := range []prometheus.Collector{
-		snapshot, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	} {
-		if err := registry.Register(c); err != nil {
-			return fmt.Errorf("metrics: %w", err)
-		}
+	first := few(worlds)
+	gauge := func(name, help string, value func(World) float64) { p.worlds(first, name, "gauge", help, value) }
+	counter := func(name, help string, value func(World) float64) { p.worlds(first, name, "counter", help, value) }
+	gauge("agenda_events", "Events that are booked.", func(w World) float64 { return float64(w.Agenda) })
+	p.family("build_info", "gauge", "What is running; always 1.")
+	p.sample("", 1, "version", s.Version)
+	gauge("instances", "Instances there are.", func(w World) float64 { return float64(w.Instances) })
+	gauge("journal_bytes", "Memory that the record of requests takes.", func(w World) float64 { return float64(w.JournalBytes) })
+	counter("journal_dropped_total", "Requests that the record has given up to stay within its bound.", func(w World) float64 { return float64(w.JournalDropped) })
+	gauge("journal_entries", "Requests on record.", func(w World) float64 { return float64(w.JournalEntries) })
+	counter("rate_limited_total", "Requests that were refused because of a rate limit.", func(w World) float64 { return float64(w.LimiterRefused) })
+	if s.Requests != nil {
+		p.requests(s.Requests.used())
 	}
-	families, err := registry.Gather()
-	if err != nil {
+	p.family("workspaces", "gauge", "Workspaces there are.")
+	p.sample("", float64(len(worlds)))
+	runtime.WriteProcessMetrics(&p.text)
+	if _, err := p.text.WriteTo(w); err != nil {
 		return fmt.Errorf("metrics: %w", err)
-	}
-	for _, f := range families {
-		if _, err := expfmt.MetricFamilyToText(w, f); err != nil {
-			return fmt.Errorf("metrics: %w", err)
-		}
 	}
 	return nil
 }
 
-// scrape collects the metrics of the sandbox for one Write.
-type scrape struct {
-	Source
-	worlds []World
+// page is the text of a scrape.
+type page struct {
+	text bytes.Buffer
+	name string // of the family whose samples come next
+	head string // the lines above its first sample; "" once they are written
 }
 
-// Describe implements prometheus.Collector. It promises nothing: which series
-// there are is known when they are collected.
-func (s scrape) Describe(chan<- *prometheus.Desc) {}
-
-// Collect implements prometheus.Collector.
-func (s scrape) Collect(ch chan<- prometheus.Metric) {
-	s.collectRequests(ch)
-	s.collectWorlds(ch)
-	build := describe("build_info", "What is running; always 1.", "version")
-	ch <- number(build, prometheus.GaugeValue, 1, s.Version)
+// family begins a family of samples. One without samples leaves no trace.
+func (p *page) family(name, kind, help string) {
+	p.name = "skystack_sandbox_" + name
+	p.head = "# HELP " + p.name + " " + help + "\n# TYPE " + p.name + " " + kind + "\n"
 }
 
-func (s scrape) collectRequests(ch chan<- prometheus.Metric) {
-	if s.Requests == nil {
-		return
-	}
-	total := describe("requests_total", "Requests by operation and status of the answer.", "operation", "status")
-	duration := describe("request_duration_seconds", "Time from the arrival of a request to its answer, by the wall clock.", "operation")
-	for _, o := range s.Requests.used() {
-		for t := o.statuses.Load(); t != nil; t = t.next {
-			ch <- number(total, prometheus.CounterValue, float64(t.n.Load()), o.id, strconv.Itoa(t.status))
+// sample writes a sample of the family. labels are names, each followed by its
+// value.
+func (p *page) sample(suffix string, value float64, labels ...string) {
+	p.text.WriteString(p.head + p.name + suffix)
+	p.head = ""
+	for i := 0; i < len(labels); i += 2 {
+		before := ","
+		if i == 0 {
+			before = "{"
 		}
+		p.text.WriteString(before + labels[i] + `="` + escaped(labels[i+1]) + `"`)
+	}
+	if labels != nil {
+		p.text.WriteString("}")
+	}
+	p.text.WriteString(" " + strconv.FormatFloat(value, 'g', -1, 64) + "\n")
+}
+
+// worlds writes a family with a sample for each workspace.
+func (p *page) worlds(worlds []World, name, kind, help string, value func(World) float64) {
+	p.family(name, kind, help)
+	for _, w := range worlds {
+		p.sample("", value(w), "workspace", w.ID)
+	}
+}
+
+// requests writes the families of the operations.
+func (p *page) requests(operations []*Operation) {
+	p.family("request_duration_seconds", "histogram", "Time from the arrival of a request to its answer, by the wall clock.")
+	for _, o := range operations {
 		// The count is that of the buckets, so that both agree whatever is
 		// counted meanwhile.
-		below, count := make(map[float64]uint64, buckets), uint64(0)
+		count := uint64(0)
 		for i, bound := range bounds() {
 			count += o.lasted[i].Load()
-			below[bound.Seconds()] = count
+			p.sample("_bucket", float64(count), "operation", o.id, "le", strconv.FormatFloat(bound.Seconds(), 'g', -1, 64))
 		}
 		count += o.lasted[buckets].Load()
-		ch <- checked(duration)(prometheus.NewConstHistogram(duration, count, float64(o.nanos.Load())/1e9, below, o.id))
+		p.sample("_bucket", float64(count), "operation", o.id, "le", "+Inf")
+		p.sample("_sum", float64(o.nanos.Load())/1e9, "operation", o.id)
+		p.sample("_count", float64(count), "operation", o.id)
+	}
+	p.family("requests_total", "counter", "Requests by operation and status of the answer.")
+	for _, o := range operations {
+		var all []*tally
+		for t := o.statuses.Load(); t != nil; t = t.next {
+			all = append(all, t)
+		}
+		slices.SortFunc(all, func(a, b *tally) int { return cmp.Compare(a.status, b.status) })
+		for _, t := range all {
+			p.sample("", float64(t.n.Load()), "operation", o.id, "status", strconv.Itoa(t.status))
+		}
 	}
 }
 
-func (s scrape) collectWorlds(ch chan<- prometheus.Metric) {
-	all := describe("workspaces", "Workspaces there are.")
-	ch <- number(all, prometheus.GaugeValue, float64(len(s.worlds)))
-	worlds := few(s.worlds)
-	for _, m := range [...]struct {
-		name, help string
-		kind       prometheus.ValueType
-		value      func(w World) float64
-	}{
-		{"agenda_events", "Events that are booked.", prometheus.GaugeValue, func(w World) float64 { return float64(w.Agenda) }},
-		{"instances", "Instances there are.", prometheus.GaugeValue, func(w World) float64 { return float64(w.Instances) }},
-		{"journal_bytes", "Memory that the record of requests takes.", prometheus.GaugeValue, func(w World) float64 { return float64(w.JournalBytes) }},
-		{"journal_entries", "Requests on record.", prometheus.GaugeValue, func(w World) float64 { return float64(w.JournalEntries) }},
-		{"journal_dropped_total", "Requests that the record has given up to stay within its bound.", prometheus.CounterValue, func(w World) float64 { return float64(w.JournalDropped) }},
-		{"rate_limited_total", "Requests that were refused because of a rate limit.", prometheus.CounterValue, func(w World) float64 { return float64(w.LimiterRefused) }},
-	} {
-		desc := describe(m.name, m.help, "workspace")
-		for _, w := range worlds {
-			ch <- number(desc, m.kind, m.value(w), w.ID)
-		}
-	}
+// escaped is the value of a label as it stands between quotes.
+func escaped(label string) string {
+	return strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`).Replace(valid(label))
 }
 
 // few is the first workspaces by id, and the rest as one called "other". No two
@@ -163,27 +174,6 @@ func few(worlds []World) []World {
 		sum.LimiterRefused += w.LimiterRefused
 	}
 	return all
-}
-
-func describe(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc("skystack_sandbox_"+name, help, labels, nil)
-}
-
-func number(d *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) prometheus.Metric {
-	for i, l := range labels {
-		labels[i] = valid(l)
-	}
-	return checked(d)(prometheus.NewConstMetric(d, kind, value, labels...))
-}
-
-// checked turns an error into a metric that makes Gather fail.
-func checked(d *prometheus.Desc) func(prometheus.Metric, error) prometheus.Metric {
-	return func(m prometheus.Metric, err error) prometheus.Metric {
-		if err != nil {
-			return prometheus.NewInvalidMetric(d, err)
-		}
-		return m
-	}
 }
 
 // valid is a label with a replacement for what is not UTF-8.
