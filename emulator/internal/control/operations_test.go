@@ -154,8 +154,8 @@ var exchanges = []exchange{
 		calls: []string{`a.AddKey {}`}, fails: true},
 	{operation: "getMetrics", request: "GET /_sandbox/metrics", token: admin, status: 200, answer: "up 1\n", calls: []string{"Metrics"}},
 	{operation: "getCA", request: "GET /_sandbox/ca.pem", status: 200, answer: "-----BEGIN CERTIFICATE-----\n"},
-	{operation: "getOpenAPIJSON", request: "GET /_sandbox/openapi.json", status: 200, answer: string(documentJSON)},
-	{operation: "getOpenAPIYAML", request: "GET /_sandbox/openapi.yaml", status: 200, answer: string(documentJSON)},
+	{operation: "getOpenAPIJSON", request: "GET /_sandbox/openapi.json", status: 200, answer: served()},
+	{operation: "getOpenAPIYAML", request: "GET /_sandbox/openapi.yaml", status: 200, answer: served()},
 }
 
 func (e exchange) send(t testing.TB, r *rig) reply {

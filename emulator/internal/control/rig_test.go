@@ -343,7 +343,7 @@ func check(q *http.Request, status int, header http.Header, body []byte) error {
 	if q.Method == http.MethodHead || q.Method == http.MethodOptions && status < 400 {
 		return nil
 	}
-	if status == http.StatusOK && bytes.Equal(body, documentJSON) {
+	if status == http.StatusOK && string(body) == served() {
 		return nil // it takes long to read
 	}
 	router, err := oracle()

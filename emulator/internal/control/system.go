@@ -33,12 +33,14 @@ func (a *API) getCA(*call, none) (httpapi.Raw, error) {
 //
 //	GET /_sandbox/openapi.json
 func (a *API) getOpenAPIJSON(*call, none) (httpapi.Raw, error) {
-	return httpapi.Raw{Type: httpapi.JSONType, Body: documentJSON}, nil
+	text, err := documentJSON.Text()
+	return httpapi.Raw{Type: httpapi.JSONType, Body: text}, err
 }
 
 // getOpenAPIYAML serves the contract as YAML, which JSON is.
 //
 //	GET /_sandbox/openapi.yaml
 func (a *API) getOpenAPIYAML(*call, none) (httpapi.Raw, error) {
-	return httpapi.Raw{Type: "application/yaml", Body: documentJSON}, nil
+	text, err := documentJSON.Text()
+	return httpapi.Raw{Type: "application/yaml", Body: text}, err
 }

@@ -8,7 +8,8 @@
 // contract.json besides what answers look like: all that is left is what requests
 // are checked against, which takes the least time to load. The JSON keeps the order
 // of the members and the spelling of the numbers, so that the same document always
-// gives the same bytes.
+// gives the same bytes. With .gz behind its name a copy is compressed; one that
+// holds the text already stays as it is, since versions of Go compress differently.
 //
 // Whatever YAML can say and JSON cannot, or would say differently, is an error
 // that names the line.
@@ -16,6 +17,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,15 +66,54 @@ func generate(source, dir string, names ...string) error {
 		return fmt.Errorf("%s: %w", source, err)
 	}
 	for _, name := range names {
-		if copies[name] == nil {
+		if copies[strings.TrimSuffix(name, packed)] == nil {
 			return fmt.Errorf("no copy is called %q: use openapi.yaml, openapi.json, answers.json or contract.json", name)
 		}
 	}
 	var faults []error
 	for _, name := range names {
-		faults = append(faults, os.WriteFile(filepath.Join(dir, name), copies[name], 0o644))
+		faults = append(faults, write(filepath.Join(dir, name), copies[strings.TrimSuffix(name, packed)]))
 	}
 	return errors.Join(faults...)
+}
+
+// packed is the end of the names of copies that are compressed.
+const packed = ".gz"
+
+// write writes a copy, compressed if its name says so.
+func write(path string, text []byte) error {
+	if strings.HasSuffix(path, packed) {
+		if old, err := unpacked(path); err == nil && bytes.Equal(old, text) {
+			return nil
+		}
+		var b bytes.Buffer
+		to, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+		if err != nil {
+			return err
+		}
+		if _, err := to.Write(text); err != nil {
+			return err
+		}
+		if err := to.Close(); err != nil {
+			return err
+		}
+		text = b.Bytes()
+	}
+	return os.WriteFile(path, text, 0o644)
+}
+
+// unpacked is the text of a compressed copy.
+func unpacked(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	from, err := gzip.NewReader(file)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(from)
 }
 
 // read returns the one YAML document in text.

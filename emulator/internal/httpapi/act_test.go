@@ -44,7 +44,7 @@ type pokeInput struct {
 func newActors(t *testing.T) (*toy, *[]string) {
 	t.Helper()
 	p := newToy(t)
-	contract, err := LoadContract([]byte(actors), []byte(actors))
+	contract, err := LoadContract([]byte(actors), plain(actors))
 	if err != nil {
 		t.Fatal(err)
 	}

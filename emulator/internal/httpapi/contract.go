@@ -67,16 +67,22 @@ type parameter struct {
 // LoadContract reads an OpenAPI 3.0 document. Of answers it needs to say no more than
 // the statuses and the types of media: what they look like is in another copy of the
 // document, read when the first answer is checked, since few servers do.
-func LoadContract(requests, answers []byte) (*Contract, error) {
+func LoadContract(requests []byte, answers func() ([]byte, error)) (*Contract, error) {
 	doc, err := loadDocument(requests)
 	if err != nil {
 		return nil, err
 	}
 	all := []openapi3.SchemaValidationOption{openapi3.MultiErrors(), openapi3.EnableFormatValidation(), formats()}
 	c := &Contract{
-		asked:   append(slices.Clone(all), openapi3.VisitAsRequest()),
-		told:    append(slices.Clone(all), openapi3.VisitAsResponse(), openapi3.DisableSchemaErrorDetails()),
-		answers: sync.OnceValues(func() (map[string]map[int]*openapi3.Response, error) { return loadAnswers(answers) }),
+		asked: append(slices.Clone(all), openapi3.VisitAsRequest()),
+		told:  append(slices.Clone(all), openapi3.VisitAsResponse(), openapi3.DisableSchemaErrorDetails()),
+		answers: sync.OnceValues(func() (map[string]map[int]*openapi3.Response, error) {
+			text, err := answers()
+			if err != nil {
+				return nil, err
+			}
+			return loadAnswers(text)
+		}),
 	}
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {

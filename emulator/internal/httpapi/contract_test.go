@@ -59,7 +59,7 @@ func TestDocumentsThatCannotBeServed(t *testing.T) {
 
 // What the contract says of its operations.
 func TestOperations(t *testing.T) {
-	contract, err := LoadContract([]byte(tiny), []byte(tiny))
+	contract, err := LoadContract([]byte(tiny), plain(tiny))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func newPair(t testing.TB) *pair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	contract, err := LoadContract(data, data)
+	contract, err := LoadContract(data, plain(string(data)))
 	if err != nil {
 		t.Fatal(err)
 	}

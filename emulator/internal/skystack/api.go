@@ -155,7 +155,7 @@ func New(schema *engine.Schema, c Config) *API {
 // contract is the parsed document, which all emulators of a process share.
 //
 //nolint:gochecknoglobals // set once, read-only
-var contract = sync.OnceValues(func() (*httpapi.Contract, error) { return httpapi.LoadContract(checkedJSON, answersJSON) })
+var contract = sync.OnceValues(func() (*httpapi.Contract, error) { return httpapi.LoadContract(checkedJSON, answersJSON.Text) })
 
 // HTTP describes the API to the room that serves it.
 func (a *API) HTTP() (*httpapi.API, error) {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"go.yaml.in/yaml/v4"
+
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 const rootContract = "../../../openapi.yaml"
@@ -23,7 +25,7 @@ func TestContractCopiesAreThoseOfTheRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(root, contractYAML) {
+	if !bytes.Equal(root, unpacked(t, contractYAML)) {
 		t.Error("the embedded openapi.yaml is not the root's; run go generate ./emulator/internal/skystack")
 	}
 	var written any
@@ -34,13 +36,13 @@ func TestContractCopiesAreThoseOfTheRoot(t *testing.T) {
 	if err != nil {
 		t.Fatalf("openapi.yaml says what JSON cannot: %v", err)
 	}
-	if !bytes.Equal(want, sortedJSON(t, contractJSON)) {
+	if !bytes.Equal(want, sortedJSON(t, unpacked(t, contractJSON))) {
 		t.Error("the embedded openapi.json does not say what openapi.yaml says; run go generate ./emulator/internal/skystack")
 	}
 }
 
 func TestContractIsValidOpenAPI(t *testing.T) {
-	for name, text := range map[string][]byte{"openapi.json": contractJSON, "openapi.yaml": contractYAML} {
+	for name, text := range map[string][]byte{"openapi.json": unpacked(t, contractJSON), "openapi.yaml": unpacked(t, contractYAML)} {
 		err := loadContract(t, text).Validate(t.Context(),
 			openapi3.EnableExamplesValidation(), openapi3.EnableSchemaDefaultsValidation(),
 			openapi3.EnableSchemaPatternValidation(), openapi3.EnableSchemaFormatValidation(),
@@ -56,7 +58,7 @@ func TestContractIsValidOpenAPI(t *testing.T) {
 // the default version accepts.
 func TestContractSchemasUseOnlyWhatIsChecked(t *testing.T) {
 	var document map[string]any
-	if err := json.Unmarshal(contractJSON, &document); err != nil {
+	if err := json.Unmarshal(unpacked(t, contractJSON), &document); err != nil {
 		t.Fatal(err)
 	}
 	known := []string{"binary", "date-time", "int32", "ipv4"} // binary says nothing about a value
@@ -75,7 +77,7 @@ func TestContractSchemasUseOnlyWhatIsChecked(t *testing.T) {
 }
 
 func TestContractKeepsTheHouseRules(t *testing.T) {
-	for _, problem := range houseProblems(loadContract(t, contractJSON)) {
+	for _, problem := range houseProblems(loadContract(t, unpacked(t, contractJSON))) {
 		t.Error(problem)
 	}
 }
@@ -321,7 +323,7 @@ func TestHouseRulesFindWhatIsMissing(t *testing.T) {
 		"x-alias-of names nothing, which does not exist": func(d *openapi3.T) { get(d).Extensions["x-alias-of"] = "nothing" },
 		"x-alias-of names listSizes, which is itself":    func(d *openapi3.T) { get(d).Extensions["x-alias-of"] = "listSizes" },
 	} {
-		doc := loadContract(t, contractJSON)
+		doc := loadContract(t, unpacked(t, contractJSON))
 		damage(doc)
 		problems := houseProblems(doc)
 		if !slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, want) }) {
@@ -377,4 +379,13 @@ func walkJSON(at string, v any, visit func(at string, v any)) {
 			walkJSON(fmt.Sprintf("%s/%d", at, i), item, visit)
 		}
 	}
+}
+
+func unpacked(t *testing.T, document httpapi.Packed) []byte {
+	t.Helper()
+	text, err := document.Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }

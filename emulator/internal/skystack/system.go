@@ -62,12 +62,14 @@ func (a *API) getVersion(c *httpapi.Call, _ none) (versionBody, error) {
 //
 //	GET /openapi.json
 func (a *API) getOpenAPIJSON(*httpapi.Call, none) (httpapi.Raw, error) {
-	return httpapi.Raw{Type: httpapi.JSONType, Body: contractJSON}, nil
+	text, err := contractJSON.Text()
+	return httpapi.Raw{Type: httpapi.JSONType, Body: text}, err
 }
 
 // getOpenAPIYAML serves the contract as it is written.
 //
 //	GET /openapi.yaml
 func (a *API) getOpenAPIYAML(*httpapi.Call, none) (httpapi.Raw, error) {
-	return httpapi.Raw{Type: "application/yaml", Body: contractYAML}, nil
+	text, err := contractYAML.Text()
+	return httpapi.Raw{Type: "application/yaml", Body: text}, err
 }
