@@ -94,7 +94,7 @@ func TestLoadRefusesWhatLacksATable(t *testing.T) {
 	h := newHouse()
 	whole := saved(t, h.world(t).Snapshot())
 	more := newHouse()
-	AddTable[item](more.Schema, "later", nil)
+	AddTable(more.Schema, Kind[item]{Name: "later"})
 	if _, err := Load(more.Schema, strings.NewReader(whole)); err == nil || err.Error() != `saved world: /tables: table "later" is missing` {
 		t.Errorf("got %v", err)
 	}

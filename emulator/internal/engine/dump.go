@@ -22,7 +22,7 @@ import (
 // indented by two spaces. No heading stands there twice. The same state gives
 // the same text, wherever it was loaded and whatever the world's id and seed
 // are. How a world is used and how it keeps account does not belong to it:
-// counters, sequence numbers, rows and events of Bookkeeping, and members tagged
+// counters, sequence numbers, internal rows and their events (see Kind), and members tagged
 // `dump:"-"`. The present is only given where it stands still.
 func (p *Snapshot) Dump(to io.Writer) error { return p.dump(to, nil) }
 
@@ -137,7 +137,7 @@ func (d *dumper) agenda(schema *Schema, a agenda, other *state) {
 
 // row writes one row; value is a pointer to it.
 func (d *dumper) row(id string, value any) error {
-	if b, ok := value.(Bookkeeping); ok && b.Bookkeeping() {
+	if internal := d.table.internal; internal != nil && internal(value) {
 		return nil
 	}
 	if d.heading(d.table.name, id); d.fault != nil {

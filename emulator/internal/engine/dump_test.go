@@ -48,13 +48,12 @@ type inner struct {
 	Due    Booking `json:"due"`
 }
 
-// usage is bookkeeping unless it is above 9.
+// usage is internal unless it is above 9.
 type usage struct {
 	N int `json:"n"`
 }
 
-// Bookkeeping implements Bookkeeping.
-func (u usage) Bookkeeping() bool { return u.N <= 9 }
+func (u usage) internal() bool { return u.N <= 9 }
 
 // museum is a schema with things to look at.
 type museum struct {
@@ -66,11 +65,11 @@ type museum struct {
 
 func newMuseum() *museum {
 	m := &museum{Schema: NewSchema()}
-	m.things = AddTable[thing](m.Schema, "things", nil)
-	m.usages = AddTable[usage](m.Schema, "usages", nil)
-	m.words = AddTable[string](m.Schema, "words", nil)
+	m.things = AddTable(m.Schema, Kind[thing]{Name: "things"})
+	m.usages = AddTable(m.Schema, Kind[usage]{Name: "usages", Internal: usage.internal})
+	m.words = AddTable(m.Schema, Kind[string]{Name: "words"})
 	m.AddStep("thing.end", func(*Tx, string) {})
-	m.AddBookkeeping("usage.forget", func(*Tx, string) {})
+	m.AddInternal("usage.forget", func(*Tx, string) {})
 	return m
 }
 
@@ -222,8 +221,7 @@ type picky struct {
 	N int `json:"n"`
 }
 
-// CheckSaved implements Checker.
-func (p picky) CheckSaved(id string) error {
+func (p picky) checkSaved(id string) error {
 	if id != strings.Repeat("x", p.N) {
 		return errors.New("n and the id differ")
 	}
@@ -232,7 +230,7 @@ func (p picky) CheckSaved(id string) error {
 
 func TestLoadAsksTheRow(t *testing.T) {
 	s := NewSchema()
-	table := AddTable[picky](s, "picky", nil)
+	table := AddTable(s, Kind[picky]{Name: "picky", Check: picky.checkSaved})
 	w, err := NewWorld(s, Config{Clock: Clock{Mode: Frozen}})
 	must(t, err)
 	do(w, func(tx *Tx) { table.Put(tx, "xx", picky{2}) })
@@ -250,12 +248,9 @@ type sun struct {
 	Hot bool `json:"hot"`
 }
 
-// LoneID implements Lone.
-func (sun) LoneID() string { return "sun" }
-
 func TestLoadWantsTheOnlyRow(t *testing.T) {
 	s := NewSchema()
-	table := AddTable[sun](s, "suns", nil)
+	table := AddTable(s, Kind[sun]{Name: "suns", Only: "sun"})
 	w, err := NewWorld(s, Config{Clock: Clock{Mode: Frozen}})
 	must(t, err)
 	empty := saved(t, w.Snapshot())
@@ -279,7 +274,7 @@ func TestDumpReportsFaults(t *testing.T) {
 		t.Errorf("a writer that fails: %v", err)
 	}
 	s := NewSchema()
-	bad := AddTable[func()](s, "functions", nil)
+	bad := AddTable(s, Kind[func()]{Name: "functions"})
 	w, err := NewWorld(s, Config{Clock: Clock{Mode: Frozen}})
 	must(t, err)
 	do(w, func(tx *Tx) { bad.Put(tx, "f", func() {}) })

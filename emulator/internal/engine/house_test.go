@@ -40,14 +40,14 @@ type house struct {
 
 func newHouse() *house {
 	h := &house{Schema: NewSchema()}
-	h.items = AddTable(h.Schema, "items", func(_ string, i item) error {
+	h.items = AddTable(h.Schema, Kind[item]{Name: "items", Check: func(i item, _ string) error {
 		if i.N < 0 {
 			return fmt.Errorf("n is %d, not at least 0", i.N)
 		}
 		return nil
-	})
-	h.tallies = AddTable[tally](h.Schema, "tallies", nil)
-	h.marks = AddTable[mark](h.Schema, "marks", nil)
+	}})
+	h.tallies = AddTable(h.Schema, Kind[tally]{Name: "tallies"})
+	h.marks = AddTable(h.Schema, Kind[mark]{Name: "marks"})
 	h.AddStep("mark", func(tx *Tx, subject string) {
 		h.marks.Put(tx, fmt.Sprintf("m%d", tx.Count("marks")), mark{tx.Now(), subject})
 	})

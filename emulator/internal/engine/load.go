@@ -308,8 +308,8 @@ func (l *loader) rows(i, table int) error {
 			err = fmt.Errorf("seq %d is not above the one before (%d) and at most last_seq (%d)", row.Seq, last, l.s.seq)
 		case row.ID == "":
 			err = errors.New("the id is empty")
-		case kind.lone != "" && row.ID != kind.lone:
-			err = fmt.Errorf("the only row of this table is %q", kind.lone)
+		case kind.only != "" && row.ID != kind.only:
+			err = fmt.Errorf("the only row of this table is %q", kind.only)
 		case row.Value == nil:
 			err = errors.New("the value is missing")
 		default:
@@ -323,8 +323,8 @@ func (l *loader) rows(i, table int) error {
 		last = row.Seq
 		return l.room()
 	})
-	if err == nil && kind.lone != "" && last == 0 {
-		err = fmt.Errorf("line %d: /tables/%d/rows: %s %q is missing", begin, i, kind.name, kind.lone)
+	if err == nil && kind.only != "" && last == 0 {
+		err = fmt.Errorf("line %d: /tables/%d/rows: %s %q is missing", begin, i, kind.name, kind.only)
 	}
 	return err
 }
@@ -359,18 +359,13 @@ func (r *rows[T]) decode(row savedRow) (size int, err error) {
 	if err := json.Unmarshal(row.Value, &value, json.RejectUnknownMembers(true)); err != nil {
 		return 0, reason(err)
 	}
-	if r.check != nil {
-		if err := r.check(row.ID, value); err != nil {
+	if check := r.kind.Check; check != nil {
+		if err := check(value, row.ID); err != nil {
 			return 0, err
 		}
 	}
-	if c, ok := any(value).(Checker); ok {
-		if err := c.CheckSaved(row.ID); err != nil {
-			return 0, err
-		}
-	}
-	if l, ok := any(value).(Loaded[T]); ok {
-		value = l.Loaded()
+	if loaded := r.kind.Loaded; loaded != nil {
+		value = loaded(value)
 	}
 	if _, taken := r.byID.Set(row.ID, row.Seq); taken {
 		return 0, errors.New("the id stands there twice")

@@ -12,8 +12,7 @@ type job struct {
 	Due   Booking   `json:"due"`
 }
 
-// Rebooked implements Keeper.
-func (j job) Rebooked(old, moved Booking) job {
+func (j job) rescheduled(old, moved Booking) job {
 	if j.Due == old {
 		j.Begun, j.Due = j.Begun.Add(moved.At.Sub(old.At)), moved
 	}
@@ -29,8 +28,8 @@ type works struct {
 
 func newWorks() *works {
 	k := &works{Schema: NewSchema()}
-	k.jobs = AddTable[job](k.Schema, "jobs", nil)
-	k.ends = AddTable[mark](k.Schema, "ends", nil)
+	k.jobs = AddTable(k.Schema, Kind[job]{Name: "jobs", Rescheduled: job.rescheduled})
+	k.ends = AddTable(k.Schema, Kind[mark]{Name: "ends"})
 	k.AddStep("job.end", func(tx *Tx, id string) {
 		k.ends.Put(tx, id, mark{tx.Now(), id})
 		k.jobs.Delete(tx, id)

@@ -174,7 +174,7 @@ func TestSaveLoadRoundTrip(t *testing.T) {
 
 func TestSaveSaysWhatCannotBeWritten(t *testing.T) {
 	h := NewSchema()
-	bad := AddTable[func()](h, "functions", nil)
+	bad := AddTable(h, Kind[func()]{Name: "functions"})
 	w, err := NewWorld(h, Config{Clock: Clock{Mode: Frozen}})
 	must(t, err)
 	do(w, func(tx *Tx) { bad.Put(tx, "f", func() {}) })

@@ -37,13 +37,12 @@ type ownership struct{ _ byte }
 type rows[T any] struct {
 	bySeq btree.Map[uint64, entry[T]]
 	byID  btree.Map[string, uint64]
-	check func(id string, row T) error
-	keeps bool // T is a Keeper
-	kind  *rowKind
+	kind  *rowKind[T]
 }
 
-// rowKind is what a table knows of its type of rows.
-type rowKind struct {
+// rowKind is what a table knows of its rows.
+type rowKind[T any] struct {
+	Kind[T]
 	width int   // bytes of the row itself, with its entries in the trees
 	more  sizer // of what it leads to; nil for nothing
 }
@@ -68,7 +67,7 @@ type store interface {
 }
 
 func (r *rows[T]) copy() store {
-	return &rows[T]{bySeq: *r.bySeq.Copy(), byID: *r.byID.Copy(), check: r.check, keeps: r.keeps, kind: r.kind}
+	return &rows[T]{bySeq: *r.bySeq.Copy(), byID: *r.byID.Copy(), kind: r.kind}
 }
 
 func (r *rows[T]) each(f func(id string, row any) error) (err error) {
@@ -90,7 +89,7 @@ func (r *rows[T]) find(id string) any {
 
 // rebook returns the size of the row that it replaces; 0 if there is none.
 func (r *rows[T]) rebook(id string, old, moved Booking) int {
-	if !r.keeps {
+	if r.kind.Rescheduled == nil {
 		return 0
 	}
 	seq, ok := r.byID.Get(id)
@@ -98,50 +97,47 @@ func (r *rows[T]) rebook(id string, old, moved Booking) int {
 		return 0
 	}
 	e, _ := r.bySeq.Get(seq)
-	row := any(*e.value).(Keeper[T]).Rebooked(old, moved)
+	row := r.kind.Rescheduled(*e.value, old, moved)
 	r.bySeq.Set(seq, entry[T]{id: id, value: &row, size: e.size})
 	return e.size
 }
 
-// Bookkeeping is a row that may say how a world is used and not what is in it, as
-// a count of requests does. Dump leaves rows out that report true.
-type Bookkeeping interface{ Bookkeeping() bool }
-
-// Keeper is a row that keeps the booking of an event whose subject it is.
-type Keeper[T any] interface {
-	// Rebooked is the row after an event about it was moved.
-	Rebooked(old, moved Booking) T
+// Kind describes the rows of a table. Only the name is required. Members of a row
+// that are tagged `dump:"-"` are left out of dumps.
+type Kind[T any] struct {
+	Name string
+	// Check refuses a row that a saved world holds under an id; nil refuses none.
+	Check func(row T, id string) error
+	// Loaded is the row in place of one that comes from a saved world; nil keeps it
+	// as it is.
+	Loaded func(row T) T
+	// Rescheduled is the row after an event whose subject it is was moved; nil for
+	// rows that keep no timer.
+	Rescheduled func(row T, old, moved Booking) T
+	// Internal reports whether a row says how a world is used and not what is in it,
+	// as a count of requests does: dumps leave it out. nil reports none.
+	Internal func(row T) bool
+	// Confidential rows are neither dumped nor, unless asked for, saved.
+	Confidential bool
+	// Only is the id of the only row of the table, which a saved world must have; ""
+	// for any number of rows.
+	Only string
 }
 
-// Checker is a row that knows whether a saved world may hold it under an id.
-type Checker interface{ CheckSaved(id string) error }
+// Always is the Internal of a table whose rows all are.
+func Always[T any](T) bool { return true }
 
-// Loaded is a row that is another one when it comes from a saved world.
-type Loaded[T any] interface{ Loaded() T }
-
-// Confidential is a row that neither a dump nor a saved world has, unless it is
-// asked for.
-type Confidential interface{ Confidential() }
-
-// Lone is a row that is the only one of its table, under a fixed id. A saved
-// world must have it.
-type Lone interface{ LoneID() string }
-
-// AddTable adds a table to a schema that no world uses yet. check, which may be
-// nil, refuses a row that is read from a saved world. What else a row type has to
-// say of itself it says by its methods: see Bookkeeping, Keeper, Checker and Lone.
-// Members tagged `dump:"-"` are left out of dumps.
-func AddTable[T any](s *Schema, name string, check func(id string, row T) error) *Table[T] {
-	t := &Table[T]{name: name, index: len(s.tables)}
-	_, keeps := any(*new(T)).(Keeper[T])
-	_, confidential := any(*new(T)).(Confidential)
-	sized := &rowKind{width: rowBytes + int(reflect.TypeFor[T]().Size()), more: sizerOf(reflect.TypeFor[T]())}
+// AddTable adds a table to a schema that no world uses yet.
+func AddTable[T any](s *Schema, k Kind[T]) *Table[T] {
+	t := &Table[T]{name: k.Name, index: len(s.tables)}
+	of := reflect.TypeFor[T]()
+	sized := &rowKind[T]{Kind: k, width: rowBytes + int(of.Size()), more: sizerOf(of)}
 	kind := tableKind{
-		name: name, row: reflect.TypeFor[T](), confidential: confidential,
-		empty: func() store { return &rows[T]{check: check, keeps: keeps, kind: sized} },
+		name: k.Name, row: of, confidential: k.Confidential, only: k.Only,
+		empty: func() store { return &rows[T]{kind: sized} },
 	}
-	if l, ok := any(*new(T)).(Lone); ok {
-		kind.lone = l.LoneID()
+	if k.Internal != nil {
+		kind.internal = func(row any) bool { return k.Internal(*row.(*T)) }
 	}
 	s.tables = append(s.tables, kind)
 	return t

@@ -29,10 +29,11 @@ type Schema struct {
 type tableKind struct {
 	name  string
 	empty func() store
-	lone  string // the id of the only row; "" for any number of rows
 	row   reflect.Type
-	// confidential rows are neither dumped nor, unless asked for, saved.
+	// What Kind says of the table; internal is nil if it has no such rows.
+	only         string
 	confidential bool
+	internal     func(row any) bool
 }
 
 // NewSchema returns an empty schema.
@@ -46,9 +47,9 @@ func (s *Schema) AddStep(name string, step Step) {
 	s.steps[name] = step
 }
 
-// AddBookkeeping is AddStep for a step that only concerns rows of Bookkeeping:
+// AddInternal is AddStep for a step that only concerns internal rows (see Kind):
 // Dump leaves its events out.
-func (s *Schema) AddBookkeeping(name string, step Step) {
+func (s *Schema) AddInternal(name string, step Step) {
 	s.AddStep(name, step)
 	s.silent[name] = true
 }

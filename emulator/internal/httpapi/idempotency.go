@@ -65,11 +65,7 @@ type outcome struct {
 	version, request string
 }
 
-// Bookkeeping implements engine.Bookkeeping.
-func (record) Bookkeeping() bool { return true }
-
-// CheckSaved implements engine.Checker.
-func (r record) CheckSaved(string) error {
+func (r record) checkSaved(string) error {
 	if r.Status < http.StatusOK || r.Status > 599 {
 		return fmt.Errorf("status: %d is that of no answer", r.Status)
 	}
@@ -125,8 +121,8 @@ type reservation struct {
 // NewIdempotency adds the records to a schema.
 func NewIdempotency(schema *engine.Schema) *Idempotency {
 	i := &Idempotency{running: map[runningKey]bool{}}
-	i.records = engine.AddTable[record](schema, "idempotency", nil)
-	schema.AddBookkeeping(forgetStep, func(tx *engine.Tx, id string) { i.records.Delete(tx, id) })
+	i.records = engine.AddTable(schema, engine.Kind[record]{Name: "idempotency", Check: record.checkSaved, Internal: engine.Always[record]})
+	schema.AddInternal(forgetStep, func(tx *engine.Tx, id string) { i.records.Delete(tx, id) })
 	return i
 }
 

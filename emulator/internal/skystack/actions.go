@@ -294,14 +294,3 @@ func (a *API) getAction(c *httpapi.Call, in instanceInput) (actionBody, error) {
 func noAction(id string) error {
 	return fail.Newf(fail.NotFound, "action_not_found", "There is no action %q in this workspace; the last %d of each instance are kept.", clip(id), keptActions)
 }
-
-// checkActionRow refuses a row of a saved world.
-func checkActionRow(id string, t Action) error {
-	if id != t.ID {
-		return fmt.Errorf("id is %q", t.ID)
-	}
-	if _, ok := transitions[t.Type]; !ok {
-		return fmt.Errorf("type %q is unknown", t.Type)
-	}
-	return nil
-}

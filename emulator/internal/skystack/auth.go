@@ -121,7 +121,7 @@ func (a *API) Bearer(r *http.Request, wanted string) (string, error) {
 	if len(lines) == 0 {
 		return "", &fail.Error{
 			Kind: fail.Unauthenticated, Code: "authentication_required", Challenge: challenge,
-			Message: "Send the header Authorization with the scheme Bearer and " + wanted + "." + elsewhere(r),
+			Message: "Send " + wanted + " in the header Authorization: Bearer <token>." + elsewhere(r),
 		}
 	}
 	if len(lines) > 1 {

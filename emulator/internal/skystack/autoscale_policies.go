@@ -32,8 +32,8 @@ type Policy struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// Rebooked implements engine.Keeper. What it rests for ends as much later.
-func (p Policy) Rebooked(old, moved engine.Booking) Policy {
+// rescheduled moves the end of the cooldown as much.
+func (p Policy) rescheduled(old, moved engine.Booking) Policy {
 	if p.Due == old {
 		if !p.CooldownUntil.IsZero() {
 			p.CooldownUntil = p.CooldownUntil.Add(moved.At.Sub(old.At))
@@ -49,8 +49,7 @@ const (
 	maxHistory         = 200
 )
 
-// CheckSaved implements engine.Checker.
-func (p Policy) CheckSaved(id string) error {
+func (p Policy) checkSaved(id string) error {
 	var f faults
 	f.same(p.ID, id)
 	for _, m := range [][3]string{{"id", "asp", p.ID}, {"leader", "ins", p.Leader}, {"project_id", "prj", p.ProjectID}} {
@@ -92,8 +91,7 @@ const (
 	quotaExceeded = "quota_exceeded"
 )
 
-// CheckSaved implements engine.Checker.
-func (s scaling) CheckSaved(string) error {
+func (s scaling) checkSaved(string) error {
 	var f faults
 	f.within("from", s.From, 0, maxNumber)
 	f.within("to", s.To, 0, maxNumber)

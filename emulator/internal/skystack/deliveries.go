@@ -51,8 +51,7 @@ type Delivery struct {
 	Forecast    *forecast      `json:"forecast,omitzero"` // nil for fair weather
 }
 
-// Rebooked implements engine.Keeper.
-func (d Delivery) Rebooked(old, moved engine.Booking) Delivery {
+func (d Delivery) rescheduled(old, moved engine.Booking) Delivery {
 	if d.Due == old {
 		d.Due = moved
 	}
@@ -268,8 +267,8 @@ func (w Webhook) awake() error {
 	return fail.Newf(fail.Conflict, "webhook_disabled", "The webhook is disabled (%s); enable it first with PATCH {\"status\":\"enabled\"}.", w.Disabled)
 }
 
-// checkDelivery refuses a row of a saved world.
-func checkDelivery(id string, d Delivery) error {
+// checkSaved refuses a row of a saved world.
+func (d Delivery) checkSaved(id string) error {
 	switch {
 	case id != d.ID:
 		return fmt.Errorf("id is %q", clip(d.ID))

@@ -36,9 +36,6 @@ type Event struct {
 	IdempotencyKey string `json:"idempotency_key"`
 }
 
-// Bookkeeping reports true: what happened is not what there is.
-func (Event) Bookkeeping() bool { return true }
-
 // selects reports whether a pattern covers a type: the type itself, a family such
 // as "instance.*", or "*" (S78).
 func selects(pattern, eventType string) bool {
@@ -273,8 +270,8 @@ func plainID(id string) bool {
 	return !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// checkEvent refuses a row of a saved world.
-func checkEvent(id string, e Event) error {
+// checkSaved refuses a row of a saved world.
+func (e Event) checkSaved(id string) error {
 	switch {
 	case id != e.ID || !plainID(id):
 		return fmt.Errorf("id is %q", e.ID)

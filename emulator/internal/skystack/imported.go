@@ -178,8 +178,7 @@ func (t *Token) texts(f *faults) {
 	f.id("project_id", "prj", t.ProjectID)
 }
 
-// CheckSaved implements engine.Checker.
-func (s secrets) CheckSaved(id string) error {
+func (s secrets) checkSaved(id string) error {
 	var f faults
 	f.id("id", "whk", cmp.Or(id, "?"))
 	for _, m := range [][2]string{{"current", s.Current}, {"previous", s.Previous}} {
@@ -194,8 +193,7 @@ func (s secrets) CheckSaved(id string) error {
 	return f.first()
 }
 
-// CheckSaved implements engine.Checker.
-func (l ledger) CheckSaved(string) error {
+func (l ledger) checkSaved(string) error {
 	var f faults
 	f.time("last_used_at", l.LastUsedAt)
 	f.time("refused_until", l.RefusedUntil)
@@ -211,8 +209,7 @@ func addressed(s string) bool {
 	return err == nil
 }
 
-// CheckSaved implements engine.Checker.
-func (t tombstone) CheckSaved(string) error {
+func (t tombstone) checkSaved(string) error {
 	var f faults
 	f.time("deleted_at", t.DeletedAt)
 	f.id("project_id", "prj", t.ProjectID)

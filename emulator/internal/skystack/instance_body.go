@@ -1,9 +1,6 @@
 package skystack
 
 import (
-	"errors"
-	"fmt"
-	"slices"
 	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/httpapi"
@@ -124,21 +121,4 @@ func clipAt(s string, n int) string {
 		return strings.ToValidUTF8(s[:n], "") + "…"
 	}
 	return s
-}
-
-// checkInstance refuses a row of a saved world.
-func checkInstance(id string, i Instance) error {
-	switch {
-	case id != i.ID:
-		return fmt.Errorf("id is %q", i.ID)
-	case !slices.Contains(Statuses(), i.Status):
-		return fmt.Errorf("status %q is unknown", i.Status)
-	case i.Labels != nil && i.Labels.Kind() != '{', i.Metadata != nil && i.Metadata.Kind() != '{':
-		return errors.New("labels or metadata is not an object")
-	case i.Version < 1:
-		return fmt.Errorf("version is %d, not at least 1", i.Version)
-	case i.Status.passing() && i.PendingAction == "":
-		return fmt.Errorf("status is %s without a pending action", i.Status)
-	}
-	return nil
 }

@@ -11,8 +11,7 @@ import (
 // What a job and a run of a saved world must be like, so that no such world makes
 // the API answer what its contract does not allow.
 
-// CheckSaved implements engine.Checker.
-func (j Job) CheckSaved(id string) error {
+func (j Job) checkSaved(id string) error {
 	var f faults
 	f.same(j.ID, id)
 	f.id("id", "job", j.ID)
@@ -103,7 +102,7 @@ func (j *JobAction) checkSaved(f *faults) {
 		if i.Autoscale != nil {
 			i.Policy = "asp_1"
 		}
-		if err := i.CheckSaved(i.ID); err != nil {
+		if err := i.check(); err != nil {
 			f.add("action.instance", "%v", err)
 		}
 	}
@@ -119,8 +118,7 @@ func (j *JobAction) checkSaved(f *faults) {
 	}
 }
 
-// CheckSaved implements engine.Checker.
-func (r Run) CheckSaved(id string) error {
+func (r Run) checkSaved(id string) error {
 	var f faults
 	f.same(r.ID, id)
 	if !slices.Contains([]RunStatus{RunQueued, RunGoing, RunSucceeded, RunFailed, RunSkipped, RunPartial}, r.Status) {

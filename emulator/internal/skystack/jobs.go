@@ -60,8 +60,7 @@ const (
 	maxDepth       = 8
 )
 
-// Rebooked implements engine.Keeper.
-func (j Job) Rebooked(old, moved engine.Booking) Job {
+func (j Job) rescheduled(old, moved engine.Booking) Job {
 	if j.Tick == old {
 		by := moved.At.Sub(old.At)
 		j.Tick, j.Due, j.Anchor, j.Moved = moved, j.Due.Add(by), j.Anchor.Add(by), true

@@ -27,8 +27,7 @@ type load struct {
 	Memory *float64  `json:"memory,omitempty"`
 }
 
-// CheckSaved implements engine.Checker.
-func (l loads) CheckSaved(string) error {
+func (l loads) checkSaved(string) error {
 	var f faults
 	f.within("changes", len(l.Changes), 1, maxLoads)
 	for n, c := range l.Changes {

@@ -25,9 +25,6 @@ const (
 // minted marks a key made by API that can be used, to count them.
 type minted struct{}
 
-// Bookkeeping implements engine.Bookkeeping.
-func (minted) Bookkeeping() bool { return true }
-
 type rotateTokenInput struct {
 	tokenInput
 	OverlapSeconds *int   `json:"overlap_seconds"`

@@ -115,8 +115,6 @@ func (s Settings) Check() error {
 	return s.Progression.Check()
 }
 
-func checkSettings(_ string, s Settings) error { return s.Check() }
-
 // settingsID is the one row of its table.
 const settingsID = "workspace"
 

@@ -132,10 +132,10 @@ func TestLoadChecksInstances(t *testing.T) {
 	r := newRig(t, path)
 	file := r.saved(t)
 	for _, c := range [][3]string{
-		{`"id": "ins_new",`, `"id": "ins_old",`, `instances "ins_old": id is "ins_new"`},
-		{`"status": "provisioning"`, `"status": "dreaming"`, `"ins_new": status "dreaming" is unknown`},
+		{`"id": "ins_new",`, `"id": "ins_old",`, `instances "ins_old": id: is "ins_new"`},
+		{`"status": "provisioning"`, `"status": "dreaming"`, `"ins_new": status: "dreaming" is unknown`},
 		{`"pending_action": "act_`, `"pending_action": "", "x": "act_`, `/x: unknown object member`},
-		{`"type": "create"`, `"type": "paint"`, `type "paint" is unknown`},
+		{`"type": "create"`, `"type": "paint"`, `type: "paint" is unknown`},
 		{`"speed": ""`, `"speed": "warp"`, `settings "workspace": speed "warp" is unknown`},
 		{`"step": "action.finish"`, `"step": "action.paint"`, `/agenda/0: step "action.paint" is unknown`},
 	} {

@@ -12,11 +12,7 @@ type uses struct {
 // Clone returns u.
 func (u uses) Clone() uses { return u }
 
-// Bookkeeping implements engine.Bookkeeping.
-func (uses) Bookkeeping() bool { return true }
-
-// CheckSaved implements engine.Checker.
-func (u uses) CheckSaved(string) error {
+func (u uses) checkSaved(string) error {
 	var f faults
 	f.within("count", u.Count, 0, maxNumber)
 	return f.first()

@@ -75,9 +75,9 @@ func malformedURL(url string) string {
 	return ""
 }
 
-// checkWebhookRow refuses a row of a saved world. Where its URL leads is looked at
+// checkSaved refuses a row of a saved world. Where its URL leads is looked at
 // when it is dialed, by the policy of the sandbox that loads it.
-func checkWebhookRow(id string, w Webhook) error {
+func (w Webhook) checkSaved(id string) error {
 	var f faults
 	f.same(w.ID, id)
 	f.id("id", "whk", w.ID)

@@ -51,9 +51,9 @@ const (
 	byFailing = "failing"
 )
 
-// Loaded implements engine.Loaded: what comes from a file sends nothing before
-// somebody here has agreed (10.2, row 12).
-func (w Webhook) Loaded() Webhook {
+// loaded is disabled: a webhook that comes from a file sends nothing before somebody
+// here has agreed (10.2, row 12).
+func (w Webhook) loaded() Webhook {
 	if w.Disabled == "" {
 		w.Disabled = byImport
 	}
@@ -79,9 +79,6 @@ type secrets struct {
 	Previous string    `json:"previous"`
 	Until    time.Time `json:"until"`
 }
-
-// Confidential implements engine.Confidential (10.2, row 11).
-func (secrets) Confidential() {}
 
 // at is the secret of X-Signature, and all that sign at the time: during a
 // rotation nobody breaks who knows either (5.2).
