@@ -46,16 +46,14 @@ func (e *Emulator) newControl(o httpapi.Options) (http.Handler, error) {
 	api, err := control.New(control.Config{
 		Pages:  pages{e.sky},
 		Names:  e.sky,
-		Server: e, Home: e.ID(), Origins: o.Origins, Secure: e.sky.Secure, Refuse: skystack.Refuse,
+		Server: e, Home: e.ID(), Origins: o.Origins, Secure: e.sky.Secure, Refuse: skystack.Refuse, Hosts: skystack.Hosts(), Headers: skystack.Headers(),
 		Workspace: func(id string) (sandbox.Workspace, bool) {
 			w := e.workspace(id)
 			return w, w != nil
 		},
-		OnBehalf: func(w sandbox.Workspace, key string) sandbox.Workspace {
-			if own, ok := w.(*Workspace); ok {
-				return acting{own, key}
-			}
-			return w
+		OnBehalf: func(id, key string) (sandbox.Workspace, bool) {
+			w := e.workspace(id)
+			return acting{w, key}, w != nil
 		},
 		World: e.registry.World,
 		Bearer: func(r *http.Request) (string, error) {

@@ -41,7 +41,7 @@ type Server interface {
 	CA() []byte
 }
 
-// Config is what the API is told once. All of it but Origins and OnBehalf must be
+// Config is what the API is told once. All of it but Origins, Hosts and Headers must be
 // given.
 type Config struct {
 	Server Server
@@ -53,8 +53,8 @@ type Config struct {
 	Workspace func(id string) (sandbox.Workspace, bool)
 	World     func(id string) *engine.World
 	// OnBehalf is a workspace in which nothing is done that the rights of a key, named
-	// by its id, do not allow; nil where no operation depends on them.
-	OnBehalf func(w sandbox.Workspace, key string) sandbox.Workspace
+	// by its id, do not allow; false when there is no such workspace.
+	OnBehalf func(id, key string) (sandbox.Workspace, bool)
 	// Pages reads parts of what a world holds.
 	Pages Pages
 	// Names refuses matches that name what does not exist.
@@ -72,6 +72,9 @@ type Config struct {
 	Secure func(r *http.Request) error
 	// Refuse renders an error.
 	Refuse func(x *httpapi.RequestContext, err *fail.Error) httpapi.Answer
+	// Hosts and Headers are those of the APIs beside which this one is served.
+	Hosts   []string
+	Headers httpapi.Headers
 	// Origins are the web origins, as https://app.test, that may call from a page
 	// besides the sandbox's own; none by default.
 	Origins []string
@@ -111,7 +114,7 @@ func (a *API) HTTP() (*httpapi.API, error) {
 		return nil, err
 	}
 	return &httpapi.API{
-		Contract: c, Document: "/_sandbox/openapi.json", Handlers: a.handlers(), Pipeline: a.pipeline(),
+		Contract: c, Document: "/_sandbox/openapi.json", Prefix: "/_sandbox/", Hosts: a.Hosts, Headers: a.Headers, Handlers: a.handlers(), Pipeline: a.pipeline(),
 		Refuse: a.Refuse, Open: a.open, Complete: complete,
 		Render: func(_ *httpapi.RequestContext, out any) any { return out },
 		Known:  func(*httpapi.RequestContext, fail.Location, string) bool { return true },

@@ -9,6 +9,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 // pipeline is the order in which a control request is checked.
@@ -150,13 +151,14 @@ func (a *API) choose(x *httpapi.RequestContext) error {
 		}
 		id = name
 	}
-	workspace, ok := a.Workspace(id)
+	find := a.Workspace
+	if !c.admin {
+		find = func(id string) (sandbox.Workspace, bool) { return a.OnBehalf(id, c.key) }
+	}
+	workspace, ok := find(id)
 	world := a.World(id)
 	if !ok || world == nil || !c.admin && world != c.own { // it has ended; another may have its id by now
 		return noWorkspace(id)
-	}
-	if !c.admin && a.OnBehalf != nil {
-		workspace = a.OnBehalf(workspace, c.key)
 	}
 	c.workspace, c.world = workspace, world
 	x.World, x.Now = world, world.Glance()

@@ -72,11 +72,14 @@ func newRig(t testing.TB, change ...func(*rig)) *rig {
 			f := r.spaces[id]
 			return f, f != nil
 		},
+		OnBehalf: func(id, _ string) (sandbox.Workspace, bool) { return r.api.Workspace(id) },
 		World: func(id string) *engine.World {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			return r.worlds[id]
 		},
+		Hosts:   skystack.Hosts(),
+		Headers: skystack.Headers(),
 		Pages:   fakePages{r},
 		Names:   fakeNames{},
 		Origins: r.origins,

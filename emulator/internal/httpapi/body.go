@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"mime"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -23,7 +25,8 @@ const maxDepth = 64
 func validText(s string) bool { return utf8.ValidString(s) }
 
 // ReadBody is the stage that takes the body off the wire and checks that it is
-// a JSON document: size, type and form, in this order.
+// a JSON document, or a form where the operation takes one: size, type and syntax, in
+// this order.
 func ReadBody(x *RequestContext) error {
 	if !x.Op.takesBody() {
 		return nil
@@ -38,10 +41,14 @@ func ReadBody(x *RequestContext) error {
 		return nil
 	}
 	if len(x.body) == 0 {
-		return notJSON(fail.Detail{Location: fail.Body, Code: "empty", Message: "The body is empty; send a JSON object."}, -1)
+		return x.emptyBody()
 	}
-	if err := x.checkType(); err != nil || x.Op.raw {
+	media, err := x.checkType()
+	if err != nil || x.Op.raw {
 		return err
+	}
+	if media == FormType {
+		return x.readForm(x.Op.schemas[media])
 	}
 	v, err := x.parser.parse(x.body)
 	if err != nil {
@@ -49,6 +56,15 @@ func ReadBody(x *RequestContext) error {
 	}
 	x.value = v
 	return nil
+}
+
+// emptyBody refuses a request without the body that its operation needs.
+func (x *RequestContext) emptyBody() error {
+	want := "a JSON object"
+	if x.Op.schemas["application/json"] == nil {
+		want = x.Op.consumes()
+	}
+	return notJSON(fail.Detail{Location: fail.Body, Code: "empty", Message: "The body is empty; send " + want + "."}, -1)
 }
 
 // bodyEnds says what the end of reading a body means for the request.
@@ -73,28 +89,45 @@ func tooLarge(limit int64) error {
 	return fail.Newf(fail.TooLarge, "payload_too_large", "The body is larger than %d bytes.", limit)
 }
 
-// checkType refuses a body of a type the operation does not take (S43).
-func (x *RequestContext) checkType() error {
+// checkType is the media type of the body. It refuses one that the operation does not
+// take (S43).
+func (x *RequestContext) checkType() (string, error) {
 	h := x.Request.Header
 	if enc := h.Values("Content-Encoding"); len(enc) > 0 && (len(enc) > 1 || !strings.EqualFold(enc[0], "identity")) {
-		return fail.Newf(fail.UnsupportedMedia, "unsupported_media_type", "Content-Encoding %s is not read; send the body as it is.", printable(strings.Join(enc, ", ")))
+		return "", fail.Newf(fail.UnsupportedMedia, "unsupported_media_type", "Content-Encoding %s is not read; send the body as it is.", printable(strings.Join(enc, ", ")))
 	}
 	types := h.Values("Content-Type")
-	if len(types) == 1 && types[0] == "application/json" {
-		return nil
+	if len(types) == 1 && types[0] == "application/json" && x.Op.schemas[types[0]] != nil {
+		return types[0], nil
 	}
 	if len(types) == 1 {
 		media, params, err := mime.ParseMediaType(types[0])
 		if charset, given := params["charset"]; err == nil && x.Op.schemas[media] != nil && (!given || isUTF8(charset)) {
-			return nil
+			return media, nil
 		}
+	}
+	if x.Op.schemas["application/json"] == nil {
+		return "", fail.Newf(fail.UnsupportedMedia, "unsupported_media_type", "The body must be in UTF-8 and of the type %s: send it in the header Content-Type.", x.Op.consumes())
 	}
 	hint := ""
 	if strings.HasPrefix(strings.Join(types, ""), "application/x-www-form-urlencoded") {
 		hint = " (curl -d sends a form unless told otherwise)"
 	}
-	return fail.Newf(fail.UnsupportedMedia, "unsupported_media_type",
+	return "", fail.Newf(fail.UnsupportedMedia, "unsupported_media_type",
 		"The body must be JSON in UTF-8: send the header Content-Type: application/json%s.", hint)
+}
+
+// consumes lists the media types that the operation takes.
+func (o *Operation) consumes() string {
+	return strings.Join(slices.Sorted(maps.Keys(o.schemas)), " or ")
+}
+
+// document is the body as JSON.
+func (x *RequestContext) document() []byte {
+	if x.form != nil {
+		return x.form
+	}
+	return x.body
 }
 
 // isUTF8 tells whether a charset is UTF-8 in one of the spellings that clients use.

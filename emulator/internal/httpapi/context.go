@@ -67,6 +67,7 @@ type RequestContext struct {
 	upload      io.Reader // the body, where the handler reads it itself
 	value       any       // the parsed body; nil when there is none
 	seen        *seen     // what a merge patch was held against; nil where there is nothing
+	form        []byte    // a form as JSON; nil if the body is none
 	settled     []byte    // the body after it was checked, as the handler reads it; nil if that is body
 	output      any       // what the handler returned
 	detail      []fail.Detail
@@ -118,7 +119,9 @@ func (x *RequestContext) WriteHeader(status int) { x.w.WriteHeader(status) }
 
 // Warn tells the sender about something that was tolerated.
 func (x *RequestContext) Warn(text string) {
-	x.header["Skystack-Sandbox-Warning"] = append(x.header["Skystack-Sandbox-Warning"], text)
+	if name := x.api.Headers.Warning; name != "" {
+		x.header[name] = append(x.header[name], text)
+	}
 }
 
 // Open gives the exchange its world, time and request id, which is the next one
@@ -167,6 +170,6 @@ func (x *RequestContext) forget() {
 func (x *RequestContext) reset(s *Server, w http.ResponseWriter, r *http.Request) {
 	*x = RequestContext{
 		server: s, w: w, header: w.Header(), values: make([]string, 0, 12), buf: x.buf, body: x.body, parser: x.parser, Request: r,
-		params: x.params, query: x.query, api: s.apis[0], World: s.Home, begun: engine.Begin(),
+		params: x.params, query: x.query, api: s.apiOf(r.URL.Path), World: s.Home, begun: engine.Begin(),
 	}
 }

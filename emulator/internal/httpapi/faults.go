@@ -71,7 +71,7 @@ func (x *RequestContext) checkMembers(schema *openapi3.Schema, object map[string
 		n := nulls{known: x.knownMember}
 		n.settle(schema, object, &e, x.Op.Method == http.MethodPatch, "")
 		x.detail = append(x.detail, n.details...)
-		x.settled, _ = e.applied(x.body) // it was parsed before
+		x.settled, _ = e.applied(x.document()) // it was parsed before
 	}
 	x.detail = append(x.detail, x.api.Contract.schemaFaults(schema, x.value, fail.Body, "")...)
 	x.detail = append(x.detail, fixed...)

@@ -13,31 +13,36 @@ import (
 // page the developer has open would reach a server on this machine by DNS
 // rebinding (10.2, row 2).
 func (s *Server) checkHost(x *RequestContext) error {
-	if s.allowedHost(x.Request.Host) {
+	if s.allowedHost(x.Request.Host, x.api.Hosts) {
 		return nil
 	}
+	named := "localhost or an IP address"
+	if len(x.api.Hosts) > 0 {
+		named = "localhost, an IP address or " + x.api.Hosts[0]
+	}
 	return fail.Newf(fail.Forbidden, "host_not_allowed",
-		"The host %q is not served here. Use localhost, an IP address or sandbox.api.skystack.dev, or allow the name with --allowed-host.", printable(x.Request.Host))
+		"The host %q is not served here. Use %s, or allow the name with --allowed-host.", printable(x.Request.Host), named)
 }
 
-func (s *Server) allowedHost(host string) bool {
+func (s *Server) allowedHost(host string, real []string) bool {
 	name := hostName(host)
 	switch name {
 	case "":
 		return false
-	case "127.0.0.1", "localhost", "host.docker.internal", "api.skystack.dev", "sandbox.api.skystack.dev":
+	case "127.0.0.1", "localhost", "host.docker.internal":
 		return true
 	}
 	if _, err := netip.ParseAddr(name); err == nil {
 		return true
 	}
-	if strings.HasSuffix(name, ".localhost") || strings.HasSuffix(name, ".skystack.dev") {
+	if strings.HasSuffix(name, ".localhost") {
 		return true
 	}
 	if !strings.Contains(name, ".") && labelLike(name) { // a service name in a compose network
 		return true
 	}
-	return slices.ContainsFunc(s.Hosts, func(h string) bool { return hostName(h) == name })
+	return slices.ContainsFunc(real, func(h string) bool { return h == name || strings.HasPrefix(h, ".") && strings.HasSuffix(name, h) }) ||
+		slices.ContainsFunc(s.Hosts, func(h string) bool { return hostName(h) == name })
 }
 
 // hostName is a Host header without port, trailing dot and capitals; "" when it
@@ -70,13 +75,6 @@ func labelLike(name string) bool {
 	}) < 0
 }
 
-const (
-	corsRequestHeaders = "Authorization, Content-Type, Idempotency-Key, If-Match, SkyStack-Version, SkyStack-Project"
-	corsAnswerHeaders  = "X-Request-Id, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, " +
-		"X-RateLimit-Limit-Day, X-RateLimit-Remaining-Day, X-RateLimit-Reset-Day, RateLimit, RateLimit-Policy, " +
-		"SkyStack-Version, Link, Location, ETag, Idempotent-Replayed"
-)
-
 // answerPreflight lets pages of the configured origins call, and no others: the
 // origin must match exactly, and none is reflected that is not listed (10.2,
 // row 3; S27).
@@ -93,11 +91,11 @@ func (s *Server) answerPreflight(x *RequestContext) error {
 	h.Set("Access-Control-Allow-Origin", origin)
 	method := r.Header.Get("Access-Control-Request-Method")
 	if r.Method != http.MethodOptions || method == "" {
-		h.Set("Access-Control-Expose-Headers", corsAnswerHeaders)
+		h.Set("Access-Control-Expose-Headers", strings.Join(x.api.Headers.Pages.Response, ", "))
 		return nil
 	}
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
-	h.Set("Access-Control-Allow-Headers", corsRequestHeaders)
+	h.Set("Access-Control-Allow-Headers", strings.Join(x.api.Headers.Pages.Request, ", "))
 	h.Set("Access-Control-Max-Age", "600")
 	x.finish(Answer{Status: http.StatusNoContent})
 	return nil

@@ -269,8 +269,11 @@ func idempotencyKey(lines []string) (string, bool) {
 
 // fingerprint tells two requests apart that carry the same key.
 func (x *RequestContext) fingerprint() string {
-	return digest(x.Request.Method, x.Op.Canonical, strings.Join(x.params, "/"), x.Request.URL.RawQuery, x.Version,
-		x.Request.Header.Get("Skystack-Project"), string(x.body))
+	parts := []string{x.Request.Method, x.Op.Canonical, strings.Join(x.params, "/"), x.Request.URL.RawQuery, x.Version}
+	for _, name := range x.api.Headers.Scope {
+		parts = append(parts, x.Request.Header.Get(name))
+	}
+	return digest(append(parts, string(x.body))...)
 }
 
 func digest(parts ...string) string {

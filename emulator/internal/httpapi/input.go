@@ -16,7 +16,7 @@ import (
 // as 1.0, which is read again with more patience; what the handler keeps as it
 // was sent stays as it was sent.
 func (x *RequestContext) decode(in any) error {
-	body := x.body
+	body := x.document()
 	if x.settled != nil {
 		body = x.settled
 	}

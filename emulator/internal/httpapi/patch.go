@@ -145,7 +145,7 @@ func (x *RequestContext) moved(c *Call) *moved {
 // cannot become.
 func (x *RequestContext) reduce(s *openapi3.Schema, object map[string]any, e *edit) (details []fail.Detail) {
 	var sent map[string]jsontext.Value
-	_ = jsonv2.Unmarshal(x.body, &sent) // it was parsed before
+	_ = jsonv2.Unmarshal(x.document(), &sent) // it was parsed before
 	fixed := immutable(s)
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		if !slices.Contains(fixed, name) && x.repeats(s.Properties[name], name, sent) {

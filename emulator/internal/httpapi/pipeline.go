@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -122,13 +123,16 @@ func fits(template, path string) bool {
 
 // noRoute explains why a path leads nowhere.
 func (x *RequestContext) noRoute() error {
-	r, hint := x.Request, "GET "+x.api.Document+" lists the routes."
+	r, hint := x.Request, ""
+	if x.api.Document != "" {
+		hint = "GET " + x.api.Document + " lists the routes."
+	}
 	if path := r.URL.Path; len(path) > 1 && strings.HasSuffix(path, "/") {
 		hint = "Routes have no trailing slash."
 	} else if strings.Contains(path, "//") || strings.Contains(path, "/../") || strings.Contains(path, "/./") {
 		hint = "Paths are taken literally: no doubled slashes and no dots."
 	}
-	return fail.Newf(fail.NotFound, "route_not_found", "No route %s %s. %s", printable(r.Method), printable(r.URL.Path), hint)
+	return fail.Newf(fail.NotFound, "route_not_found", "%s", strings.TrimSpace(fmt.Sprintf("No route %s %s. %s", printable(r.Method), printable(r.URL.Path), hint)))
 }
 
 // printable shortens what a client sent to what fits in a sentence.

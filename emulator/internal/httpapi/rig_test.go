@@ -70,7 +70,7 @@ func newToy(t testing.TB) *toy {
 	}
 	p := &toy{schema: engine.NewSchema(), create: func(_ *Call, in thing) (thing, error) { return in, nil }}
 	p.api = &API{
-		Contract: contract,
+		Contract: contract, Hosts: []string{"sandbox.api.skystack.dev", ".skystack.dev"}, Headers: Headers{Warning: "Toy-Warning"},
 		Handlers: []Handler{
 			Handle("listThings", func(*Call, nothing) ([]string, error) { return []string{}, nil }),
 			Handle("createThing", func(c *Call, in thing) (thing, error) { return p.create(c, in) }),
@@ -91,6 +91,7 @@ func newToy(t testing.TB) *toy {
 		Known:  func(*RequestContext, fail.Location, string) bool { return true },
 		Strict: func(*RequestContext) bool { return false },
 	}
+	p.api.Headers.Pages.Request, p.api.Headers.Pages.Response = []string{"Authorization", "Toy-Version"}, []string{"X-Request-Id", "Toy-Place"}
 	return p
 }
 

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,16 @@ type API struct {
 	// Contract is its parsed document, Document the path that serves it.
 	Contract *Contract
 	Document string
+	// Prefix begins the paths of the API, such as "/api/"; "" fits every path. What
+	// leads to no operation is refused by the API with the longest prefix that fits,
+	// with its own errors.
+	Prefix string
+	// Headers are the names that the API gives to what this package reads and writes.
+	Headers Headers
+	// Hosts are the names under which the real API is served, so that a client which
+	// keeps them in its requests is accepted; one that begins with a dot stands for
+	// every name below it. The first one is named in the refusal of others.
+	Hosts []string
 	// Handlers holds one for every operation that is not an alias.
 	Handlers []Handler
 	// Pipeline is what a routed request passes, in this order. It ends with the
@@ -54,6 +65,17 @@ type API struct {
 	Complete func(x *RequestContext)
 	// DocumentedOnly leaves out operations the documents only imply.
 	DocumentedOnly bool
+}
+
+// Headers are names of headers that differ between APIs. They are canonical.
+type Headers struct {
+	// Scope names the request headers that, besides the body, say what a request
+	// does: a repetition with another value is another request.
+	Scope []string
+	// Warning is the response header for what was tolerated.
+	Warning string
+	// Pages are those that pages of an allowed origin may send and read.
+	Pages struct{ Request, Response []string }
 }
 
 // SharedByRows implements engine.Shared: a kept outcome points to the API that
@@ -114,7 +136,10 @@ func NewServer(o Options, apis ...*API) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{Options: o, apis: apis, echo: echo.New(), jsonType: []string{JSONType}, nosniff: []string{"nosniff"}}
+	if len(apis) == 0 {
+		return nil, errors.New("there is no API to serve")
+	}
+	s := &Server{Options: o, apis: byPrefix(apis), echo: echo.New(), jsonType: []string{JSONType}, nosniff: []string{"nosniff"}}
 	if o.Home != nil {
 		s.strangers = o.Home.IDs("stranger")
 	}
@@ -127,6 +152,22 @@ func NewServer(o Options, apis ...*API) (*Server, error) {
 		}
 	}
 	return s, nil
+}
+
+// byPrefix sorts APIs so that the first whose prefix fits has the longest one.
+func byPrefix(apis []*API) []*API {
+	return slices.SortedStableFunc(slices.Values(apis), func(a, b *API) int { return cmp.Compare(len(b.Prefix), len(a.Prefix)) })
+}
+
+// apiOf is the API that a path belongs to: the one with the longest prefix that fits,
+// or else the one with the shortest. "/api" belongs to the prefix "/api/".
+func (s *Server) apiOf(path string) *API {
+	for _, api := range s.apis {
+		if strings.HasPrefix(path, api.Prefix) || path+"/" == api.Prefix {
+			return api
+		}
+	}
+	return s.apis[len(s.apis)-1]
 }
 
 func (s *Server) route(api *API) error {

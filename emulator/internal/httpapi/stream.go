@@ -74,9 +74,9 @@ func (x *RequestContext) stream() {
 // openUpload is ReadBody for a body that the handler reads itself.
 func (x *RequestContext) openUpload() error {
 	if x.Request.ContentLength == 0 && x.Op.body.Required {
-		return notJSON(fail.Detail{Location: fail.Body, Code: "empty", Message: "The body is empty; send a JSON object."}, -1)
+		return x.emptyBody()
 	}
-	if err := x.checkType(); err != nil {
+	if _, err := x.checkType(); err != nil {
 		return err
 	}
 	x.upload = &upload{x: x, control: http.NewResponseController(x.w)}

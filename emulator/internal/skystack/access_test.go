@@ -268,3 +268,16 @@ func TestPagesAreLeftOutside(t *testing.T) {
 		}
 	})
 }
+
+// A page of an origin that is allowed may send and read the headers of the API (S27).
+func TestHeadersForPages(t *testing.T) {
+	const origin = "https://app.test"
+	s := wire.Start(t, emulator.WithOrigin(origin))
+	for _, path := range []string{"/v1/projects", "/v1/instances"} {
+		s.As("").Send(http.MethodOptions, path, "", "Origin", origin, "Access-Control-Request-Method", "GET").Wants(204).
+			Header("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-Match, SkyStack-Version, SkyStack-Project")
+		s.Get(path, "Origin", origin).Wants(200).Header("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, "+
+			"X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-RateLimit-Limit-Day, X-RateLimit-Remaining-Day, X-RateLimit-Reset-Day, "+
+			"RateLimit, RateLimit-Policy, SkyStack-Version, Link, Location, ETag, Idempotent-Replayed")
+	}
+}
