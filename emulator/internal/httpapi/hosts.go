@@ -24,7 +24,7 @@ func (s *Server) checkHost(x *RequestContext) error {
 		"The host %q is not served here. Use %s, or allow the name with --allowed-host.", printable(x.Request.Host), named)
 }
 
-func (s *Server) allowedHost(host string, real []string) bool {
+func (s *Server) allowedHost(host string, ofAPI []string) bool {
 	name := hostName(host)
 	switch name {
 	case "":
@@ -41,7 +41,7 @@ func (s *Server) allowedHost(host string, real []string) bool {
 	if !strings.Contains(name, ".") && labelLike(name) { // a service name in a compose network
 		return true
 	}
-	return slices.ContainsFunc(real, func(h string) bool { return h == name || strings.HasPrefix(h, ".") && strings.HasSuffix(name, h) }) ||
+	return slices.ContainsFunc(ofAPI, func(h string) bool { return h == name || strings.HasPrefix(h, ".") && strings.HasSuffix(name, h) }) ||
 		slices.ContainsFunc(s.Hosts, func(h string) bool { return hostName(h) == name })
 }
 

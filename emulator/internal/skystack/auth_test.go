@@ -167,8 +167,8 @@ func TestTokensInOtherPlaces(t *testing.T) {
 	}{
 		"query":  {s.Get("/v1/instances?access_token=" + s.Key()), "query is not read"},
 		"cookie": {s.Get("/v1/instances", "Cookie", "access_token="+s.Key()), "Cookies are not read"},
-		"header": {s.Get("/v1/instances", "X-Api-Key", s.Key()), "Authorization with the scheme Bearer"},
-		"body":   {s.Post("/v1/instances", `{"access_token":"`+s.Key()+`"}`), "Authorization with the scheme Bearer"},
+		"header": {s.Get("/v1/instances", "X-Api-Key", s.Key()), "Authorization: Bearer"},
+		"body":   {s.Post("/v1/instances", `{"access_token":"`+s.Key()+`"}`), "Authorization: Bearer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			message := tc.reply.Refused(401, "authentication_required").Header("WWW-Authenticate", challenge).Header("Set-Cookie", "").Text("error.message")

@@ -15,9 +15,9 @@ func TestLoadChecksNumbersAndObjects(t *testing.T) {
 	for _, c := range []struct{ table, old, replacement, want string }{
 		{"deliveries", `"tries": \d+`, `"tries": -5`, "-5 tries"},
 		{"deliveries", `"tries": \d+`, `"tries": 999`, "999 tries"},
-		{"instances", `"version": \d+`, `"version": 0`, "version is 0, not at least 1"},
-		{"instances", `"labels": \{[^}]*\}`, `"labels": 5`, "labels or metadata is not an object"},
-		{"instances", `"metadata": \{[^}]*\}`, `"metadata": 5`, "labels or metadata is not an object"},
+		{"instances", `"version": \d+`, `"version": 0`, "version: is 0, not within 1 to 1073741824"},
+		{"instances", `"labels": \{[^}]*\}`, `"labels": 5`, "labels: must be an object of strings"},
+		{"instances", `"metadata": \{[^}]*\}`, `"metadata": 5`, "metadata: must be an object"},
 		{"instances", `"pending_action": "act_[^"]*"`, `"pending_action": ""`, "without a pending action"},
 		{"events", `"type": "instance\.[a-z]*"`, `"type": "instance.none"`, `type "instance.none" is unknown`},
 		{"deliveries", `"attempts": \[\s*\{`, `"attempts": [{"status": 7}, {`, "an attempt's status 7 is none"},
