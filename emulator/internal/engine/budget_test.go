@@ -21,7 +21,7 @@ func held(w *World, kept []*Snapshot) (bytes int64) {
 		for _, table := range s.tables {
 			switch r := table.(type) {
 			case *rows0[item]:
-				r.bySeq.Scan(func(_ uint64, e entry[item]) bool {
+				r.bySeq.Scan(func(_ uint64, e entry) bool {
 					if !rows[e.value] {
 						rows[e.value] = true
 						bytes += int64(e.size)
@@ -29,7 +29,7 @@ func held(w *World, kept []*Snapshot) (bytes int64) {
 					return true
 				})
 			case *rows0[tally]:
-				r.bySeq.Scan(func(_ uint64, e entry[tally]) bool {
+				r.bySeq.Scan(func(_ uint64, e entry) bool {
 					if !rows[e.value] {
 						rows[e.value] = true
 						bytes += int64(e.size)

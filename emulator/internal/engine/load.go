@@ -371,6 +371,6 @@ func (r *rows[T]) decode(row savedRow) (size int, err error) {
 		return 0, errors.New("the id stands there twice")
 	}
 	size = r.sizeOf(row.ID, &value)
-	r.bySeq.Set(row.Seq, entry[T]{id: row.ID, value: &value, size: size})
+	r.bySeq.Set(row.Seq, entry{id: row.ID, value: &value, size: size})
 	return size, nil
 }

@@ -125,7 +125,7 @@ func (w *writer) member(name string, v any) bool {
 }
 
 func (r *rows[T]) encode(w *writer) {
-	r.bySeq.Scan(func(seq uint64, e entry[T]) bool {
+	r.bySeq.Scan(func(seq uint64, e entry) bool {
 		w.token(jsontext.BeginObject)
 		w.name("seq")
 		w.token(jsontext.Uint(seq))

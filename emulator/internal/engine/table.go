@@ -21,11 +21,12 @@ type Row[T any] struct {
 	Value T
 }
 
-// entry is a stored row. owner says which state may change the value in place;
-// nil means none may. size is its estimate.
-type entry[T any] struct {
+// entry is a stored row of any table: one tree for all types of rows makes the binary
+// smaller than a tree for each. value is a pointer to the row. owner says which state
+// may change it in place; nil means none may. size is its estimate.
+type entry struct {
 	id    string
-	value *T
+	value any
 	owner *ownership
 	size  int
 }
@@ -35,7 +36,7 @@ type ownership struct{ _ byte }
 
 // rows is the content of a table in one state.
 type rows[T any] struct {
-	bySeq btree.Map[uint64, entry[T]]
+	bySeq btree.Map[uint64, entry]
 	byID  btree.Map[string, uint64]
 	kind  *rowKind[T]
 }
@@ -71,7 +72,7 @@ func (r *rows[T]) copy() store {
 }
 
 func (r *rows[T]) each(f func(id string, row any) error) (err error) {
-	r.bySeq.Scan(func(_ uint64, e entry[T]) bool {
+	r.bySeq.Scan(func(_ uint64, e entry) bool {
 		err = f(e.id, e.value)
 		return err == nil
 	})
@@ -97,8 +98,8 @@ func (r *rows[T]) rebook(id string, old, moved Booking) int {
 		return 0
 	}
 	e, _ := r.bySeq.Get(seq)
-	row := r.kind.Rescheduled(*e.value, old, moved)
-	r.bySeq.Set(seq, entry[T]{id: id, value: &row, size: e.size})
+	row := r.kind.Rescheduled(*e.value.(*T), old, moved)
+	r.bySeq.Set(seq, entry{id: id, value: &row, size: e.size})
 	return e.size
 }
 
@@ -150,7 +151,7 @@ func (t *Table[T]) Get(tx *Tx, id string) (T, bool) {
 	r := t.rows(tx)
 	if seq, ok := r.byID.Get(id); ok {
 		e, _ := r.bySeq.Get(seq)
-		return *e.value, true
+		return *e.value.(*T), true
 	}
 	var zero T
 	return zero, false
@@ -164,7 +165,7 @@ func (t *Table[T]) Find(tx *Tx, id string) (Row[T], bool) {
 		return Row[T]{}, false
 	}
 	e, _ := r.bySeq.Get(seq)
-	return Row[T]{Seq: seq, ID: id, Value: *e.value}, true
+	return Row[T]{Seq: seq, ID: id, Value: *e.value.(*T)}, true
 }
 
 // NewID is Tx.NewID for a row of the table. A state from outside may hold ids that its
@@ -190,7 +191,7 @@ func (t *Table[T]) Put(tx *Tx, id string, row T) {
 		r.byID.Set(id, seq)
 	}
 	size := r.sizeOf(id, &row)
-	old, _ := r.bySeq.Set(seq, entry[T]{id: id, value: &row, size: size})
+	old, _ := r.bySeq.Set(seq, entry{id: id, value: &row, size: size})
 	tx.s.account(size, old.size)
 	tx.dirty = true
 }
@@ -223,27 +224,27 @@ func Own[T interface{ Clone() T }](t *Table[T], tx *Tx, id string) *T {
 		seq = tx.s.nextSeq()
 		r.byID.Set(id, seq)
 		value := new(T)
-		e := entry[T]{id: id, value: value, owner: tx.s.owner, size: r.sizeOf(id, value)}
+		e := entry{id: id, value: value, owner: tx.s.owner, size: r.sizeOf(id, value)}
 		r.bySeq.Set(seq, e)
 		tx.s.account(e.size, 0)
 		return value
 	}
 	e, _ := r.bySeq.Get(seq)
 	if e.owner != tx.s.owner {
-		value, old := (*e.value).Clone(), e.size
-		e = entry[T]{id: id, value: &value, owner: tx.s.owner, size: r.sizeOf(id, &value)}
+		value, old := (*e.value.(*T)).Clone(), e.size
+		e = entry{id: id, value: &value, owner: tx.s.owner, size: r.sizeOf(id, &value)}
 		r.bySeq.Set(seq, e)
 		tx.s.account(e.size, old)
 	}
-	return e.value
+	return e.value.(*T)
 }
 
 // After yields the rows created after the row with the sequence number, which
 // need not exist any more, in creation order. After(tx, 0) yields all.
 func (t *Table[T]) After(tx *Tx, seq uint64) iter.Seq[Row[T]] {
 	return func(yield func(Row[T]) bool) {
-		t.rows(tx).bySeq.Ascend(seq+1, func(seq uint64, e entry[T]) bool {
-			return yield(Row[T]{Seq: seq, ID: e.id, Value: *e.value})
+		t.rows(tx).bySeq.Ascend(seq+1, func(seq uint64, e entry) bool {
+			return yield(Row[T]{Seq: seq, ID: e.id, Value: *e.value.(*T)})
 		})
 	}
 }
@@ -252,8 +253,8 @@ func (t *Table[T]) After(tx *Tx, seq uint64) iter.Seq[Row[T]] {
 // first. Before(tx, 0) yields all.
 func (t *Table[T]) Before(tx *Tx, seq uint64) iter.Seq[Row[T]] {
 	return func(yield func(Row[T]) bool) {
-		t.rows(tx).bySeq.Descend(seq-1, func(seq uint64, e entry[T]) bool {
-			return yield(Row[T]{Seq: seq, ID: e.id, Value: *e.value})
+		t.rows(tx).bySeq.Descend(seq-1, func(seq uint64, e entry) bool {
+			return yield(Row[T]{Seq: seq, ID: e.id, Value: *e.value.(*T)})
 		})
 	}
 }
@@ -264,7 +265,7 @@ func (t *Table[T]) At(tx *Tx, position int) (Row[T], bool) {
 	if !ok {
 		return Row[T]{}, false
 	}
-	return Row[T]{Seq: seq, ID: e.id, Value: *e.value}, true
+	return Row[T]{Seq: seq, ID: e.id, Value: *e.value.(*T)}, true
 }
 
 // Rank is how many rows were created before the sequence number.
