@@ -9,7 +9,7 @@ import (
 // What a row takes besides the memory of its own type: two entries in trees that
 // are about two thirds full, and the id.
 const (
-	rowBytes     = 136
+	rowBytes     = 144
 	eventBytes   = 112 // of the agenda, with its entry in a tree
 	counterBytes = 96
 )
