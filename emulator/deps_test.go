@@ -56,6 +56,7 @@ var rooms = []room{
 	{path: "emulator/internal/localca"},
 	{path: "emulator/internal/webhook"},
 	{path: "emulator/sandbox"},
+	{path: "emulator/internal/finding", rooms: []string{"emulator/sandbox"}},
 	{path: "emulator/internal/journal", rooms: []string{"emulator/sandbox"}},
 	{path: "emulator/internal/metrics", modules: []string{victoria}},
 
@@ -74,7 +75,7 @@ var rooms = []room{
 	{path: "emulator/internal/genconformance", rooms: []string{"emulator/internal/conformance"}},
 	{path: "emulator/internal/skystack", modules: []string{jsonexp, cronlib}, rooms: []string{
 		"emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/fail",
-		"emulator/internal/limit", "emulator/internal/near", "emulator/internal/secret", "emulator/internal/webhook", "emulator/sandbox", "fixtures",
+		"emulator/internal/finding", "emulator/internal/limit", "emulator/internal/near", "emulator/internal/secret", "emulator/internal/webhook", "emulator/sandbox", "fixtures",
 	}},
 	{path: "emulator/internal/computestacks", modules: []string{jsonexp}, rooms: []string{
 		"emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/fail",
@@ -87,7 +88,7 @@ var rooms = []room{
 	{path: "emulator/internal/dashboard"},
 
 	{path: "emulator", rooms: []string{
-		"emulator/internal/fail", "emulator/internal/limit", "emulator/internal/redact", "emulator/internal/secret",
+		"emulator/internal/fail", "emulator/internal/finding", "emulator/internal/limit", "emulator/internal/redact", "emulator/internal/secret",
 		"emulator/internal/fault", "emulator/internal/journal", "fixtures",
 		"emulator/internal/engine", "emulator/internal/httpapi", "emulator/internal/webhook",
 		"emulator/internal/skystack", "emulator/internal/computestacks",

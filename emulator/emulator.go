@@ -15,6 +15,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/control"
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/finding"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/redact"
 	"skystack.dev/sandbox/emulator/internal/secret"
@@ -36,6 +37,7 @@ type Emulator struct {
 	registry *engine.Registry
 	schema   *engine.Schema
 	sky      *skystack.API
+	findings finding.Log
 	server   *httpapi.Server
 	control  func() (http.Handler, error)
 	spaces   sync.Map                    // *engine.World to *Workspace
@@ -98,7 +100,7 @@ func (e *Emulator) build(asked, c config, fixture *fixtures.Fixture) error {
 	c.sky.Closing = e.closing
 	e.connections = newConnections(e.closing, log)
 	c.sky.Registry, c.sky.Home, c.sky.Build, c.sky.Fixture, c.sky.Log = e.registry, fixture.Workspace.ID, Version, fixture.Name(), log
-	c.sky.Audit = e.audit
+	c.sky.Audit, c.sky.Findings = e.audit, &e.findings
 	e.courier = e.newCourier(c.webhooks)
 	c.sky.Courier = e.courier
 	e.sky = skystack.New(e.schema, c.sky)
@@ -207,7 +209,7 @@ func (e *Emulator) ResetAll(opts ...ResetOption) {
 
 // AllFindings lists what clients did wrong so far, oldest first, in any workspace
 // and in none.
-func (e *Emulator) AllFindings() []Finding { return e.sky.Findings() }
+func (e *Emulator) AllFindings() []Finding { return e.findings.All() }
 
 // Close stops serving and everything that moves by itself. It may be called more
 // than once.

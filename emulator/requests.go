@@ -178,5 +178,5 @@ func (w *Workspace) AssertRequested(t TB, operation string, times int) {
 // Findings lists what clients of the workspace and the receivers of its webhooks
 // did wrong so far, oldest first. Those of no workspace are with the default one.
 func (w *Workspace) Findings() []Finding {
-	return w.e.sky.FindingsOf(w.ID(), w == w.e.Workspace)
+	return w.e.findings.Of(w.ID(), w == w.e.Workspace)
 }

@@ -78,7 +78,7 @@ func (e *Emulator) enter(w *Workspace) error {
 func (e *Emulator) leave(w *Workspace) {
 	e.registry.Remove(w.world)
 	e.spaces.Delete(w.world)
-	e.sky.ForgetFindings(w.ID())
+	e.findings.Forget(w.ID())
 	e.sky.ForgetListeners(w.world)
 	if api := e.steering.Load(); api != nil {
 		api.Forget(w.world)

@@ -69,6 +69,7 @@ func Write(w io.Writer, s Source) error {
 	p.family("workspaces", "gauge", "Workspaces there are.")
 	p.sample("", float64(len(worlds)))
 	runtime.WriteProcessMetrics(&p.text)
+	runtime.WriteFDMetrics(&p.text)
 	if _, err := p.text.WriteTo(w); err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -115,12 +116,22 @@ func write(t *testing.T, s Source) (all, own string) {
 	return b.String(), own
 }
 
+// runtimeMetrics are some of the process's own. Those of the operating system are there
+// on Linux alone.
+func runtimeMetrics() []string {
+	out := []string{"\ngo_goroutines ", "\ngo_info{"}
+	if runtime.GOOS == "linux" {
+		out = append(out, "\nprocess_resident_memory_bytes ", "\nprocess_open_fds ")
+	}
+	return out
+}
+
 func TestWrite(t *testing.T) {
 	all, own := write(t, source())
 	if own != wanted {
 		t.Errorf("got:\n%s", own)
 	}
-	for _, of := range []string{"\ngo_goroutines ", "\ngo_info{"} {
+	for _, of := range runtimeMetrics() {
 		if !strings.Contains(all, of) {
 			t.Errorf("nothing of the runtime: no%s", of)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/finding"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
@@ -51,6 +52,8 @@ type Config struct {
 	CheckEvents bool
 	// Closing ends requests that wait and streams; nil never does.
 	Closing context.Context
+	// Findings receives what clients and receivers do wrong; nil makes one of its own.
+	Findings *finding.Log
 	// Log receives warnings.
 	Log *slog.Logger
 }
@@ -89,7 +92,6 @@ type API struct {
 	runSlots    *engine.Table[slotRow]
 	listeners   *engine.Table[listeners]
 	idempotency *httpapi.Idempotency
-	misuse      misuse
 	waits       waits
 	relay       relay
 	// Header values that responses share.
@@ -101,6 +103,9 @@ type API struct {
 func New(schema *engine.Schema, c Config) *API {
 	if c.Closing == nil {
 		c.Closing = context.Background()
+	}
+	if c.Findings == nil {
+		c.Findings = &finding.Log{}
 	}
 	a := &API{Config: c, vary: []string{"SkyStack-Version"}, versionLines: map[string][]string{}}
 	for _, v := range supported() {
@@ -278,6 +283,6 @@ func (a *API) complete(x *httpapi.RequestContext) {
 		x.Set("X-Skystack-Scopes", strings.Join(x.Caller.Scopes, " "))
 		x.Set("X-Skystack-Accepted-Scopes", x.Op.Scope)
 	}
-	a.notePlaintext(x)
-	a.noteMisspelt(x)
+	a.reportPlaintext(x)
+	a.reportMisspelt(x)
 }

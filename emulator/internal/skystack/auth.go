@@ -9,6 +9,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/finding"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
@@ -26,11 +27,11 @@ func (a *API) authenticate(x *httpapi.RequestContext) error {
 	}
 	digest := engine.DigestOf(token)
 	if err := credible(token); err != nil {
-		return a.misuse.note(a, digest, token, err)
+		return a.reportRefused(digest, token, err)
 	}
 	w, id := a.lead(token, digest)
 	if w == nil {
-		return a.misuse.note(a, digest, token, unauthenticated("invalid_token", "The token is unknown here."))
+		return a.reportRefused(digest, token, unauthenticated("invalid_token", "The token is unknown here."))
 	}
 	_ = w.Do(func(tx *engine.Tx) error {
 		x.Open(tx)
@@ -45,9 +46,9 @@ func (a *API) authenticate(x *httpapi.RequestContext) error {
 		return nil
 	})
 	if err != nil {
-		return a.misuse.note(a, digest, token, err)
+		return a.reportRefused(digest, token, err)
 	}
-	a.misuse.forget(digest)
+	a.Findings.Accepted(finding.Credential(digest))
 	return nil
 }
 

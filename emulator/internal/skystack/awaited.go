@@ -9,7 +9,6 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/limit"
-	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 // What a client waits for, on a clock that jumps there. The rule: a read whose
@@ -183,22 +182,5 @@ func (a *API) ofWebhooks(tx *engine.Tx, f func(w Webhook) bool) func(e engine.Ev
 		d, _ := a.deliveries.Get(tx, e.Subject)
 		w, ok := a.webhooks.Get(tx, d.WebhookID)
 		return ok && f(w)
-	}
-}
-
-// stands notes that a client was told to wait on a clock that stands, once for a
-// workspace.
-func (m *misuse) stands(a *API, w *engine.World) {
-	now := w.Now()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, f := range m.findings {
-		if f.owner == w.ID() && f.Code == clockStands {
-			return
-		}
-	}
-	f := sandbox.Finding{At: now, Code: clockStands, Message: "a client was refused by the limits and told to wait, but the workspace's clock stands: it waits in vain until the clock is moved"}
-	if m.add(finding{Finding: f, owner: w.ID()}) {
-		a.Log.Warn(f.Message, "workspace", w.ID())
 	}
 }

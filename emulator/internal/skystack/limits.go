@@ -61,7 +61,7 @@ func (a *API) limited(x *httpapi.RequestContext) error {
 	if x.World.Clock().Mode == engine.Frozen {
 		err.Message = fmt.Sprintf("Too many requests; the next one is served when the workspace's time is %d s further, and its clock stands. %s", d.RetryAfter, advanceIt)
 		err.Warning = clockStands
-		a.misuse.stands(a, x.World)
+		a.reportFrozen(x.World)
 	}
 	for _, q := range []limit.Quota{d.Minute, d.Day} {
 		if q.Exceeded {

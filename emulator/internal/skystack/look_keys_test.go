@@ -137,20 +137,20 @@ func TestFindingsBelongToWorkspaces(t *testing.T) {
 		unowned bool
 		want    int
 	}{{"wsp_other", false, 1}, {"wsp_other", true, 2}, {"wsp_default", false, 0}, {"wsp_default", true, 1}, {"", false, 1}} {
-		if got := r.api.FindingsOf(c.id, c.unowned); len(got) != c.want || got == nil {
+		if got := r.api.Findings.Of(c.id, c.unowned); len(got) != c.want || got == nil {
 			t.Errorf("%+v: got %+v", c, got)
 		}
 	}
-	got := r.api.FindingsOf("wsp_other", false)[0]
+	got := r.api.Findings.Of("wsp_other", false)[0]
 	if !got.At.Equal(aMoment().AddDate(1, 0, 0)) || got.Code != "retries_after_401" ||
 		got.Message != "a client sent 20 requests in 0s with a token that is refused (token_expired): it should stop and refresh it" {
 		t.Errorf("got %+v", got)
 	}
-	if all := r.api.Findings(); len(all) != 2 || all[1] != got {
+	if all := r.api.Findings.All(); len(all) != 2 || all[1] != got {
 		t.Errorf("got %+v", all)
 	}
-	r.api.ForgetFindings("wsp_other")
-	if all := r.api.Findings(); len(all) != 1 || len(r.api.FindingsOf("wsp_other", false)) != 0 {
+	r.api.Findings.Forget("wsp_other")
+	if all := r.api.Findings.All(); len(all) != 1 || len(r.api.Findings.Of("wsp_other", false)) != 0 {
 		t.Errorf("got %+v", all)
 	}
 }

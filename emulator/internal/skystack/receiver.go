@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/finding"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -13,33 +14,13 @@ import (
 // and work afterwards (5.2).
 const slowAnswer = 5 * time.Second
 
-// receiverFault is a fault of a receiver, which is one finding however often it is
-// seen.
-type receiverFault struct{ owner, webhook, code string }
-
-// recurrence is how often a fault was seen, and what was seen last.
-type recurrence struct {
-	count int
-	last  time.Time // by the world's clock
-	said  string
-}
-
-// text is what a finding says after its message; a nil recurrence says nothing.
-func (r *recurrence) text() string {
-	switch {
-	case r == nil:
-		return ""
-	case r.count == 1:
-		return fmt.Sprintf(" (once, at %s: %s)", stamp(r.last), r.said)
-	}
-	return fmt.Sprintf(" (%d times, the last at %s: %s)", r.count, stamp(r.last), r.said)
-}
-
 // auditReceiver looks at what a receiver answered and notes what it should not do.
 // What it can know of are answers: a receiver that cannot be reached is in the log
 // of deliveries, with why.
 func (a *API) auditReceiver(tx *engine.Tx, w Webhook, v volley) {
-	note := func(s shot, code, message string) { a.misuse.noteReceiver(tx, w.ID, code, message, s) }
+	note := func(s shot, code, message string) {
+		a.Findings.Recur(finding.Subject{Workspace: tx.World().ID(), Code: code, About: w.ID}, tx.Now(), sandbox.LevelError, "the receiver of webhook "+w.ID+" "+message, s.seen())
+	}
 	if v.out.Status != 0 && !v.out.OK() {
 		note(v.shot, "receiver_error", "answered an event with something else than 2xx: it should answer 2xx as soon as it has verified and kept an event")
 	}
@@ -66,28 +47,6 @@ func (a *API) auditReceiver(tx *engine.Tx, w Webhook, v volley) {
 			}
 		}
 	}
-}
-
-// noteReceiver adds a fault of a receiver to the findings of the world's workspace,
-// or counts it once more.
-func (m *misuse) noteReceiver(tx *engine.Tx, webhookID, code, message string, s shot) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	fault := receiverFault{tx.World().ID(), webhookID, code}
-	seen := m.faults[fault]
-	if seen == nil {
-		seen = &recurrence{}
-		f := sandbox.Finding{At: tx.Now(), Level: sandbox.LevelError, Code: code, Message: "the receiver of webhook " + webhookID + " " + message}
-		if !m.add(finding{f, fault.owner, seen}) {
-			return
-		}
-		if m.faults == nil {
-			m.faults = map[receiverFault]*recurrence{}
-		}
-		m.faults[fault] = seen
-	}
-	seen.count++
-	seen.last, seen.said = tx.Now(), s.seen()
 }
 
 // seen is what of a request and its answer stands in a finding.

@@ -89,8 +89,8 @@ func TestPlantedSecretsAreNowhere(t *testing.T) {
 			}
 		}
 	}
-	places := map[string]string{"log": rig.log.String(), "saved world": rig.saved(t), "findings": fmt.Sprint(rig.api.Findings())}
-	if len(rig.api.Findings()) == 0 || !strings.Contains(places["log"], "retries") && !strings.Contains(places["log"], "refused") {
+	places := map[string]string{"log": rig.log.String(), "saved world": rig.saved(t), "findings": fmt.Sprint(rig.api.Findings.All())}
+	if len(rig.api.Findings.All()) == 0 || !strings.Contains(places["log"], "retries") && !strings.Contains(places["log"], "refused") {
 		t.Error("no finding was made: the test looks at nothing")
 	}
 	for place, text := range places {
@@ -143,7 +143,7 @@ func TestShortKeysStayHidden(t *testing.T) {
 			}
 		}
 	}
-	if got := len(rig.api.Findings()); got != 4 {
+	if got := len(rig.api.Findings.All()); got != 4 {
 		t.Errorf("%d findings, want 4", got)
 	}
 	log := rig.log.String()
