@@ -53,7 +53,7 @@ type order struct {
 func two(t testing.TB) *Server {
 	t.Helper()
 	p := newToy(t)
-	contract, err := LoadContract([]byte(second), []byte(second))
+	contract, err := LoadContract([]byte(second), plain(second))
 	if err != nil {
 		t.Fatal(err)
 	}
