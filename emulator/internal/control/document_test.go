@@ -28,7 +28,6 @@ func each(t *testing.T, visit func(method, path string, item *openapi3.PathItem,
 
 // served is the document as clients get it.
 //
-//nolint:gochecknoglobals // set once, read-only
 var served = sync.OnceValue(func() string {
 	text, err := documentJSON.Text()
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-//nolint:gochecknoglobals // read-only
 var noon = time.Date(2026, 3, 19, 12, 0, 0, 0, time.UTC)
 
 func messages(list []sandbox.Finding) (out []string) {
