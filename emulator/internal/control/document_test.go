@@ -27,7 +27,6 @@ func each(t *testing.T, visit func(method, path string, item *openapi3.PathItem,
 }
 
 // served is the document as clients get it.
-//
 var served = sync.OnceValue(func() string {
 	text, err := documentJSON.Text()
 	if err != nil {
