@@ -101,13 +101,13 @@ func TestOversizedBodies(t *testing.T) {
 	r.send(t, "PUT", "/_sandbox/state", keyA, "{}", "Content-Type", "text/plain").refused(t, 415, "unsupported_media_type")
 }
 
-// Every fault of a body is named by its member, and nothing is done.
-func TestFaultyBodies(t *testing.T) {
+// Every violation of a body is named by its member, and nothing is done.
+func TestInvalidBodies(t *testing.T) {
 	r := prepared(t)
 	for _, tc := range []struct {
 		target, body string
 		code         string
-		fault        string // field and code of the detail, or a part of the message
+		violation        string // field and code of the detail, or a part of the message
 	}{
 		{"PUT /_sandbox/clock", `{"mode":"fast"}`, "invalid_parameter", "mode unknown_value"},
 		{"PUT /_sandbox/clock", `{"scale":-1}`, "invalid_parameter", "scale out_of_range"},
@@ -161,15 +161,15 @@ func TestFaultyBodies(t *testing.T) {
 		method, path, _ := strings.Cut(tc.target, " ")
 		got := r.send(t, method, path, admin, tc.body)
 		got.refused(t, 400, tc.code)
-		fault := tc.fault
-		if field, code, ok := strings.Cut(tc.fault, " "); ok && !strings.Contains(code, " ") {
+		violation := tc.violation
+		if field, code, ok := strings.Cut(tc.violation, " "); ok && !strings.Contains(code, " ") {
 			if field != "null" {
 				field = `"` + field + `"`
 			}
-			fault = `{"field":` + field + `,"location":"body","code":"` + code + `"`
+			violation = `{"field":` + field + `,"location":"body","code":"` + code + `"`
 		}
-		if !strings.Contains(got.body, fault) {
-			t.Errorf("%s %s: %s, want %s in it", tc.target, tc.body, got.body, fault)
+		if !strings.Contains(got.body, violation) {
+			t.Errorf("%s %s: %s, want %s in it", tc.target, tc.body, got.body, violation)
 		}
 	}
 	if calls := r.told(); len(calls) > 0 {
@@ -215,7 +215,7 @@ func TestMissingAndTaken(t *testing.T) {
 		t.Errorf("calls %q", calls)
 	}
 	// Two requests may ask for the same id at once: one of them finds it taken.
-	r.fault = errors.New("workspace \"wsp_c\" exists already")
+	r.failure = errors.New("workspace \"wsp_c\" exists already")
 	plain, asked := r.api.Workspace, 0
 	r.api.Workspace = func(id string) (sandbox.Workspace, bool) {
 		if asked++; id == "wsp_c" && asked > 2 {
@@ -227,7 +227,7 @@ func TestMissingAndTaken(t *testing.T) {
 
 	r = newRig(t, func(r *rig) { r.pem = nil })
 	r.send(t, "GET", "/_sandbox/ca.pem", "", "").refused(t, 404, "no_https")
-	r.fault = io.ErrClosedPipe
+	r.failure = io.ErrClosedPipe
 	got := r.send(t, "GET", "/_sandbox/metrics", admin, "")
 	got.refused(t, 503, "unavailable")
 	if strings.Contains(got.body, "pipe") {
@@ -236,9 +236,9 @@ func TestMissingAndTaken(t *testing.T) {
 }
 
 // Queries are read strictly.
-func TestFaultyQueries(t *testing.T) {
+func TestInvalidQueries(t *testing.T) {
 	r := prepared(t)
-	for query, fault := range map[string]string{
+	for query, violation := range map[string]string{
 		"requests?status=abc": "status invalid_type", "requests?status=0": "status out_of_range", "requests?status=600": "status out_of_range",
 		"requests?since=-1": "since out_of_range", "requests?since=1e3": "since invalid_type", "requests?since=99999999999999999999": "since out_of_range",
 		"requests?unmatched=yes": "unmatched invalid_type", "requests?limit=0": "limit out_of_range", "requests?wait=soon": "wait invalid_format",
@@ -248,11 +248,11 @@ func TestFaultyQueries(t *testing.T) {
 		"snapshots/snp_1/diff?to=": "to too_short", "clock?mode=real": "mode unknown_parameter",
 	} {
 		got := r.send(t, "GET", "/_sandbox/"+query, keyA, "")
-		if field, code, ok := strings.Cut(fault, " "); ok {
-			fault = `{"field":"` + field + `","location":"query","code":"` + code + `"`
+		if field, code, ok := strings.Cut(violation, " "); ok {
+			violation = `{"field":"` + field + `","location":"query","code":"` + code + `"`
 		}
-		if got.status != 400 || !strings.Contains(got.body, fault) {
-			t.Errorf("%s: %d %s, want %s in it", query, got.status, got.body, fault)
+		if got.status != 400 || !strings.Contains(got.body, violation) {
+			t.Errorf("%s: %d %s, want %s in it", query, got.status, got.body, violation)
 		}
 	}
 	if calls := r.told(); len(calls) > 0 {

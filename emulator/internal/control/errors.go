@@ -10,7 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// refusal is what an error of a workspace means for the request: its fault, or
+// refusal is what an error of a workspace means for the request: its violation, or
 // that of what it names, and never one of the sandbox.
 func refusal(err error) error {
 	var refused *fail.Error
@@ -64,15 +64,15 @@ func clip(s string) string {
 	return s
 }
 
-// patient is a body of a type that reads itself. The fault it finds is kept for
+// patient is a body of a type that reads itself. The error it finds is kept for
 // the handler, because its text is the best there is.
 type patient[T any] struct {
 	value T
-	fault error
+	err error
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (p *patient[T]) UnmarshalJSON(data []byte) error {
-	p.fault = json.Unmarshal(data, &p.value)
+	p.err = json.Unmarshal(data, &p.value)
 	return nil
 }

@@ -24,7 +24,7 @@ type fake struct {
 
 	mu        sync.Mutex
 	calls     []string
-	fault     error // of every method that can fail
+	failure     error // of every method that can fail
 	idle      bool  // nothing is booked
 	setup     sandbox.Setup
 	instances []sandbox.Instance
@@ -49,12 +49,12 @@ func newFake(id, key string) *fake {
 	return f
 }
 
-// note writes a call down and returns the fault that is set.
+// note writes a call down and returns the failure that is set.
 func (f *fake) note(format string, args ...any) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = append(f.calls, fmt.Sprintf(format, args...))
-	return f.fault
+	return f.failure
 }
 
 func asJSON(v any) []byte {
@@ -322,10 +322,10 @@ func (f *fake) update(change func()) {
 func await[T any](ctx context.Context, f *fake, ask func() (T, bool)) (T, error) {
 	for {
 		f.mu.Lock()
-		changed, fault := f.changed, f.fault
+		changed, failure := f.changed, f.failure
 		f.mu.Unlock()
-		if found, ok := ask(); ok || fault != nil {
-			return found, fault
+		if found, ok := ask(); ok || failure != nil {
+			return found, failure
 		}
 		select {
 		case <-changed:

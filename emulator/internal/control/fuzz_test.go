@@ -12,7 +12,7 @@ import (
 )
 
 // Whatever is sent, the answer keeps the contract and is never the sandbox's
-// fault.
+// violation.
 func FuzzControl(f *testing.F) {
 	for _, e := range exchanges {
 		method, target, _ := strings.Cut(e.request, " ")

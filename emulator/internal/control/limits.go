@@ -18,8 +18,8 @@ func (a *API) listRateLimits(c *call, _ none) (list[sandbox.Limit], error) {
 //
 //	PUT /_sandbox/rate-limit and PUT /_sandbox/workspaces/{id}/rate-limit
 func (a *API) setRateLimit(c *call, in patient[sandbox.RateLimit]) (httpapi.Nothing, error) {
-	if in.fault != nil {
-		return httpapi.Nothing{}, in.fault
+	if in.err != nil {
+		return httpapi.Nothing{}, in.err
 	}
 	return httpapi.Nothing{}, c.workspace.SetRateLimit(in.value)
 }

@@ -228,10 +228,10 @@ func TestAdminNamesAWorkspace(t *testing.T) {
 	}
 }
 
-// What a workspace refuses is the request's fault, never the sandbox's.
+// What a workspace refuses is the client's mistake, never the sandbox's.
 func TestRefusals(t *testing.T) {
 	for _, tc := range []struct {
-		fault   error
+		violation   error
 		status  int
 		code    string
 		message string
@@ -248,7 +248,7 @@ func TestRefusals(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("%d/%s", tc.status, e.operation), func(t *testing.T) {
 				r := prepared(t)
-				r.fault, r.a.fault, r.b.fault = tc.fault, tc.fault, tc.fault
+				r.failure, r.a.failure, r.b.failure = tc.violation, tc.violation, tc.violation
 				got := e.send(t, r)
 				got.refused(t, tc.status, tc.code)
 				if !strings.Contains(got.body, `"message":"`+tc.message+`"`) {

@@ -48,7 +48,7 @@ type rig struct {
 	spaces  map[string]*fake
 	worlds  map[string]*engine.World
 	calls   []string
-	fault   error
+	failure error
 	gone    *engine.World
 	pem     []byte
 	origins []string
@@ -205,7 +205,7 @@ func (r *rig) note(format string, args ...any) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls = append(r.calls, fmt.Sprintf(format, args...))
-	return r.fault
+	return r.failure
 }
 
 // told returns what all were told since it was last asked: the server, wsp_a and

@@ -131,9 +131,9 @@ func TestWaitIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		begin := time.Now()
-		r.a.fault = errors.New("the instance can never have the status")
+		r.a.failure = errors.New("the instance can never have the status")
 		r.send(t, "GET", forStatus, keyA, "").refused(t, 400, "invalid_request")
-		r.a.fault = fmt.Errorf("requests were dropped: %w", sandbox.ErrConflict)
+		r.a.failure = fmt.Errorf("requests were dropped: %w", sandbox.ErrConflict)
 		r.send(t, "GET", forRequests, keyA, "").refused(t, 409, "conflict")
 		if waited := time.Since(begin); waited != 0 {
 			t.Errorf("it took %v", waited)

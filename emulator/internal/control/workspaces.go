@@ -65,13 +65,13 @@ type newWorkspace struct {
 		Of       string `json:"fork_of"`
 		Snapshot string `json:"snapshot"`
 	}
-	fault error
+	err error
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (n *newWorkspace) UnmarshalJSON(data []byte) error {
-	if n.fault = json.Unmarshal(data, &n.fork); n.fault == nil {
-		n.fault = json.Unmarshal(data, &n.setup)
+	if n.err = json.Unmarshal(data, &n.fork); n.err == nil {
+		n.err = json.Unmarshal(data, &n.setup)
 	}
 	return nil
 }
@@ -89,8 +89,8 @@ func (b createdWorkspace) ResourceID() string { return b.ID }
 //
 //	POST /_sandbox/workspaces
 func (a *API) createWorkspace(_ *call, in newWorkspace) (createdWorkspace, error) {
-	if in.fault != nil {
-		return createdWorkspace{}, in.fault
+	if in.err != nil {
+		return createdWorkspace{}, in.err
 	}
 	id := in.setup.Workspace
 	if _, taken := a.Workspace(id); taken {

@@ -14,7 +14,7 @@ type Kind int
 
 // The kinds, in the order in which a request meets them.
 const (
-	Internal         Kind = iota // a fault of the sandbox itself
+	Internal         Kind = iota // a violation of the sandbox itself
 	HeadersTooLarge              // the header block is over the limit
 	URITooLong                   // the request target is over the limit
 	Forbidden                    // the caller may not do this
@@ -50,7 +50,7 @@ type Error struct {
 	Code string
 	// Message is a sentence for people: what is wrong and what would be right.
 	Message string
-	// Details names each fault on its own; empty when there is nothing to add.
+	// Details names each violation on its own; empty when there is nothing to add.
 	Details []Detail
 	// RetryAfter is how long a client should sleep before another try, by the wall
 	// clock; 0 when that is not known.
@@ -86,10 +86,10 @@ const (
 	Path   Location = "path"
 )
 
-// Detail is one fault of a request.
+// Detail is one violation of a request.
 type Detail struct {
 	// Field is the member or parameter, as in storage[0].size_gb; "" when the
-	// fault is about the whole location.
+	// violation is about the whole location.
 	Field string
 	// Location is "" when the detail is not about a part of the request.
 	Location Location
@@ -115,12 +115,12 @@ func Newf(kind Kind, code, format string, args ...any) error {
 	return &Error{Kind: kind, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Parameters is the refusal of a request for faults in its members and
+// Parameters is the refusal of a request for violations in its members and
 // parameters; there must be at least one.
 func Parameters(details ...Detail) error {
 	message := details[0].Message
 	if n := len(details); n > 1 {
-		message = fmt.Sprintf("The request has %d faults; each is listed in details.", n)
+		message = fmt.Sprintf("The request has %d violations; each is listed in details.", n)
 	}
 	return &Error{Kind: Invalid, Code: "invalid_parameter", Message: message, Details: details}
 }

@@ -135,7 +135,7 @@ func isUTF8(charset string) bool {
 	return strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }
 
-// notJSON refuses a body; offset is the byte at fault, below 0 for none.
+// notJSON refuses a body; offset is the byte that is wrong, below 0 for none.
 func notJSON(d fail.Detail, offset int64) error {
 	if offset >= 0 {
 		d.Extra = append(d.Extra, fail.Member{Name: "offset", Value: offset})
@@ -178,7 +178,7 @@ func (p *parser) value(depth int) (any, error) {
 		return nil, err
 	}
 	if kind := t.Kind(); (kind == '{' || kind == '[') && depth > maxDepth {
-		return nil, p.fault("depth", fmt.Sprintf("The value is nested deeper than %d levels", maxDepth))
+		return nil, p.invalid("depth", fmt.Sprintf("The value is nested deeper than %d levels", maxDepth))
 	}
 	switch t.Kind() {
 	case 'n':
@@ -224,16 +224,16 @@ func (p *parser) number(text string) (any, error) {
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(f, 0) {
-		return nil, p.fault("number_range", "A number is too large to be represented")
+		return nil, p.invalid("number_range", "A number is too large to be represented")
 	}
 	return f, nil
 }
 
-func (p *parser) fault(code, message string) error {
+func (p *parser) invalid(code, message string) error {
 	return p.refuse(fail.Detail{Field: fieldOf(string(p.dec.StackPointer())), Location: fail.Body, Code: code, Message: message}, p.dec.InputOffset())
 }
 
-// refuse says where in the body the fault is.
+// refuse says where in the body the violation is.
 func (p *parser) refuse(d fail.Detail, offset int64) error {
 	before := p.data[:min(max(offset, 0), int64(len(p.data)))]
 	line := bytes.Count(before, []byte("\n")) + 1

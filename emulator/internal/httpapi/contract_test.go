@@ -40,7 +40,7 @@ func message(err error) string {
 	return err.Error()
 }
 
-// A document that cannot be served is refused with the operation at fault.
+// A document that cannot be served is refused with the operation that is wrong.
 func TestDocumentsThatCannotBeServed(t *testing.T) {
 	for name, tc := range map[string]struct{ from, to, want string }{
 		"not YAML":               {"openapi: 3.0.3", "openapi: [3.0.3", "openapi document"},

@@ -210,7 +210,7 @@ func (x *RequestContext) within(c *Call) error {
 }
 
 // visible refuses a caller who may not see what the request is about. Whatever reads
-// the world on behalf of a request asks it first, so that a fault of the request
+// the world on behalf of a request asks it first, so that a violation of the request
 // tells nothing either.
 func (x *RequestContext) visible(c *Call) error {
 	if err := x.admitted(c); err != nil {
@@ -251,7 +251,7 @@ func input[In any](x *RequestContext, params []field) (in In, err error) {
 }
 
 // Checked adds a check of what only the world can tell, such as names that must
-// exist. Its faults are reported together with those the contract finds, so it
+// exist. Its violations are reported together with those the contract finds, so it
 // sees a body that may break the contract. It must change nothing.
 func (h Handler) Checked(check func(c *Call, body Fields) []fail.Detail) Handler {
 	h.check = check
@@ -270,7 +270,7 @@ func (x *RequestContext) fields() Fields {
 	return object
 }
 
-func (x *RequestContext) furtherFaults() (details []fail.Detail) {
+func (x *RequestContext) furtherViolations() (details []fail.Detail) {
 	_ = x.World.Do(func(tx *engine.Tx) error {
 		c := x.call(tx)
 		if err := x.visible(c); err != nil {

@@ -135,7 +135,7 @@ func (i *Idempotency) LookUp(x *RequestContext) error {
 	}
 	key, ok := idempotencyKey(lines)
 	if !ok {
-		d := fault(fail.Header, "Idempotency-Key", "invalid_format", "Idempotency-Key must be given once, with 1 to 255 visible ASCII characters.")
+		d := violation(fail.Header, "Idempotency-Key", "invalid_format", "Idempotency-Key must be given once, with 1 to 255 visible ASCII characters.")
 		return &fail.Error{Kind: fail.Invalid, Code: "invalid_idempotency_key", Message: d.Message, Details: []fail.Detail{d}}
 	}
 	if err := x.readBody(); err != nil {

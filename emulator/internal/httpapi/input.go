@@ -28,7 +28,7 @@ func (x *RequestContext) decode(in any) error {
 	var semantic *jsonv2.SemanticError
 	if errors.As(err, &semantic) {
 		field := fieldOf(string(semantic.JSONPointer))
-		return fail.Parameters(fault(fail.Body, field, "invalid_type", "%s has a value that cannot be read here.", field))
+		return fail.Parameters(violation(fail.Body, field, "invalid_type", "%s has a value that cannot be read here.", field))
 	}
 	return err
 }

@@ -78,7 +78,7 @@ func (n *nulls) settleOne(of, s *openapi3.Schema, object map[string]any, name st
 	case patch:
 		delete(object, name)
 		e.member(name).drop = true
-		n.details = append(n.details, fault(fail.Body, field, "required", "%s cannot be unset, so it must not be null; leave it out to keep what it is.", printable(field)))
+		n.details = append(n.details, violation(fail.Body, field, "required", "%s cannot be unset, so it must not be null; leave it out to keep what it is.", printable(field)))
 	case required || nullable(s):
 		delete(object, name)
 		e.member(name).drop = true

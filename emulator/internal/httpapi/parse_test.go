@@ -117,7 +117,7 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// The place of a fault is the line and the column of its first byte.
+// The place of a violation is the line and the column of its first byte.
 func TestPlaces(t *testing.T) {
 	for body, want := range map[string]string{
 		"{\n  \"a\": 1,\n  \"b\": x\n}": "line 3, column 8",

@@ -200,7 +200,7 @@ func (x *RequestContext) fixed(s *openapi3.Schema, object, now map[string]any, e
 }
 
 func (x *RequestContext) cannotChange(field string, present any, has bool) fail.Detail {
-	d := fault(fail.Body, field, "immutable", "%s cannot be changed; leave it out, or send it back as it was read.", field)
+	d := violation(fail.Body, field, "immutable", "%s cannot be changed; leave it out, or send it back as it was read.", field)
 	if has && !slices.Contains(x.seen.secret, field) {
 		d.Message = field + " cannot be changed; it is " + quoted(present) + "."
 		d.Extra = []fail.Member{{Name: "current", Value: present}}

@@ -11,7 +11,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/near"
 )
 
-// readQuery splits the query strictly: what cannot be unescaped is a fault, not
+// readQuery splits the query strictly: what cannot be unescaped is a violation, not
 // dropped, and nothing is overwritten by a repetition.
 func (x *RequestContext) readQuery() {
 	for raw := x.Request.URL.RawQuery; raw != ""; {
@@ -24,7 +24,7 @@ func (x *RequestContext) readQuery() {
 		plainName, err := url.QueryUnescape(name)
 		plainValue, err2 := url.QueryUnescape(value)
 		if err != nil || err2 != nil || !validText(plainName) || !validText(plainValue) {
-			x.fault(fail.Query, printable(name), "invalid_format", "%s is not percent-encoded UTF-8.", printable(pair))
+			x.violate(fail.Query, printable(name), "invalid_format", "%s is not percent-encoded UTF-8.", printable(pair))
 			continue
 		}
 		x.query = append(x.query, argument{plainName, plainValue})
@@ -55,17 +55,17 @@ func (x *RequestContext) checkQuery() {
 		}
 		if first := slices.IndexFunc(x.query, func(o argument) bool { return o.name == a.name }); first < i {
 			if p.kind != "array" || !p.explode {
-				x.fault(fail.Query, a.name, "repeated", "%s is given more than once; give it once.", a.name)
+				x.violate(fail.Query, a.name, "repeated", "%s is given more than once; give it once.", a.name)
 			}
 			continue
 		}
 		if v, ok := x.argument(p); ok {
-			x.detail = append(x.detail, x.api.Contract.schemaFaults(p.schema, v, fail.Query, p.name)...)
+			x.detail = append(x.detail, x.api.Contract.schemaViolations(p.schema, v, fail.Query, p.name)...)
 		}
 	}
 	for _, p := range x.Op.query {
 		if p.required && !slices.ContainsFunc(x.query, func(a argument) bool { return a.name == p.name }) {
-			x.fault(fail.Query, p.name, "required", "%s is required.", p.name)
+			x.violate(fail.Query, p.name, "required", "%s is required.", p.name)
 		}
 	}
 }
@@ -80,24 +80,24 @@ func (o *Operation) parameter(name string) *parameter {
 }
 
 // argument is the typed value of a parameter: string, int64, bool or []any. It
-// notes a fault and reports false when what was sent has another type.
+// notes a violation and reports false when what was sent has another type.
 func (x *RequestContext) argument(p *parameter) (any, bool) {
 	text := x.Query(p.name)
 	switch p.kind {
 	case "integer":
 		n, err := strconv.ParseInt(text, 10, 64)
 		if errors.Is(err, strconv.ErrRange) {
-			x.fault(fail.Query, p.name, "out_of_range", "%s must be a number of at most 32 bits.", p.name)
+			x.violate(fail.Query, p.name, "out_of_range", "%s must be a number of at most 32 bits.", p.name)
 			return nil, false
 		}
 		if err != nil || strconv.FormatInt(n, 10) != text {
-			x.fault(fail.Query, p.name, "invalid_type", "%s must be a whole number such as 20.", p.name)
+			x.violate(fail.Query, p.name, "invalid_type", "%s must be a whole number such as 20.", p.name)
 			return nil, false
 		}
 		return n, true
 	case "boolean":
 		if text != "true" && text != "false" {
-			x.fault(fail.Query, p.name, "invalid_type", "%s must be true or false.", p.name)
+			x.violate(fail.Query, p.name, "invalid_type", "%s must be true or false.", p.name)
 			return nil, false
 		}
 		return text == "true", true
@@ -147,7 +147,7 @@ type stranger struct {
 // let pass and something else is refused, it is named there if it looks misspelt,
 // for what is missed may be what was meant.
 func (x *RequestContext) unknown(in fail.Location, s stranger) {
-	d := fault(in, printable(s.name), "unknown_parameter", "%s is not known here%s.", printable(s.name), near.DidYouMean(s.meant))
+	d := violation(in, printable(s.name), "unknown_parameter", "%s is not known here%s.", printable(s.name), near.DidYouMean(s.meant))
 	if s.meant != nil {
 		d.Extra = []fail.Member{{Name: "did_you_mean", Value: s.meant[0]}}
 	}
@@ -183,6 +183,6 @@ func (x *RequestContext) withMisspelt(e *fail.Error) *fail.Error {
 	return &all
 }
 
-func (x *RequestContext) fault(in fail.Location, field, code, format string, args ...any) {
-	x.detail = append(x.detail, fault(in, field, code, format, args...))
+func (x *RequestContext) violate(in fail.Location, field, code, format string, args ...any) {
+	x.detail = append(x.detail, violation(in, field, code, format, args...))
 }

@@ -34,9 +34,9 @@ func (x *RequestContext) reserved(a argument) bool {
 	}
 	switch {
 	case a.name != dryRun:
-		x.fault(fail.Query, printable(a.name), "unknown_parameter", "%s is not known here (did you mean %s?), and was not ignored: nothing was done.", printable(a.name), dryRun)
+		x.violate(fail.Query, printable(a.name), "unknown_parameter", "%s is not known here (did you mean %s?), and was not ignored: nothing was done.", printable(a.name), dryRun)
 	case a.value != "false":
-		x.fault(fail.Query, dryRun, "not_served", "dry_run is served for POST and PATCH of the API, not for %s %s: nothing was done. Leave it out.", x.Op.Method, x.Op.Path)
+		x.violate(fail.Query, dryRun, "not_served", "dry_run is served for POST and PATCH of the API, not for %s %s: nothing was done. Leave it out.", x.Op.Method, x.Op.Path)
 	}
 	return true
 }
@@ -84,7 +84,7 @@ func Reserved(x *RequestContext) error {
 		case "Fault":
 			why = "it injects a fault, and is not served yet"
 		}
-		d := fault(fail.Header, "SkyStack-Sandbox-"+printable(what), "not_served", "SkyStack-Sandbox-%s: %s. Nothing was done; leave the header out.", printable(what), why)
+		d := violation(fail.Header, "SkyStack-Sandbox-"+printable(what), "not_served", "SkyStack-Sandbox-%s: %s. Nothing was done; leave the header out.", printable(what), why)
 		return fail.Parameters(d)
 	}
 	return nil

@@ -100,11 +100,11 @@ func (a *API) valid(tx *engine.Tx, id string, digest engine.Digest) (Token, erro
 	if !ok || subtle.ConstantTimeCompare(t.Digest[:], digest[:]) != 1 || !a.here(tx, t) && !tx.Closed() {
 		return t, unauthenticated("invalid_token", "The token is unknown here.")
 	}
-	return t, t.fault(tx.Now())
+	return t, t.unusable(tx.Now())
 }
 
-// fault is why a key may not be used at a time (S38); nil if it may.
-func (t Token) fault(now time.Time) error {
+// unusable is why a key may not be used at a time (S38); nil if it may.
+func (t Token) unusable(now time.Time) error {
 	switch t.status(now) {
 	case tokenRevoked:
 		return unauthenticated("token_revoked", "The token was revoked at "+stamp(t.RevokedAt)+".")

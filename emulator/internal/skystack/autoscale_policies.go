@@ -50,7 +50,7 @@ const (
 )
 
 func (p Policy) checkSaved(id string) error {
-	var f faults
+	var f violations
 	f.same(p.ID, id)
 	for _, m := range [][3]string{{"id", "asp", p.ID}, {"leader", "ins", p.Leader}, {"project_id", "prj", p.ProjectID}} {
 		f.id(m[0], m[1], m[2])
@@ -92,7 +92,7 @@ const (
 )
 
 func (s scaling) checkSaved(string) error {
-	var f faults
+	var f violations
 	f.within("from", s.From, 0, maxNumber)
 	f.within("to", s.To, 0, maxNumber)
 	f.percent("cpu", s.CPU)

@@ -28,7 +28,7 @@ func TestAutoscale(t *testing.T) {
 			r := s.Post("/v1/instances", `{"name":"a","region":"us-east-1","size":"standard-1"`+sent+`}`).Wants(201)
 			wantsPolicy(r, want)
 		}
-		for sent, fault := range map[string]string{
+		for sent, violation := range map[string]string{
 			`{"min":4}`:                    "autoscale.min:out_of_range", // above the max that true stands for
 			`{"min":9,"max":8}`:            "autoscale.min:out_of_range",
 			`{"min":500,"max":1}`:          "autoscale.min:out_of_range",
@@ -46,8 +46,8 @@ func TestAutoscale(t *testing.T) {
 			`{"max":99999999999999999999}`: "autoscale.max:out_of_range",
 		} {
 			r := s.Post("/v1/instances", `{"name":"a","region":"us-east-1","size":"standard-1","autoscale":`+sent+`}`).Refused(400, "invalid_parameter")
-			if got := r.Text("error.details.0.field") + ":" + r.Text("error.details.0.code"); got != fault {
-				t.Errorf("%s: got %s, want %s", sent, got, fault)
+			if got := r.Text("error.details.0.field") + ":" + r.Text("error.details.0.code"); got != violation {
+				t.Errorf("%s: got %s, want %s", sent, got, violation)
 			}
 		}
 	})
@@ -105,7 +105,7 @@ func TestNumbers(t *testing.T) {
 	for _, size := range []string{"1.5", "0.0", "-1", "1e5", "16384.5", "1e-1", `"1"`, "true", "null", "99999999999999999999"} {
 		r := post(size, "1").Refused(400, "invalid_parameter")
 		if got := r.Text("error.details.0.field"); got != "storage[0].size_gb" {
-			t.Errorf("%s: the fault is about %s", size, got)
+			t.Errorf("%s: the violation is about %s", size, got)
 		}
 	}
 	for _, n := range []string{

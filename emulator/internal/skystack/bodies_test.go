@@ -22,7 +22,7 @@ func with(member string) string {
 	return `{"name":"a","region":"eu-central","size":"standard-1",` + member + `}`
 }
 
-// What is not one JSON value is refused with its one fault and where it is (S43,
+// What is not one JSON value is refused with its one violation and where it is (S43,
 // S75), and nothing of it is carried out.
 func TestBodiesThatAreNotJSON(t *testing.T) {
 	for _, tc := range []struct {
@@ -98,7 +98,7 @@ func TestBodiesThatAreNotJSON(t *testing.T) {
 	}
 }
 
-// No body is a fault of its own; what is nearly wrong is right (S43).
+// No body is a violation of its own; what is nearly wrong is right (S43).
 func TestBodiesAtTheEdge(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		s := start(frozen())

@@ -134,7 +134,7 @@ var boundaries = sync.OnceValues(func() (map[string]boundary, error) {
 })
 
 func boundaryOf(op *httpapi.Operation) boundary {
-	all, _ := boundaries() // Edge has made them without a fault
+	all, _ := boundaries() // Edge has made them without a violation
 	return all[op.ID]
 }
 

@@ -12,7 +12,7 @@ import (
 // Fail makes the running action of an instance fail, or crashes one that runs;
 // an empty code takes the usual reason.
 func (a *API) Fail(w *engine.World, instance, code string) error {
-	var f faults
+	var f violations
 	f.text("code", code, 0, 63)
 	f.line("code", code)
 	if err := f.err("reason"); err != nil {

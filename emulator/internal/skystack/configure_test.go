@@ -222,7 +222,7 @@ func TestStoragePatch(t *testing.T) {
 
 // What only the sandbox sets of the network is refused by name, and what is of
 // the wrong type with it (S7, S50).
-func TestNetworkPatchFaults(t *testing.T) {
+func TestNetworkPatchViolations(t *testing.T) {
 	for _, version := range []string{"2025-07-01", "2026-01-15", "2026-10-01"} {
 		s := wire.Start(t, frozen(), withInstances("id: ins_a"))
 		r := s.Patch("/v1/instances/ins_a", `{"network":{"state":"detached","private_ip":"10.0.0.1","public_ip":"198.18.0.1","subnet":"","firewall_ids":["",7]},"storage":"x"}`,

@@ -125,9 +125,9 @@ func TestSizeByThreeNames(t *testing.T) {
 	s.Get("/v1/instances/"+id).Has("profile", "standard-8").Has("size", "standard-8").Has("status", "stopped")
 }
 
-// What is missing or wrong in a create is listed fault by fault, all at once
+// What is missing or wrong in a create is listed violation by violation, all at once
 // (S49, S50).
-func TestFaultsOfACreate(t *testing.T) {
+func TestViolationsOfACreate(t *testing.T) {
 	good := map[string]string{"name": `"a"`, "region": `"us-east-1"`, "size": `"standard-1"`}
 	body := func(change map[string]string) string {
 		var members []string
@@ -147,7 +147,7 @@ func TestFaultsOfACreate(t *testing.T) {
 		s := start(emulator.WithFixture("empty"))
 		for _, c := range []struct {
 			change map[string]string
-			want   string // field:code of each fault
+			want   string // field:code of each violation
 		}{
 			{map[string]string{"name": ""}, "name:required"},
 			{map[string]string{"region": ""}, "region:required"},

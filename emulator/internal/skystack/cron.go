@@ -68,7 +68,7 @@ func checkCron(fields []string) error {
 	}
 	for n, field := range fields {
 		for item := range strings.SplitSeq(field, ",") {
-			if why := cronFields[n].fault(item); why != "" {
+			if why := cronFields[n].invalid(item); why != "" {
 				return fmt.Errorf("field %d, %q, is the %s: %s", n+1, clip(field), cronFields[n].name, why)
 			}
 		}
@@ -76,9 +76,9 @@ func checkCron(fields []string) error {
 	return nil
 }
 
-// fault says what is wrong with an item of a list: *, a value or a range, each
+// invalid says what is wrong with an item of a list: *, a value or a range, each
 // with or without a step. "" is nothing.
-func (f *cronField) fault(item string) string {
+func (f *cronField) invalid(item string) string {
 	span, step, stepped := strings.Cut(item, "/")
 	if most := f.most - f.least; stepped && !within(step, 1, most) {
 		return fmt.Sprintf("a step is a number from 1 to %d", most)

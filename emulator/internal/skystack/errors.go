@@ -110,8 +110,8 @@ func Refuse(x *httpapi.RequestContext, err *fail.Error) httpapi.Answer {
 	if err.RetryAfter > 0 {
 		a.RetryAfter = strconv.Itoa(int(math.Ceil(err.RetryAfter.Seconds())))
 	}
-	body, fault := errorBody(err, x.ID)
-	if fault != nil {
+	body, failed := errorBody(err, x.ID)
+	if failed != nil {
 		a.Status = http.StatusInternalServerError
 	}
 	a.Body = body
@@ -125,9 +125,9 @@ func errorBody(err *fail.Error, request string) ([]byte, error) {
 	for _, d := range err.Details {
 		e.Error.Details = append(e.Error.Details, detail(d))
 	}
-	body, fault := httpapi.EncodeJSON(e)
-	if fault != nil { // a detail holds what is not JSON
+	body, failed := httpapi.EncodeJSON(e)
+	if failed != nil { // a detail holds what is not JSON
 		body = []byte(`{"error":{"code":"internal_error","message":"The sandbox failed to describe an error.","request_id":"` + request + `"}}`)
 	}
-	return body, fault
+	return body, failed
 }

@@ -54,8 +54,8 @@ func catalogue() []refusal {
 	return []refusal{
 		{"not JSON", 400, "invalid_json", post("/v1/instances", "{")},
 		{"not an object", 400, "invalid_request", post("/v1/instances", "[]")},
-		{"a fault in the body", 400, "invalid_parameter", post("/v1/instances", "{}")},
-		{"a fault in the query", 400, "invalid_parameter", get("/v1/instances?limit=0")},
+		{"a violation in the body", 400, "invalid_parameter", post("/v1/instances", "{}")},
+		{"a violation in the query", 400, "invalid_parameter", get("/v1/instances?limit=0")},
 		{"an unknown parameter", 400, "unknown_parameter", get("/v1/instances?limits=3", "SkyStack-Version", "2025-07-01")},
 		{"an unknown member", 400, "unknown_parameter", post("/v1/projects", `{"name":"a","colour":"red"}`, "SkyStack-Version", "2026-10-01")},
 		{"two sizes", 400, "conflicting_parameters", post("/v1/instances", `{"name":"a","region":"eu-central","size":"standard-1","profile":"standard-2"}`)},

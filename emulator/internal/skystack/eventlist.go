@@ -24,8 +24,8 @@ func (f *eventFilter) wants(e *Event) bool {
 		(len(f.types) == 0 || slices.ContainsFunc(f.types, func(p string) bool { return selects(p, e.Type) }))
 }
 
-// patternFaults finds the patterns that cover no type of event.
-func patternFaults(field string, in fail.Location, wanted []string) (details []fail.Detail) {
+// unknownPatterns finds the patterns that cover no type of event.
+func unknownPatterns(field string, in fail.Location, wanted []string) (details []fail.Detail) {
 	for _, p := range wanted {
 		if !knownPattern(p) {
 			details = append(details, fail.Detail{
@@ -47,22 +47,22 @@ type listEventsInput struct {
 
 const longestWait = 30 * time.Second
 
-// patience is how long a request waits for events, which were faulty details.
+// patience is how long a request waits for events, which were invalid details.
 func patience(wait string) (d time.Duration, details []fail.Detail) {
 	if wait == "" {
 		return 0, nil
 	}
-	fault := fail.Detail{Field: "wait", Location: fail.Query}
+	violation := fail.Detail{Field: "wait", Location: fail.Query}
 	d, err := time.ParseDuration(wait)
 	switch {
 	case err != nil:
-		fault.Code, fault.Message = "invalid_format", "wait must be a duration such as 30s or 500ms."
+		violation.Code, violation.Message = "invalid_format", "wait must be a duration such as 30s or 500ms."
 	case d < 0 || d > longestWait:
-		fault.Code, fault.Message = "out_of_range", "wait must be between 0s and 30s."
+		violation.Code, violation.Message = "out_of_range", "wait must be between 0s and 30s."
 	default:
 		return d, nil
 	}
-	return 0, []fail.Detail{fault}
+	return 0, []fail.Detail{violation}
 }
 
 // listEvents lists what has happened, oldest first, and waits for something to
@@ -72,7 +72,7 @@ func patience(wait string) (d time.Duration, details []fail.Detail) {
 //	GET /v1/events
 func (a *API) listEvents(ctx context.Context, c *httpapi.Call, in listEventsInput) (out eventsBody, err error) {
 	d, details := patience(in.Wait)
-	if details = append(patternFaults("type", fail.Query, in.Types), details...); len(details) > 0 {
+	if details = append(unknownPatterns("type", fail.Query, in.Types), details...); len(details) > 0 {
 		return out, fail.Parameters(details...)
 	}
 	look := func(c *httpapi.Call) (err error) {
@@ -178,7 +178,7 @@ func (a *API) eventsPage(c *httpapi.Call, in listEventsInput) (out eventsBody, e
 			v.floor = after.seq
 		}
 	}
-	if in.Cursor != "" && in.Page == 0 { // else it is refused, as a faulty one is
+	if in.Cursor != "" && in.Page == 0 { // else it is refused, as a invalid one is
 		last, err := openCursor(c.Tx, v.name, in.Cursor)
 		switch {
 		case errors.Is(err, errOtherGeneration) || err == nil && !a.isKept(c.Tx, last):

@@ -25,7 +25,7 @@ type streamEventsInput struct {
 //
 //	GET /v1/events/stream
 func (a *API) streamEvents(_ context.Context, c *httpapi.Call, in streamEventsInput) (httpapi.Stream, error) {
-	if details := patternFaults("type", fail.Query, in.Types); len(details) > 0 {
+	if details := unknownPatterns("type", fail.Query, in.Types); len(details) > 0 {
 		return httpapi.Stream{}, fail.Parameters(details...)
 	}
 	if in.After != "" && in.From != "" {

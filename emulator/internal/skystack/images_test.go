@@ -54,7 +54,7 @@ func TestImagesThatDoNotFit(t *testing.T) {
 		for _, name := range []string{"size", "profile", "machine_type"} {
 			r := s.Post("/v1/compute/instances", `{"name":"-","region":"us-east-1","`+name+`":"standard-2","image":"`+large+`"}`).Refused(400, "invalid_parameter")
 			if got := r.Strings("error.details", "field"); !sameWords(got, []string{"name", name}) {
-				t.Errorf("faults of %v", got)
+				t.Errorf("violations of %v", got)
 			}
 			s.Post("/v1/instances", `{"name":"a","region":"us-east-1","`+name+`":"standard-2","image":"`+large+`"}`).Refused(400, "invalid_parameter").
 				Has("error.details.0.field", name).Has("error.details.0.code", "out_of_range").Has("error.details.0.message", say+".")

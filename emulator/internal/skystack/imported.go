@@ -117,7 +117,7 @@ func (a *API) Bringing(by string) engine.Replacing {
 		if !ok {
 			return unauthenticated("invalid_token", "The token is unknown here.")
 		}
-		if err := maker.fault(gone.Now()); err != nil {
+		if err := maker.unusable(gone.Now()); err != nil {
 			return err
 		}
 		mine := map[engine.Digest]Token{}
@@ -158,7 +158,7 @@ func (t Token) exceeded(other Token) string {
 }
 
 // shapes finds what is wrong with what a key says of itself.
-func (t *Token) shapes(f *faults) {
+func (t *Token) shapes(f *violations) {
 	t.texts(f)
 	for _, s := range t.Scopes {
 		if !slices.Contains(Scopes(), s) {
@@ -171,7 +171,7 @@ func (t *Token) shapes(f *faults) {
 }
 
 // texts finds what is wrong with the free texts of a key.
-func (t *Token) texts(f *faults) {
+func (t *Token) texts(f *violations) {
 	f.text("name", t.Name, 0, 63)
 	f.text("environment", t.Environment, 0, 63)
 	f.text("owner", t.Owner, 0, 255)
@@ -179,7 +179,7 @@ func (t *Token) texts(f *faults) {
 }
 
 func (s secrets) checkSaved(id string) error {
-	var f faults
+	var f violations
 	f.id("id", "whk", cmp.Or(id, "?"))
 	for _, m := range [][2]string{{"current", s.Current}, {"previous", s.Previous}} {
 		if err := webhook.CheckSecret(m[1]); m[1] != "" && err != nil {
@@ -194,7 +194,7 @@ func (s secrets) checkSaved(id string) error {
 }
 
 func (l ledger) checkSaved(string) error {
-	var f faults
+	var f violations
 	f.time("last_used_at", l.LastUsedAt)
 	f.time("refused_until", l.RefusedUntil)
 	if l.LastUsedIP != "" && !addressed(l.LastUsedIP) {
@@ -210,7 +210,7 @@ func addressed(s string) bool {
 }
 
 func (t tombstone) checkSaved(string) error {
-	var f faults
+	var f violations
 	f.time("deleted_at", t.DeletedAt)
 	f.id("project_id", "prj", t.ProjectID)
 	return f.first()

@@ -76,35 +76,35 @@ func (j *JobAction) tidy() {
 func (a *API) checkJobAction(c *httpapi.Call, act, trigger map[string]any, conditional bool) (details []fail.Detail) {
 	kind, _ := act["type"].(string)
 	in := func(d []fail.Detail, where string) {
-		for _, fault := range d {
-			fault.Field = where + fault.Field
-			details = append(details, fault)
+		for _, violation := range d {
+			violation.Field = where + violation.Field
+			details = append(details, violation)
 		}
 	}
 	in(a.checkCatalogue(c, act), "action.")
 	target, targeted := act["target"].(map[string]any)
 	if kind == string(Create) {
 		if targeted {
-			in(faultIn("target", "conflicting_parameters", "create has no target: what it creates is in instance."), "action.")
+			in(violationIn("target", "conflicting_parameters", "create has no target: what it creates is in instance."), "action.")
 		}
 		if conditional {
-			in(faultIn("condition", "conflicting_parameters", "A condition is about the instances a job acts on, and create acts on none."), "")
+			in(violationIn("condition", "conflicting_parameters", "A condition is about the instances a job acts on, and create acts on none."), "")
 		}
 		template, ok := act["instance"].(map[string]any)
 		if !ok {
-			in(faultIn("instance", "required", "create needs instance, the body of a POST /v1/instances."), "action.")
+			in(violationIn("instance", "required", "create needs instance, the body of a POST /v1/instances."), "action.")
 			return details
 		}
 		in(a.checkCreate(c, template), "action.instance.")
 		if size := template; oneOf(size, "size", "profile", "machine_type") > 1 {
-			in(faultIn("size", "conflicting_parameters", "Size, profile and machine_type are one thing by three names; send one, or the same value."), "action.instance.")
+			in(violationIn("size", "conflicting_parameters", "Size, profile and machine_type are one thing by three names; send one, or the same value."), "action.instance.")
 		}
 		return details
 	}
 	if kind == string(Update) {
 		changes, _ := act["changes"].(map[string]any)
 		if !slices.ContainsFunc(changeable(), func(name string) bool { _, ok := changes[name]; return ok }) {
-			in(faultIn("changes", "required", "update needs changes, with at least one of "+strings.Join(changeable(), ", ")+"."), "action.")
+			in(violationIn("changes", "required", "update needs changes, with at least one of "+strings.Join(changeable(), ", ")+"."), "action.")
 		}
 		labels, _ := changes["labels"].(map[string]any)
 		in(checkLabels(labels), "action.changes.")
@@ -112,19 +112,19 @@ func (a *API) checkJobAction(c *httpapi.Call, act, trigger map[string]any, condi
 	if kind == string(Resize) {
 		switch oneOf(act, "size", "profile", "machine_type") {
 		case 0:
-			in(faultIn("size", "required", "A resize needs one of size, profile and machine_type."), "action.")
+			in(violationIn("size", "required", "A resize needs one of size, profile and machine_type."), "action.")
 		case 1:
 		default:
-			in(faultIn("size", "conflicting_parameters", "Size, profile and machine_type are one thing by three names; send one, or the same value."), "action.")
+			in(violationIn("size", "conflicting_parameters", "Size, profile and machine_type are one thing by three names; send one, or the same value."), "action.")
 		}
 	}
 	event, _ := trigger["event"].(string)
 	if !targeted {
 		switch {
 		case event == "" || !aboutInstances(event):
-			in(faultIn("target", "required", "An action needs a target: instance_ids or labels. Only a job that an event about an instance triggers may leave it out, to act on that one."), "action.")
+			in(violationIn("target", "required", "An action needs a target: instance_ids or labels. Only a job that an event about an instance triggers may leave it out, to act on that one."), "action.")
 		case event == "instance.deleted":
-			in(faultIn("target", "required", "The instance that instance.deleted is about is gone, so an action needs a target: instance_ids or labels."), "action.")
+			in(violationIn("target", "required", "The instance that instance.deleted is about is gone, so an action needs a target: instance_ids or labels."), "action.")
 		}
 		return details
 	}
@@ -132,9 +132,9 @@ func (a *API) checkJobAction(c *httpapi.Call, act, trigger map[string]any, condi
 	labels, byLabels := target["labels"].(map[string]any)
 	switch {
 	case byID && byLabels:
-		in(faultIn("target", "conflicting_parameters", "A target is either instance_ids or labels."), "action.")
+		in(violationIn("target", "conflicting_parameters", "A target is either instance_ids or labels."), "action.")
 	case byID && len(ids) == 0, byLabels && len(labels) == 0, !byID && !byLabels && target["instance_ids"] == nil && target["labels"] == nil:
-		in(faultIn("target", "required", "A target names at least one id in instance_ids, or at least one label in labels."), "action.")
+		in(violationIn("target", "required", "A target names at least one id in instance_ids, or at least one label in labels."), "action.")
 	}
 	in(checkLabels(labels), "action.target.")
 	return details
@@ -168,7 +168,7 @@ func (a *API) checkTargets(tx *engine.Tx, project string, t *Target) (details []
 	}
 	for n, id := range t.InstanceIDs {
 		if i, ok := a.instances.Get(tx, id); !ok || i.ProjectID != project {
-			details = append(details, faultIn(fmt.Sprintf("action.target.instance_ids[%d]", n), "unknown_value",
+			details = append(details, violationIn(fmt.Sprintf("action.target.instance_ids[%d]", n), "unknown_value",
 				fmt.Sprintf("There is no instance %q in the job's project.", clip(id)))...)
 		}
 	}

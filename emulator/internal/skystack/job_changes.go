@@ -40,7 +40,7 @@ func onlyChangeable(changes jsontext.Value) jsontext.Value {
 }
 
 // checkChanges finds what is wrong with the changes of a saved job.
-func (j *JobAction) checkChanges(f *faults) {
+func (j *JobAction) checkChanges(f *violations) {
 	if (j.Type == Update) != (j.Changes.Kind() == '{') {
 		f.add("action.changes", "does not go with the type %s", clip(string(j.Type)))
 	}

@@ -124,7 +124,7 @@ func checkCondition(c map[string]any, action map[string]any) (details []fail.Det
 	if statuses, ok := c["status_in"].([]any); ok {
 		details = append(details, checkStatusIn(statuses, c, action)...)
 	} else if act, _ := action["type"].(string); c["metric"] != nil && !possible(ActionType(act), false, Running) {
-		details = append(details, faultIn("condition.metric", "conflicting_parameters",
+		details = append(details, violationIn("condition.metric", "conflicting_parameters",
 			fmt.Sprintf("Only a running instance has metrics, and a running one does not allow %s, so the job could never do anything.", act))...)
 	}
 	if labels, ok := c["labels"].(map[string]any); ok {
@@ -136,7 +136,7 @@ func checkCondition(c map[string]any, action map[string]any) (details []fail.Det
 		wanted, _ := target["labels"].(map[string]any)
 		for _, key := range slices.Sorted(maps.Keys(labels)) {
 			if other, both := wanted[key]; both && other != labels[key] {
-				details = append(details, faultIn("condition.labels."+clip(key), "conflicting_parameters",
+				details = append(details, violationIn("condition.labels."+clip(key), "conflicting_parameters",
 					fmt.Sprintf("The target's label %s has another value, so the condition can never hold.", clip(key)))...)
 			}
 		}
@@ -155,7 +155,7 @@ func checkCondition(c map[string]any, action map[string]any) (details []fail.Det
 // checkStatusIn finds statuses in which the rest of the job can do nothing.
 func checkStatusIn(statuses []any, c, action map[string]any) (details []fail.Detail) {
 	if len(statuses) == 0 {
-		return faultIn("condition.status_in", "conflicting_parameters", "condition.status_in is empty, so the condition can never hold; name a status, or leave it out.")
+		return violationIn("condition.status_in", "conflicting_parameters", "condition.status_in is empty, so the condition can never hold; name a status, or leave it out.")
 	}
 	act, _ := action["type"].(string)
 	force, _ := action["force"].(bool)
@@ -171,11 +171,11 @@ func checkStatusIn(statuses []any, c, action map[string]any) (details []fail.Det
 	if measured && slices.Contains(named, Running) {
 		named = []Status{Running} // no other can meet the condition
 	} else if measured {
-		details = faultIn("condition.status_in", "conflicting_parameters",
+		details = violationIn("condition.status_in", "conflicting_parameters",
 			"Only a running instance has metrics; with condition.metric, condition.status_in must include running.")
 	}
 	if !slices.ContainsFunc(named, func(s Status) bool { return possible(ActionType(act), force, s) }) {
-		details = append(faultIn("condition.status_in", "conflicting_parameters",
+		details = append(violationIn("condition.status_in", "conflicting_parameters",
 			fmt.Sprintf("No status in condition.status_in allows %s, so the job could never do anything.", act)), details...)
 	}
 	return details
@@ -200,7 +200,7 @@ func checkMetric(m map[string]any) (details []fail.Detail) {
 	op, _ := m["op"].(string)
 	value, isNumber := number(m["value"])
 	if c := (MetricCondition{Name: name, Op: op, Value: value}); isNumber && c.never() {
-		details = append(details, faultIn("condition.metric.value", "conflicting_parameters",
+		details = append(details, violationIn("condition.metric.value", "conflicting_parameters",
 			fmt.Sprintf("The metric %s is never %s %v, so the condition can never hold.", clip(name), clip(op), value))...)
 	}
 	if window, ok := m["for"].(string); ok && window != "" {

@@ -12,7 +12,7 @@ import (
 // the API answer what its contract does not allow.
 
 func (j Job) checkSaved(id string) error {
-	var f faults
+	var f violations
 	f.same(j.ID, id)
 	f.id("id", "job", j.ID)
 	f.id("project_id", "prj", j.ProjectID)
@@ -46,7 +46,7 @@ func (j Job) checkSaved(id string) error {
 	return f.first()
 }
 
-func (c *Condition) checkSaved(f *faults) {
+func (c *Condition) checkSaved(f *violations) {
 	if c == nil {
 		return
 	}
@@ -80,7 +80,7 @@ func (c *Condition) checkSaved(f *faults) {
 	}
 }
 
-func (j *JobAction) checkSaved(f *faults) {
+func (j *JobAction) checkSaved(f *violations) {
 	if !slices.Contains([]ActionType{Stop, Start, Reboot, Rebuild, Resize, Update, Delete, Create}, j.Type) {
 		f.add("action.type", "%q is unknown", clip(string(j.Type)))
 	}
@@ -119,7 +119,7 @@ func (j *JobAction) checkSaved(f *faults) {
 }
 
 func (r Run) checkSaved(id string) error {
-	var f faults
+	var f violations
 	f.same(r.ID, id)
 	if !slices.Contains([]RunStatus{RunQueued, RunGoing, RunSucceeded, RunFailed, RunSkipped, RunPartial}, r.Status) {
 		f.add("status", "%q is unknown", clip(string(r.Status)))

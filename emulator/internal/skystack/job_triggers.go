@@ -63,19 +63,19 @@ func checkTrigger(t map[string]any, now time.Time) []fail.Detail {
 		}
 	}
 	if len(given) == 0 {
-		return faultIn("trigger", "required", "trigger needs one of cron, every, at and event.")
+		return violationIn("trigger", "required", "trigger needs one of cron, every, at and event.")
 	}
 	var details []fail.Detail
 	if len(given) > 1 {
 		for _, kind := range given {
-			details = append(details, faultIn("trigger."+kind, "conflicting_parameters", "A job has one trigger: exactly one of cron, every, at and event.")...)
+			details = append(details, violationIn("trigger."+kind, "conflicting_parameters", "A job has one trigger: exactly one of cron, every, at and event.")...)
 		}
 	}
 	for _, kind := range given {
 		if value, ok := t[kind].(string); ok && value != "" { // the contract reports what is no text
-			if fault := checkTriggerMember(kind, value, now); fault.Code != "" {
-				fault.Field, fault.Location = "trigger."+kind, fail.Body
-				details = append(details, fault)
+			if violation := checkTriggerMember(kind, value, now); violation.Code != "" {
+				violation.Field, violation.Location = "trigger."+kind, fail.Body
+				details = append(details, violation)
 			}
 		}
 	}
@@ -112,7 +112,7 @@ func checkTriggerMember(kind, value string, now time.Time) (f fail.Detail) {
 }
 
 // checkDuration refuses what is no duration within bounds; the zero detail is no
-// fault.
+// violation.
 func checkDuration(field, value string, least, most time.Duration) (f fail.Detail) {
 	d, err := time.ParseDuration(value)
 	switch {
@@ -125,7 +125,7 @@ func checkDuration(field, value string, least, most time.Duration) (f fail.Detai
 	return f
 }
 
-func faultIn(field, code, message string) []fail.Detail {
+func violationIn(field, code, message string) []fail.Detail {
 	return []fail.Detail{{Field: field, Location: fail.Body, Code: code, Message: message}}
 }
 

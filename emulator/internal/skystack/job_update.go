@@ -168,7 +168,7 @@ func alternatives(object, patch jsontext.Value, names ...string) jsontext.Value 
 }
 
 // readDefinition holds a changed definition against all that a new one must be. A
-// moment that has passed is no fault where the trigger stays.
+// moment that has passed is no violation where the trigger stays.
 func (a *API) readDefinition(c *httpapi.Call, before, after jsontext.Value) (in jobInput, err error) {
 	if sameValue(before, after) {
 		return in, json.Unmarshal(after, &in)
@@ -199,7 +199,7 @@ func (a *API) readDefinition(c *httpapi.Call, before, after jsontext.Value) (in 
 // crowded finds labels of which a merge has made too many.
 func crowded(field string, v any) []fail.Detail {
 	if labels, _ := v.(map[string]any); len(labels) > maxMembers {
-		return faultIn(field, "too_long", fmt.Sprintf("%s must have at most %d members; it would have %d.", field, maxMembers, len(labels)))
+		return violationIn(field, "too_long", fmt.Sprintf("%s must have at most %d members; it would have %d.", field, maxMembers, len(labels)))
 	}
 	return nil
 }
@@ -209,7 +209,7 @@ func incompleteMetric(v any) (details []fail.Detail) {
 	metric, _ := v.(map[string]any)
 	for _, name := range []string{"name", "op", "value"} {
 		if metric[name] == nil {
-			details = append(details, faultIn("condition.metric."+name, "required", "condition.metric."+name+" is required.")...)
+			details = append(details, violationIn("condition.metric."+name, "required", "condition.metric."+name+" is required.")...)
 		}
 	}
 	return details

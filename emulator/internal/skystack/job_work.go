@@ -217,8 +217,8 @@ func (a *API) foresee(tx *engine.Tx, j *Job, r Run) (w work, status RunStatus) {
 	}
 	if j.Action.Type == Create {
 		p := plan{result: runResult{Outcome: outcomeBegin}}
-		if fault := a.createFault(tx, j); fault != nil {
-			p.result.Outcome, p.result.Error = outcomeRefused, fault
+		if refusal := a.templateRefusal(tx, j); refusal != nil {
+			p.result.Outcome, p.result.Error = outcomeRefused, refusal
 		}
 		return work{plans: []plan{p}}, ""
 	}
@@ -239,11 +239,11 @@ func (a *API) foresee(tx *engine.Tx, j *Job, r Run) (w work, status RunStatus) {
 	for _, id := range missing {
 		w.plans = append(w.plans, plan{result: runResult{InstanceID: id, Outcome: outcomeRefused, Error: reasonOf(noInstance(id))}})
 	}
-	fault := a.unavailable(tx, j)
+	refusal := a.unavailable(tx, j)
 	for _, i := range there {
 		p := plan{i, runResult{InstanceID: i.ID, Outcome: outcomeBegin}}
-		if fault != nil {
-			p.result.Outcome, p.result.Error = outcomeRefused, fault
+		if refusal != nil {
+			p.result.Outcome, p.result.Error = outcomeRefused, refusal
 		} else {
 			p.result.Outcome, p.result.Error = a.verdictOn(tx, i, j.Action)
 		}
@@ -336,9 +336,9 @@ func (a *API) actDelete(tx *engine.Tx, id string, t Action) runResult {
 	return runResult{InstanceID: id, Outcome: outcomeDone}
 }
 
-// createFault says why a POST with the job's template would be refused now; nil if
+// templateRefusal says why a POST with the job's template would be refused now; nil if
 // it would not.
-func (a *API) createFault(tx *engine.Tx, j *Job) *Reason {
+func (a *API) templateRefusal(tx *engine.Tx, j *Job) *Reason {
 	var fields httpapi.Fields
 	if err := json.Unmarshal(j.Action.Instance, &fields); err != nil {
 		return &Reason{"invalid_parameter", "The template of the instance cannot be read."}

@@ -87,8 +87,8 @@ func checkRuns(rt *rapid.T, s *wire.Server, path string, queues bool) {
 	running, queued := 0, 0
 	var last time.Time
 	for _, r := range runs {
-		if fault := r.wrong(); fault != "" {
-			rt.Fatalf("%s: %+v: %s", path, r, fault)
+		if violation := r.wrong(); violation != "" {
+			rt.Fatalf("%s: %+v: %s", path, r, violation)
 		}
 		switch r.Status {
 		case "running":

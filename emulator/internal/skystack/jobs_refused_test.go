@@ -14,8 +14,8 @@ import (
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
-// faultsOf lists the details of a refusal as "field code".
-func faultsOf(r *wire.Reply) string {
+// violationsOf lists the details of a refusal as "field code".
+func violationsOf(r *wire.Reply) string {
 	r.T.Helper()
 	var out []string
 	list, _ := r.Find("error.details")
@@ -27,7 +27,7 @@ func faultsOf(r *wire.Reply) string {
 }
 
 // Triggers that never come, conditions that can never hold and actions that lack
-// what they need are refused, each fault by name; those that can be are not.
+// what they need are refused, each violation by name; those that can be are not.
 func TestRefusedJobs(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		s := start(frozen(), withInstances("id: ins_a, labels: {tier: batch}"))
@@ -131,7 +131,7 @@ func TestRefusedJobs(t *testing.T) {
 				r.Wants(201)
 				continue
 			}
-			if got := faultsOf(r.Wants(400)); got != c.want {
+			if got := violationsOf(r.Wants(400)); got != c.want {
 				t.Errorf("%s\ngot  %s\nwant %s\n%s", c.body, got, c.want, r.Body)
 			}
 			if message := r.Text("error.message"); !strings.HasSuffix(message, ".") || strings.Contains(message, "%!") {
@@ -190,7 +190,7 @@ func TestUpdateJob(t *testing.T) {
 		{`{"action":{"target":{"instance_ids":["ins_x"]}}}`, "action.target.instance_ids[0] unknown_value"},
 		{`{"id":"job_x","version":7,"next_run_at":null,"last_run_at":"2026-01-01T00:00:00Z"}`, "id immutable, last_run_at immutable, version immutable"},
 	} {
-		if got := faultsOf(s.Patch(job, c.body).Wants(400)); got != c.want {
+		if got := violationsOf(s.Patch(job, c.body).Wants(400)); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.body, got, c.want)
 		}
 	}

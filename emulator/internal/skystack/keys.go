@@ -116,7 +116,7 @@ func (k NewKey) Check() error {
 			return fmt.Errorf("scope %q is unknown; use some of %s", s, strings.Join(Scopes(), ", "))
 		}
 	}
-	var f faults
+	var f violations
 	k.Token.texts(&f)
 	if err := f.err("the key"); err != nil {
 		return err

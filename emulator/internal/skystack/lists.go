@@ -252,22 +252,22 @@ const oldestRow = math.MaxUint64
 
 // errOtherGeneration is the refusal of a cursor that was good before the world was
 // reset or restored.
-var errOtherGeneration = cursorFault("The cursor was not made here, or before the sandbox was reset; begin again without one.")
+var errOtherGeneration = cursorRefused("The cursor was not made here, or before the sandbox was reset; begin again without one.")
 
 func openCursor(tx *engine.Tx, list, cursor string) (uint64, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	switch {
 	case err != nil || len(b) != cursorBytes || len(cursor) != cursorText /* line breaks would be skipped */ || b[0] != cursorFormat || !hmac.Equal(b[sealed:], seal(tx, b[:sealed])):
-		return 0, cursorFault("The cursor was not made here, or before the sandbox was reset; begin again without one.")
+		return 0, cursorRefused("The cursor was not made here, or before the sandbox was reset; begin again without one.")
 	case binary.BigEndian.Uint32(b[17:]) != tx.Generation().ID:
 		return 0, errOtherGeneration
 	case binary.BigEndian.Uint64(b[9:]) != listHash(list):
-		return 0, cursorFault("The cursor belongs to a list with another path, filters or order, or is from before the sandbox was restored; begin again without one.")
+		return 0, cursorRefused("The cursor belongs to a list with another path, filters or order, or is from before the sandbox was restored; begin again without one.")
 	}
 	return binary.BigEndian.Uint64(b[1:]), nil
 }
 
-func cursorFault(message string) error {
+func cursorRefused(message string) error {
 	return &fail.Error{Kind: fail.Invalid, Code: "invalid_cursor", Message: message, Details: []fail.Detail{
 		{Field: "cursor", Location: fail.Query, Code: "invalid_cursor", Message: message},
 	}}

@@ -132,8 +132,8 @@ func TestListEndS66(t *testing.T) {
 	})
 }
 
-// S48, S65: a wrong limit or page is refused, not bent, and every fault is named.
-func TestListFaultsS48(t *testing.T) {
+// S48, S65: a wrong limit or page is refused, not bent, and every violation is named.
+func TestListViolationsS48(t *testing.T) {
 	const (
 		low     = `{"field":"limit","location":"query","code":"out_of_range","message":"limit must be at least 1."}`
 		high    = `{"field":"limit","location":"query","code":"out_of_range","message":"limit must be at most 200."}`

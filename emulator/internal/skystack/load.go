@@ -28,7 +28,7 @@ type load struct {
 }
 
 func (l loads) checkSaved(string) error {
-	var f faults
+	var f violations
 	f.within("changes", len(l.Changes), 1, maxLoads)
 	for n, c := range l.Changes {
 		f.time("changes.at", c.At)
@@ -47,7 +47,7 @@ func (l loads) checkSaved(string) error {
 }
 
 // percent checks a share of a hundred; nil is none.
-func (f *faults) percent(member string, v *float64) {
+func (f *violations) percent(member string, v *float64) {
 	if v != nil && !(*v >= 0 && *v <= 100) { // which NaN is not
 		f.add(member, "%v is no percentage; use 0 to 100, or leave it out for the synthetic value", *v)
 	}
@@ -66,7 +66,7 @@ func (l loads) at(at time.Time) (now load) {
 // SetLoad says how busy an instance is from now on, in place of the synthetic
 // values. It refuses what is no percentage, and an instance that does not exist.
 func (a *API) SetLoad(w *engine.World, instance string, in sandbox.Load) error {
-	var f faults
+	var f violations
 	f.percent("cpu", in.CPU)
 	f.percent("memory", in.Memory)
 	if err := f.err("load"); err != nil {

@@ -79,16 +79,16 @@ func windowOf(now time.Time, start, end string, step int) (w window, details []f
 	return w, details
 }
 
-// span finds fault with a window that holds nothing or too much.
+// span refuses a window that holds nothing or too much.
 func (w window) span() []fail.Detail {
-	fault := func(code, format string, args ...any) []fail.Detail {
+	violation := func(code, format string, args ...any) []fail.Detail {
 		return []fail.Detail{{Field: "start", Location: fail.Query, Code: code, Message: fmt.Sprintf(format, args...)}}
 	}
 	switch {
 	case w.start >= w.end:
-		return fault("out_of_range", "start must be before end; they would be %s and %s.", stamp(time.Unix(w.start, 0)), stamp(time.Unix(w.end, 0)))
+		return violation("out_of_range", "start must be before end; they would be %s and %s.", stamp(time.Unix(w.start, 0)), stamp(time.Unix(w.end, 0)))
 	case w.end-w.start > int64(maxRange/time.Second):
-		return fault("out_of_range", "start and end must be at most 30 days apart; they would be %d s.", w.end-w.start)
+		return violation("out_of_range", "start and end must be at most 30 days apart; they would be %d s.", w.end-w.start)
 	}
 	return nil
 }

@@ -76,8 +76,8 @@ func TestMetricsS11(t *testing.T) {
 	})
 }
 
-// Every fault of a question is a detail of one 400.
-func TestMetricsFaults(t *testing.T) {
+// Every violation of a question is a detail of one 400.
+func TestMetricsViolations(t *testing.T) {
 	s := wire.Start(t, still(), emulator.WithFixture("docs"))
 	const at = "2026-03-19T10:00:00Z"
 	for query, want := range map[string][]string{

@@ -122,7 +122,7 @@ func (b *misnamed) eventType(field, pattern string) {
 	}
 }
 
-// add notes a fault, and what was probably meant.
+// add notes a violation, and what was probably meant.
 func (b *misnamed) add(field, message string, meant []string) {
 	d := fail.Detail{Field: field, Location: fail.Query, Code: "unknown_value", Message: message}
 	if meant != nil {

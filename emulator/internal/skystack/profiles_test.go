@@ -47,8 +47,8 @@ func TestOwnProfiles(t *testing.T) {
 	})
 }
 
-// What is no profile is refused, every fault at once (S9, S50).
-func TestProfileFaults(t *testing.T) {
+// What is no profile is refused, every violation at once (S9, S50).
+func TestProfileViolations(t *testing.T) {
 	s := wire.Start(t, frozen(), emulator.WithFixture("empty"))
 	for body, want := range map[string]string{
 		`{}`: "disk_gb required memory_mb required slug required vcpus required",

@@ -62,17 +62,17 @@ func (a *API) projectBody(tx *engine.Tx) func(Project) projectBody {
 func (a *API) targetProject(c *httpapi.Call, body, query string) (string, error) {
 	header := c.RequestHeader("Skystack-Project")
 	named := cmp.Or(body, query, header)
-	fault := fail.Detail{Field: "project_id", Location: fail.Body}
+	violation := fail.Detail{Field: "project_id", Location: fail.Body}
 	switch {
 	case body == "" && query != "":
-		fault.Location = fail.Query
+		violation.Location = fail.Query
 	case body == "" && header != "":
-		fault.Field, fault.Location = "SkyStack-Project", fail.Header
+		violation.Field, violation.Location = "SkyStack-Project", fail.Header
 	}
 	for _, other := range []string{body, query, header} {
 		if other != "" && other != named {
-			fault.Code, fault.Message = "conflicting_parameters", "The project is named in two ways that differ; name it once."
-			return "", &fail.Error{Kind: fail.Invalid, Code: fault.Code, Message: fault.Message, Details: []fail.Detail{fault}}
+			violation.Code, violation.Message = "conflicting_parameters", "The project is named in two ways that differ; name it once."
+			return "", &fail.Error{Kind: fail.Invalid, Code: violation.Code, Message: violation.Message, Details: []fail.Detail{violation}}
 		}
 	}
 	if named == "" {
@@ -83,11 +83,11 @@ func (a *API) targetProject(c *httpapi.Call, body, query string) (string, error)
 		return project, nil
 	}
 	if _, ok := a.projects.Get(c.Tx, named); !ok {
-		if fault.Location != fail.Body {
+		if violation.Location != fail.Body {
 			return "", noProject(named)
 		}
-		fault.Code, fault.Message = "unknown_value", "There is no project "+clip(named)+" in this workspace."
-		return "", &fail.Error{Kind: fail.Invalid, Code: "invalid_parameter", Message: fault.Message, Details: []fail.Detail{fault}}
+		violation.Code, violation.Message = "unknown_value", "There is no project "+clip(named)+" in this workspace."
+		return "", &fail.Error{Kind: fail.Invalid, Code: "invalid_parameter", Message: violation.Message, Details: []fail.Detail{violation}}
 	}
 	return named, nil
 }

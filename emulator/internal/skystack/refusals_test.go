@@ -122,7 +122,7 @@ func TestIdentifyS34(t *testing.T) {
 
 // S13: to a key that is bound to a project, an object of another one and one that does not
 // exist are the same, whatever else is wrong with the request.
-func TestFaultsTellNothingOfOtherProjectsS13(t *testing.T) {
+func TestViolationsTellNothingOfOtherProjectsS13(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		s := start(still(), emulator.WithFixture("empty"), emulator.WithKey(emulator.Key{Token: "root", ID: "tok_root"})).As("root")
 		project := s.Post("/v1/projects", `{"name":"other"}`).Wants(201).Text("id")

@@ -77,22 +77,22 @@ func sooner(a, b time.Time) time.Time {
 	return a
 }
 
-// checkExpiry finds fault with an end that has come, or that is later than that of
+// checkExpiry checks an end that has come, or that is later than that of
 // the key which asks. What is less than a second is not shown, so it does not count.
 func (a *API) checkExpiry(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
 	text := b.Text("expires_at")
 	if _, err := time.Parse(time.RFC3339, text); err != nil {
 		return nil // what is no time is the contract's concern
 	}
-	fault := fail.Detail{Field: "expires_at", Location: fail.Body, Code: "out_of_range"}
+	violation := fail.Detail{Field: "expires_at", Location: fail.Body, Code: "out_of_range"}
 	at, end := secondOf(text), a.endOfCaller(c)
 	switch {
 	case !at.After(c.Now()):
-		fault.Message = "expires_at must lie in the future; by the workspace's clock it is " + stamp(c.Now()) + "."
+		violation.Message = "expires_at must lie in the future; by the workspace's clock it is " + stamp(c.Now()) + "."
 	case !end.IsZero() && at.After(end):
-		fault.Message = "expires_at must not be later than that of the token that asks, " + stamp(end) + ": leave it out for the same, or ask with a token that lasts longer."
+		violation.Message = "expires_at must not be later than that of the token that asks, " + stamp(end) + ": leave it out for the same, or ask with a token that lasts longer."
 	default:
 		return nil
 	}
-	return []fail.Detail{fault}
+	return []fail.Detail{violation}
 }

@@ -44,8 +44,8 @@ func (i *Instance) since() time.Time {
 	return i.StatusSince
 }
 
-// checkRuns finds fault with the runs of a saved instance.
-func (i *Instance) checkRuns(f *faults) {
+// checkRuns checks the runs of a saved instance.
+func (i *Instance) checkRuns(f *violations) {
 	f.within("runs", len(i.Runs), 0, maxRuns)
 	f.time("status_since", i.StatusSince)
 	if n := len(i.Runs); n > 0 && n%2 == 1 != (i.Status == Running) {

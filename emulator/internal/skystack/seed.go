@@ -14,15 +14,15 @@ import (
 )
 
 // Seed fills an empty world from a fixture, keys excluded. s is how the
-// workspace behaves where the fixture does not say. Faults name the place in the
+// workspace behaves where the fixture does not say. Violations name the place in the
 // fixture; after one the world must be thrown away.
 func (a *API) Seed(w *engine.World, f *fixtures.Fixture, s Settings) error {
-	var fault error
+	var err error
 	_ = w.Do(func(tx *engine.Tx) error {
-		fault = a.seed(tx, f, s)
+		err = a.seed(tx, f, s)
 		return nil
 	})
-	return fault
+	return err
 }
 
 func (a *API) seed(tx *engine.Tx, f *fixtures.Fixture, s Settings) error {

@@ -106,8 +106,8 @@ func TestInternalErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rec := refused(t, err)
 			var e envelope
-			if fault := json.Unmarshal(rec.Body.Bytes(), &e); fault != nil || rec.Code != 500 {
-				t.Fatalf("%d %s: %v", rec.Code, rec.Body, fault)
+			if violation := json.Unmarshal(rec.Body.Bytes(), &e); violation != nil || rec.Code != 500 {
+				t.Fatalf("%d %s: %v", rec.Code, rec.Body, violation)
 			}
 			if e.Error.Code != "internal_error" || e.Error.RequestID != rec.Header().Get("X-Request-Id") || strings.Contains(e.Error.Message, "body") {
 				t.Errorf("%s", rec.Body)

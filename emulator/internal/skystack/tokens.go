@@ -164,18 +164,18 @@ type createTokenInput struct {
 	ProjectID   string   `json:"project_id"`
 }
 
-// checkToken finds fault with what only the world can judge: times, versions and
+// checkToken checks what only the world can judge: times, versions and
 // projects.
 func (a *API) checkToken(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
 	details := a.checkExpiry(c, b)
-	fault := func(field, code, message string) {
+	violation := func(field, code, message string) {
 		details = append(details, fail.Detail{Field: field, Location: fail.Body, Code: code, Message: message})
 	}
 	if err := CheckVersion(b.Text("api_version")); err != nil {
-		fault("api_version", "unknown_value", "api_version must be one of "+strings.Join(versionNames(supported()), ", ")+".")
+		violation("api_version", "unknown_value", "api_version must be one of "+strings.Join(versionNames(supported()), ", ")+".")
 	}
 	if project := b.Text("project_id"); project != "" && !has(a.projects, c.Tx, project) {
-		fault("project_id", "unknown_value", "There is no project "+clip(project)+" in this workspace.")
+		violation("project_id", "unknown_value", "There is no project "+clip(project)+" in this workspace.")
 	}
 	return details
 }

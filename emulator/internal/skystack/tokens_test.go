@@ -117,8 +117,8 @@ func TestTokensAreListedS25(t *testing.T) {
 	}
 }
 
-// All faults of a new token at once: 400, and nothing is made (S26, S50).
-func TestTokenFaults(t *testing.T) {
+// All violations of a new token at once: 400, and nothing is made (S26, S50).
+func TestTokenViolations(t *testing.T) {
 	s := wire.Start(t, still(), emulator.WithFixture("empty"))
 	r := s.Post("/v1/tokens", `{"name":"","scopes":["instances:read","instance:read"],"expires_at":"2026-03-19T12:00:00.9Z","api_version":"2026-01-16","project_id":"prj_x","owner":7}`)
 	r.Refused(400, "invalid_parameter")

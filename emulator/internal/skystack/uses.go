@@ -13,7 +13,7 @@ type uses struct {
 func (u uses) Clone() uses { return u }
 
 func (u uses) checkSaved(string) error {
-	var f faults
+	var f violations
 	f.within("count", u.Count, 0, maxNumber)
 	return f.first()
 }

@@ -76,12 +76,12 @@ func (a *API) version(x *httpapi.RequestContext) error {
 		return nil
 	}
 	if _, err := time.Parse(time.DateOnly, name); err != nil || len(lines) > 1 {
-		return versionFault("invalid_version", "SkyStack-Version must be given once, as a date such as "+defaultVersion+".")
+		return versionRefused("invalid_version", "SkyStack-Version must be given once, as a date such as "+defaultVersion+".")
 	}
 	all := supported()
 	i := slices.IndexFunc(all, func(v version) bool { return v.name == name })
 	if i < 0 {
-		return versionFault("unsupported_version", "There is no version "+name+"; use one of "+strings.Join(versionNames(all), ", ")+".",
+		return versionRefused("unsupported_version", "There is no version "+name+"; use one of "+strings.Join(versionNames(all), ", ")+".",
 			fail.Member{Name: "supported", Value: versionNames(all)})
 	}
 	v := all[i]
@@ -109,12 +109,12 @@ func (a *API) sunset(x *httpapi.RequestContext, v version) error {
 		return nil
 	})
 	if over {
-		return versionFault("version_sunset", "Version "+v.name+" ended on "+v.sunset.Format(time.DateOnly)+"; use "+defaultVersion+".")
+		return versionRefused("version_sunset", "Version "+v.name+" ended on "+v.sunset.Format(time.DateOnly)+"; use "+defaultVersion+".")
 	}
 	return nil
 }
 
-func versionFault(code, message string, extra ...fail.Member) error {
+func versionRefused(code, message string, extra ...fail.Member) error {
 	return &fail.Error{Kind: fail.Invalid, Code: code, Message: message, Details: []fail.Detail{
 		{Field: "SkyStack-Version", Location: fail.Header, Code: code, Message: message, Extra: extra},
 	}}

@@ -12,7 +12,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
-// violation is what an answer says of one fault, without its sentence.
+// violation is what an answer says of one violation, without its sentence.
 type violation struct{ location, field, code string }
 
 // violations lists what an answer complains of; every complaint must have a
@@ -38,14 +38,14 @@ func violations(t *testing.T, r *wire.Reply) []violation {
 		out = append(out, violation{d.Location, d.Field, d.Code})
 	}
 	if n := len(out); n == 1 && body.Error.Message != body.Error.Details[0].Message ||
-		n > 1 && body.Error.Message != fmt.Sprintf("The request has %d faults; each is listed in details.", n) {
-		t.Errorf("message %q for %d faults", body.Error.Message, n)
+		n > 1 && body.Error.Message != fmt.Sprintf("The request has %d violations; each is listed in details.", n) {
+		t.Errorf("message %q for %d violations", body.Error.Message, n)
 	}
 	return out
 }
 
-// Every fault of a request is in one answer, each with its place (S48, S50, S75),
-// and a request with faults does nothing.
+// Every violation of a request is in one answer, each with its place (S48, S50, S75),
+// and a request with violations does nothing.
 func TestAllViolationsAtOnce(t *testing.T) {
 	for _, tc := range []struct {
 		name, method, path, body string
@@ -117,7 +117,7 @@ func TestAllViolationsAtOnce(t *testing.T) {
 				got := violations(t, reply)
 				for i := range max(len(got), len(tc.want)) {
 					if i >= len(got) || i >= len(tc.want) || got[i] != tc.want[i] {
-						t.Errorf("fault %d differs:\ngot  %v\nwant %v\n%s", i+1, got, tc.want, reply.Body)
+						t.Errorf("violation %d differs:\ngot  %v\nwant %v\n%s", i+1, got, tc.want, reply.Body)
 						break
 					}
 				}
@@ -158,7 +158,7 @@ func TestUnknownNames(t *testing.T) {
 		if got := violations(t, strict.Post("/v1/instances?colour=blue", body).Refused(400, "unknown_parameter")); !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %v\nwant %v", got, want)
 		}
-		// Beside other faults it is one of them.
+		// Beside other violations it is one of them.
 		mixed := violations(t, strict.Post("/v1/instances", `{"colour":1,"name":"a","region":"eu-central"}`).Refused(400, "invalid_parameter"))
 		if want := []violation{{"body", "colour", "unknown_parameter"}, {"body", "size", "required"}}; !reflect.DeepEqual(mixed, want) {
 			t.Errorf("got  %v\nwant %v", mixed, want)
@@ -167,7 +167,7 @@ func TestUnknownNames(t *testing.T) {
 	})
 }
 
-// A body that is JSON but no object is one fault (7.3: invalid_request).
+// A body that is JSON but no object is one violation (7.3: invalid_request).
 func TestBodiesThatAreNoObject(t *testing.T) {
 	s := wire.Start(t)
 	for _, body := range []string{"[]", `"name"`, "7", "1.5", "true", "null", `[{"name":"a"}]`} {

@@ -78,7 +78,7 @@ func malformedURL(url string) string {
 // checkSaved refuses a row of a saved world. Where its URL leads is looked at
 // when it is dialed, by the policy of the sandbox that loads it.
 func (w Webhook) checkSaved(id string) error {
-	var f faults
+	var f violations
 	f.same(w.ID, id)
 	f.id("id", "whk", w.ID)
 	f.id("project_id", "prj", w.ProjectID)

@@ -325,7 +325,7 @@ func TestWeatherLosesNothing(t *testing.T) {
 	}
 }
 
-// What a receiver does wrong is a finding, once for each fault.
+// What a receiver does wrong is a finding, once for each violation.
 func TestReceiverFindings(t *testing.T) {
 	const lenient = `"wrong_signature":1,"old_timestamp":1,"duplicates":1`
 	for _, tc := range []struct {

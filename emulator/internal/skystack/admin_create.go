@@ -56,8 +56,8 @@ func (a *API) CreateInstance(w *engine.World, in sandbox.Instance) (sandbox.Inst
 
 // instanceOf is the row of a new instance as far as it can be told without the
 // world, and what is wrong with it.
-func instanceOf(in sandbox.Instance) (Instance, faults) {
-	var f faults
+func instanceOf(in sandbox.Instance) (Instance, violations) {
+	var f violations
 	i := Instance{
 		ID: in.ID, Name: in.Name, Status: cmp.Or(Status(in.Status), Running), ProjectID: in.ProjectID, Region: in.Region, Size: in.Size, Image: in.Image,
 		PrivateIP: in.IP, PublicIP: in.PublicIP, WantsPublicIP: in.PublicIP != "", Version: 1, CreatedAt: in.CreatedAt.UTC().Round(0),
@@ -98,7 +98,7 @@ func instanceOf(in sandbox.Instance) (Instance, faults) {
 
 // place completes a new instance by what the world has, and finds what does not
 // fit into it. It changes nothing.
-func (a *API) place(tx *engine.Tx, i *Instance, f *faults) {
+func (a *API) place(tx *engine.Tx, i *Instance, f *violations) {
 	s := a.settingsOf(tx)
 	i.ProjectID, i.Image = cmp.Or(i.ProjectID, s.DefaultProject), cmp.Or(i.Image, s.DefaultImage)
 	i.Region, i.Size = cmp.Or(i.Region, standardRegion), cmp.Or(i.Size, standardSize)
@@ -134,7 +134,7 @@ func (a *API) place(tx *engine.Tx, i *Instance, f *faults) {
 
 // CreateProject adds a project; see CreateInstance.
 func (a *API) CreateProject(w *engine.World, in sandbox.Project) (sandbox.Project, error) {
-	var f faults
+	var f violations
 	p := Project{ID: in.ID, Name: in.Name, Description: in.Description, Environment: in.Environment, Version: 1, CreatedAt: in.CreatedAt.UTC().Round(0)}
 	p.shapes(&f)
 	f.text("environment", p.Environment, 0, 255)
@@ -165,8 +165,8 @@ func (a *API) CreateProject(w *engine.World, in sandbox.Project) (sandbox.Projec
 	return sandbox.Project(p), nil
 }
 
-// free finds fault with an id that is taken, now or by an object to come.
-func (f *faults) free(tx *engine.Tx, member, prefix, id string, taken bool) {
+// free checks an id that is taken, now or by an object to come.
+func (f *violations) free(tx *engine.Tx, member, prefix, id string, taken bool) {
 	switch {
 	case taken:
 		f.taken(member, "%s exists already; choose another, or leave it out", id)
@@ -175,9 +175,9 @@ func (f *faults) free(tx *engine.Tx, member, prefix, id string, taken bool) {
 	}
 }
 
-// past finds fault with a time of creation that has not come; none is the
+// past refuses a time of creation that has not come; none is the
 // present.
-func (f *faults) past(tx *engine.Tx, at *time.Time) {
+func (f *violations) past(tx *engine.Tx, at *time.Time) {
 	switch {
 	case at.IsZero():
 		*at = tx.Now()
@@ -186,8 +186,8 @@ func (f *faults) past(tx *engine.Tx, at *time.Time) {
 	}
 }
 
-// chosen finds fault with a member that only the sandbox sets.
-func (f *faults) chosen(member string, set bool) {
+// chosen refuses a member that only the sandbox sets.
+func (f *violations) chosen(member string, set bool) {
 	if set {
 		f.add(member, "cannot be chosen; leave it out")
 	}

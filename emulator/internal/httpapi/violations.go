@@ -28,7 +28,7 @@ func CheckContract(x *RequestContext) error {
 		return nil
 	}
 	if x.Op.handler.check != nil {
-		x.detail = append(x.detail, x.furtherFaults()...)
+		x.detail = append(x.detail, x.furtherViolations()...)
 	}
 	slices.SortStableFunc(x.detail, func(a, b fail.Detail) int { return strings.Compare(string(b.Location), string(a.Location)) })
 	err := fail.Of(fail.Parameters(x.detail...))
@@ -44,7 +44,7 @@ func (x *RequestContext) checkBody() bool {
 	schema := x.bodySchema()
 	object, ok := x.value.(map[string]any)
 	if !ok && schema.Type.Is("object") {
-		x.fault(fail.Body, "", "invalid_type", "The body must be a JSON object, not %s.", kindOf(x.value))
+		x.violate(fail.Body, "", "invalid_type", "The body must be a JSON object, not %s.", kindOf(x.value))
 		return false
 	}
 	for _, s := range unknownMembers(schema, object, "", x.knownMember) {
@@ -73,7 +73,7 @@ func (x *RequestContext) checkMembers(schema *openapi3.Schema, object map[string
 		x.detail = append(x.detail, n.details...)
 		x.settled, _ = e.applied(x.document()) // it was parsed before
 	}
-	x.detail = append(x.detail, x.api.Contract.schemaFaults(schema, x.value, fail.Body, "")...)
+	x.detail = append(x.detail, x.api.Contract.schemaViolations(schema, x.value, fail.Body, "")...)
 	x.detail = append(x.detail, fixed...)
 }
 
@@ -141,10 +141,10 @@ func nearMembers(schema *openapi3.Schema, object map[string]any, prefix, name st
 	return found
 }
 
-// schemaFaults checks a value and lists each fault on its own, in the order in
+// schemaViolations checks a value and lists each violation on its own, in the order in
 // which kin-openapi finds them, which is by name. holder is the parameter or
 // member that has the value, "" when the value is the body.
-func (c *Contract) schemaFaults(schema *openapi3.Schema, v any, in fail.Location, holder string) []fail.Detail {
+func (c *Contract) schemaViolations(schema *openapi3.Schema, v any, in fail.Location, holder string) []fail.Detail {
 	err := schema.VisitJSON(v, c.asked...)
 	if err == nil {
 		return nil
@@ -153,7 +153,7 @@ func (c *Contract) schemaFaults(schema *openapi3.Schema, v any, in fail.Location
 	flatten(err, func(e *openapi3.SchemaError) {
 		d := describe(e, in, holder)
 		if meant := branch(e); meant != nil {
-			out = append(out, c.schemaFaults(meant, e.Value, in, d.Field)...)
+			out = append(out, c.schemaViolations(meant, e.Value, in, d.Field)...)
 			return
 		}
 		out = append(out, d)
@@ -162,7 +162,7 @@ func (c *Contract) schemaFaults(schema *openapi3.Schema, v any, in fail.Location
 }
 
 // branch is the schema of a oneOf that an object was meant for: the only one of
-// objects. Its faults say more than that none of the schemas fits.
+// objects. Its violations say more than that none of the schemas fits.
 func branch(e *openapi3.SchemaError) (meant *openapi3.Schema) {
 	if _, object := e.Value.(map[string]any); e.SchemaField != "oneOf" || !object {
 		return nil
@@ -178,8 +178,8 @@ func branch(e *openapi3.SchemaError) (meant *openapi3.Schema) {
 	return meant
 }
 
-// flatten walks kin-openapi's nested errors. An allOf only groups the faults of
-// its parts; a oneOf is one fault.
+// flatten walks kin-openapi's nested errors. An allOf only groups the violations of
+// its parts; a oneOf is one violation.
 func flatten(err error, visit func(*openapi3.SchemaError)) {
 	switch e := err.(type) { //nolint:errorlint // kin's MultiError has no Unwrap: errors.As would stop at the first
 	case openapi3.MultiError:
@@ -208,7 +208,7 @@ func describe(e *openapi3.SchemaError, in fail.Location, holder string) fail.Det
 	if name == "" {
 		name = "the " + string(in)
 	}
-	d := fault(in, field, "invalid_type", "%s is not as the contract wants it.", name)
+	d := violation(in, field, "invalid_type", "%s is not as the contract wants it.", name)
 	say := func(code, format string, args ...any) {
 		d.Code, d.Message = code, name+" "+fmt.Sprintf(format, args...)
 	}
@@ -352,6 +352,6 @@ func fieldOf(pointer string) string {
 	return b.String()
 }
 
-func fault(in fail.Location, field, code, format string, args ...any) fail.Detail {
+func violation(in fail.Location, field, code, format string, args ...any) fail.Detail {
 	return fail.Detail{Field: field, Location: in, Code: code, Message: fmt.Sprintf(format, args...)}
 }

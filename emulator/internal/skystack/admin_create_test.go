@@ -179,7 +179,7 @@ func TestCreateInstanceRefuses(t *testing.T) {
 		`standard-1, standard-2, standard-4, standard-8, c4-standard, c8-standard, m4-highmem`
 	_, err := r.api.CreateInstance(r.world, sandbox.Instance{Region: "?", Size: "none", IP: "?", Version: 1, ID: "ins_123"})
 	if err == nil || err.Error() != all || errors.Is(err, sandbox.ErrConflict) {
-		t.Errorf("not every fault is named once: %v", err)
+		t.Errorf("not every violation is named once: %v", err)
 	}
 	// With an open catalogue any slug will do, and nothing else.
 	open := newLook(t, "empty", skystack.Settings{OpenCatalog: true}, engine.Clock{})

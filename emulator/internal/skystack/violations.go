@@ -33,23 +33,23 @@ const (
 	maxFreeDeep = 63  // objects and lists in metadata, as in a body
 )
 
-// faults collects what is wrong with an object, so that one error says it all.
-type faults struct {
+// violations collects what is wrong with an object, so that one error says it all.
+type violations struct {
 	list  []string
 	clash int // how many of them would be none in another world
 }
 
-func (f *faults) add(member, format string, args ...any) {
+func (f *violations) add(member, format string, args ...any) {
 	f.list = append(f.list, member+": "+fmt.Sprintf(format, args...))
 }
 
 // taken is add for what is there already.
-func (f *faults) taken(member, format string, args ...any) {
+func (f *violations) taken(member, format string, args ...any) {
 	f.add(member, format, args...)
 	f.clash++
 }
 
-func (f *faults) err(noun string) error {
+func (f *violations) err(noun string) error {
 	if len(f.list) == 0 {
 		return nil
 	}
@@ -60,23 +60,23 @@ func (f *faults) err(noun string) error {
 	return errors.New(text)
 }
 
-// first is the first fault, for a row that has more than one way to be wrong.
-func (f *faults) first() error {
+// first is the first violation, for a row that has more than one way to be wrong.
+func (f *violations) first() error {
 	if len(f.list) == 0 {
 		return nil
 	}
 	return errors.New(f.list[0])
 }
 
-// orElse is the first fault, or err when there is none.
-func (f *faults) orElse(err error) error {
+// orElse is the first violation, or err when there is none.
+func (f *violations) orElse(err error) error {
 	if first := f.first(); first != nil {
 		return first
 	}
 	return err
 }
 
-// inOrder walks members by name, so that the first fault is always the same.
+// inOrder walks members by name, so that the first violation is always the same.
 func inOrder[V any](members map[string]V) iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
 		for _, name := range slices.Sorted(maps.Keys(members)) {
@@ -88,34 +88,34 @@ func inOrder[V any](members map[string]V) iter.Seq2[string, V] {
 }
 
 // id checks the form of an id; none is for the caller to judge.
-func (f *faults) id(member, prefix, id string) {
+func (f *violations) id(member, prefix, id string) {
 	if tail, ok := strings.CutPrefix(id, prefix+"_"); id != "" && (!ok || !idTail.MatchString(tail)) {
 		f.add(member, "%q is not an id for this place; write %s_ and 1 to 60 letters or digits, as %s_123", clip(id), prefix, prefix)
 	}
 }
 
-func (f *faults) slug(member, slug string) {
+func (f *violations) slug(member, slug string) {
 	if slug != "" && !slugShape.MatchString(slug) {
 		f.add(member, "%q is not a slug; write 1 to 63 lower-case letters, digits, dots or hyphens, beginning with a letter or digit", clip(slug))
 	}
 }
 
 // text checks text of least to most characters.
-func (f *faults) text(member, s string, least, most int) {
+func (f *violations) text(member, s string, least, most int) {
 	if n := utf8.RuneCountInString(s); n < least || n > most {
 		f.add(member, "has %d characters; write %d to %d", n, least, most)
 	}
 }
 
 // line checks that text is one line.
-func (f *faults) line(member, s string) {
+func (f *violations) line(member, s string) {
 	if !utf8.ValidString(s) || strings.IndexFunc(s, unicode.IsControl) >= 0 {
 		f.add(member, "has a control character or is not UTF-8; write one line of text")
 	}
 }
 
 // address checks that the sandbox could have given an address.
-func (f *faults) address(member, address string, pools []pool) {
+func (f *violations) address(member, address string, pools []pool) {
 	if address == "" {
 		return
 	}
@@ -125,14 +125,14 @@ func (f *faults) address(member, address string, pools []pool) {
 }
 
 // within checks a number from least to most.
-func (f *faults) within(member string, n, least, most int) {
+func (f *violations) within(member string, n, least, most int) {
 	if n < least || n > most {
 		f.add(member, "is %d, not within %d to %d", n, least, most)
 	}
 }
 
 // time checks a time that can be written on the wire.
-func (f *faults) time(member string, at time.Time) {
+func (f *violations) time(member string, at time.Time) {
 	if year := at.UTC().Year(); !at.IsZero() && (year < 1970 || year > 9999) {
 		f.add(member, "is in the year %d; use one from 1970 to 9999", year)
 	}
@@ -140,7 +140,7 @@ func (f *faults) time(member string, at time.Time) {
 
 // shapes finds what is wrong with an instance by itself, labels and metadata
 // apart.
-func (i *Instance) shapes(f *faults) {
+func (i *Instance) shapes(f *violations) {
 	f.id("id", "ins", i.ID)
 	if !nameShape.MatchString(i.Name) {
 		f.add("name", "%q is not a name; write 1 to 63 letters, digits, dots, underscores or hyphens, beginning with a letter or digit", clip(i.Name))
@@ -167,7 +167,7 @@ func words[T ~string](list []T) []string {
 }
 
 // freeShapes finds what is wrong with labels and metadata, which must be JSON.
-func (i *Instance) freeShapes(f *faults) {
+func (i *Instance) freeShapes(f *violations) {
 	var labels map[string]string
 	if i.Labels != nil {
 		if err := json.Unmarshal(i.Labels, &labels); err != nil {
@@ -225,7 +225,7 @@ func deepest(v jsontext.Value) (most int) {
 }
 
 // shapes finds what is wrong with a project by itself.
-func (p *Project) shapes(f *faults) {
+func (p *Project) shapes(f *violations) {
 	f.id("id", "prj", p.ID)
 	f.text("name", p.Name, 1, 63)
 	f.text("description", p.Description, 0, 255)

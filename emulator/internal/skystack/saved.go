@@ -42,14 +42,14 @@ func (s Settings) checkSaved(string) error {
 	if err := s.Check(); err != nil {
 		return err
 	}
-	var f faults
+	var f violations
 	f.id("default_project", "prj", cmp.Or(s.DefaultProject, "?"))
 	f.slug("default_image", cmp.Or(s.DefaultImage, "?"))
 	return f.first()
 }
 
 func (i Instance) checkSaved(id string) error {
-	var f faults
+	var f violations
 	f.same(i.ID, id)
 	if i.Status.passing() && i.PendingAction == "" {
 		f.add("status", "is %s without a pending action", i.Status)
@@ -60,7 +60,7 @@ func (i Instance) checkSaved(id string) error {
 // check refuses an instance that is wrong by itself, also where it is one that a job
 // will create.
 func (i Instance) check() error {
-	var f faults
+	var f violations
 	i.shapes(&f)
 	i.freeShapes(&f)
 	for _, m := range [][2]string{{"id", i.ID}, {"project_id", i.ProjectID}, {"region", i.Region}, {"size", i.Size}, {"image", i.Image}} {
@@ -93,7 +93,7 @@ func (i Instance) check() error {
 }
 
 func (p Project) checkSaved(id string) error {
-	var f faults
+	var f violations
 	p.shapes(&f)
 	f.same(p.ID, id)
 	f.within("version", p.Version, 1, maxNumber)
@@ -101,7 +101,7 @@ func (p Project) checkSaved(id string) error {
 }
 
 func (t Action) checkSaved(id string) error {
-	var f faults
+	var f violations
 	f.same(t.ID, id)
 	if _, ok := transitions[t.Type]; !ok {
 		f.add("type", "%q is unknown", clip(string(t.Type)))
@@ -118,7 +118,7 @@ func (t Action) checkSaved(id string) error {
 var tokenID = regexp.MustCompile(`^tok_[0-9A-Za-z_]{1,60}$`)
 
 func (t Token) checkSaved(id string) error {
-	var f faults
+	var f violations
 	f.same(t.ID, id)
 	if !tokenID.MatchString(t.ID) {
 		f.add("id", "%q is not an id for this place", clip(t.ID))
@@ -133,7 +133,7 @@ func (t Token) checkSaved(id string) error {
 func (r Region) checkSaved(id string) error { return checkEntry(id, r.Slug) }
 
 func (p Profile) checkSaved(id string) error {
-	var f faults
+	var f violations
 	f.within("vcpus", p.VCPUs, 0, maxNumber)
 	f.within("memory_mb", p.MemoryMB, 0, maxNumber)
 	f.within("disk_gb", p.DiskGB, 0, maxNumber)
@@ -141,7 +141,7 @@ func (p Profile) checkSaved(id string) error {
 }
 
 func (i Image) checkSaved(id string) error {
-	var f faults
+	var f violations
 	f.within("size_gb", i.SizeGB, 0, maxNumber)
 	f.within("min_disk_gb", i.MinDiskGB, 0, maxNumber)
 	f.time("created_at", i.CreatedAt)
@@ -150,7 +150,7 @@ func (i Image) checkSaved(id string) error {
 
 // checkEntry refuses a row of the catalogue that no slug leads to.
 func checkEntry(id, slug string) error {
-	var f faults
+	var f violations
 	f.same(slug, id)
 	f.slug("slug", slug)
 	return f.first()
@@ -164,19 +164,19 @@ func (a address) checkSaved(id string) error {
 }
 
 func (w watch) checkSaved(string) error {
-	var f faults
+	var f violations
 	f.within("reads", w.Reads, 0, maxNumber)
 	return f.first()
 }
 
 func (m members) checkSaved(string) error {
-	var f faults
+	var f violations
 	f.within("instances", m.Instances, 0, maxNumber)
 	return f.first()
 }
 
-// same finds fault with a row that has another id than its place.
-func (f *faults) same(id, place string) {
+// same refuses a row that has another id than its place.
+func (f *violations) same(id, place string) {
 	if id != place {
 		f.add("id", "is %q", clip(id))
 	}
