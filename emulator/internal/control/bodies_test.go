@@ -107,7 +107,7 @@ func TestInvalidBodies(t *testing.T) {
 	for _, tc := range []struct {
 		target, body string
 		code         string
-		violation        string // field and code of the detail, or a part of the message
+		violation    string // field and code of the detail, or a part of the message
 	}{
 		{"PUT /_sandbox/clock", `{"mode":"fast"}`, "invalid_parameter", "mode unknown_value"},
 		{"PUT /_sandbox/clock", `{"scale":-1}`, "invalid_parameter", "scale out_of_range"},

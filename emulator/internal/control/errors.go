@@ -68,7 +68,7 @@ func clip(s string) string {
 // the handler, because its text is the best there is.
 type patient[T any] struct {
 	value T
-	err error
+	err   error
 }
 
 // UnmarshalJSON implements json.Unmarshaler.

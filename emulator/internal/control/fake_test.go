@@ -24,7 +24,7 @@ type fake struct {
 
 	mu        sync.Mutex
 	calls     []string
-	failure     error // of every method that can fail
+	failure   error // of every method that can fail
 	idle      bool  // nothing is booked
 	setup     sandbox.Setup
 	instances []sandbox.Instance

@@ -231,10 +231,10 @@ func TestAdminNamesAWorkspace(t *testing.T) {
 // What a workspace refuses is the client's mistake, never the sandbox's.
 func TestRefusals(t *testing.T) {
 	for _, tc := range []struct {
-		violation   error
-		status  int
-		code    string
-		message string
+		violation error
+		status    int
+		code      string
+		message   string
 	}{
 		{errors.New("cannot advance: time only goes forward"), 400, "invalid_request", "cannot advance: time only goes forward"},
 		{fmt.Errorf(`there is no key "tok_9": %w`, sandbox.ErrNotFound), 404, "not_found", `there is no key \"tok_9\"`},
