@@ -8,7 +8,7 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-// discard is an answer nobody reads.
+// discard is a response nobody reads.
 type discard struct{ header http.Header }
 
 func (d discard) Header() http.Header         { return d.header }

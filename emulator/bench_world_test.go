@@ -9,7 +9,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 )
 
-// unread is an answer nobody reads.
+// unread is a response nobody reads.
 type unread struct {
 	header http.Header
 	status int

@@ -19,7 +19,7 @@ const inProcessHost = "sandbox.api.skystack.dev"
 // door takes requests of a client to the handler as a server would.
 type door struct{ e *Emulator }
 
-// RoundTrip implements http.RoundTripper. The answer is handed over when its
+// RoundTrip implements http.RoundTripper. The response is handed over when its
 // header is complete; its body can be read while it is written.
 func (d door) RoundTrip(r *http.Request) (*http.Response, error) {
 	body := r.Body
@@ -87,7 +87,7 @@ func (d door) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// pipe is the answer on its way from the handler to the client.
+// pipe is the response on its way from the handler to the client.
 type pipe struct {
 	header  http.Header
 	closing context.Context // of the emulator

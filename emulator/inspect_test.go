@@ -31,7 +31,7 @@ func TestSetup(t *testing.T) {
 	if got := e.Setup(); !reflect.DeepEqual(got, want) {
 		t.Errorf("with options: %+v", got)
 	}
-	// The answer is a copy.
+	// The response is a copy.
 	e.Setup().Durations["create"], e.Setup().RateLimit.PerMinute = 0, 0
 	if got := e.Setup(); !reflect.DeepEqual(got, want) {
 		t.Errorf("after changing the answer: %+v", got)

@@ -56,7 +56,7 @@ func (c *greeted) Read(b []byte) (int, error) {
 }
 
 // maxDrained is how much of a request is read that is not wanted, so that the
-// client sees the answer and no broken connection.
+// client sees the response and no broken connection.
 const maxDrained = 1 << 20
 
 // refuse answers a request in plain HTTP.
@@ -103,7 +103,7 @@ func (f *failing) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// page keeps an answer.
+// page keeps a response.
 type page struct {
 	header http.Header
 	status int

@@ -59,7 +59,7 @@ func dialTLSPort(t *testing.T, e *emulator.Emulator) *net.TCPConn {
 	return conn.(*net.TCPConn)
 }
 
-// Plain HTTP sent to the HTTPS port is told so in the usual envelope, whatever is
+// Plain HTTP sent to the HTTPS port is refused in the usual envelope, whatever is
 // left of the request, and does nothing (S21, S75).
 func TestPlainHTTPToTheHTTPSPort(t *testing.T) {
 	e := emulator.Start(t, emulator.WithHTTPS(emulator.HTTPS{}), emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock}))

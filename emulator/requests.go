@@ -94,7 +94,7 @@ func (w *Workspace) Requests(m Match) []Request {
 func (w *Workspace) Unmatched() []Request { return w.Requests(Match{Unmatched: true}) }
 
 // Dropped is how many requests the record has given up to stay within its bounds;
-// see WithJournal. What is asked about them has no answer.
+// see WithJournal. What is asked about them has no response.
 func (w *Workspace) Dropped() uint64 { return w.journal.Dropped() }
 
 // DroppedOf is how many of the dropped requests may have matched. It refuses what

@@ -53,7 +53,7 @@ func ways(t *testing.T, e *emulator.Emulator, test func(t *testing.T, client *ht
 
 // Where HTTPS is required, plain HTTP gets 403 on every operation that needs a
 // key, whatever key it comes with, before the key is looked at, and never a
-// redirect; what is open to all answers (S21, S31).
+// redirect; what is open to all responses (S21, S31).
 func TestRequireHTTPS(t *testing.T) {
 	e := emulator.Start(t, emulator.WithHTTPS(emulator.HTTPS{}), emulator.WithRequireHTTPS(), emulator.WithResponseCheck())
 	all := operations(t, e)

@@ -81,7 +81,7 @@ func stillServes(t *testing.T, l *pipes) {
 	}
 }
 
-// exchange writes a request as it is and reads the answer, body included.
+// exchange writes a request as it is and reads the response, body included.
 func exchange(t *testing.T, conn net.Conn, request string) *http.Response {
 	t.Helper()
 	send(t, conn, request)

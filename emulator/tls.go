@@ -129,7 +129,7 @@ func (e *Emulator) HTTPSURL() string {
 	return e.at(&e.secured, "https", e.securely)
 }
 
-// ServeHTTPS is Serve with HTTPS, as WithHTTPS has it. Plain HTTP gets an answer
+// ServeHTTPS is Serve with HTTPS, as WithHTTPS has it. Plain HTTP gets a response
 // that says so.
 func (e *Emulator) ServeHTTPS(l net.Listener) error {
 	if e.secure == nil {

@@ -40,7 +40,7 @@ func trusting(t *testing.T, e *emulator.Emulator, ca []byte, protocols ...string
 	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// got is an answer as it came.
+// got is a response as it came.
 type got struct {
 	status int
 	proto  string
@@ -107,7 +107,7 @@ func TestHTTPS(t *testing.T) {
 	}
 }
 
-// Whatever way a request comes, the answer is the same, but for the warning
+// Whatever way a request comes, the response is the same, but for the warning
 // (S21).
 func TestSameBytesOnEveryWay(t *testing.T) {
 	requests := []struct{ method, path, body string }{

@@ -24,9 +24,9 @@ type apiClient struct {
 }
 
 const (
-	// apiPatience is how long an answer may take.
+	// apiPatience is how long a response may take.
 	apiPatience = 30 * time.Second
-	// maxAPIAnswer is the most an answer may hold, in bytes.
+	// maxAPIAnswer is the most a response may hold, in bytes.
 	maxAPIAnswer = 8 << 20
 )
 
@@ -62,7 +62,7 @@ func (e endpoint) open(command string, environ []string) (*apiClient, error) {
 	return api, nil
 }
 
-// do sends a request and returns the body of its answer; body is nil for none. An
+// do sends a request and returns the body of its response; body is nil for none. An
 // answer that is no success is an error that says what the API says.
 func (a *apiClient) do(ctx context.Context, method, path string, body any) ([]byte, error) {
 	limited, cancel := context.WithTimeout(ctx, apiPatience)

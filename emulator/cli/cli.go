@@ -55,7 +55,7 @@ func report(err error, stderr io.Writer) int {
 		if u.command == "" || u.command == "serve" {
 			words = []string{program, "--help"}
 		}
-		_, _ = fmt.Fprintf(stderr, "%s: run %q for what is right\n", program, strings.Join(words, " "))
+		_, _ = fmt.Fprintf(stderr, "%s: run %q for usage\n", program, strings.Join(words, " "))
 		return exitUsage
 	}
 	return code

@@ -193,7 +193,7 @@ func eventLine(e sandbox.Event) string {
 
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// printed prints what the sandbox said, unless an answer got lost on the way.
+// printed prints what the sandbox said, unless a response got lost on the way.
 func printed(stdout io.Writer, w *remote.Workspace, text string) error {
 	if err := w.Err(); err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 
 const about = `The SkyStack Sandbox behaves like the SkyStack cloud API, on this machine: every request is checked against the contract, instances move through their states, keys run into their limits. It is for integration tests only, and its data does not last.`
 
-const sources = `Every setting below can be said in three ways, and the first that says it counts: a flag (--speed=realistic), an environment variable (SKYSTACK_SANDBOX_SPEED=realistic), a member of the YAML file that --config or SKYSTACK_SANDBOX_CONFIG names (speed: realistic). What none of them says is the default. A list is repeated flags, commas in a variable, a YAML list in the file; lists are not joined. An empty variable counts as not set. Paths in the file start from the file's directory.
+const sources = `Every setting below can be given in three ways, and the first one set wins: a flag (--speed=realistic), an environment variable (SKYSTACK_SANDBOX_SPEED=realistic), a member of the YAML file that --config or SKYSTACK_SANDBOX_CONFIG names (speed: realistic). What none of them says is the default. A list is repeated flags, commas in a variable, a YAML list in the file; lists are not joined. An empty variable counts as not set. Paths in the file start from the file's directory.
 
 A fixture may bring a clock, limits and a quota: they win over the defaults, and what you set wins over them.
 

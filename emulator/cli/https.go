@@ -83,7 +83,7 @@ func (p *plan) checkHTTPS() error {
 	case (p.tls.CertFile == "") != (p.tls.KeyFile == ""):
 		return errors.New("a certificate of your own needs its key, and a key its certificate: give both, tls-cert and tls-key")
 	case p.https == "" && p.required:
-		return errors.New("require-https without https: no key would ever be let in" + add)
+		return errors.New("require-https without https: no key would ever be accepted" + add)
 	case p.https == "" && p.tls.CertFile != "":
 		return errors.New("tls-cert without https: nobody would see the certificate" + add)
 	case p.https != "" && p.tls.CertFile == "" && p.tls.Dir == inMemory && p.noControl:

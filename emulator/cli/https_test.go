@@ -26,12 +26,12 @@ func TestWrongHTTPS(t *testing.T) {
 		t.Fatal(err)
 	}
 	const add = ": say where to listen, as in --https 127.0.0.1:8443\n"
-	const help = program + `: run "skystack-sandbox --help" for what is right` + "\n"
-	const helpOfCA = program + `: run "skystack-sandbox ca --help" for what is right` + "\n"
+	const help = program + `: run "skystack-sandbox --help" for usage` + "\n"
+	const helpOfCA = program + `: run "skystack-sandbox ca --help" for usage` + "\n"
 	for args, want := range map[string]string{
-		"--require-https":                                    "require-https without https: no key would ever be let in" + add + help,
-		"--revoke-on-plaintext":                              "require-https without https: no key would ever be let in" + add + help,
-		"env --require-https":                                "require-https without https: no key would ever be let in" + add + program + `: run "skystack-sandbox env --help" for what is right` + "\n",
+		"--require-https":                                    "require-https without https: no key would ever be accepted" + add + help,
+		"--revoke-on-plaintext":                              "require-https without https: no key would ever be accepted" + add + help,
+		"env --require-https":                                "require-https without https: no key would ever be accepted" + add + program + `: run "skystack-sandbox env --help" for usage` + "\n",
 		"--tls-cert=c --tls-key":                             "--tls-key: there is no value; write it as --tls-key=VALUE\n" + help,
 		"--tls-cert=c":                                       "a certificate of your own needs its key, and a key its certificate: give both, tls-cert and tls-key\n" + help,
 		"--tls-cert=c --tls-key=k":                           "tls-cert without https: nobody would see the certificate" + add + help,
@@ -42,13 +42,13 @@ func TestWrongHTTPS(t *testing.T) {
 		"--https=127.0.0.1:0 --tls-name=a:1":                 "--tls-name: \"a:1\" is not the name or address of a host: write it alone, without scheme, port or wildcard, as in sandbox.test or 192.0.2.10\n" + help,
 		"--listen=127.0.0.1:0 --tls-dir=" + dir + " --https=" + taken.Addr().String(): "cannot listen on " + taken.Addr().String() + ": address already in use: something else listens there; end it, or choose another port: --https 127.0.0.1:0 takes a free one\n",
 		"--listen=127.0.0.1:0 --tls-dir=memory --https=192.0.2.1:0":                   "cannot listen on 192.0.2.1:0: cannot assign requested address: this machine has no such address; use 127.0.0.1, or 0.0.0.0 for all it has\n",
-		"--https=0.0.0.0:0 --accept-any-token":                                        "accept-any-token on 0.0.0.0:0: whoever reaches that address would be let in; listen on a loopback address, as 127.0.0.1:8080, or name the keys\n" + help,
+		"--https=0.0.0.0:0 --accept-any-token":                                        "accept-any-token on 0.0.0.0:0: every client that reaches that address would be accepted; listen on a loopback address, as 127.0.0.1:8080, or name the keys\n" + help,
 		"ca --output=json":                                                            "--output: \"json\" is unknown: use text, pem or env\n" + helpOfCA,
 		"ca --tls-dir=memory":                                                         "with tls-dir memory only the running server knows its certificate authority: GET /_sandbox/ca.pem\n" + helpOfCA,
 		"ca --tls-cert=c.pem --tls-key=k":                                             "the sandbox shows a certificate of your own, c.pem (tls-cert): clients must trust whoever signed that\n" + helpOfCA,
 		"ca --tls-dir=file":                                                           "no place for the CA: " + abs(t, "file") + " is not a directory\n",
 		"ca --tls-dir=ca extra":                                                       "ca takes no argument; got extra\n" + helpOfCA,
-		"env --https=127.0.0.1:0 --require-https":                                     "with port 0 only the running server knows its address: copy the lines it prints, or listen on a port of your choice\n" + program + `: run "skystack-sandbox env --help" for what is right` + "\n",
+		"env --https=127.0.0.1:0 --require-https":                                     "with port 0 only the running server knows its address: copy the lines it prints, or listen on a port of your choice\n" + program + `: run "skystack-sandbox env --help" for usage` + "\n",
 	} {
 		var out, faults strings.Builder
 		code := Run(strings.Fields(args), nil, &out, &faults)

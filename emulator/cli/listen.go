@@ -45,7 +45,7 @@ func (p *process) listenCommand() *cobra.Command {
 
 const (
 	postTimeout = 10 * time.Second // as a webhook of the sandbox
-	// bodyWait is how long a body may take once the header of an answer has said
+	// bodyWait is how long a body may take once the header of a response has said
 	// whether the event arrived: the body is only for the log.
 	bodyWait  = 250 * time.Millisecond
 	maxAnswer = 1 << 10
@@ -192,7 +192,7 @@ func unanswered(ctx context.Context, err error) (code, message string) {
 	case strings.Contains(err.Error(), "server response headers exceeded"):
 		return "response_too_large", fmt.Sprintf("The header of the receiver's answer is over %d bytes. An empty 204 is enough.", maxHeader)
 	case errors.As(err, &dial) && dial.Op == "dial":
-		return "connection_failed", "There is no way to the receiver. (" + dial.Err.Error() + ")"
+		return "connection_failed", "Could not connect to the receiver. (" + dial.Err.Error() + ")"
 	}
-	return "connection_failed", "There is no way to the receiver."
+	return "connection_failed", "Could not connect to the receiver."
 }

@@ -67,7 +67,7 @@ func TestCarry(t *testing.T) {
 		"hangs up": {func(*http.Request) (*http.Response, error) { return nil, io.EOF },
 			sandbox.Answer{Error: "connection_closed", Message: "The receiver hung up before it had answered. Look into its log: it may have crashed."}},
 		"is out of reach": {func(*http.Request) (*http.Response, error) { return nil, errors.New("no route") },
-			sandbox.Answer{Error: "connection_failed", Message: "There is no way to the receiver."}},
+			sandbox.Answer{Error: "connection_failed", Message: "Could not connect to the receiver."}},
 		"hangs": {func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() },
 			sandbox.Answer{Error: "timeout", Message: "The receiver did not answer within 10s. Answer 2xx at once and do the work afterwards."}},
 	} {

@@ -85,9 +85,9 @@ func cannotListenAs(flag, listen string, err error) error {
 
 // warnIfOpen says so when other machines can reach the sandbox (10.2, row 1).
 func warnIfOpen(log *slog.Logger, e *emulator.Emulator, plain, secure *net.TCPAddr) {
-	at, text := plain, "other machines can reach the sandbox; it speaks plain HTTP and guards nothing worth guarding"
+	at, text := plain, "other machines can reach the sandbox; it speaks plain HTTP and has no real data"
 	if !open(plain) {
-		at, text = secure, "other machines can reach the sandbox; it guards nothing worth guarding"
+		at, text = secure, "other machines can reach the sandbox; it has no real data"
 	}
 	if !open(at) {
 		return

@@ -100,7 +100,7 @@ func groups() []settingGroup {
 			{"enforce-sunset", truth, "", "", "Refuse API versions past their sunset.", option(emulator.WithEnforcedSunset())},
 			{"headers", word, "relevant|full", "relevant", "Whether a response has the headers that say something about it, or all there are.",
 				choice("relevant", nil, "full", emulator.WithFullHeaders())},
-			{"check-responses", truth, "", "", "Hold every answer against the contract; a wrong one becomes a 500.", option(emulator.WithResponseCheck())},
+			{"check-responses", truth, "", "", "Validate every response against the contract; an invalid one becomes a 500.", option(emulator.WithResponseCheck())},
 		}},
 		{"Keys", []setting{
 			{"key", list, "TOKEN", "the fixture's", "A further key of the default workspace, and the one that is printed. Repeat for more.",

@@ -18,9 +18,9 @@ import (
 const (
 	// maxAnswer is the longest answer that is held in memory.
 	maxAnswer = 64 << 20
-	// maxRefusal is what is read of an answer that is not the expected one.
+	// maxRefusal is what is read of a response that is not the expected one.
 	maxRefusal = 1 << 20
-	// round is how long the server holds a question that has no answer yet.
+	// round is how long the server holds a question that has no response yet.
 	round = 10 * time.Second
 )
 
@@ -43,7 +43,7 @@ type call struct {
 	whole        bool // the answer is written on, however long it is
 }
 
-// unbounded lets the answer be as long as it is, and take as long.
+// unbounded lets the response be as long as it is, and take as long.
 func (c *call) unbounded() { c.whole, c.lasting = true, true }
 
 // String is how messages call it. The query is left out.
@@ -73,7 +73,7 @@ type line struct {
 	life      context.Context // ends all calls
 }
 
-// do makes a call, and returns when its answer is complete.
+// do makes a call, and returns when its response is complete.
 func (l line) do(ctx context.Context, c call) error {
 	if l.life.Err() != nil {
 		return fmt.Errorf("%s: %w", c, errClosed)
@@ -147,7 +147,7 @@ func (l line) request(ctx context.Context, c call) (*http.Request, error) {
 	return r, nil
 }
 
-// read takes the answer in.
+// read takes the response in.
 func (l line) read(c call, resp *http.Response) error {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	expected := "application/json"

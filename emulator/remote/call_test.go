@@ -54,7 +54,7 @@ func TestConnectionsAreReused(t *testing.T) {
 	}
 }
 
-// No answer of a server makes a call panic, shows a token, or is more than a
+// No response of a server makes a call panic, shows a token, or is more than a
 // screenful, and what is not the expected status is an error.
 func FuzzAnswers(f *testing.F) {
 	f.Add(200, "application/json", "", `{"data":[{"id":"ins_1","name":"a","status":"running"}]}`)

@@ -12,7 +12,7 @@ import (
 
 var noon = time.Date(2026, 3, 19, 12, 0, 0, 0, time.UTC)
 
-// Every method is one request, exactly this one, and its answer comes back.
+// Every method is one request, exactly this one, and its response comes back.
 func TestCalls(t *testing.T) {
 	const (
 		web     = `{"id":"ins_1","name":"web","status":"stopped","labels":{"a":"b"},"version":2,"created_at":"2026-03-19T12:00:00Z"}`
@@ -331,7 +331,7 @@ func TestWhatNeedsNoRequest(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// A waiting method asks again as long as there is no answer.
+// A waiting method asks again as long as there is no response.
 func TestWaitingAsksAgain(t *testing.T) {
 	const (
 		ask   = "GET /_sandbox/requests?limit=1&wait=10s"

@@ -10,11 +10,11 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// Error is an answer of the server that refuses a call. Match it with errors.As.
+// Error is a response of the server that refuses a call. Match it with errors.As.
 type Error struct {
-	// Status is that of the answer.
+	// Status is that of the response.
 	Status int
-	// Code is the stable name of the error, as invalid_state; "" when the answer
+	// Code is the stable name of the error, as invalid_state; "" when the response
 	// was none of a sandbox.
 	Code string
 	// Message is a sentence for people.
@@ -88,7 +88,7 @@ type envelope struct {
 	} `json:"error"`
 }
 
-// refusal is the error that an answer other than the expected one stands for.
+// refusal is the error that a response other than the expected one stands for.
 func refusal(c call, resp *http.Response, body []byte) *Error {
 	e := &Error{Status: resp.StatusCode, RequestID: resp.Header.Get("X-Request-Id")}
 	var in envelope

@@ -163,7 +163,7 @@ func (t *tb) run(body func(t sandbox.TB)) string {
 	return strings.Join(t.said, "\n")
 }
 
-// serve is a server whose every answer is up to the test.
+// serve is a server whose every response is up to the test.
 func serve(t *testing.T, h http.HandlerFunc) string {
 	t.Helper()
 	s := httptest.NewServer(h)

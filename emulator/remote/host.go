@@ -128,7 +128,7 @@ func (h *host) leave() {
 	}
 }
 
-// unreachable says in the words of this package why there was no answer.
+// unreachable says in the words of this package why there was no response.
 func (h *host) unreachable(c call, err error) error {
 	if u := (*url.Error)(nil); errors.As(err, &u) {
 		err = u.Err // its text repeats the URL

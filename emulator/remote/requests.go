@@ -162,7 +162,7 @@ func (w *Workspace) AssertRequested(t sandbox.TB, operation string, times int) {
 	sandbox.AssertRequested(t, witness{w, t}, operation, times)
 }
 
-// witness is a workspace that answers to the test that asks: no answer must not
+// witness is a workspace that answers to the test that asks: no response must not
 // pass for "none".
 type witness struct {
 	*Workspace

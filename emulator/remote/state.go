@@ -166,7 +166,7 @@ func (w *Workspace) Import(r io.Reader) error {
 }
 
 // source reads a saved state, and not after the call has ended: the transport may
-// read on when the answer is there already.
+// read on when the response is there already.
 type source struct {
 	mu   sync.Mutex
 	r    io.Reader

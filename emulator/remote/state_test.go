@@ -197,7 +197,7 @@ func TestImportStopsReading(t *testing.T) {
 	}
 }
 
-// An answer without end is not read to its end.
+// A response without end is not read to its end.
 func TestEndlessAnswers(t *testing.T) {
 	w := endless(t)
 	w.most = 1000
@@ -215,7 +215,7 @@ func TestEndlessAnswers(t *testing.T) {
 	}
 }
 
-// endless is a workspace at a server that takes everything, and whose answers do
+// endless is a workspace at a server that takes everything, and whose responses do
 // not end once there is a workspace.
 func endless(t *testing.T) *Workspace {
 	t.Helper()

@@ -166,7 +166,7 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// An assertion fails the test it was given, with what did come, and does not
+// An assertion fails the test it was given, with the requests received, and does not
 // take a lost answer for none.
 func TestAssertRequested(t *testing.T) {
 	const (

@@ -12,7 +12,7 @@ import (
 type Request struct {
 	// Seq numbers the requests of a workspace from 1 on.
 	Seq uint64 `json:"seq"`
-	// ID is the X-Request-Id of the answer.
+	// ID is the X-Request-Id of the response.
 	ID string `json:"id"`
 	// At is the workspace's time when the request was admitted.
 	At time.Time `json:"at"`
@@ -24,7 +24,7 @@ type Request struct {
 	Target string `json:"target"`
 	// Key is the id of the key that was accepted; "" if none was.
 	Key string `json:"key"`
-	// Status is that of the answer, Code and Reason its error's; "" if it is none.
+	// Status is that of the response, Code and Reason its error's; "" if it is none.
 	Status int    `json:"status"`
 	Code   string `json:"code,omitempty"`
 	Reason string `json:"reason,omitempty"`
@@ -105,7 +105,7 @@ type Match struct {
 	// that led to no operation.
 	Operation string
 	Unmatched bool
-	// Status is that of the answer; 1 to 5 stand for all of a class, 0 for any.
+	// Status is that of the response; 1 to 5 stand for all of a class, 0 for any.
 	Status int
 	// Code is that of the error, as instance_busy; "" for any, and for none.
 	Code string

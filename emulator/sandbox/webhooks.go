@@ -26,7 +26,7 @@ type Delivery struct {
 type DeliveryAttempt struct {
 	ID string    `json:"id"`
 	At time.Time `json:"at"`
-	// Status is that of the answer; 0 when none came.
+	// Status is that of the response; 0 when none came.
 	Status int `json:"status,omitempty"`
 	// LatencyMS is how long the receiver took by the wall clock, in milliseconds.
 	LatencyMS int `json:"latency_ms"`
@@ -89,7 +89,7 @@ type Answer struct {
 	// RetryAfter is the header of that name, and Body the beginning of the body.
 	RetryAfter string `json:"retry_after,omitempty"`
 	Body       string `json:"body,omitempty"`
-	// Error says what was wrong when no answer came: dns_error,
+	// Error says what was wrong when no response came: dns_error,
 	// connection_refused, connection_failed, tls_error, timeout,
 	// connection_closed, malformed_response, response_too_large or canceled. Message
 	// says it to people.

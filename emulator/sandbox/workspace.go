@@ -143,7 +143,7 @@ type Workspace interface {
 	Unmatched() []Request
 	// Dropped is how many requests the record has given up to stay within its
 	// bounds, and DroppedOf how many of those may have matched. What is asked about
-	// them has no answer. Requests that the limiter refused, and those without a
+	// them has no response. Requests that the limiter refused, and those without a
 	// known key, are dropped by themselves, and never push out others.
 	Dropped() uint64
 	DroppedOf(m Match) uint64

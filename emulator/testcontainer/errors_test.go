@@ -73,7 +73,7 @@ func TestExplain(t *testing.T) {
 	if err := explain(t.Context(), built, printing(strings.NewReader("one")), failed); err.Error() != "the image that was built did not start: container exited with code 2; the last it printed:\n  one" {
 		t.Error(err)
 	}
-	// The time of the caller is up, and yet there is an answer.
+	// The time of the caller is up, and yet there is a response.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := explain(ctx, requested(t), printing(strings.NewReader("last words")), ctx.Err()); !strings.Contains(err.Error(), "last words") {

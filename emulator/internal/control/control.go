@@ -71,7 +71,7 @@ type Config struct {
 	// Secure refuses a request that came over plain HTTP, if HTTPS is required.
 	Secure func(r *http.Request) error
 	// Refuse renders an error.
-	Refuse func(x *httpapi.RequestContext, err *fail.Error) httpapi.Answer
+	Refuse func(x *httpapi.RequestContext, err *fail.Error) httpapi.Response
 	// Hosts and Headers are those of the APIs beside which this one is served.
 	Hosts   []string
 	Headers httpapi.Headers

@@ -318,7 +318,7 @@ func (f *fake) update(change func()) {
 	f.changed = make(chan struct{})
 }
 
-// await asks until there is an answer or the context ends.
+// await asks until there is a response or the context ends.
 func await[T any](ctx context.Context, f *fake, ask func() (T, bool)) (T, error) {
 	for {
 		f.mu.Lock()

@@ -11,7 +11,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 )
 
-// Whatever is sent, the answer keeps the contract and is never the sandbox's
+// Whatever is sent, the response keeps the contract and is never the sandbox's
 // violation.
 func FuzzControl(f *testing.F) {
 	for _, e := range exchanges {

@@ -38,7 +38,7 @@ func (a *API) open(x *httpapi.RequestContext) {
 	}
 }
 
-// complete adds the headers that every answer carries.
+// complete adds the headers that every response carries.
 func complete(x *httpapi.RequestContext) {
 	x.Set("X-Request-Id", x.ID)
 	x.Set("Cache-Control", "no-store")

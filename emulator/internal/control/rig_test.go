@@ -259,14 +259,14 @@ func (r *rig) Metrics(w io.Writer) error {
 
 func (r *rig) CA() []byte { return r.pem }
 
-// reply is an answer.
+// reply is a response.
 type reply struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// send makes a request; headers are names and values in turn. The answer is held
+// send makes a request; headers are names and values in turn. The response is held
 // against the contract by kin-openapi's own reading.
 func (r *rig) send(t testing.TB, method, target, token, body string, headers ...string) reply {
 	t.Helper()
@@ -334,7 +334,7 @@ var oracle = sync.OnceValues(func() (routers.Router, error) {
 	return gorillamux.NewRouter(doc)
 })
 
-// check holds an answer against the contract. One that belongs to no operation
+// check validates a response against the contract. One that belongs to no operation
 // must be an error envelope.
 func check(q *http.Request, status int, header http.Header, body []byte) error {
 	if id := header.Get("X-Request-Id"); !strings.HasPrefix(id, "ctl_") {

@@ -78,7 +78,7 @@ func (in export) of(s sandbox.Snapshot) httpapi.Stream {
 	return written(httpapi.JSONType, write)
 }
 
-// written is an answer that is written while it is sent, from a snapshot: it may
+// written is a response that is written while it is sent, from a snapshot: it may
 // be larger than what could be held.
 func written(mediaType string, write func(io.Writer) error) httpapi.Stream {
 	return httpapi.Stream{Type: mediaType, Document: true, Run: func(_ context.Context, w *httpapi.StreamWriter) error { return write(w) }}

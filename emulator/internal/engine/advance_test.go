@@ -68,7 +68,7 @@ func TestAdvanceBeyondTheEndOfTime(t *testing.T) {
 	w := newHouse().world(t, func(c *Config) { c.Clock = Clock{Mode: Frozen, Now: time.Date(2200, 12, 31, 0, 0, 0, 0, time.UTC)} })
 	book(w, 48*time.Hour, "x")
 	equal(t, "the next event", w.AdvanceToNext(), false)
-	if err := w.AdvanceUntilIdle(10); err == nil || err.Error() != "cannot advance to the year 2201: time ends with 2200; mark of x is booked for then" {
+	if err := w.AdvanceUntilIdle(10); err == nil || err.Error() != "cannot advance to the year 2201: the latest supported year is 2200; mark of x is booked for then" {
 		t.Errorf("got %v", err)
 	}
 	equal(t, "the time", w.Now().Year(), 2200)

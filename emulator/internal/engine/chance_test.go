@@ -47,7 +47,7 @@ func TestChanceDependsOnSeedNameAndQuestion(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range first {
 		if seen[s] {
-			t.Errorf("%s stands there twice", s)
+			t.Errorf("%s appears twice", s)
 		}
 		seen[s] = true
 	}

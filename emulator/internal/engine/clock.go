@@ -61,7 +61,7 @@ func (c Clock) check() error {
 // reachable refuses an instant a world cannot be advanced to.
 func reachable(t time.Time) error {
 	if t.Year() > lastYear {
-		return fmt.Errorf("cannot advance to the year %d: time ends with %d", t.Year(), lastYear)
+		return fmt.Errorf("cannot advance to the year %d: the latest supported year is %d", t.Year(), lastYear)
 	}
 	return nil
 }

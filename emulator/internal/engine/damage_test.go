@@ -48,9 +48,9 @@ func TestLoadRefusesDamage(t *testing.T) {
 		{"an event long ago", `"at": "2026-03-19T10:23:44Z"`, `"at": "1826-03-19T10:23:44Z"`, `/agenda/0: the time is not within the years 1970 to 2261`},
 		{"a clock that is past what is booked", `"now": "2026-03-19T10:22:45Z"`, `"now": "2199-12-31T23:59:59Z"`, `/agenda: step "mark" at 2026-03-19T10:23:44Z has happened, for /clock/now is 2199-12-31T23:59:59Z: what is booked must not lie before it`},
 		{"an unknown table", `"name": "marks"`, `"name": "sparks"`, `/tables/2: table "sparks" is unknown`},
-		{"a table given twice", `"name": "tallies"`, `"name": "items"`, `/tables/1: table "items" stands there twice`},
+		{"a table given twice", `"name": "tallies"`, `"name": "items"`, `/tables/1: table "items" appears twice`},
 		{"a row without an id", `"id": "b"`, `"id": ""`, `/tables/0/rows/0: items "": the id is empty`},
-		{"an id given twice", `"id": "c"`, `"id": "b"`, `/tables/0/rows/1: items "b": the id stands there twice`},
+		{"an id given twice", `"id": "c"`, `"id": "b"`, `/tables/0/rows/1: items "b": the id appears twice`},
 		{"rows out of order", `"seq": 3`, `"seq": 2`, `/tables/0/rows/1: items "c": seq 2 is not above the one before (2) and at most last_seq (7)`},
 		{"a row from the future", `"seq": 3`, `"seq": 9`, `/tables/0/rows/1: items "c": seq 9 is not above the one before (2) and at most last_seq (7)`},
 		{"a row the table's check refuses", `"n": 2`, `"n": -2`, `/tables/0/rows/0: items "b": n is -2, not at least 0`},
@@ -85,7 +85,7 @@ func TestLoadRefusesEventsThatStandThereTwice(t *testing.T) {
 	from, to := strings.Index(whole, `"agenda": [`)+len(`"agenda": [`), strings.Index(whole, ` "tables"`)
 	event := strings.TrimRight(whole[from:to], "\n ],")
 	twice := whole[:from] + event + "," + event + "]," + whole[to:]
-	if _, err := Load(h.Schema, strings.NewReader(twice)); err == nil || err.Error() != "saved world: line 21: /agenda/1: stands there twice" {
+	if _, err := Load(h.Schema, strings.NewReader(twice)); err == nil || err.Error() != "saved world: line 21: /agenda/1: appears twice" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -19,7 +19,7 @@ import (
 // Dump writes everything the snapshot holds as text for people and for
 // comparisons: a heading for the clock, for each event of the agenda and for
 // each row, and below a row's heading a line for each member that is not zero,
-// indented by two spaces. No heading stands there twice. The same state gives
+// indented by two spaces. No heading appears twice. The same state gives
 // the same text, wherever it was loaded and whatever the world's id and seed
 // are. How a world is used and how it keeps account does not belong to it:
 // counters, sequence numbers, internal rows and their events (see Kind), and members tagged

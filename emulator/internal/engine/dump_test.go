@@ -161,7 +161,7 @@ func TestDumpOfTheSameStateIsTheSame(t *testing.T) {
 }
 
 // A world that was saved and loaded elsewhere has the same dump, and no heading
-// stands there twice.
+// appears twice.
 func TestDumpAfterLoad(t *testing.T) {
 	m := newMuseum()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -193,7 +193,7 @@ func TestDumpAfterLoad(t *testing.T) {
 		seen := map[string]bool{}
 		for line := range strings.Lines(first) {
 			if seen[line] && line[0] != ' ' {
-				rt.Fatalf("stands there twice: %s", line)
+				rt.Fatalf("appears twice: %s", line)
 			}
 			seen[line] = true
 		}

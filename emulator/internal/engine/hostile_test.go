@@ -34,7 +34,7 @@ func hostiles() []hostile {
 		{name: "a million empty events", head: noCounters + `"agenda":[`, part: `{},` + strings.Repeat(" ", 70), tail: `{}]}`, want: `/agenda/0: step "" is unknown`},
 		{name: "empty rows", head: noAgenda + `"tables":[{"name":"items","rows":[`, part: `{},`, want: "/tables/0/rows/0: "},
 		{name: "a million empty rows", head: noAgenda + `"tables":[{"name":"items","rows":[`, part: `{"seq":%d,"id":"%[1]d","value":{}},` + strings.Repeat(" ", 40), numbered: true, tail: `0]}]}`, want: "/tables/0/rows/"},
-		{name: "rows of one id", head: noAgenda + `"tables":[{"name":"items","rows":[`, part: `{"seq":%d,"id":"a","value":{}},` + strings.Repeat(" ", 40), numbered: true, tail: `0]}]}`, want: `/tables/0/rows/1: items "a": the id stands there twice`},
+		{name: "rows of one id", head: noAgenda + `"tables":[{"name":"items","rows":[`, part: `{"seq":%d,"id":"a","value":{}},` + strings.Repeat(" ", 40), numbered: true, tail: `0]}]}`, want: `/tables/0/rows/1: items "a": the id appears twice`},
 		{name: "empty tables", head: noAgenda + `"tables":[`, part: `{},`, want: "/tables/0: the table has no name"},
 		{name: "tables without a name", head: noAgenda + `"tables":[`, part: `{},` + strings.Repeat(" ", 70), tail: `{}]}`, want: "/tables/0: the table has no name"},
 		{name: "numbers", head: savedStart + `"counters":[`, part: `0,`, want: "/counters: want an object, got a list"},

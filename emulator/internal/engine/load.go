@@ -249,7 +249,7 @@ func (l *loader) event(i int) error {
 	}
 	if fault == "" {
 		if _, taken := l.s.agenda.tree.Set(event{e.At.UnixNano(), e.Seq, e.Step, e.Subject}); taken {
-			fault = "stands there twice"
+			fault = "appears twice"
 		}
 	}
 	if fault != "" {
@@ -275,7 +275,7 @@ func (l *loader) table(i int) error {
 				return refused("table %s is unknown", quoted(table))
 			}
 			if l.given[table] {
-				return refused("table %q stands there twice", table)
+				return refused("table %q appears twice", table)
 			}
 			l.given[table] = true
 			return nil
@@ -368,7 +368,7 @@ func (r *rows[T]) decode(row savedRow) (size int, err error) {
 		value = loaded(value)
 	}
 	if _, taken := r.byID.Set(row.ID, row.Seq); taken {
-		return 0, errors.New("the id stands there twice")
+		return 0, errors.New("the id appears twice")
 	}
 	size = r.sizeOf(row.ID, &value)
 	r.bySeq.Set(row.Seq, entry{id: row.ID, value: &value, size: size})

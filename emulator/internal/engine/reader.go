@@ -161,7 +161,7 @@ func (r *reader) end() error {
 	case errors.Is(err, io.EOF) && r.in.fault == nil:
 		return nil
 	case err == nil:
-		return fmt.Errorf("line %d: there is something behind the end of the world", r.line(r.dec.InputOffset()))
+		return fmt.Errorf("line %d: unexpected data after the document", r.line(r.dec.InputOffset()))
 	}
 	return r.located(err)
 }

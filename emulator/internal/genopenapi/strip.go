@@ -6,8 +6,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// strip takes away what no request and no answer is checked against: texts,
-// examples, the headers of answers, what errors look like, and that no further
+// strip takes away what no request and no response is checked against: texts,
+// examples, the headers of responses, what errors look like, and that no further
 // members are welcome, which httpapi says itself with the names of those that came.
 // named says that the members' names were chosen by the document, as those of
 // properties are: they mean nothing here.
@@ -48,7 +48,7 @@ func idle(name string, value *yaml.Node) bool {
 	return false
 }
 
-// ofError tells the answers of an operation that are no success. Those among the
+// ofError tells the responses of an operation that are no success. Those among the
 // components have other names.
 func ofError(status string) bool {
 	return status == "default" || len(status) == 3 && strings.Contains("1345", status[:1]) && strings.Trim(status[1:], "0123456789X") == ""

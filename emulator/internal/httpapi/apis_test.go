@@ -63,12 +63,12 @@ func two(t testing.TB) *Server {
 		Handle("createOrder", func(_ *Call, in order) (order, error) { return in, nil }),
 		Handle("createForm", func(c *Call, _ nothing) (map[string]any, error) { return c.Body(), nil }),
 	}
-	other.Refuse = func(_ *RequestContext, err *fail.Error) Answer {
+	other.Refuse = func(_ *RequestContext, err *fail.Error) Response {
 		text := err.Code
 		for _, d := range err.Details {
 			text += fmt.Sprintf(" %s %s", d.Field, d.Code)
 		}
-		return Answer{Status: map[fail.Kind]int{
+		return Response{Status: map[fail.Kind]int{
 			fail.NotFound: 404, fail.Forbidden: 403, fail.MethodNotAllowed: 405, fail.Invalid: 422, fail.UnsupportedMedia: 415, fail.TooLarge: 413,
 		}[err.Kind], Type: "text/plain", Body: []byte("second: " + text)}
 	}

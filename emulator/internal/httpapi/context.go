@@ -28,7 +28,7 @@ type Caller struct {
 	Version string
 }
 
-// RequestContext is one request and its answer on their way through the pipeline. It
+// RequestContext is one request and its response on their way through the pipeline. It
 // serves one request at a time and is used again afterwards: stages must not
 // keep it.
 type RequestContext struct {
@@ -42,7 +42,7 @@ type RequestContext struct {
 	// Admission is what the stage that authenticates leaves for later stages of
 	// its API; nil if it leaves nothing.
 	Admission any
-	// Version is the API version the answer is rendered in.
+	// Version is the API version the response is rendered in.
 	Version string
 	// ID is the request id; "" until the exchange is opened in a world.
 	ID string
@@ -74,19 +74,19 @@ type RequestContext struct {
 	misspelt    []fail.Detail // what was let pass and may have been meant for something else
 	reservation *reservation  // the idempotency key that the request holds
 	served      bool          // the handler did what was asked for
-	answer      Answer
+	response    Response
 	done        bool // answer is final: no further stage runs
 	failed      *fail.Error
 }
 
-// Answer is what goes back over the wire.
-type Answer struct {
+// Response is what goes back over the wire.
+type Response struct {
 	Status int
 	// Type is the content type; "" means JSON.
 	Type string
 	// Body is the encoded body; nil for none.
 	Body []byte
-	// Stream writes the body while the answer is being sent; nil if it is Body.
+	// Stream writes the body while the response is being sent; nil if it is Body.
 	Stream *Stream
 	// ETag, Location and RetryAfter are left out when empty.
 	ETag, Location, RetryAfter string
@@ -95,16 +95,16 @@ type Answer struct {
 // argument is a query parameter as it was sent, unescaped.
 type argument struct{ name, value string }
 
-// Header is the header of the answer.
+// Header is the header of the response.
 func (x *RequestContext) Header() http.Header { return x.header }
 
 // Status is that of the response; 0 until there is one.
-func (x *RequestContext) Status() int { return x.answer.Status }
+func (x *RequestContext) Status() int { return x.response.Status }
 
 // FullHeaders reports whether headers are sent that say nothing new.
 func (x *RequestContext) FullHeaders() bool { return x.server.FullHeaders }
 
-// Set sets a header of the answer; the name must be in canonical form.
+// Set sets a header of the response; the name must be in canonical form.
 func (x *RequestContext) Set(name, value string) {
 	x.values = append(x.values, value)
 	n := len(x.values)

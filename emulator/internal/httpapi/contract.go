@@ -66,7 +66,7 @@ type parameter struct {
 
 // LoadContract reads an OpenAPI 3.0 document. Of answers it needs to say no more than
 // the statuses and the types of media: what they look like is in another copy of the
-// document, read when the first answer is checked, since few servers do.
+// document, read when the first response is checked, since few servers do.
 func LoadContract(requests []byte, answers func() ([]byte, error)) (*Contract, error) {
 	doc, err := loadDocument(requests)
 	if err != nil {
@@ -129,9 +129,9 @@ func loadAnswers(data []byte) (map[string]map[int]*openapi3.Response, error) {
 	return all, nil
 }
 
-// answer is what an answer of an operation must look like; nil when the document
+// answer is what a response of an operation must look like; nil when the document
 // does not list it.
-func (c *Contract) answer(operation string, status int) (*openapi3.Response, error) {
+func (c *Contract) response(operation string, status int) (*openapi3.Response, error) {
 	all, err := c.answers()
 	if err != nil {
 		return nil, err

@@ -288,7 +288,7 @@ func Invoke(x *RequestContext) error {
 	if err != nil || x.done { // done: the outcome of an earlier request was repeated
 		return err
 	}
-	x.served, x.output, x.answer.Status = true, out, x.statusOf(out)
+	x.served, x.output, x.response.Status = true, out, x.statusOf(out)
 	return nil
 }
 

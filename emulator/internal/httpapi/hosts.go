@@ -97,6 +97,6 @@ func (s *Server) answerPreflight(x *RequestContext) error {
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
 	h.Set("Access-Control-Allow-Headers", strings.Join(x.api.Headers.Pages.Request, ", "))
 	h.Set("Access-Control-Max-Age", "600")
-	x.finish(Answer{Status: http.StatusNoContent})
+	x.finish(Response{Status: http.StatusNoContent})
 	return nil
 }

@@ -77,7 +77,7 @@ func (r record) checkSaved(string) error {
 func (r record) MarshalJSON() ([]byte, error) {
 	type saved record
 	if r.live != nil {
-		a, err := r.answer(nil)
+		a, err := r.response(nil)
 		if err != nil {
 			return nil, err
 		}
@@ -89,10 +89,10 @@ func (r record) MarshalJSON() ([]byte, error) {
 	return jsonv2.Marshal(saved(r), jsonv2.Deterministic(true))
 }
 
-// answer is the response of the record, encoded as the first one was. The world is
+// response is that of the record, encoded as the first one was. The world is
 // the one that it is sent from; nil when it is sent to nobody.
-func (r record) answer(w *engine.World) (Answer, error) {
-	a := Answer{Status: r.Status, Body: r.Body, ETag: r.ETag, Location: r.Location, RetryAfter: r.RetryAfter}
+func (r record) response(w *engine.World) (Response, error) {
+	a := Response{Status: r.Status, Body: r.Body, ETag: r.ETag, Location: r.Location, RetryAfter: r.RetryAfter}
 	if r.live == nil {
 		return a, nil
 	}
@@ -173,7 +173,7 @@ func (x *RequestContext) replay(r record, fingerprint string) error {
 	if r.Holder != "" && (r.live == nil || r.Holder != x.Caller.Token) {
 		return notRepeated(r.Location)
 	}
-	a, err := r.answer(x.World)
+	a, err := r.response(x.World)
 	if err != nil {
 		return err
 	}

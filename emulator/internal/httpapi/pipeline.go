@@ -54,24 +54,24 @@ func (x *RequestContext) run(stages []Stage) {
 func (x *RequestContext) refuse(err error) {
 	x.failed = x.withMisspelt(fail.Of(Budgeted(err)))
 	x.open()
-	x.answer, x.done = x.api.Refuse(x, x.failed), true
+	x.response, x.done = x.api.Refuse(x, x.failed), true
 }
 
-// open gives an exchange of no workspace a time and a request id: every answer
+// open gives an exchange of no workspace a time and a request id: every response
 // carries them (S41). Neither comes out of a world, so that nobody has to wait for
-// one, and what strangers ask does not change the bytes that a workspace answers
+// one, and what unauthenticated ask does not change the bytes that a workspace answers
 // (S6).
 func (x *RequestContext) open() {
 	if x.ID == "" && x.api.Open != nil {
 		x.api.Open(x)
 	}
 	if x.ID == "" {
-		x.Now, x.ID = x.World.Glance(), x.server.strangers.NextLong("req")
+		x.Now, x.ID = x.World.Glance(), x.server.unauthenticated.NextLong("req")
 	}
 }
 
-// finish ends the exchange with an answer.
-func (x *RequestContext) finish(a Answer) { x.answer, x.done = a, true }
+// finish ends the exchange with a response.
+func (x *RequestContext) finish(a Response) { x.response, x.done = a, true }
 
 const (
 	maxTarget = 8 << 10

@@ -50,7 +50,7 @@ func (x *RequestContext) checkQuery() {
 			continue
 		}
 		if p == nil || !x.api.Known(x, fail.Query, a.name) {
-			x.unknown(fail.Query, stranger{a.name, x.near(a.name)})
+			x.unknown(fail.Query, unknownName{a.name, x.near(a.name)})
 			continue
 		}
 		if first := slices.IndexFunc(x.query, func(o argument) bool { return o.name == a.name }); first < i {
@@ -136,9 +136,9 @@ func (x *RequestContext) near(name string) []string {
 	return near.Members(name, names...)
 }
 
-// stranger is a parameter or member that the contract does not have, and those that
+// unknownName is a parameter or member that the contract does not have, and those that
 // may have been meant.
-type stranger struct {
+type unknownName struct {
 	name  string
 	meant []string
 }
@@ -146,7 +146,7 @@ type stranger struct {
 // unknown notes a parameter or member that the contract does not have. Where it is
 // let pass and something else is refused, it is named there if it looks misspelt,
 // for what is missed may be what was meant.
-func (x *RequestContext) unknown(in fail.Location, s stranger) {
+func (x *RequestContext) unknown(in fail.Location, s unknownName) {
 	d := violation(in, printable(s.name), "unknown_parameter", "%s is not known here%s.", printable(s.name), near.DidYouMean(s.meant))
 	if s.meant != nil {
 		d.Extra = []fail.Member{{Name: "did_you_mean", Value: s.meant[0]}}

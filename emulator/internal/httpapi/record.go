@@ -50,7 +50,7 @@ func (s *Server) record(x *RequestContext) {
 	}
 	r := Record{
 		Resource: x.resource(), Address: hostOf(x.Request.RemoteAddr), ID: x.ID, At: x.Now, Operation: x.Op, Method: x.Request.Method, Target: x.target(), Token: x.Caller.Token,
-		Header: x.Request.Header, Status: x.answer.Status, ResponseBody: x.answer.Body, Stage: x.stage, Elapsed: x.begun.Elapsed(),
+		Header: x.Request.Header, Status: x.response.Status, ResponseBody: x.response.Body, Stage: x.stage, Elapsed: x.begun.Elapsed(),
 	}
 	r.World, r.Sent = x.owner()
 	if x.read {
@@ -88,7 +88,7 @@ func (x *RequestContext) resource() string {
 	if n := len(x.params); n > 0 {
 		return x.params[n-1]
 	}
-	return x.answer.Location[strings.LastIndexByte(x.answer.Location, '/')+1:]
+	return x.response.Location[strings.LastIndexByte(x.response.Location, '/')+1:]
 }
 
 // hostOf is an address without its port.

@@ -55,7 +55,7 @@ type Raw struct {
 
 // Stream output is written piece by piece for as long as Run runs, after the
 // answer has begun and was recorded. Run gets a context that ends when the client
-// goes away; it is not run for HEAD. What it returns ends the answer and is told
+// goes away; it is not run for HEAD. What it returns ends the response and is told
 // to nobody. Done, which may be nil, is called when all is over, whether Run ran or
 // not.
 type Stream struct {
@@ -76,7 +76,7 @@ func Encode(x *RequestContext) error {
 	if x.trial() {
 		return x.encodeTrial()
 	}
-	return x.encode(x.answer.Status, x.output)
+	return x.encode(x.response.Status, x.output)
 }
 
 func (x *RequestContext) encode(status int, out any) error {
@@ -96,7 +96,7 @@ func (x *RequestContext) encode(status int, out any) error {
 		return nil
 	}
 	if a.ETag != "" && status == http.StatusOK && isRead(x.Request.Method) && matches(x.Request.Header["If-None-Match"], a.ETag, true) {
-		x.finish(Answer{Status: http.StatusNotModified, ETag: a.ETag})
+		x.finish(Response{Status: http.StatusNotModified, ETag: a.ETag})
 		return nil
 	}
 	if p, ok := out.(Paged); ok {
@@ -115,8 +115,8 @@ func (x *RequestContext) encode(status int, out any) error {
 }
 
 // head is the response with an output, but for its body.
-func (x *RequestContext) head(status int, out any) Answer {
-	a := Answer{Status: status}
+func (x *RequestContext) head(status int, out any) Response {
+	a := Response{Status: status}
 	if v, ok := out.(Versioned); ok {
 		a.ETag = x.etag(v.ResourceVersion())
 	}
@@ -142,9 +142,9 @@ func (x *RequestContext) renderedBody(out any, b []byte) ([]byte, error) {
 	return EncodeJSON(out)
 }
 
-// checked ends the exchange with an answer, unless it is checked and breaks the
+// checked ends the exchange with a response, unless it is checked and breaks the
 // contract.
-func (x *RequestContext) checked(a Answer) error {
+func (x *RequestContext) checked(a Response) error {
 	if x.server.CheckResponses {
 		if err := x.checkResponse(a); err != nil {
 			return err
@@ -210,9 +210,9 @@ func AppendString(b []byte, s string) []byte {
 	return append(append(b, s...), '"')
 }
 
-// checkResponse holds an answer against the contract.
-func (x *RequestContext) checkResponse(a Answer) error {
-	response, err := x.api.Contract.answer(x.Op.ID, a.Status)
+// checkResponse validates a response against the contract.
+func (x *RequestContext) checkResponse(a Response) error {
+	response, err := x.api.Contract.response(x.Op.ID, a.Status)
 	if err != nil {
 		return err
 	}
@@ -239,7 +239,7 @@ func (x *RequestContext) checkResponse(a Answer) error {
 // CheckEvent validates what is delivered to a client against the schema of the success
 // of the operation that shows the same.
 func (c *Contract) CheckEvent(shownBy string, body []byte) error {
-	response, err := c.answer(shownBy, http.StatusOK)
+	response, err := c.response(shownBy, http.StatusOK)
 	if err != nil {
 		return err
 	}
@@ -250,8 +250,8 @@ func (c *Contract) CheckEvent(shownBy string, body []byte) error {
 	return response.Content.Get("application/json").Schema.Value.VisitJSON(v, c.told...)
 }
 
-// seal completes the answer: from here on it is only sent.
-func (x *RequestContext) seal() {
+// finalize completes the response: from here on it is only sent.
+func (x *RequestContext) finalize() {
 	if !x.done {
 		x.refuse(fail.New(fail.Internal, "internal_error", "The request passed every stage without an answer."))
 	}
@@ -259,7 +259,7 @@ func (x *RequestContext) seal() {
 	if x.api.Complete != nil {
 		x.api.Complete(x)
 	}
-	h, a := x.header, &x.answer
+	h, a := x.header, &x.response
 	x.Show(x.Now)
 	if !x.datedByServer() {
 		x.Set("Date", x.server.dateOf(x.shown))
@@ -306,7 +306,7 @@ func (x *RequestContext) datedByServer() bool {
 
 // measuredByServer tells whether net/http sends the Content-Length.
 func (x *RequestContext) measuredByServer() bool {
-	return len(x.answer.Body) <= serverBuffer && x.Request.Method != http.MethodHead && x.Request.ProtoMajor == 1 &&
+	return len(x.response.Body) <= serverBuffer && x.Request.Method != http.MethodHead && x.Request.ProtoMajor == 1 &&
 		x.overNetHTTP() && !x.drains()
 }
 
@@ -315,26 +315,26 @@ func (x *RequestContext) overNetHTTP() bool {
 	return x.Request.Context().Value(http.ServerContextKey) != nil
 }
 
-// write sends the answer.
+// write sends the response.
 func (x *RequestContext) write() {
-	a := &x.answer
+	a := &x.response
 	x.w.WriteHeader(a.Status)
 	if a.Body != nil && x.Request.Method != http.MethodHead {
 		_, _ = x.w.Write(a.Body) // the client is gone if this fails
 	}
-	x.linger()
+	x.drainBody()
 }
 
-// maxLinger bounds the bytes that are read of a body nobody wants, in bytes.
-const maxLinger = 16 << 20
+// maxDrained bounds the bytes that are read of a body nobody wants, in bytes.
+const maxDrained = 16 << 20
 
-// linger sends the answer to a request whose body was not read, and then takes
+// drainBody sends the response to a request whose body was not read, and then takes
 // what still arrives of it. Closing a connection with bytes unread resets it, and
 // a client that writes all of its body before it reads would see the reset
-// instead of the answer. A client that waits for 100-continue has sent nothing.
-func (x *RequestContext) linger() {
+// instead of the response. A client that waits for 100-continue has sent nothing.
+func (x *RequestContext) drainBody() {
 	if x.drains() && http.NewResponseController(x.w).Flush() == nil {
-		_, _ = io.CopyN(io.Discard, x.Request.Body, maxLinger)
+		_, _ = io.CopyN(io.Discard, x.Request.Body, maxDrained)
 	}
 }
 

@@ -77,7 +77,7 @@ func newToy(t testing.TB) *toy {
 			Handle("getHealth", func(*Call, nothing) (thing, error) { return thing{"ok"}, nil }),
 		},
 		Pipeline: []Stage{{"read", ReadBody}, {"contract", CheckContract}, {"handle", Invoke}, {"encode", Encode}},
-		Refuse: func(x *RequestContext, err *fail.Error) Answer {
+		Refuse: func(x *RequestContext, err *fail.Error) Response {
 			status := map[fail.Kind]int{
 				fail.NotFound: 404, fail.Forbidden: 403, fail.MethodNotAllowed: 405, fail.Invalid: 400, fail.Conflict: 409, fail.TooLarge: 413,
 				fail.UnsupportedMedia: 415, fail.URITooLong: 414, fail.HeadersTooLarge: 431,
@@ -85,7 +85,7 @@ func newToy(t testing.TB) *toy {
 			if status == 0 {
 				status = 500
 			}
-			return Answer{Status: status, Body: []byte(`{"code":"` + err.Code + `","id":"` + x.ID + `"}`)}
+			return Response{Status: status, Body: []byte(`{"code":"` + err.Code + `","id":"` + x.ID + `"}`)}
 		},
 		Render: func(_ *RequestContext, out any) any { return out },
 		Known:  func(*RequestContext, fail.Location, string) bool { return true },

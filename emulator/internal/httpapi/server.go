@@ -39,7 +39,7 @@ type API struct {
 	// stages of this package that invoke the handler.
 	Pipeline []Stage
 	// Refuse renders an error.
-	Refuse func(x *RequestContext, err *fail.Error) Answer
+	Refuse func(x *RequestContext, err *fail.Error) Response
 	// Render turns a handler's output into what is encoded for the caller's
 	// version.
 	Render func(x *RequestContext, out any) any
@@ -61,7 +61,7 @@ type API struct {
 	Admitted, Within func(c *Call) error
 	// Idempotent says that Idempotency.LookUp is a stage of the pipeline.
 	Idempotent bool
-	// Complete adds the headers that every answer carries.
+	// Complete adds the headers that every response carries.
 	Complete func(x *RequestContext)
 	// DocumentedOnly leaves out operations the documents only imply.
 	DocumentedOnly bool
@@ -95,12 +95,12 @@ type Options struct {
 	// LargeBodies bounds the memory of large request bodies, for all servers that
 	// are given the same one; nil makes one for this server.
 	LargeBodies *LargeBodies
-	// CheckResponses makes an answer that breaks the contract a 500.
+	// CheckResponses makes a response that breaks the contract a 500.
 	CheckResponses bool
 	// FullHeaders sends every header with every response, and not only where it says
 	// something.
 	FullHeaders bool
-	// Record receives every exchange before its answer is sent; nil for none. It
+	// Record receives every exchange before its response is sent; nil for none. It
 	// must keep nothing of it.
 	Record func(r *Record)
 	// Log receives a line for each request at debug level; nil for none.
@@ -116,10 +116,10 @@ type Server struct {
 	stages []Stage
 	echo   *echo.Echo
 	pool   sync.Pool
-	// strangers are the ids of requests of no workspace.
-	strangers *engine.IDs
+	// unauthenticated are the ids of requests of no workspace.
+	unauthenticated *engine.IDs
 
-	// Header values that every answer shares; net/http only reads them.
+	// Header values that every response shares; net/http only reads them.
 	jsonType, nosniff []string
 	date              atomic.Pointer[date]
 }
@@ -141,7 +141,7 @@ func NewServer(o Options, apis ...*API) (*Server, error) {
 	}
 	s := &Server{Options: o, apis: byPrefix(apis), echo: echo.New(), jsonType: []string{JSONType}, nosniff: []string{"nosniff"}}
 	if o.Home != nil {
-		s.strangers = o.Home.IDs("stranger")
+		s.unauthenticated = o.Home.IDs("stranger")
 	}
 	s.pool.New = func() any { return new(RequestContext) }
 	s.stages = s.admission()
@@ -220,7 +220,7 @@ func (s *Server) route(api *API) error {
 				return nil
 			}
 			x.Header().Set("Allow", strings.Join(allow, ", "))
-			x.finish(Answer{Status: http.StatusNoContent})
+			x.finish(Response{Status: http.StatusNoContent})
 			return nil
 		})
 	}
@@ -263,9 +263,9 @@ func (s *Server) close(x *RequestContext) {
 		x.refuse(fmt.Errorf("panic: %+v", p))
 	}
 	x.release()
-	x.seal()
+	x.finalize()
 	s.record(x)
-	if x.answer.Stream != nil {
+	if x.response.Stream != nil {
 		s.log(x)
 		x.releaseBody()
 		x.stream()
@@ -295,7 +295,7 @@ func (s *Server) log(x *RequestContext) {
 	if !s.Log.Enabled(r.Context(), slog.LevelDebug) {
 		return
 	}
-	attrs := []any{"request_id", x.ID, "method", r.Method, "path", r.URL.Path, "status", x.answer.Status, "duration", x.begun.Elapsed(), "workspace", x.World.ID()}
+	attrs := []any{"request_id", x.ID, "method", r.Method, "path", r.URL.Path, "status", x.response.Status, "duration", x.begun.Elapsed(), "workspace", x.World.ID()}
 	if x.Op != nil {
 		attrs = append(attrs, "operation", x.Op.ID)
 	}

@@ -12,12 +12,12 @@ import (
 )
 
 // sendPatience is how long a client may leave what it was sent unread: a piece of
-// a stream, or an answer that took its time.
+// a stream, or a response that took its time.
 const sendPatience = 30 * time.Second
 
 // unhurried lifts the server's time limits for a whole exchange until the
 // returned function is called: past the one of reading the context would end, past
-// the one of writing the answer would be lost.
+// the one of writing the response would be lost.
 func (x *RequestContext) unhurried() (end func()) {
 	c := http.NewResponseController(x.w) // a recorder in a test has no deadlines
 	_ = c.SetReadDeadline(time.Time{})
@@ -46,10 +46,10 @@ func (w *StreamWriter) Write(b []byte) (int, error) {
 	return n, w.control.Flush()
 }
 
-// stream sends the answer's header and runs what writes the rest. The time limits
+// stream sends the response's header and runs what writes the rest. The time limits
 // of the server for a whole exchange do not hold for it.
 func (x *RequestContext) stream() {
-	s := x.answer.Stream
+	s := x.response.Stream
 	if s.Done != nil {
 		defer s.Done()
 	}
@@ -59,7 +59,7 @@ func (x *RequestContext) stream() {
 	}
 	w := &StreamWriter{to: x.w, control: http.NewResponseController(x.w)}
 	_ = w.control.SetReadDeadline(time.Time{}) // or the context would end with it
-	x.w.WriteHeader(x.answer.Status)
+	x.w.WriteHeader(x.response.Status)
 	if s.Document {
 		if err := s.Run(x.Request.Context(), w); err != nil {
 			panic(http.ErrAbortHandler)

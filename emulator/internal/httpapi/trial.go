@@ -64,7 +64,7 @@ func (x *RequestContext) encodeTrial() error {
 	if err != nil {
 		return err
 	}
-	return x.checked(Answer{Status: http.StatusOK, Body: body})
+	return x.checked(Response{Status: http.StatusOK, Body: body})
 }
 
 // Reserved is the stage that refuses headers of the sandbox that are not served: a

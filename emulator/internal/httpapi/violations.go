@@ -87,8 +87,8 @@ func (x *RequestContext) bodySchema() *openapi3.Schema {
 
 // unknownMembers lists the members the schema does not name, as paths in order.
 // known hides members of the outermost object that exist in other versions only.
-func unknownMembers(schema *openapi3.Schema, object map[string]any, prefix string, known func(string) bool) []stranger {
-	var out []stranger
+func unknownMembers(schema *openapi3.Schema, object map[string]any, prefix string, known func(string) bool) []unknownName {
+	var out []unknownName
 	fixed := immutable(schema)
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		ref := schema.Properties[name]
@@ -97,7 +97,7 @@ func unknownMembers(schema *openapi3.Schema, object map[string]any, prefix strin
 			continue
 		}
 		if ref == nil && schema.AdditionalProperties.Has == nil && schema.AdditionalProperties.Schema == nil || !isKnown {
-			out = append(out, stranger{prefix + name, nearMembers(schema, object, prefix, name, known)})
+			out = append(out, unknownName{prefix + name, nearMembers(schema, object, prefix, name, known)})
 			continue
 		}
 		if ref == nil {

@@ -35,7 +35,7 @@ const (
 // Entry is an exchange that is to be recorded. Add copies it: the header and
 // the bodies may be used for something else as soon as it returns.
 type Entry struct {
-	// ID is the request id of the answer, and Key the id of the accepted
+	// ID is the request id of the response, and Key the id of the accepted
 	// credential; "" if none was.
 	ID, Key string
 	// Sent is the id of a known credential that came along and was not accepted.
@@ -49,7 +49,7 @@ type Entry struct {
 	Operation string
 	// Method and Target are those of the request line.
 	Method, Target string
-	// Status is that of the answer. Code and Reason are its error's, "" if it is
+	// Status is that of the response. Code and Reason are its error's, "" if it is
 	// none, and Stage is what answered.
 	Status              int
 	Code, Reason, Stage string

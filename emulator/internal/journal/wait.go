@@ -12,7 +12,7 @@ import (
 )
 
 // ErrUnknown is in the error of a question that the journal cannot answer,
-// because it has dropped requests that may be the answer.
+// because it has dropped requests that may be the response.
 var ErrUnknown = errors.New("unknown")
 
 // waiter is somebody who waits for a request.

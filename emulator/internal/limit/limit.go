@@ -62,7 +62,7 @@ func (q Quota) ResetUnix() int64 {
 	return s
 }
 
-// Decision is the answer to one request.
+// Decision is the response to one request.
 type Decision struct {
 	// Allowed says that every limit of the policy admits the request.
 	Allowed bool

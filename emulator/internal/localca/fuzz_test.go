@@ -9,7 +9,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/localca"
 )
 
-// FuzzDirectory: whatever is in the files of a CA, the answer is a CA that works
+// FuzzDirectory: whatever is in the files of a CA, the response is a CA that works
 // or an error that names the place, and nobody's file is changed.
 func FuzzDirectory(f *testing.F) {
 	dir := f.TempDir()

@@ -72,7 +72,7 @@ type Operation struct {
 	nanos  atomic.Int64 // all together
 }
 
-// tally counts the answers of one status. Tallies are a list that only grows,
+// tally counts the responses of one status. Tallies are a list that only grows,
 // at its head: an operation has very few.
 type tally struct {
 	status int

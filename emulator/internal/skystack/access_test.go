@@ -85,7 +85,7 @@ func TestSetsOfScopes(t *testing.T) {
 	})
 }
 
-// The twentieth refusal in a row of one credential is a finding; the answer
+// The twentieth refusal in a row of one credential is a finding; the response
 // stays the same 401, and a good key is served at once (S39, S40).
 func TestRetriesAfter401(t *testing.T) {
 	for name, token := range map[string]string{"unknown": "wrong", "malformed": "sky_test_x", "production": "sk_live_x", "expired": "old"} {
@@ -208,7 +208,7 @@ func TestKeysAreKept(t *testing.T) {
 	}
 }
 
-// Every answer has a request id of its own, and an error repeats it; the
+// Every response has a request id of its own, and an error repeats it; the
 // client's own id is not taken (S41, S76).
 func TestRequestIDs(t *testing.T) {
 	shape := regexp.MustCompile(`^req_[0-9A-Za-z]{24}$`)

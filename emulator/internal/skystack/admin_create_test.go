@@ -42,7 +42,7 @@ func TestCreateInstanceInAnyStatus(t *testing.T) {
 			if got := r.find(t, i.ID); fmt.Sprint(got) != fmt.Sprint(i) {
 				t.Errorf("%s: returned %+v, found %+v", c.status, i, got)
 			}
-			code, body := r.ask(http.MethodGet, "/v1/instances/"+i.ID, "") // which is held against the contract
+			code, body := r.ask(http.MethodGet, "/v1/instances/"+i.ID, "") // which is validated against the contract
 			if code != http.StatusOK || body["status"] != want {
 				t.Errorf("%s: by HTTP %d %v", c.status, code, body)
 			}

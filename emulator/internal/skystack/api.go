@@ -266,7 +266,7 @@ func (a *API) handlers() []httpapi.Handler {
 	}
 }
 
-// complete adds the headers that every answer carries.
+// complete adds the headers that every response carries.
 func (a *API) complete(x *httpapi.RequestContext) {
 	h := x.Header()
 	x.Set("X-Request-Id", x.ID)

@@ -9,7 +9,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
-// Autoscale is true, false or an object (S17, section 12): the answer always has
+// Autoscale is true, false or an object (S17, section 12): the response always has
 // both the boolean and the policy in full, null where there is none. Min above
 // max is a 400, and never more.
 func TestAutoscale(t *testing.T) {

@@ -29,7 +29,7 @@ const (
 
 func (s DeliveryStatus) over() bool { return s == Succeeded || s == Exhausted || s == Abandoned }
 
-// Delivery is what becomes of one event at one endpoint (S80).
+// Delivery is the delivery of one event to one endpoint (S80).
 type Delivery struct {
 	ID        string         `json:"id"`
 	WebhookID string         `json:"webhook_id"`

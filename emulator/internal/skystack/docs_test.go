@@ -8,7 +8,7 @@ import (
 )
 
 // TestPrintedRequests replays every request the documents print and finds every
-// member they print in the answer (S17, S29, S42, S46, S47, S50 to S58).
+// member they print in the response (S17, S29, S42, S46, S47, S50 to S58).
 func TestPrintedRequests(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		s := start(emulator.WithFixture("docs")).As("<token>")

@@ -95,7 +95,7 @@ func (d detail) MarshalJSON() ([]byte, error) {
 }
 
 // Refuse renders a refusal.
-func Refuse(x *httpapi.RequestContext, err *fail.Error) httpapi.Answer {
+func Refuse(x *httpapi.RequestContext, err *fail.Error) httpapi.Response {
 	x.Set("Cache-Control", "no-store")
 	if err.Warning != "" {
 		x.Warn(err.Warning)
@@ -106,7 +106,7 @@ func Refuse(x *httpapi.RequestContext, err *fail.Error) httpapi.Answer {
 	if len(err.Allow) > 0 {
 		x.Set("Allow", strings.Join(err.Allow, ", "))
 	}
-	a := httpapi.Answer{Status: status(err.Kind)}
+	a := httpapi.Response{Status: status(err.Kind)}
 	if err.RetryAfter > 0 {
 		a.RetryAfter = strconv.Itoa(int(math.Ceil(err.RetryAfter.Seconds())))
 	}

@@ -237,7 +237,7 @@ func TestOldEventsGoS15(t *testing.T) {
 	s.Stream("/v1/events/stream?from=start").Wants("instance.created").Has(t, "data.object.name", "m")
 }
 
-// FuzzEventParameters: whatever a client asks for, the answer is one of the
+// FuzzEventParameters: whatever a client asks for, the response is one of the
 // contract, at once.
 func FuzzEventParameters(f *testing.F) {
 	r := newRig(f, "default")

@@ -44,7 +44,7 @@ func golden(t *testing.T, name string, seen []byte) {
 	}
 }
 
-// exchange is a request and all of its answer as text, headers in order.
+// exchange is a request and all of its response as text, headers in order.
 func exchange(r *wire.Reply, body string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "> %s\n", r.What)

@@ -124,7 +124,7 @@ func TestEscapedPaths(t *testing.T) {
 	})
 }
 
-// The one answer outside 2xx without a body (S75): nothing has changed.
+// The one response outside 2xx without a body (S75): nothing has changed.
 func TestNotModified(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		s := start(frozen())

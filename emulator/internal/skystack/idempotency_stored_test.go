@@ -198,13 +198,13 @@ func TestFailureInsideS10(t *testing.T) {
 	}
 }
 
-// lossy is a connection that breaks before the answer is on it.
+// lossy is a connection that breaks before the response is on it.
 type lossy struct{ http.ResponseWriter }
 
 func (lossy) WriteHeader(int) { panic(http.ErrAbortHandler) }
 
-// S10: when the connection breaks between the work and its answer, the repetition
-// gets the answer.
+// S10: when the connection breaks between the work and its response, the repetition
+// gets the response.
 func TestLostAnswerS10(t *testing.T) {
 	r := newRig(t, "empty")
 	func() {

@@ -16,7 +16,7 @@ import (
 
 const bookable = `{"name":"n","region":"us-east-1","size":"standard-1"}`
 
-// replays asserts that again is the answer first, told once more: the same but
+// replays asserts that again is the response first, told once more: the same but
 // for the request id and the mark.
 func replays(t *testing.T, first, again *wire.Reply) {
 	t.Helper()
@@ -139,7 +139,7 @@ func TestIdempotencyScopeS10(t *testing.T) {
 }
 
 // S10; section 4, fingerprint: the same key with another request is refused and
-// leaves the kept answer alone.
+// leaves the kept response alone.
 func TestIdempotencyKeyReusedS10(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		s := start(still(), emulator.WithFixture("default"))
@@ -176,7 +176,7 @@ func TestIdempotencyKeyReusedS10(t *testing.T) {
 	})
 }
 
-// S10; section 4, lifetime: 24 hours of the world's time from the first answer,
+// S10; section 4, lifetime: 24 hours of the world's time from the first response,
 // and not beyond a reset.
 func TestIdempotencyLifetimeS10(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
@@ -199,7 +199,7 @@ func TestIdempotencyLifetimeS10(t *testing.T) {
 }
 
 // S10; section 4, limits: with 10,000 keys alive a request is served all the same,
-// with a warning that its answer is not kept; expired keys make room.
+// with a warning that its response is not kept; expired keys make room.
 func TestIdempotencyIsBoundedS10(t *testing.T) {
 	e := emulator.Start(t, still(), emulator.WithFixture("empty"))
 	for n := range 9_999 { // without the checks of every response, which take long
@@ -230,7 +230,7 @@ func TestIdempotencyIsBoundedS10(t *testing.T) {
 }
 
 // S10, S71: fifty creates at once with one key make one instance; each of the
-// others is told to wait, or gets the answer.
+// others is told to wait, or gets the response.
 func TestFiftyCreatesAtOnceS10(t *testing.T) {
 	bareDoors(t, func(t *testing.T, start func(...emulator.Option) bare) {
 		s := start(still(), emulator.WithFixture("empty"))

@@ -131,7 +131,7 @@ func TestSameBytes(t *testing.T) {
 	})
 }
 
-// The answer to a create says provisioning, whatever the speed; the next read is
+// The response to a create says provisioning, whatever the speed; the next read is
 // ahead (S51). GET shows the object in full, under both paths (S53, S54).
 func TestProvisioningFirst(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {

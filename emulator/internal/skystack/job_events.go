@@ -11,7 +11,7 @@ import (
 )
 
 // maxChained is how many runs one cause may lead to at one instant, each by the
-// events of another, with the instances that they act on. Of jobs that answer each
+// events of another, with the instances that they act on. Of jobs that response each
 // other there are more with every step of the chain, and nobody else gets a turn before
 // the last of them is done. What a run looks through to find its instances counts too,
 // scannedAsOne of them as one.

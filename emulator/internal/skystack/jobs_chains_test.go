@@ -10,7 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
-// Jobs that answer each other's runs are more with every step of the chain. It
+// Jobs that response each other's runs are more with every step of the chain. It
 // ends all the same, although the runs it began with are no longer kept by then,
 // and the next cause outside begins another.
 func TestChainsOfManyJobsEnd(t *testing.T) {

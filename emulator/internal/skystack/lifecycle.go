@@ -360,7 +360,7 @@ func (a *API) look(tx *engine.Tx, shown ...Instance) bool {
 	return moved
 }
 
-// shown notes that the answer to a change shows an instance in a passing state.
+// shown notes that the response to a change shows an instance in a passing state.
 // That is no read, but whoever has seen it so need not see it again.
 func (a *API) shown(tx *engine.Tx, i Instance) {
 	if tx.Mode() == engine.Auto && a.settingsOf(tx).Progression.reads() == 0 {

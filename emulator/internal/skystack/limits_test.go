@@ -21,7 +21,7 @@ func rateHeaders() []string {
 	}
 }
 
-// rates is what an answer says about limits, one header after the other.
+// rates is what a response says about limits, one header after the other.
 func rates(head http.Header) string {
 	var values []string
 	for _, name := range rateHeaders() {

@@ -91,7 +91,7 @@ func (b *metricsBody) AppendJSON(to []byte) []byte {
 	return append(o.b, "]}"...)
 }
 
-// moments lists the points of time that the answer has: those of the window that
+// moments lists the points of time that the response has: those of the window that
 // have passed and at which the instance ran.
 func (b *metricsBody) moments() []moment {
 	last := min(b.end, b.now)

@@ -17,7 +17,7 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// points are those of a series of an answer, by their time.
+// points are those of a series of a response, by their time.
 func points(t testing.TB, r *wire.Reply, series int) (times []string, values map[string]float64) {
 	t.Helper()
 	list, ok := r.Find(fmt.Sprintf("series.%d.points", series))
@@ -125,7 +125,7 @@ func TestMetricsViolations(t *testing.T) {
 }
 
 // A step that would make too many points is raised to a multiple of itself, and
-// the answer says so.
+// the response says so.
 func TestMetricsStep(t *testing.T) {
 	s := wire.Start(t, still(), emulator.WithFixture("empty"))
 	i, err := s.CreateInstance(sandbox.Instance{Name: "a", CreatedAt: s.Now().Add(-40 * 24 * time.Hour)})
@@ -344,7 +344,7 @@ func TestMetricsFollowTheSeed(t *testing.T) {
 	}
 }
 
-// FuzzMetricsQuery: whatever is asked, the answer is 200 or 400 as the contract has
+// FuzzMetricsQuery: whatever is asked, the response is 200 or 400 as the contract has
 // it, with at most 500 points.
 func FuzzMetricsQuery(f *testing.F) {
 	for _, q := range []string{
@@ -361,7 +361,7 @@ func FuzzMetricsQuery(f *testing.F) {
 			return
 		}
 		request.Header.Set("Authorization", "Bearer "+r.key)
-		w := r.serve(request) // which holds the answer against the contract
+		w := r.serve(request) // which validates the response against the contract
 		if w.Code != http.StatusOK && w.Code != http.StatusBadRequest {
 			t.Fatalf("%s: %d %s", query, w.Code, w.Body)
 		}

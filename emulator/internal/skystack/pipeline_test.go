@@ -16,7 +16,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
-// FuzzCorridor: whatever arrives, the answer is one of the contract and no 5xx,
+// FuzzCorridor: whatever arrives, the response is one of the contract and no 5xx,
 // and a request that was refused has changed nothing (S55, S75).
 func FuzzCorridor(f *testing.F) {
 	r := newRig(f, "default")

@@ -130,7 +130,7 @@ func TestAutoClock(t *testing.T) {
 		}
 		s.Get("/v1/instances/ins_fast").Has("status", "stopped").Has("updated_at", "2026-03-19T10:22:59Z") // it happened on the way
 
-		// The answer that begins a change shows it: the next read sees its end.
+		// The response that begins a change shows it: the next read sees its end.
 		id := s.Post("/v1/instances", goodBody).Wants(201).Has("status", "provisioning").Has("created_at", "2026-03-19T10:23:44Z").Text("id")
 		s.Get("/v1/instances/"+id).Has("status", "running").Has("updated_at", "2026-03-19T10:24:09Z")
 		action := act(s, id, `{"type":"stop"}`)

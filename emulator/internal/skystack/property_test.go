@@ -28,7 +28,7 @@ type seen struct {
 	updated string
 }
 
-// walker sends random requests and holds every answer against what it knows.
+// walker sends random requests and holds every response against what it knows.
 type walker struct {
 	*wire.Server
 	rt           *rapid.T
@@ -55,7 +55,7 @@ var lasts = map[string]time.Duration{
 
 // TestRandomWalk sends any sequence of calls, and time, and never sees an
 // undeclared transition, an id twice, a change without a new version, a total
-// that is wrong or an answer that breaks the contract (S7, S45, S47, S51, S55,
+// that is wrong or a response that breaks the contract (S7, S45, S47, S51, S55,
 // S56, S57, S59).
 func TestRandomWalk(t *testing.T) {
 	table := map[string]string{}

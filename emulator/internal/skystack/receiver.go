@@ -10,7 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// slowAnswer is after how long an answer is slow: receivers should answer first
+// slowAnswer is after how long a response is slow: receivers should answer first
 // and work afterwards (5.2).
 const slowAnswer = 5 * time.Second
 
@@ -49,7 +49,7 @@ func (a *API) auditReceiver(tx *engine.Tx, w Webhook, v volley) {
 	}
 }
 
-// seen is what of a request and its answer stands in a finding.
+// seen is what of a request and its response stands in a finding.
 func (s shot) seen() string {
 	answer := s.out.Error
 	if s.out.Status != 0 {

@@ -117,7 +117,7 @@ func (m modelToken) code(now time.Time) string {
 }
 
 // Whatever is made, rotated, revoked and waited for: a token is good exactly until
-// the first of its ends, in its answers, in lists and after a snapshot (S33, S34,
+// the first of its ends, in its responses, in lists and after a snapshot (S33, S34,
 // S38).
 func TestTokensFollowTheModelS33(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

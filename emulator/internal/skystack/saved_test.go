@@ -69,7 +69,7 @@ func (r *rig) make(t testing.TB, path, body string) string {
 	return made["id"].(string)
 }
 
-// Rows that no world can have are refused, so that they never reach an answer
+// Rows that no world can have are refused, so that they never reach a response
 // (10.2 row 12).
 func TestLoadChecksEveryRow(t *testing.T) {
 	r, file := stored(t)
@@ -139,7 +139,7 @@ func TestLoadChecksEveryRow(t *testing.T) {
       "description"`, `"instance"
       ],
       "description"`, `event_types: "instance" is unknown`},
-		{`"duplicates": 0`, `"duplicates": 1.5`, `sandbox.duplicates: 1.5 is no share`},
+		{`"duplicates": 0`, `"duplicates": 1.5`, `sandbox.duplicates: is 1.5; it must be between 0 and 1`},
 		{`"timeout_ms": 10000`, `"timeout_ms": 0`, `timeout_ms: is 0, not within 100 to 30000`},
 		{`"signature_format": "body_hex"`, `"signature_format": "rot13"`, `signature_format: "rot13" is unknown`},
 		{`"type": "instance.rebooting"`, `"type": "instance.exploded"`, `events "evt_00008wrlnZB": type "instance.exploded" is unknown`},

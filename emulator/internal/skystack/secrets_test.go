@@ -70,7 +70,7 @@ func plant(r route, key, secret string) []*http.Request {
 }
 
 // Whatever a client sends where, no secret is in the log, in the findings or in
-// the saved world (S24, S41, S74; 10.2 row 10), and no answer repeats the
+// the saved world (S24, S41, S74; 10.2 row 10), and no response repeats the
 // production key of its Authorization header.
 func TestPlantedSecretsAreNowhere(t *testing.T) {
 	rig := newRig(t, "default")

@@ -43,7 +43,7 @@ func refused(t *testing.T, err error) *httptest.ResponseRecorder {
 	return staged(t, slog.New(slog.DiscardHandler), func(*httpapi.RequestContext) error { return err })
 }
 
-// staged is the answer of a pipeline of one stage.
+// staged is the response of a pipeline of one stage.
 func staged(t *testing.T, log *slog.Logger, stage func(*httpapi.RequestContext) error) *httptest.ResponseRecorder {
 	t.Helper()
 	w, err := engine.NewWorld(engine.NewSchema(), engine.Config{ID: "wsp_a", Clock: engine.Clock{Mode: engine.Frozen}})

@@ -21,7 +21,7 @@ type readyBody struct {
 }
 
 // getReady says that the fixture is loaded. Nothing is served before it is, so
-// there is no other answer.
+// there is no other response.
 //
 //	GET /readyz
 func (a *API) getReady(*httpapi.Call, none) (readyBody, error) {

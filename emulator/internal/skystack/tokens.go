@@ -56,7 +56,7 @@ type tokenBody struct {
 	ReplacedBy  *string  `json:"replaced_by"`
 }
 
-// newTokenBody is a key that was just made: the one answer that shows its secret.
+// newTokenBody is a key that was just made: the one response that shows its secret.
 type newTokenBody struct {
 	tokenBody
 	Secret string `json:"secret"`

@@ -17,7 +17,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
-// S22, S24, S36: a token is made, its secret is shown in that answer only, and it
+// S22, S24, S36: a token is made, its secret is shown in that response only, and it
 // works; what is known of it is shown afterwards.
 func TestTokenIsMadeOnceShownS22(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {

@@ -86,7 +86,7 @@ func (c change) sizeAfter() string {
 	return "standard-2"
 }
 
-// With the speed instant the answer still shows the change under way (S51); the
+// With the speed instant the response still shows the change under way (S51); the
 // next read shows its end. Progression immediate is the same.
 func TestInstantTransitions(t *testing.T) {
 	for _, option := range []emulator.Option{emulator.WithSpeed("instant"), emulator.WithProgression("immediate")} {

@@ -132,7 +132,7 @@ func TestMostMembers(t *testing.T) {
 	}
 }
 
-// If-Match guards a change, If-None-Match spares an answer (S7). The tag is that
+// If-Match guards a change, If-None-Match spares a response (S7). The tag is that
 // of a version of the object as one API version shows it.
 func TestEntityTags(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {

@@ -27,7 +27,7 @@ func TestVersionsAreListedS2(t *testing.T) {
 }
 
 // S67; 6.4: the header's version counts, else the one the key is pinned to, else
-// the default. What was used is told in every answer.
+// the default. What was used is told in every response.
 func TestWhichVersionCountsS67(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		s := start(still(), emulator.WithFixture("docs"), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 9}), emulator.WithKey(emulator.Key{Token: "plain"}),

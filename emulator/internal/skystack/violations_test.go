@@ -12,10 +12,10 @@ import (
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
-// violation is what an answer says of one violation, without its sentence.
+// violation is what a response says of one violation, without its sentence.
 type violation struct{ location, field, code string }
 
-// violations lists what an answer complains of; every complaint must have a
+// violations lists what a response complains of; every complaint must have a
 // sentence that names its field.
 func violations(t *testing.T, r *wire.Reply) []violation {
 	t.Helper()
@@ -44,7 +44,7 @@ func violations(t *testing.T, r *wire.Reply) []violation {
 	return out
 }
 
-// Every violation of a request is in one answer, each with its place (S48, S50, S75),
+// Every violation of a request is in one response, each with its place (S48, S50, S75),
 // and a request with violations does nothing.
 func TestAllViolationsAtOnce(t *testing.T) {
 	for _, tc := range []struct {
@@ -183,7 +183,7 @@ func TestBodiesThatAreNoObject(t *testing.T) {
 	}
 }
 
-// No answer is anything a browser would run, whatever a client called things
+// No response is anything a browser would run, whatever a client called things
 // (10.2 row 7).
 func TestNamesAreInert(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {

@@ -12,7 +12,7 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-// bare speaks to a sandbox without holding the answers against the contract,
+// bare speaks to a sandbox without validating the responses against the contract,
 // which would take most of the time where there are thousands of them.
 type bare struct {
 	*emulator.Emulator
@@ -20,8 +20,8 @@ type bare struct {
 	client *http.Client
 }
 
-// send returns the status of the answer and its body, if that is JSON. It fails
-// the test when there is no answer, and may be called from any goroutine.
+// send returns the status of the response and its body, if that is JSON. It fails
+// the test when there is no response, and may be called from any goroutine.
 func (b bare) send(t *testing.T, method, path, body string, out any, headers ...string) *http.Response {
 	t.Helper()
 	r, err := http.NewRequest(method, b.base+path, strings.NewReader(body))

@@ -110,7 +110,7 @@ func (w Webhook) checkSaved(id string) error {
 		"old_timestamp": w.Weather.OldTimestamp, "rotation": w.Weather.Rotation,
 	}) {
 		if !(share >= 0 && share <= 1) {
-			f.add("sandbox."+member, "%v is no share; write 0 to 1", share)
+			f.add("sandbox."+member, "is %v; it must be between 0 and 1", share)
 		}
 	}
 	f.time("created_at", w.CreatedAt)

@@ -24,7 +24,7 @@ func refused(err error) Outcome {
 	return Outcome{Error: r.Code, Message: r.Message}
 }
 
-// explain says what err, with which an attempt ended before the header of an answer
+// explain says what err, with which an attempt ended before the header of a response
 // was there, means to the owner of the endpoint.
 func (a *attempt) explain(err error) Outcome {
 	var (
@@ -75,7 +75,7 @@ func (a *attempt) unanswered(in time.Duration) string {
 	return fmt.Sprintf("The name %s could not be looked up within %v. Look whether the name server can be reached.", a.url.Hostname(), in)
 }
 
-// unconnected is the outcome of an attempt that found no way to the receiver.
+// unconnected is the outcome of an attempt that could not connect to the receiver.
 func (a *attempt) unconnected(step int32, err error) Outcome {
 	host := a.url.Host
 	switch {

@@ -222,7 +222,7 @@ func TestReceiverVanishes(t *testing.T) {
 	}
 }
 
-// A receiver that hangs up after each answer, without saying that it will, gets
+// A receiver that hangs up after each response, without saying that it will, gets
 // every event all the same, each once.
 func TestIdleCloseIsNoFailure(t *testing.T) {
 	var requests atomic.Int32

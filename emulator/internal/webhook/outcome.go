@@ -37,15 +37,15 @@ func Errors() []string {
 
 // Outcome is what became of an attempt.
 type Outcome struct {
-	// Status is that of the answer; 0 when none came.
+	// Status is that of the response; 0 when none came.
 	Status int
 	// Error is one of Errors; "" when the attempt succeeded.
 	Error string
 	// Message says to people what was wrong and what to do; "" with no Error.
 	Message string
-	// Latency ends with the header of the answer, or with the failure.
+	// Latency ends with the header of the response, or with the failure.
 	Latency time.Duration
-	// Body is the beginning of the answer's body, at most 1 KiB of valid UTF-8.
+	// Body is the beginning of the response's body, at most 1 KiB of valid UTF-8.
 	Body string
 	// RetryAfter is how long after Message.Timestamp a 429 or 503 asks to be left
 	// alone, at most a year; 0 when it does not ask.
@@ -61,7 +61,7 @@ const (
 	maxRetryAfter = 365 * 24 * time.Hour
 )
 
-// judge fills in what the header of an answer says.
+// judge fills in what the header of a response says.
 func (o *Outcome) judge(resp *http.Response, asked time.Time) {
 	if resp.StatusCode < http.StatusContinue { // net/http takes any three digits
 		o.Error = MalformedResponse

@@ -19,7 +19,7 @@ import (
 const (
 	defaultTimeout = 10 * time.Second
 	connectTimeout = 3 * time.Second
-	// bodyWait is how long a body may take once the header of the answer has
+	// bodyWait is how long a body may take once the header of the response has
 	// settled whether the attempt succeeded: the body is only for the log.
 	bodyWait = 250 * time.Millisecond
 	// idleTimeout is shorter than the 5 s after which common servers hang up.
@@ -62,7 +62,7 @@ type Sender struct {
 
 // Options are those of an endpoint.
 type Options struct {
-	// Timeout bounds an attempt up to the header of the answer; 0 is 10 s. A
+	// Timeout bounds an attempt up to the header of the response; 0 is 10 s. A
 	// connection has 3 s of it.
 	Timeout time.Duration
 	// InsecureTLS accepts any certificate.
@@ -204,7 +204,7 @@ func (a *attempt) untouched() bool {
 	return a.reused != nil && a.reused.written.Load() == a.written
 }
 
-// body reads what is kept of the answer, and a little more so that the connection
+// body reads what is kept of the response, and a little more so that the connection
 // can be used again. give ends the request, for a body that takes too long.
 func (a *attempt) body(resp *http.Response, give func()) string {
 	defer resp.Body.Close() //nolint:errcheck // nobody needs the rest

@@ -73,7 +73,7 @@ func Root() (string, error) {
 	return "", err
 }
 
-// Check holds an answer against the contract. Answers that belong to no
+// Check validates a response against the contract. Answers that belong to no
 // operation, such as 404 for an unknown path, must still be error envelopes.
 func Check(r *http.Request, status int, header http.Header, body []byte) error {
 	if header.Get("X-Request-Id") == "" {

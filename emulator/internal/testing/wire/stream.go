@@ -22,7 +22,7 @@ type Stream struct {
 	// ID is what the client would come back with.
 	ID    string
 	begun bool // the first event said when to come back
-	// Head is the header of the answer.
+	// Head is the header of the response.
 	Head http.Header
 	// Comments counts the comments so far.
 	Comments int

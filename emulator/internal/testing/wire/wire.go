@@ -1,5 +1,5 @@
 // Package wire has the verbs in which the project's tests speak to a sandbox, so
-// that they read like the wire. Every answer is held against the contract by
+// that they read like the wire. Every response is validated against the contract by
 // kin-openapi's own reading, whatever the sandbox thinks of it. Only tests
 // import it.
 package wire
@@ -60,7 +60,7 @@ func inProcess(t *testing.T, w sandbox.Workspace) *Server {
 	return &Server{Workspace: w, T: t, key: w.Key(), base: "http://sandbox.api.skystack.dev", client: w.Client()}
 }
 
-// checked makes the sandbox hold its answers against the contract too.
+// checked makes the sandbox validate its responses against the contract too.
 func checked(opts []emulator.Option) []emulator.Option {
 	return append([]emulator.Option{emulator.WithResponseCheck()}, opts...)
 }
@@ -185,7 +185,7 @@ func (s *Server) Do(r *http.Request) *Reply {
 	return &Reply{T: s.T, What: r.Method + " " + r.URL.RequestURI(), Status: resp.StatusCode, Head: resp.Header, Body: body}
 }
 
-// whole is the body of an answer; of a stream, which has no end, what it begins
+// whole is the body of a response; of a stream, which has no end, what it begins
 // with, up to the first comment or empty line.
 func whole(resp *http.Response) ([]byte, error) {
 	if resp.Header.Get("Content-Type") != "text/event-stream" || resp.Request.Method == http.MethodHead {
@@ -201,7 +201,7 @@ func whole(resp *http.Response) ([]byte, error) {
 	}
 }
 
-// Reply is an answer.
+// Reply is a response.
 type Reply struct {
 	T      *testing.T
 	What   string
