@@ -22,12 +22,12 @@ func (e *Emulator) AdminToken() string { return e.admin }
 // controlPrefix begins the paths of the control API.
 const controlPrefix = "/_sandbox"
 
-// front parts the control API from those it controls. The control API is made
+// handler parts the control API from those it controls. The control API is made
 // when it is first asked, so that it costs nothing before.
-type front struct{ e *Emulator }
+type handler struct{ e *Emulator }
 
 // ServeHTTP implements http.Handler.
-func (f front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (f handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rest, ours := strings.CutPrefix(r.URL.Path, controlPrefix)
 	if !ours || rest != "" && rest[0] != '/' || f.e.asked.noControl {
 		f.e.server.ServeHTTP(w, r)
@@ -68,7 +68,7 @@ func (e *Emulator) newControl(o httpapi.Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.steering.Store(api)
+	e.controlAPI.Store(api)
 	if e.closing.Err() != nil { // endWaits may have been before it
 		api.Close()
 	}

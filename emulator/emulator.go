@@ -34,23 +34,23 @@ const DefaultKey = fixtures.DefaultKey
 // Start and safe for use by several goroutines.
 type Emulator struct {
 	*Workspace
-	registry *engine.Registry
-	schema   *engine.Schema
-	sky      *skystack.API
-	findings finding.Log
-	server   *httpapi.Server
-	control  func() (http.Handler, error)
-	spaces   sync.Map                    // *engine.World to *Workspace
-	steering atomic.Pointer[control.API] // nil before the control API is made
-	meter    meter
-	admin    string
-	salt     engine.Salt
-	log      *slog.Logger
-	closing  context.Context // ends when the emulator is being closed or shut down
-	close    context.CancelFunc
-	secure   *secure // nil without HTTPS
-	courier  courier
-	listens  atomic.Pointer[[]netip.AddrPort] // nil before the first
+	registry   *engine.Registry
+	schema     *engine.Schema
+	sky        *skystack.API
+	findings   finding.Log
+	server     *httpapi.Server
+	control    func() (http.Handler, error)
+	spaces     sync.Map                    // *engine.World to *Workspace
+	controlAPI atomic.Pointer[control.API] // nil before the control API is made
+	meter      meter
+	admin      string
+	salt       engine.Salt
+	log        *slog.Logger
+	closing    context.Context // ends when the emulator is being closed or shut down
+	close      context.CancelFunc
+	secure     *secure // nil without HTTPS
+	courier    courier
+	listens    atomic.Pointer[[]netip.AddrPort] // nil before the first
 
 	connections *connections
 
@@ -194,11 +194,11 @@ func (e *Emulator) adopt(token string) error {
 		return nil
 	}
 	id := "wsp_" + hex.EncodeToString(digest[:8])
-	return e.furnish(e.again(e.Workspace, id), Key{Token: token, Name: "adopted"})
+	return e.publish(e.again(e.Workspace, id), Key{Token: token, Name: "adopted"})
 }
 
 // Handler serves the sandbox's APIs, and the control API under /_sandbox/.
-func (e *Emulator) Handler() http.Handler { return front{e} }
+func (e *Emulator) Handler() http.Handler { return handler{e} }
 
 // ResetAll resets every workspace.
 func (e *Emulator) ResetAll(opts ...ResetOption) {
@@ -237,7 +237,7 @@ func (e *Emulator) Close() error {
 // control API. They get a response.
 func (e *Emulator) endWaits() {
 	e.close()
-	if api := e.steering.Load(); api != nil {
+	if api := e.controlAPI.Load(); api != nil {
 		api.Close()
 	}
 }

@@ -80,7 +80,7 @@ func (e *Emulator) leave(w *Workspace) {
 	e.spaces.Delete(w.world)
 	e.findings.Forget(w.ID())
 	e.sky.ForgetListeners(w.world)
-	if api := e.steering.Load(); api != nil {
+	if api := e.controlAPI.Load(); api != nil {
 		api.Forget(w.world)
 	}
 }
@@ -110,7 +110,7 @@ func (w *Workspace) NewWorkspace(t TB, setup ...Setup) sandbox.Workspace {
 	s := slices.Concat(setup, []Setup{{}})[0]
 	s.Workspace = cmp.Or(s.Workspace, w.e.nameFor(t))
 	other, err := w.e.AddWorkspace(s)
-	return w.e.lend(t, other, err)
+	return w.e.share(t, other, err)
 }
 
 // Fork returns a copy of the workspace as it is now, clock and agenda included,
@@ -119,11 +119,11 @@ func (w *Workspace) NewWorkspace(t TB, setup ...Setup) sandbox.Workspace {
 func (w *Workspace) Fork(t TB) sandbox.Workspace {
 	t.Helper()
 	other, err := w.e.ForkWorkspace(w.ID(), nil, w.e.nameFor(t))
-	return w.e.lend(t, other, err)
+	return w.e.share(t, other, err)
 }
 
-// lend gives a workspace to a test.
-func (e *Emulator) lend(t TB, w sandbox.Workspace, err error) sandbox.Workspace {
+// share gives a workspace to a test.
+func (e *Emulator) share(t TB, w sandbox.Workspace, err error) sandbox.Workspace {
 	t.Helper()
 	if err != nil {
 		t.Fatalf("emulator: %v", err)
@@ -205,14 +205,14 @@ func (e *Emulator) copied(of *Workspace, world *engine.World) *Workspace {
 func (e *Emulator) open(w *Workspace) (sandbox.Workspace, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := e.furnish(w, Key{Token: NewKey(), Name: "workspace"}); err != nil {
+	if err := e.publish(w, Key{Token: NewKey(), Name: "workspace"}); err != nil {
 		return nil, err
 	}
 	return w, nil
 }
 
-// furnish lets a new workspace be found by its first key; the lock is held.
-func (e *Emulator) furnish(w *Workspace, k Key) error {
+// publish lets a new workspace be found by its first key; the lock is held.
+func (e *Emulator) publish(w *Workspace, k Key) error {
 	fault := error(nil)
 	switch {
 	case e.closed:

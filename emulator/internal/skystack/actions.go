@@ -230,7 +230,7 @@ func (a *API) recordNoop(c *httpapi.Call, i Instance, t Action) Action {
 	t.From, t.StartedAt, t.CompletedAt = i.Status, c.Now(), c.Now()
 	a.enter(c.Tx, &i, t)
 	a.instances.Put(c.Tx, i.ID, i)
-	a.tellAction(c.Tx, t)
+	a.emitActionEnd(c.Tx, t)
 	return t
 }
 

@@ -42,7 +42,7 @@ func (a *API) CreateInstance(w *engine.World, in sandbox.Instance) (sandbox.Inst
 		if i.ID == "" {
 			i.ID = a.instances.NewID(tx, "ins")
 		}
-		a.enrol(tx, i, 1)
+		a.countMember(tx, i, 1)
 		a.seedStatus(tx, i, Action{RequestedBy: creator, Stuck: in.Stuck})
 		i, _ = a.instances.Get(tx, i.ID)
 		row = a.see(tx, i)

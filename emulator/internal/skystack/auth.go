@@ -35,7 +35,7 @@ func (a *API) authenticate(x *httpapi.RequestContext) error {
 	}
 	_ = w.Do(func(tx *engine.Tx) error {
 		x.Open(tx)
-		if err = a.admit(tx, x, id, digest); err == nil && a.goOn(tx, x) { // and it may have expired on the way
+		if err = a.admit(tx, x, id, digest); err == nil && a.moveOn(tx, x) { // and it may have expired on the way
 			x.Now = tx.Now()
 			err = a.admit(tx, x, id, digest)
 		}

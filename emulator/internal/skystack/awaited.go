@@ -52,9 +52,9 @@ func (a *API) refusedUntil(tx *engine.Tx, key string, d *limit.Decision) {
 	engine.Own(a.ledgers, tx, key).RefusedUntil = until
 }
 
-// goOn moves time to the end of what the caller was refused for, and reports whether
+// moveOn moves time to the end of what the caller was refused for, and reports whether
 // it did.
-func (a *API) goOn(tx *engine.Tx, x *httpapi.RequestContext) bool {
+func (a *API) moveOn(tx *engine.Tx, x *httpapi.RequestContext) bool {
 	key := x.Caller.Token
 	known, _ := a.ledgers.Get(tx, key)
 	if tx.Mode() != engine.Auto || known.RefusedUntil.IsZero() && len(known.Busy) == 0 {

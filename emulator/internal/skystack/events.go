@@ -53,8 +53,8 @@ func knownPattern(pattern string) bool {
 	return slices.ContainsFunc(EventTypes(), func(t string) bool { return selects(pattern, t) })
 }
 
-// happening is what emit is told.
-type happening struct {
+// newEvent is what emit is told.
+type newEvent struct {
 	Type     string
 	Project  string         // "" for what concerns the whole workspace
 	Object   any            // what the API shows of it in the default version
@@ -76,7 +76,7 @@ func (t Action) cause() *cause {
 }
 
 // emit records that something happened and hands it to those who wait for it.
-func (a *API) emit(tx *engine.Tx, h happening) {
+func (a *API) emit(tx *engine.Tx, h newEvent) {
 	a.record(tx, h.Type, h.Project, shownAs(h.Object), previousOf(h.Previous), h.Cause)
 }
 
@@ -149,9 +149,9 @@ func previousOf(members map[string]any) jsontext.Value {
 	return append(o.b, '}')
 }
 
-// tell records what an instance went through: the events in order, and that its
+// emitChange records what an instance went through: the events in order, and that its
 // status changed if it did. before is the status it had.
-func (a *API) tell(tx *engine.Tx, i *Instance, before Status, by *cause, types ...string) {
+func (a *API) emitChange(tx *engine.Tx, i *Instance, before Status, by *cause, types ...string) {
 	shown := jsontext.Value(writeInstance(make([]byte, 0, 1<<10), i, ""))
 	var previous jsontext.Value
 	if before != i.Status && before != "" {
@@ -171,8 +171,8 @@ func (a *API) tell(tx *engine.Tx, i *Instance, before Status, by *cause, types .
 	}
 }
 
-// tellAction records how an action ended, unless it was called off.
-func (a *API) tellAction(tx *engine.Tx, t Action) {
+// emitActionEnd records how an action ended, unless it was called off.
+func (a *API) emitActionEnd(tx *engine.Tx, t Action) {
 	eventType := "action.completed"
 	switch t.Status {
 	case Completed:

@@ -158,6 +158,6 @@ func (a *API) deleteImage(c *httpapi.Call, in slugInput) (httpapi.Nothing, error
 		return httpapi.Nothing{}, fail.Newf(fail.Conflict, "image_in_use", "An instance is being created or rebuilt from the image %s; wait until that is done.", i.Slug)
 	}
 	a.images.Delete(c.Tx, i.Slug)
-	a.bury(c.Tx, imageUse+i.Slug, "")
+	a.addTombstone(c.Tx, imageUse+i.Slug, "")
 	return httpapi.Nothing{}, nil
 }

@@ -79,8 +79,8 @@ func (a *API) provision(tx *engine.Tx, in createInstanceInput, project string, t
 	}
 	i := in.instance(a.instances.NewID(tx, "ins"), project, size, a.settingsOf(tx).DefaultImage)
 	i.CreatedAt = tx.Now()
-	a.enrol(tx, i, 1)
-	a.adopt(tx, &i)
+	a.countMember(tx, i, 1)
+	a.attachToPolicy(tx, &i)
 	t.Type = Create
 	a.start(tx, &i, t)
 	return i, nil

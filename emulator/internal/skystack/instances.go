@@ -246,12 +246,12 @@ func (a *API) reconfigure(tx *engine.Tx, i, changed Instance, by *cause) Instanc
 		a.readdress(tx, &changed)
 	}
 	changed.touch(tx)
-	a.adopt(tx, &changed)
+	a.attachToPolicy(tx, &changed)
 	if changed.Autoscale == nil && i.Autoscale != nil {
 		changed.Policy = ""
 	}
 	a.instances.Put(tx, changed.ID, changed)
-	a.emit(tx, happening{Type: "instance.updated", Project: changed.ProjectID, Object: changed.body(), Previous: changed.differences(i), Cause: by})
+	a.emit(tx, newEvent{Type: "instance.updated", Project: changed.ProjectID, Object: changed.body(), Previous: changed.differences(i), Cause: by})
 	a.follow(tx, changed, i, by)
 	return changed
 }
@@ -309,9 +309,9 @@ func (a *API) deleteInstance(c *httpapi.Call, in instanceInput) (httpapi.Nothing
 	return httpapi.Nothing{}, nil
 }
 
-// enrol counts an instance in its project and its profile, or takes it out of the
+// countMember counts an instance in its project and its profile, or takes it out of the
 // counts.
-func (a *API) enrol(tx *engine.Tx, i Instance, n int) {
+func (a *API) countMember(tx *engine.Tx, i Instance, n int) {
 	engine.Own(a.members, tx, i.ProjectID).Instances += n
 	a.use(tx, profileUse+i.Size, n)
 }
@@ -332,9 +332,9 @@ func (a *API) remove(tx *engine.Tx, i Instance, by *cause) {
 	a.loads.Delete(tx, i.ID)
 	a.addresses.Delete(tx, i.PrivateIP)
 	a.addresses.Delete(tx, i.PublicIP)
-	a.enrol(tx, i, -1)
-	a.bury(tx, i.ID, i.ProjectID)
+	a.countMember(tx, i, -1)
+	a.addTombstone(tx, i.ID, i.ProjectID)
 	a.unblock(tx)
 	i.PendingAction = ""
-	a.tell(tx, &i, i.Status, by, "instance.deleted")
+	a.emitChange(tx, &i, i.Status, by, "instance.deleted")
 }

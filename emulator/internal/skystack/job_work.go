@@ -169,7 +169,7 @@ func (a *API) conclude(tx *engine.Tx, r Run, status RunStatus) Run {
 	if r.RequestID != "" {
 		by = &cause{RequestID: r.RequestID}
 	}
-	a.emit(tx, happening{Type: eventType, Project: j.ProjectID, Object: a.runBody(tx, r), Cause: by})
+	a.emit(tx, newEvent{Type: eventType, Project: j.ProjectID, Object: a.runBody(tx, r), Cause: by})
 	return r
 }
 

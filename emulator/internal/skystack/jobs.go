@@ -267,7 +267,7 @@ func (a *API) deleteJob(c *httpapi.Call, in instanceInput) (httpapi.Nothing, err
 		return httpapi.Nothing{}, err
 	}
 	a.removeJob(c.Tx, j)
-	a.bury(c.Tx, j.ID, j.ProjectID)
+	a.addTombstone(c.Tx, j.ID, j.ProjectID)
 	return httpapi.Nothing{}, nil
 }
 
@@ -296,6 +296,6 @@ func (a *API) removeJobsOf(tx *engine.Tx, project string) {
 	}
 	for _, j := range gone {
 		a.removeJob(tx, j)
-		a.bury(tx, j.ID, j.ProjectID)
+		a.addTombstone(tx, j.ID, j.ProjectID)
 	}
 }

@@ -194,7 +194,7 @@ func (s Settings) duration(action ActionType, force bool) time.Duration {
 func (a *API) start(tx *engine.Tx, i *Instance, t Action) Action {
 	before := i.Status
 	t = a.begin(tx, i, t)
-	a.tell(tx, i, before, t.cause(), t.Type.begun())
+	a.emitChange(tx, i, before, t.cause(), t.Type.begun())
 	return t
 }
 
@@ -213,7 +213,7 @@ func (a *API) begin(tx *engine.Tx, i *Instance, t Action) Action {
 	if t.Type == Create {
 		t.Image = i.Image
 	}
-	a.claim(tx, t, 1)
+	a.countUse(tx, t, 1)
 	if s.Progression != Manual && s.Progression.reads() == 0 && !t.Stuck {
 		t.Due = tx.After(s.duration(t.Type, t.Force), finishStep, t.ID)
 	}
@@ -224,7 +224,7 @@ func (a *API) begin(tx *engine.Tx, i *Instance, t Action) Action {
 	i.touch(tx)
 	a.enter(tx, i, t)
 	a.instances.Put(tx, i.ID, *i)
-	a.attend(tx, i.Policy)
+	a.scheduleEvaluation(tx, i.Policy)
 	return t
 }
 
@@ -257,7 +257,7 @@ func (a *API) finish(tx *engine.Tx, id string) {
 	i.become(cmp.Or(transitions[t.Type].to, t.From), tx.Now())
 	i.Reason = nil
 	a.settle(tx, &i)
-	a.tell(tx, &i, before, nil, t.Type.done())
+	a.emitChange(tx, &i, before, nil, t.Type.done())
 	a.end(tx, t, Completed, nil)
 }
 
@@ -285,7 +285,7 @@ func (a *API) giveUp(tx *engine.Tx, i Instance, r Reason) error {
 		i.Reason, broken = &r, "instance.failed"
 	}
 	a.settle(tx, &i)
-	a.tell(tx, &i, before, nil, broken)
+	a.emitChange(tx, &i, before, nil, broken)
 	if ok {
 		a.end(tx, t, Failed, &r)
 	}
@@ -298,20 +298,20 @@ func (a *API) settle(tx *engine.Tx, i *Instance) {
 	i.touch(tx)
 	a.instances.Put(tx, i.ID, *i)
 	a.watches.Delete(tx, i.ID)
-	a.attend(tx, i.Policy)
+	a.scheduleEvaluation(tx, i.Policy)
 }
 
 // end closes an action.
 func (a *API) end(tx *engine.Tx, t Action, status ActionStatus, why *Reason) {
 	tx.Cancel(t.Due)
-	a.claim(tx, t, -1)
+	a.countUse(tx, t, -1)
 	t.Progress = t.progress(tx.Now())
 	if status == Completed {
 		t.Progress = 100
 	}
 	t.Status, t.CompletedAt, t.Error, t.Due = status, tx.Now(), why, engine.Booking{}
 	a.actions.Put(tx, t.ID, t)
-	a.tellAction(tx, t)
+	a.emitActionEnd(tx, t)
 	if t.Run != "" {
 		a.progressed(tx, t)
 	}

@@ -88,7 +88,7 @@ func (a *API) SetLoad(w *engine.World, instance string, in sandbox.Load) error {
 			changes = changes[1:]
 		}
 		a.loads.Put(tx, i.ID, loads{append(changes, now), l.High})
-		a.attend(tx, i.Policy)
+		a.scheduleEvaluation(tx, i.Policy)
 		a.watchMetrics(tx, i, nil)
 		return nil
 	})

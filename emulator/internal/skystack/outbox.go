@@ -103,7 +103,7 @@ func (a *API) enqueue(tx *engine.Tx, w Webhook, e Event, replayOf string) Delive
 	a.deliveries.Put(tx, d.ID, d)
 	tx.Expect(d.ID)
 	a.push(tx, d.ID, &engine.Own(a.mailboxes, tx, w.ID).First)
-	a.pump(tx, w)
+	a.dispatch(tx, w)
 	d, _ = a.deliveries.Get(tx, d.ID)
 	return d
 }
@@ -161,9 +161,9 @@ func (a *API) inLine(tx *engine.Tx, webhookID string, do func(id string)) {
 	}
 }
 
-// pump sends off what an endpoint has waiting, as far as it takes it. What waits
+// dispatch sends off what an endpoint has waiting, as far as it takes it. What waits
 // for a disabled endpoint stays.
-func (a *API) pump(tx *engine.Tx, w Webhook) {
+func (a *API) dispatch(tx *engine.Tx, w Webhook) {
 	if w.Disabled != "" {
 		return
 	}
@@ -251,7 +251,7 @@ func (a *API) landed(tx *engine.Tx, id string, v volley) {
 	if out.OK() {
 		box.FailingSince = time.Time{}
 		a.finishDelivery(tx, d, Succeeded, "")
-		a.pump(tx, w)
+		a.dispatch(tx, w)
 		return
 	}
 	if box.FailingSince.IsZero() {
@@ -273,7 +273,7 @@ func (a *API) landed(tx *engine.Tx, id string, v volley) {
 	} else {
 		a.finishDelivery(tx, d, Exhausted, "")
 	}
-	a.pump(tx, w)
+	a.dispatch(tx, w)
 }
 
 // endsWith is why a failed attempt disables its endpoint; "" if it does not.
@@ -324,16 +324,16 @@ func (a *API) attempt(tx *engine.Tx, id string) {
 		tx.Expect(id)
 	}
 	a.push(tx, id, engine.Own(a.mailboxes, tx, w.ID).lane(d.again()))
-	a.pump(tx, w)
+	a.dispatch(tx, w)
 }
 
 func (a *API) leaveLane(tx *engine.Tx, w Webhook, d Delivery) {
 	engine.Own(a.mailboxes, tx, w.ID).lane(d.again()).Flying--
 }
 
-// setOut is done whenever a kept state becomes the present one: what was on its
+// restartDeliveries is done whenever a kept state becomes the present one: what was on its
 // way sets out again, so that nothing is lost; a receiver may get it twice.
-func (a *API) setOut(_, tx *engine.Tx) {
+func (a *API) restartDeliveries(_, tx *engine.Tx) {
 	for row := range a.mailboxes.After(tx, 0) {
 		box := engine.Own(a.mailboxes, tx, row.ID)
 		box.First.Flying, box.Again.Flying = 0, 0

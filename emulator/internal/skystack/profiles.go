@@ -97,6 +97,6 @@ func (a *API) deleteProfile(c *httpapi.Call, in slugInput) (httpapi.Nothing, err
 		return httpapi.Nothing{}, fail.Newf(fail.Conflict, "profile_in_use", "Instances have the profile %s, or are being resized to it; resize or delete them first.", p.Slug)
 	}
 	a.profiles.Delete(c.Tx, p.Slug)
-	a.bury(c.Tx, profileUse+p.Slug, "")
+	a.addTombstone(c.Tx, profileUse+p.Slug, "")
 	return httpapi.Nothing{}, nil
 }

@@ -139,7 +139,7 @@ func (a *API) createProject(c *httpapi.Call, in createProjectInput) (projectBody
 	}
 	a.projects.Put(c.Tx, p.ID, p)
 	shown := a.projectBody(c.Tx)(p)
-	a.emit(c.Tx, happening{Type: "project.created", Project: p.ID, Object: shown, Cause: causeOf(c)})
+	a.emit(c.Tx, newEvent{Type: "project.created", Project: p.ID, Object: shown, Cause: causeOf(c)})
 	return shown, nil
 }
 
@@ -218,8 +218,8 @@ func (a *API) deleteProject(c *httpapi.Call, in projectInput) (httpapi.Nothing, 
 	a.revokeTokensOf(c, p.ID)
 	a.projects.Delete(c.Tx, p.ID)
 	a.members.Delete(c.Tx, p.ID)
-	a.bury(c.Tx, p.ID, p.ID)
-	a.emit(c.Tx, happening{Type: "project.deleted", Project: p.ID, Object: a.projectBody(c.Tx)(p), Cause: causeOf(c)})
+	a.addTombstone(c.Tx, p.ID, p.ID)
+	a.emit(c.Tx, newEvent{Type: "project.deleted", Project: p.ID, Object: a.projectBody(c.Tx)(p), Cause: causeOf(c)})
 	a.retireWebhooks(c.Tx, p.ID)
 	return httpapi.Nothing{}, nil
 }

@@ -145,9 +145,9 @@ func (a *API) notice(tx *engine.Tx) Event {
 	return e
 }
 
-// tellReset records a reset in the history that it begins (S72). The event has the
+// emitReset records a reset in the history that it begins (S72). The event has the
 // sequence of the one before it, for it is not counted with the others.
-func (a *API) tellReset(tx *engine.Tx) {
+func (a *API) emitReset(tx *engine.Tx) {
 	e := a.notice(tx)
 	e.Sequence, e.At = tx.Peek("event"), tx.Now()
 	a.post(tx, a.add(tx, e))

@@ -59,7 +59,7 @@ func (a *API) rotateToken(c *httpapi.Call, in rotateTokenInput) (newTokenBody, e
 	old.ReplacedBy = next.ID
 	a.tokens.Put(c.Tx, old.ID, old)
 	b := a.tokenBody(c.Tx)(next)
-	a.emit(c.Tx, happening{Type: "token.rotated", Project: next.ProjectID, Object: b, Cause: causeOf(c)})
+	a.emit(c.Tx, newEvent{Type: "token.rotated", Project: next.ProjectID, Object: b, Cause: causeOf(c)})
 	if in.OverlapSeconds != nil {
 		a.revokeIn(c, old, time.Duration(*in.OverlapSeconds)*time.Second)
 	}
@@ -121,7 +121,7 @@ func (a *API) revokeTokensOf(c *httpapi.Call, project string) {
 // revoked tells that a key was revoked.
 func (a *API) revoked(tx *engine.Tx, t Token, before string, by *cause) {
 	a.ended(tx, t)
-	a.emit(tx, happening{
+	a.emit(tx, newEvent{
 		Type: "token.revoked", Project: t.ProjectID, Object: a.tokenBody(tx)(t), Previous: map[string]any{"status": before}, Cause: by,
 	})
 }

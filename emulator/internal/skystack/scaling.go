@@ -90,8 +90,8 @@ func (a *API) demand(tx *engine.Tx, p Policy) demand {
 	return d
 }
 
-// adopt makes an instance that is to scale the leader of a policy.
-func (a *API) adopt(tx *engine.Tx, i *Instance) {
+// attachToPolicy makes an instance that is to scale the leader of a policy.
+func (a *API) attachToPolicy(tx *engine.Tx, i *Instance) {
 	if i.Autoscale == nil || i.Policy != "" {
 		return
 	}
@@ -100,9 +100,9 @@ func (a *API) adopt(tx *engine.Tx, i *Instance) {
 	a.policies.Put(tx, p.ID, p)
 }
 
-// attend has a policy look at what has changed: it books its next evaluation if
+// scheduleEvaluation has a policy look at what has changed: it books its next evaluation if
 // that would change something. No policy is none.
-func (a *API) attend(tx *engine.Tx, id string) {
+func (a *API) scheduleEvaluation(tx *engine.Tx, id string) {
 	p, ok := a.policies.Get(tx, id)
 	if !ok {
 		return
@@ -133,7 +133,7 @@ func (a *API) follow(tx *engine.Tx, now, before Instance, by *cause) {
 		p.UpdatedAt = tx.Now()
 		a.policies.Put(tx, p.ID, p)
 	}
-	a.attend(tx, now.Policy)
+	a.scheduleEvaluation(tx, now.Policy)
 }
 
 // next is the first evaluation that may change something: of those of every
@@ -171,7 +171,7 @@ func (a *API) evaluate(tx *engine.Tx, id string) {
 		return
 	}
 	a.policies.Put(tx, id, p)
-	a.attend(tx, id)
+	a.scheduleEvaluation(tx, id)
 }
 
 // scale makes or removes replicas, the newest first, and tells.
@@ -195,8 +195,8 @@ func (a *API) scale(tx *engine.Tx, id string, d demand) {
 	p, _ := a.policies.Get(tx, id)
 	a.note(tx, &p, scaling{tx.Now(), d.members, to, d.cpu, d.reason})
 	a.policies.Put(tx, id, p)
-	a.emit(tx, happening{Type: eventType, Project: p.ProjectID, Object: a.policyBody(tx, p), Previous: map[string]any{"members": d.members}})
-	a.attend(tx, id)
+	a.emit(tx, newEvent{Type: eventType, Project: p.ProjectID, Object: a.policyBody(tx, p), Previous: map[string]any{"members": d.members}})
+	a.scheduleEvaluation(tx, id)
 }
 
 // replicate makes a replica: an instance like the leader, with a name and labels
@@ -211,7 +211,7 @@ func (a *API) replicate(tx *engine.Tx, id string) {
 	i.PendingAction, i.Actions, i.Version, i.CreatedAt = "", nil, 0, tx.Now()
 	p.Replicas = append(slices.Clip(p.Replicas), i.ID)
 	a.policies.Put(tx, id, p)
-	a.enrol(tx, i, 1)
+	a.countMember(tx, i, 1)
 	a.start(tx, &i, Action{Type: Create, RequestedBy: autoscaler})
 }
 
@@ -256,7 +256,7 @@ func (a *API) leave(tx *engine.Tx, i *Instance, by *cause) {
 	default:
 		p.Replicas = slices.DeleteFunc(slices.Clone(p.Replicas), func(r string) bool { return r == i.ID })
 		a.policies.Put(tx, id, p)
-		a.attend(tx, id)
+		a.scheduleEvaluation(tx, id)
 	}
 }
 
@@ -301,6 +301,6 @@ func (a *API) unblock(tx *engine.Tx) {
 		}
 	}
 	for _, id := range blocked {
-		a.attend(tx, id)
+		a.scheduleEvaluation(tx, id)
 	}
 }

@@ -149,7 +149,7 @@ func (a *API) seedInstance(tx *engine.Tx, f *fixtures.Fixture, s Settings, n int
 	if i.Metadata, err = objectOf(in.Metadata); err != nil {
 		return f.Errorf(fmt.Sprintf("instances[%d].metadata", n), "cannot be written as JSON: %v", err)
 	}
-	a.enrol(tx, i, 1)
+	a.countMember(tx, i, 1)
 	a.seedStatus(tx, i, Action{RequestedBy: "fixture"})
 	return nil
 }
@@ -165,7 +165,7 @@ func (a *API) seedStatus(tx *engine.Tx, i Instance, t Action) {
 	if i.Status != Provisioning && i.Status != Error {
 		a.attach(tx, &i)
 	}
-	a.adopt(tx, &i)
+	a.attachToPolicy(tx, &i)
 	for action, way := range transitions {
 		if way.via == i.Status && way.via != "" {
 			i.Status = Stopped
@@ -178,7 +178,7 @@ func (a *API) seedStatus(tx *engine.Tx, i Instance, t Action) {
 		}
 	}
 	a.instances.Put(tx, i.ID, i)
-	a.attend(tx, i.Policy)
+	a.scheduleEvaluation(tx, i.Policy)
 }
 
 // since is when something of a fixture was created: at a time, or an age before

@@ -70,7 +70,7 @@ func (a *API) watchMetrics(tx *engine.Tx, i Instance, by *cause) {
 			high = append(high, m.name)
 		}
 		if is != was {
-			a.emit(tx, happening{Type: thresholdEvent, Project: i.ProjectID, Object: a.crossing(tx, i.ID, m, value, is), Cause: by})
+			a.emit(tx, newEvent{Type: thresholdEvent, Project: i.ProjectID, Object: a.crossing(tx, i.ID, m, value, is), Cause: by})
 		}
 	}
 	if !slices.Equal(high, l.High) {
@@ -88,5 +88,5 @@ func (a *API) watchHealth(tx *engine.Tx, i *Instance, before Status, by *cause) 
 	}
 	was := *i
 	was.Status = before
-	a.emit(tx, happening{Type: healthEvent, Project: i.ProjectID, Object: i.health(), Previous: map[string]any{"status": was.health().Status}, Cause: by})
+	a.emit(tx, newEvent{Type: healthEvent, Project: i.ProjectID, Object: i.health(), Previous: map[string]any{"status": was.health().Status}, Cause: by})
 }

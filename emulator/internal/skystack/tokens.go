@@ -198,7 +198,7 @@ func (a *API) createToken(c *httpapi.Call, in createTokenInput) (newTokenBody, e
 	}
 	t, key := a.mint(c, t)
 	b := a.tokenBody(c.Tx)(t)
-	a.emit(c.Tx, happening{Type: "token.created", Project: t.ProjectID, Object: b, Cause: causeOf(c)})
+	a.emit(c.Tx, newEvent{Type: "token.created", Project: t.ProjectID, Object: b, Cause: causeOf(c)})
 	return newTokenBody{b, key}, nil
 }
 

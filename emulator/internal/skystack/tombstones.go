@@ -14,17 +14,17 @@ type tombstone struct {
 }
 
 const (
-	buryStep      = "tombstone.remove"
+	removeTombstoneStep      = "tombstone.remove"
 	tombstoneLife = 24 * time.Hour
 )
 
-// bury remembers for a day that an object of a project was deleted; "" for what all
+// addTombstone remembers for a day that an object of a project was deleted; "" for what all
 // projects share.
-func (a *API) bury(tx *engine.Tx, id, project string) {
+func (a *API) addTombstone(tx *engine.Tx, id, project string) {
 	if old, ok := a.tombstones.Get(tx, id); ok { // a slug can come again, and go again
 		tx.Cancel(old.Due)
 	}
-	a.tombstones.Put(tx, id, tombstone{DeletedAt: tx.Now(), ProjectID: project, Due: tx.After(tombstoneLife, buryStep, id)})
+	a.tombstones.Put(tx, id, tombstone{DeletedAt: tx.Now(), ProjectID: project, Due: tx.After(tombstoneLife, removeTombstoneStep, id)})
 }
 
 // unlessBuried is what a DELETE answers of an object that is not there: err, or

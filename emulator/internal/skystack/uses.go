@@ -38,8 +38,8 @@ func (a *API) used(tx *engine.Tx, id string) bool {
 	return u.Count > 0
 }
 
-// claim counts what a running action needs of the catalogue until it ends.
-func (a *API) claim(tx *engine.Tx, t Action, n int) {
+// countUse counts what a running action needs of the catalogue until it ends.
+func (a *API) countUse(tx *engine.Tx, t Action, n int) {
 	switch t.Type {
 	case Resize:
 		a.use(tx, profileUse+t.Size, n)

@@ -8,7 +8,7 @@ func (a *API) dropWebhook(tx *engine.Tx, w Webhook, why string) {
 	a.webhooks.Delete(tx, w.ID)
 	a.secrets.Delete(tx, w.ID)
 	a.mailboxes.Delete(tx, w.ID)
-	a.bury(tx, w.ID, w.ProjectID)
+	a.addTombstone(tx, w.ID, w.ProjectID)
 }
 
 // retireWebhooks removes the endpoints of a project that is gone, each as soon as

@@ -311,7 +311,7 @@ func (a *API) updateWebhook(c *httpapi.Call, in updateWebhookInput) (webhookBody
 		engine.Own(a.mailboxes, c.Tx, w.ID).FailingSince = time.Time{}
 		a.inLine(c.Tx, w.ID, c.Expect)
 	}
-	a.pump(c.Tx, changed)
+	a.dispatch(c.Tx, changed)
 	return a.webhookBody(c.Tx, changed), nil
 }
 
