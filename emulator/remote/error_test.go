@@ -21,8 +21,8 @@ func TestErrors(t *testing.T) {
 		{409, "", refused("conflict", "The instance rests."), "The instance rests (409 conflict, request ctl_9)", "conflict", "ctl_9"},
 		{400, "", `{"error":{"code":"invalid_parameter","message":"by: no","request_id":"r1","details":[{"field":"by","location":"body","code":"c","message":"by: no"}]}}`, "by: no (400 invalid_parameter, request r1)", "invalid_parameter", "r1"},
 		{
-			400, "", `{"error":{"code":"invalid_parameter","message":"The request has 2 faults; each is listed in details.","request_id":"r2","details":[{"field":"by","message":"Too long."},{"field":null,"message":"Odd."}]}}`,
-			"The request has 2 faults; each is listed in details; by: Too long; Odd (400 invalid_parameter, request r2)", "invalid_parameter", "r2",
+			400, "", `{"error":{"code":"invalid_parameter","message":"The request has 2 violations; each is listed in details.","request_id":"r2","details":[{"field":"by","message":"Too long."},{"field":null,"message":"Odd."}]}}`,
+			"The request has 2 violations; each is listed in details; by: Too long; Odd (400 invalid_parameter, request r2)", "invalid_parameter", "r2",
 		},
 		{403, "", `{"error":{"code":"insufficient_scope","message":"No.","details":[{"required_scopes":["*"]}]}}`, "No (403 insufficient_scope, request ctl_9)", "insufficient_scope", "ctl_9"},
 		{403, "", `{"error":{"code":"odd","message":"No.","details":"none"}}`, "No (403 odd, request ctl_9)", "odd", "ctl_9"},

@@ -14,8 +14,8 @@ type tombstone struct {
 }
 
 const (
-	removeTombstoneStep      = "tombstone.remove"
-	tombstoneLife = 24 * time.Hour
+	removeTombstoneStep = "tombstone.remove"
+	tombstoneLife       = 24 * time.Hour
 )
 
 // addTombstone remembers for a day that an object of a project was deleted; "" for what all
