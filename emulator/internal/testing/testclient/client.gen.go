@@ -766,7 +766,7 @@ type ErrorBody struct {
 	// which status it comes with, what it means and what to do.
 	Code ErrorCode `json:"code"`
 
-	// Details Every fault by itself; absent when there is nothing to add.
+	// Details Every violation by itself; absent when there is nothing to add.
 	Details *[]ErrorDetail `json:"details,omitempty"`
 
 	// Message For people, a sentence. It may be worded differently one day.
@@ -784,14 +784,14 @@ type ErrorBody struct {
 // which status it comes with, what it means and what to do.
 type ErrorCode string
 
-// ErrorDetail One fault of the request, with all four members; or, where the request itself is faultless, facts that help:
-// `required_scopes`, the `supported` versions, the running action, or the limit that was met. A fault may bring
+// ErrorDetail One violation of the request, with all four members; or, where the request itself is valid, facts that help:
+// `required_scopes`, the `supported` versions, the running action, or the limit that was met. A violation may bring
 // such facts as well.
 type ErrorDetail struct {
 	// Code What is wrong with one part of a request, for programs. New codes may come; none changes its meaning.
 	Code *DetailCode `json:"code,omitempty"`
 
-	// Field The member or parameter at fault; null when it is none in particular.
+	// Field The member or parameter that is wrong; null when it is none in particular.
 	//
 	// Example: storage[0].size_gb
 	Field *string `json:"field,omitempty"`
@@ -1613,7 +1613,7 @@ type ClientInterface interface {
 	//
 	// `name`, `region` and a machine type are needed. The machine type may be given as `size`, `profile` or
 	// `machine_type`; if more than one is sent they must be equal. Without `image` the default image, `ubuntu-24.04`,
-	// is used. All faults of a body are reported in one answer, and nothing is created.
+	// is used. All violations of a body are reported in one response, and nothing is created.
 	//
 	// Send an `Idempotency-Key` so that a retry after a lost answer cannot create a second instance. A full workspace
 	// answers 403 `quota_exceeded`.
@@ -1631,7 +1631,7 @@ type ClientInterface interface {
 	//
 	// `name`, `region` and a machine type are needed. The machine type may be given as `size`, `profile` or
 	// `machine_type`; if more than one is sent they must be equal. Without `image` the default image, `ubuntu-24.04`,
-	// is used. All faults of a body are reported in one answer, and nothing is created.
+	// is used. All violations of a body are reported in one response, and nothing is created.
 	//
 	// Send an `Idempotency-Key` so that a retry after a lost answer cannot create a second instance. A full workspace
 	// answers 403 `quota_exceeded`.
@@ -1761,7 +1761,7 @@ func (c *Client) ListInstances(ctx context.Context, params *ListInstancesParams,
 //
 // `name`, `region` and a machine type are needed. The machine type may be given as `size`, `profile` or
 // `machine_type`; if more than one is sent they must be equal. Without `image` the default image, `ubuntu-24.04`,
-// is used. All faults of a body are reported in one answer, and nothing is created.
+// is used. All violations of a body are reported in one response, and nothing is created.
 //
 // Send an `Idempotency-Key` so that a retry after a lost answer cannot create a second instance. A full workspace
 // answers 403 `quota_exceeded`.
@@ -1789,7 +1789,7 @@ func (c *Client) CreateInstanceWithBody(ctx context.Context, params *CreateInsta
 //
 // `name`, `region` and a machine type are needed. The machine type may be given as `size`, `profile` or
 // `machine_type`; if more than one is sent they must be equal. Without `image` the default image, `ubuntu-24.04`,
-// is used. All faults of a body are reported in one answer, and nothing is created.
+// is used. All violations of a body are reported in one response, and nothing is created.
 //
 // Send an `Idempotency-Key` so that a retry after a lost answer cannot create a second instance. A full workspace
 // answers 403 `quota_exceeded`.
@@ -2579,7 +2579,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// `name`, `region` and a machine type are needed. The machine type may be given as `size`, `profile` or
 	// `machine_type`; if more than one is sent they must be equal. Without `image` the default image, `ubuntu-24.04`,
-	// is used. All faults of a body are reported in one answer, and nothing is created.
+	// is used. All violations of a body are reported in one response, and nothing is created.
 	//
 	// Send an `Idempotency-Key` so that a retry after a lost answer cannot create a second instance. A full workspace
 	// answers 403 `quota_exceeded`.
@@ -2597,7 +2597,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// `name`, `region` and a machine type are needed. The machine type may be given as `size`, `profile` or
 	// `machine_type`; if more than one is sent they must be equal. Without `image` the default image, `ubuntu-24.04`,
-	// is used. All faults of a body are reported in one answer, and nothing is created.
+	// is used. All violations of a body are reported in one response, and nothing is created.
 	//
 	// Send an `Idempotency-Key` so that a retry after a lost answer cannot create a second instance. A full workspace
 	// answers 403 `quota_exceeded`.
@@ -3083,7 +3083,7 @@ func (c *ClientWithResponses) ListInstancesWithResponse(ctx context.Context, par
 //
 // `name`, `region` and a machine type are needed. The machine type may be given as `size`, `profile` or
 // `machine_type`; if more than one is sent they must be equal. Without `image` the default image, `ubuntu-24.04`,
-// is used. All faults of a body are reported in one answer, and nothing is created.
+// is used. All violations of a body are reported in one response, and nothing is created.
 //
 // Send an `Idempotency-Key` so that a retry after a lost answer cannot create a second instance. A full workspace
 // answers 403 `quota_exceeded`.
@@ -3107,7 +3107,7 @@ func (c *ClientWithResponses) CreateInstanceWithBodyWithResponse(ctx context.Con
 //
 // `name`, `region` and a machine type are needed. The machine type may be given as `size`, `profile` or
 // `machine_type`; if more than one is sent they must be equal. Without `image` the default image, `ubuntu-24.04`,
-// is used. All faults of a body are reported in one answer, and nothing is created.
+// is used. All violations of a body are reported in one response, and nothing is created.
 //
 // Send an `Idempotency-Key` so that a retry after a lost answer cannot create a second instance. A full workspace
 // answers 403 `quota_exceeded`.
