@@ -94,7 +94,7 @@ func emittedTypes(files []*ast.File) map[string]bool {
 		ast.Inspect(file, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.CallExpr:
-				if slices.Contains([]string{"record", "keep", "tell"}, called(n)) {
+				if slices.Contains([]string{"record", "keep", "emitChange"}, called(n)) {
 					within(n)
 				}
 			case *ast.FuncDecl:
