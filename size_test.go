@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"os"
 	"os/exec"
@@ -58,9 +57,10 @@ func TestSize(t *testing.T) {
 // methods by name, or the templates, which do so; and how many lines were looked at.
 func wasteful(record []byte) (lines int, found []string) {
 	seen := map[string]bool{}
-	for at := bufio.NewScanner(bytes.NewReader(record)); at.Scan(); lines++ {
+	for line := range bytes.Lines(record) {
+		lines++
 		// Content that functions share may bear the name of any of them.
-		from, _, ok := strings.Cut(at.Text(), " -> ")
+		from, _, ok := strings.Cut(string(line), " -> ")
 		template := strings.HasPrefix(from, "html/template.") || strings.HasPrefix(from, "text/template.(*Template).")
 		if ok && (template || strings.HasSuffix(from, " <ReflectMethod>")) && !seen[from] {
 			seen[from] = true

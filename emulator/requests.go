@@ -12,7 +12,7 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// record takes every exchange of the served APIs into the journal of its
+// record takes every request of the served APIs into the journal of its
 // workspace.
 func (e *Emulator) record(r *httpapi.Record) {
 	e.meter.observe(r)

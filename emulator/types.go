@@ -35,7 +35,7 @@ type (
 	Project = sandbox.Project
 	// Reason says why an instance is in its status.
 	Reason = sandbox.Reason
-	// Request is one exchange as the workspace recorded it.
+	// Request is one request and its response, as the workspace recorded them.
 	Request = sandbox.Request
 	// Match chooses requests; the zero Match chooses all.
 	Match = sandbox.Match

@@ -28,10 +28,10 @@ const (
 // no terminal, wherever it came from; the program that the command test runs has the
 // streams themselves.
 func Run(args, environ []string, stdout, stderr io.Writer) int {
-	out, faults := &screen{to: stdout}, &screen{to: stderr}
+	out, errs := &screen{to: stdout}, &screen{to: stderr}
 	defer out.end()
-	defer faults.end()
-	return report(run(args, environ, out, faults), faults)
+	defer errs.end()
+	return report(run(args, environ, out, errs), errs)
 }
 
 // report says what went wrong, if anything did, and is the exit code.

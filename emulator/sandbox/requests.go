@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// Request is one exchange as the workspace recorded it. Secrets are taken out.
+// Request is one request and its response, as the workspace recorded them. Secrets are taken out.
 type Request struct {
 	// Seq numbers the requests of a workspace from 1 on.
 	Seq uint64 `json:"seq"`

@@ -152,8 +152,9 @@ func TestForms(t *testing.T) {
 		{"/api/orders", FormType, "product=tea&gift=yes", 422, "second: invalid_parameter gift invalid_type"},
 		{"/api/orders", FormType, "product=tea&codes=1&codes=x", 422, "second: invalid_parameter codes[1] invalid_type"},
 		{"/api/orders", FormType, "product=a&product=b", 422, "second: invalid_parameter product repeated"},
-		{"/api/orders", FormType, "product=%zz", 422, "second: invalid_parameter product invalid_format"},
-		{"/api/orders", FormType, "product=%ff", 422, "second: invalid_parameter product invalid_format"},
+		{"/api/orders", FormType, "product=tea&quantity=%zz", 422, "second: invalid_parameter quantity invalid_format"},
+		{"/api/orders", FormType, "product=a&product=b&quantity=%ff&weight=heavy", 422,
+			"second: invalid_parameter product repeated quantity invalid_format weight invalid_type"},
 		{"/api/orders", FormType, "product=tea&weight=NaN", 422, "second: invalid_parameter weight invalid_type"},
 		{"/api/orders", FormType, "product=tea&weight=1e999", 422, "second: invalid_parameter weight invalid_type"},
 		{"/api/orders", FormType, "", 422, "second: invalid_json  empty"},
@@ -166,6 +167,18 @@ func TestForms(t *testing.T) {
 		if w.Code != tc.status || tc.want != "" && w.Body.String() != tc.want {
 			t.Errorf("%s %s %s: got %d %s, want %d %s", tc.path, tc.media, tc.body, w.Code, w.Body, tc.status, tc.want)
 		}
+	}
+}
+
+// A form of as many members as fit in a body takes no longer than its length allows.
+func TestHostileForm(t *testing.T) {
+	var body strings.Builder
+	body.WriteString("product=tea")
+	for n := 0; body.Len() < defaultMaxBody-10; n++ {
+		fmt.Fprintf(&body, "&%d", n)
+	}
+	if w := askType(two(t), "/api/orders", FormType, body.String()); w.Code != 201 {
+		t.Errorf("got %d %.200s", w.Code, w.Body)
 	}
 }
 

@@ -48,7 +48,8 @@ func ReadBody(x *RequestContext) error {
 		return err
 	}
 	if media == FormType {
-		return x.readForm(x.Op.schemas[media])
+		x.readForm(x.Op.schemas[media])
+		return nil
 	}
 	v, err := x.parser.parse(x.body)
 	if err != nil {
@@ -143,7 +144,7 @@ func notJSON(d fail.Detail, offset int64) error {
 	return &fail.Error{Kind: fail.Invalid, Code: "invalid_json", Message: d.Message, Details: []fail.Detail{d}}
 }
 
-// parser reads JSON. It is kept with its exchange: its decoder has buffers.
+// parser reads JSON. It is kept with its request context: its decoder has buffers.
 type parser struct {
 	data []byte
 	in   bytes.Reader

@@ -44,39 +44,40 @@ type RequestContext struct {
 	Admission any
 	// Version is the API version the response is rendered in.
 	Version string
-	// ID is the request id; "" until the exchange is opened in a world.
+	// ID is the request id; "" until the request is opened in a world.
 	ID string
 	// Now is the world's time when the request was admitted.
 	Now time.Time
 
-	shown       time.Time // the latest time of the world that the response shows
-	server      *Server
-	api         *API
-	w           http.ResponseWriter
-	header      http.Header
-	values      []string // of the header, in one piece
-	buf         []byte   // the body of the answer, kept for the next one
-	params      []string // path parameters in the order of the template
-	query       []argument
-	body        []byte // kept for the next one, as buf is
-	parser      parser
-	stage       string // the last one that ran
-	begun       engine.Wall
-	read        bool      // the body was read
-	bodyRoom    int64     // what the body takes of the room for large ones; 0 for a small one
-	upload      io.Reader // the body, where the handler reads it itself
-	value       any       // the parsed body; nil when there is none
-	seen        *seen     // what a merge patch was held against; nil where there is nothing
-	form        []byte    // a form as JSON; nil if the body is none
-	settled     []byte    // the body after it was checked, as the handler reads it; nil if that is body
-	output      any       // what the handler returned
-	detail      []fail.Detail
-	misspelt    []fail.Detail // what was let pass and may have been meant for something else
-	reservation *reservation  // the idempotency key that the request holds
-	served      bool          // the handler did what was asked for
-	response    Response
-	done        bool // answer is final: no further stage runs
-	failed      *fail.Error
+	shown        time.Time // the latest time of the world that the response shows
+	server       *Server
+	api          *API
+	w            http.ResponseWriter
+	header       http.Header
+	values       []string // of the header, in one piece
+	buf          []byte   // the body of the answer, kept for the next one
+	params       []string // path parameters in the order of the template
+	query        []argument
+	body         []byte // kept for the next one, as buf is
+	parser       parser
+	stage        string // the last one that ran
+	begun        engine.Wall
+	read         bool      // the body was read
+	bodyRoom     int64     // what the body takes of the room for large ones; 0 for a small one
+	upload       io.Reader // the body, where the handler reads it itself
+	value        any       // the parsed body; nil when there is none
+	seen         *seen     // what a merge patch was held against; nil where there is nothing
+	form         []byte    // a form as JSON; nil if the body is none
+	settled      []byte    // the body after it was checked, as the handler reads it; nil if that is body
+	output       any       // what the handler returned
+	detail       []fail.Detail
+	unknownNames int           // parameters and members that the contract does not have
+	misspelt     []fail.Detail // what was let pass and may have been meant for something else
+	reservation  *reservation  // the idempotency key that the request holds
+	served       bool          // the handler did what was asked for
+	response     Response
+	done         bool // answer is final: no further stage runs
+	failed       *fail.Error
 }
 
 // Response is what goes back over the wire.
@@ -124,7 +125,7 @@ func (x *RequestContext) Warn(text string) {
 	}
 }
 
-// Open gives the exchange its world, time and request id, which is the next one
+// Open gives the request its world, time and request id, which is the next one
 // of that world.
 func (x *RequestContext) Open(tx *engine.Tx) {
 	x.World, x.Now = tx.World(), tx.Now()
@@ -149,7 +150,7 @@ func (x *RequestContext) Param(name string) string {
 	return ""
 }
 
-// maxKept bounds each buffer that an exchange keeps for the next request.
+// maxKept bounds each buffer that a request keeps for the next request.
 const maxKept = 64 << 10
 
 // forget drops all that is the request's own, and buffers that became large. What

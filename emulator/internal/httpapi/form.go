@@ -1,15 +1,10 @@
 package httpapi
 
 import (
-	"bytes"
 	"math"
-	"net/url"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
@@ -17,50 +12,28 @@ import (
 // FormType is the media type of HTML forms.
 const FormType = "application/x-www-form-urlencoded"
 
-// readForm reads a form strictly, as the query is read, into an object with the types
-// that the schema gives to its members. From here on it is checked and decoded as the
-// same body in JSON would be.
-func (x *RequestContext) readForm(schema *openapi3.Schema) error {
-	object, order := map[string]any{}, []string{}
-	for raw := string(x.body); raw != ""; {
-		var pair string
-		pair, raw, _ = strings.Cut(raw, "&")
-		if pair == "" {
+// readForm reads a form into an object with the types that the schema gives to its
+// members. From here on it is checked and decoded as the same body in JSON would be.
+func (x *RequestContext) readForm(schema *openapi3.Schema) {
+	object := map[string]any{}
+	for p := range pairs(string(x.body)) {
+		if p.unreadable {
+			x.violateUnreadable(fail.Body, p)
 			continue
 		}
-		name, value, _ := strings.Cut(pair, "=")
-		plainName, err := url.QueryUnescape(name)
-		plainValue, err2 := url.QueryUnescape(value)
-		if err != nil || err2 != nil || !validText(plainName) || !validText(plainValue) {
-			return formRefused(printable(name), "invalid_format", printable(pair)+" is not percent-encoded UTF-8.")
+		before, given := object[p.name]
+		switch member := memberSchema(schema, p.name); {
+		case member != nil && member.Type.Is("array"):
+			list, _ := before.([]any)
+			object[p.name] = append(list, formValue(items(member), p.value))
+		case given:
+			x.violate(fail.Body, printable(p.name), "repeated", "%s is given more than once; give it once.", printable(p.name))
+		default:
+			object[p.name] = formValue(member, p.value)
 		}
-		member := memberSchema(schema, plainName)
-		if member != nil && member.Type.Is("array") {
-			if _, given := object[plainName]; !given {
-				object[plainName], order = []any{}, append(order, plainName)
-			}
-			object[plainName] = append(object[plainName].([]any), formValue(items(member), plainValue))
-			continue
-		}
-		if slices.Contains(order, plainName) {
-			return formRefused(printable(plainName), "repeated", printable(plainName)+" is given more than once; give it once.")
-		}
-		object[plainName], order = formValue(member, plainValue), append(order, plainName)
 	}
-	var out bytes.Buffer
-	enc := jsontext.NewEncoder(&out)
-	write := func(v any) {
-		b, _ := EncodeJSON(v) // texts, numbers, true and false
-		_ = enc.WriteValue(b)
-	}
-	_ = enc.WriteToken(jsontext.BeginObject)
-	for _, name := range order {
-		_ = enc.WriteToken(jsontext.String(name))
-		write(object[name])
-	}
-	_ = enc.WriteToken(jsontext.EndObject)
-	x.value, x.form = object, out.Bytes()
-	return nil
+	x.value = object
+	x.form, _ = EncodeJSON(object) // it holds lists of texts, numbers, true and false
 }
 
 func items(s *openapi3.Schema) *openapi3.Schema {
@@ -89,8 +62,4 @@ func formValue(s *openapi3.Schema, text string) any {
 		return text == "true"
 	}
 	return text
-}
-
-func formRefused(field, code, message string) error {
-	return fail.Parameters(fail.Detail{Location: fail.Body, Field: field, Code: code, Message: message})
 }

@@ -164,7 +164,7 @@ func (i *Idempotency) LookUp(x *RequestContext) error {
 	return x.replay(found, r.fingerprint)
 }
 
-// replay ends the exchange with the outcome of the first request.
+// replay ends the request with the outcome of the first request.
 func (x *RequestContext) replay(r record, fingerprint string) error {
 	if r.Fingerprint != fingerprint {
 		return fail.New(fail.Reused, "idempotency_key_reused",
@@ -247,7 +247,7 @@ func (i *Idempotency) hold(key runningKey) bool {
 	return true
 }
 
-// release gives the key back that the exchange holds, if any.
+// release gives the key back that the request holds, if any.
 func (x *RequestContext) release() {
 	if r := x.reservation; r != nil {
 		x.reservation = nil

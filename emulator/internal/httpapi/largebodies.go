@@ -47,7 +47,7 @@ func (l *LargeBodies) reserve(ctx context.Context, bytes int64) (int64, error) {
 	}
 }
 
-// releaseBody gives back the room that the body of the exchange takes.
+// releaseBody gives back the room that the body of the request takes.
 func (x *RequestContext) releaseBody() {
 	if x.bodyRoom > 0 {
 		x.server.LargeBodies.room.Release(x.bodyRoom)

@@ -25,7 +25,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		used := new(parser) // an exchange keeps its parser, whatever it met before
+		used := new(parser) // a request keeps its parser, whatever it met before
 		_, _ = used.parse(append([]byte(`{"a":[{"b":"c"`), data...))
 		ours, err := used.parse(data)
 		theirs, standard := standardReading(data)

@@ -36,7 +36,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// run passes the stages until one ends the exchange.
+// run passes the stages until one ends the request.
 func (x *RequestContext) run(stages []Stage) {
 	for i := range stages {
 		x.stage = stages[i].Name
@@ -50,14 +50,14 @@ func (x *RequestContext) run(stages []Stage) {
 	}
 }
 
-// refuse ends the exchange with an error of its API.
+// refuse ends the request with an error of its API.
 func (x *RequestContext) refuse(err error) {
 	x.failed = x.withMisspelt(fail.Of(Budgeted(err)))
 	x.open()
 	x.response, x.done = x.api.Refuse(x, x.failed), true
 }
 
-// open gives an exchange of no workspace a time and a request id: every response
+// open gives a request of no workspace a time and a request id: every response
 // carries them (S41). Neither comes out of a world, so that nobody has to wait for
 // one, and what unauthenticated ask does not change the bytes that a workspace answers
 // (S6).
@@ -70,7 +70,7 @@ func (x *RequestContext) open() {
 	}
 }
 
-// finish ends the exchange with a response.
+// finish ends the request with a response.
 func (x *RequestContext) finish(a Response) { x.response, x.done = a, true }
 
 const (

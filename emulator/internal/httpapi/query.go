@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"iter"
 	"net/url"
 	"slices"
 	"strconv"
@@ -11,24 +12,50 @@ import (
 	"skystack.dev/sandbox/emulator/internal/near"
 )
 
-// readQuery splits the query strictly: what cannot be unescaped is a violation, not
-// dropped, and nothing is overwritten by a repetition.
-func (x *RequestContext) readQuery() {
-	for raw := x.Request.URL.RawQuery; raw != ""; {
-		var pair string
-		pair, raw, _ = strings.Cut(raw, "&")
-		if pair == "" {
-			continue
+// encodedPair is a name and its value in a query or a form, unescaped; sent is both as they
+// were sent.
+type encodedPair struct {
+	argument
+	sent string
+	// unreadable says that they are not percent-encoded UTF-8; name is then as sent.
+	unreadable bool
+}
+
+// pairs splits a query or a form strictly: what cannot be unescaped is yielded as
+// unreadable and not dropped, and nothing is overwritten by a repetition.
+func pairs(encoded string) iter.Seq[encodedPair] {
+	return func(yield func(encodedPair) bool) {
+		for sent := range strings.SplitSeq(encoded, "&") {
+			if sent == "" {
+				continue
+			}
+			name, value, _ := strings.Cut(sent, "=")
+			plainName, err := url.QueryUnescape(name)
+			plainValue, err2 := url.QueryUnescape(value)
+			p := encodedPair{argument{plainName, plainValue}, sent, err != nil || err2 != nil || !validText(plainName) || !validText(plainValue)}
+			if p.unreadable {
+				p.argument = argument{name: name}
+			}
+			if !yield(p) {
+				return
+			}
 		}
-		name, value, _ := strings.Cut(pair, "=")
-		plainName, err := url.QueryUnescape(name)
-		plainValue, err2 := url.QueryUnescape(value)
-		if err != nil || err2 != nil || !validText(plainName) || !validText(plainValue) {
-			x.violate(fail.Query, printable(name), "invalid_format", "%s is not percent-encoded UTF-8.", printable(pair))
-			continue
-		}
-		x.query = append(x.query, argument{plainName, plainValue})
 	}
+}
+
+// readQuery reads the query. What is unreadable in it is a violation.
+func (x *RequestContext) readQuery() {
+	for p := range pairs(x.Request.URL.RawQuery) {
+		if p.unreadable {
+			x.violateUnreadable(fail.Query, p)
+			continue
+		}
+		x.query = append(x.query, p.argument)
+	}
+}
+
+func (x *RequestContext) violateUnreadable(in fail.Location, p encodedPair) {
+	x.violate(in, printable(p.name), "invalid_format", "%s is not percent-encoded UTF-8.", printable(p.sent))
 }
 
 // Query is a query parameter as it was sent, "" if it was not. It may be asked
@@ -50,7 +77,7 @@ func (x *RequestContext) checkQuery() {
 			continue
 		}
 		if p == nil || !x.api.Known(x, fail.Query, a.name) {
-			x.unknown(fail.Query, unknownName{a.name, x.near(a.name)})
+			x.unknown(fail.Query, unknownName{a.name, func() []string { return x.near(a.name) }})
 			continue
 		}
 		if first := slices.IndexFunc(x.query, func(o argument) bool { return o.name == a.name }); first < i {
@@ -136,29 +163,46 @@ func (x *RequestContext) near(name string) []string {
 	return near.Members(name, names...)
 }
 
-// unknownName is a parameter or member that the contract does not have, and those that
-// may have been meant.
+// unknownName is a parameter or member that the contract does not have; meant finds
+// those that may have been meant.
 type unknownName struct {
 	name  string
-	meant []string
+	meant func() []string
 }
 
-// unknown notes a parameter or member that the contract does not have. Where it is
-// let pass and something else is refused, it is named there if it looks misspelt,
-// for what is missed may be what was meant.
+// maxUnknown bounds how many unknown parameters and members of a request are compared
+// with those that exist, and named in warnings: clients read few headers.
+const maxUnknown = 20
+
+// unknown records a parameter or member that the contract does not have. Where it is
+// accepted and something else is refused, it is named there if it looks misspelt,
+// for what is missing may be what was meant.
 func (x *RequestContext) unknown(in fail.Location, s unknownName) {
-	d := violation(in, printable(s.name), "unknown_parameter", "%s is not known here%s.", printable(s.name), near.DidYouMean(s.meant))
-	if s.meant != nil {
-		d.Extra = []fail.Member{{Name: "did_you_mean", Value: s.meant[0]}}
+	var meant []string
+	if x.unknownNames++; x.unknownNames <= maxUnknown {
+		meant = s.meant()
 	}
-	if x.api.Strict(x) {
+	d := violation(in, printable(s.name), "unknown_parameter", "%s is not known here%s.", printable(s.name), near.DidYouMean(meant))
+	if meant != nil {
+		d.Extra = []fail.Member{{Name: "did_you_mean", Value: meant[0]}}
+	}
+	switch {
+	case x.api.Strict(x):
 		x.detail = append(x.detail, d)
 		return
-	}
-	if s.meant != nil {
+	case x.unknownNames > maxUnknown:
+		return
+	case meant != nil:
 		x.misspelt = append(x.misspelt, d)
 	}
-	x.Warn("unknown_parameter: " + string(in) + " " + strconv.QuoteToASCII(printable(s.name)) + " is ignored" + near.DidYouMean(s.meant))
+	x.Warn("unknown_parameter: " + string(in) + " " + strconv.QuoteToASCII(printable(s.name)) + " is ignored" + near.DidYouMean(meant))
+}
+
+// warnOfMore gives the number of the unknown names that no warning names.
+func (x *RequestContext) warnOfMore() {
+	if more := x.unknownNames - maxUnknown; more > 0 && !x.api.Strict(x) {
+		x.Warn("unknown_parameter: " + strconv.Itoa(more) + " more are ignored")
+	}
 }
 
 // Misspelt is the parameters and members of an accepted request that were ignored

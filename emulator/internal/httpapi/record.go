@@ -10,7 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// Record is an exchange as those see it who keep a record of requests: what was
+// Record is a request and its response, for a record of requests: what was
 // asked, what was answered, and why. It is good only while it is handed over.
 type Record struct {
 	// World is the one whose record it belongs in; nil when nobody is concerned.
@@ -43,7 +43,7 @@ type Record struct {
 	Elapsed time.Duration
 }
 
-// record hands the exchange to whoever keeps a record.
+// record hands the request to whoever keeps a record.
 func (s *Server) record(x *RequestContext) {
 	if s.Record == nil {
 		return
@@ -67,7 +67,7 @@ func (s *Server) record(x *RequestContext) {
 // handleStage is what answers when nothing is refused.
 const handleStage = "handle"
 
-// owner is the world whose record the exchange belongs in.
+// owner is the world whose record the request belongs in.
 func (x *RequestContext) owner() (w *engine.World, sent string) {
 	if x.Caller.Token != "" {
 		return x.World, ""

@@ -132,7 +132,7 @@ func (x *RequestContext) head(status int, out any) Response {
 	return a
 }
 
-// renderedBody is the JSON of an output in the version of the exchange, at the end
+// renderedBody is the JSON of an output in the version of the request, at the end
 // of b where the output can write itself there.
 func (x *RequestContext) renderedBody(out any, b []byte) ([]byte, error) {
 	out = x.api.Render(x, out)
@@ -142,7 +142,7 @@ func (x *RequestContext) renderedBody(out any, b []byte) ([]byte, error) {
 	return EncodeJSON(out)
 }
 
-// checked ends the exchange with a response, unless it is checked and breaks the
+// checked ends the request with a response, unless it is checked and breaks the
 // contract.
 func (x *RequestContext) checked(a Response) error {
 	if x.server.CheckResponses {

@@ -182,7 +182,7 @@ func TestAbortedHandler(t *testing.T) {
 }
 
 // A pipeline that answers nothing is a failure of ours, not a silent 200.
-func TestCorridorWithoutAnAnswer(t *testing.T) {
+func TestPipelineWithoutAResponse(t *testing.T) {
 	p := newToy(t)
 	p.api.Pipeline = nil
 	if w := ask(p.serve(t, Options{}), "GET", "/things", ""); w.Code != 500 {

@@ -47,7 +47,7 @@ type API struct {
 	// version; Strict whether one that does not is an error.
 	Known  func(x *RequestContext, in fail.Location, name string) bool
 	Strict func(x *RequestContext) bool
-	// Open gives an exchange that is refused before anybody is known its time and
+	// Open gives a request that is refused before anybody is known its time and
 	// request id; nil draws them from its world.
 	Open func(x *RequestContext)
 	// Owner is the world whose record a request belongs in that was admitted to
@@ -100,7 +100,7 @@ type Options struct {
 	// FullHeaders sends every header with every response, and not only where it says
 	// something.
 	FullHeaders bool
-	// Record receives every exchange before its response is sent; nil for none. It
+	// Record receives every request before its response is sent; nil for none. It
 	// must keep nothing of it.
 	Record func(r *Record)
 	// Log receives a line for each request at debug level; nil for none.
@@ -251,7 +251,7 @@ func (s *Server) unrouted(err error, c echo.Context) {
 	x.refuse(x.noRoute())
 }
 
-// close answers the exchange, whatever happened, and frees it.
+// close answers the request, whatever happened, and frees it.
 func (s *Server) close(x *RequestContext) {
 	if p := recover(); p != nil {
 		if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
@@ -280,7 +280,7 @@ func (s *Server) close(x *RequestContext) {
 	s.free(x)
 }
 
-// free lets the exchange be used for another request.
+// free lets the request be used for another request.
 func (s *Server) free(x *RequestContext) {
 	x.releaseBody()
 	x.forget()

@@ -15,7 +15,7 @@ import (
 // a stream, or a response that took its time.
 const sendPatience = 30 * time.Second
 
-// unhurried lifts the server's time limits for a whole exchange until the
+// unhurried lifts the server's time limits for a whole request until the
 // returned function is called: past the one of reading the context would end, past
 // the one of writing the response would be lost.
 func (x *RequestContext) unhurried() (end func()) {
@@ -47,7 +47,7 @@ func (w *StreamWriter) Write(b []byte) (int, error) {
 }
 
 // stream sends the response's header and runs what writes the rest. The time limits
-// of the server for a whole exchange do not hold for it.
+// of the server for a whole request do not hold for it.
 func (x *RequestContext) stream() {
 	s := x.response.Stream
 	if s.Done != nil {

@@ -15,9 +15,10 @@ import (
 	"skystack.dev/sandbox/emulator/internal/near"
 )
 
-// CheckContract is the stage that holds query and body against the operation's
+// CheckContract is the stage that validates query and body against the operation's
 // schemas and reports everything that breaks them at once (S50).
 func CheckContract(x *RequestContext) error {
+	defer x.warnOfMore()
 	x.checkQuery()
 	if x.Op.takesBody() && !x.Op.raw && !x.lacksBody() && !x.checkBody() {
 		err := fail.Of(fail.Parameters(x.detail...))
@@ -97,7 +98,7 @@ func unknownMembers(schema *openapi3.Schema, object map[string]any, prefix strin
 			continue
 		}
 		if ref == nil && schema.AdditionalProperties.Has == nil && schema.AdditionalProperties.Schema == nil || !isKnown {
-			out = append(out, unknownName{prefix + name, nearMembers(schema, object, prefix, name, known)})
+			out = append(out, unknownName{prefix + name, func() []string { return nearMembers(schema, object, prefix, name, known) }})
 			continue
 		}
 		if ref == nil {

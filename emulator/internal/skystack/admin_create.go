@@ -165,7 +165,7 @@ func (a *API) CreateProject(w *engine.World, in sandbox.Project) (sandbox.Projec
 	return sandbox.Project(p), nil
 }
 
-// free checks an id that is taken, now or by an object to come.
+// free refuses an id that is taken, now or by an object to come.
 func (f *violations) free(tx *engine.Tx, member, prefix, id string, taken bool) {
 	switch {
 	case taken:

@@ -47,8 +47,8 @@ type listEventsInput struct {
 
 const longestWait = 30 * time.Second
 
-// patience is how long a request waits for events, which were invalid details.
-func patience(wait string) (d time.Duration, details []fail.Detail) {
+// waitTimeout is how long a request waits for events, and what is wrong with the text.
+func waitTimeout(wait string) (d time.Duration, details []fail.Detail) {
 	if wait == "" {
 		return 0, nil
 	}
@@ -71,7 +71,7 @@ func patience(wait string) (d time.Duration, details []fail.Detail) {
 //
 //	GET /v1/events
 func (a *API) listEvents(ctx context.Context, c *httpapi.Call, in listEventsInput) (out eventsBody, err error) {
-	d, details := patience(in.Wait)
+	d, details := waitTimeout(in.Wait)
 	if details = append(unknownPatterns("type", fail.Query, in.Types), details...); len(details) > 0 {
 		return out, fail.Parameters(details...)
 	}
@@ -178,7 +178,7 @@ func (a *API) eventsPage(c *httpapi.Call, in listEventsInput) (out eventsBody, e
 			v.floor = after.seq
 		}
 	}
-	if in.Cursor != "" && in.Page == 0 { // else it is refused, as a invalid one is
+	if in.Cursor != "" && in.Page == 0 { // else it is refused, as an invalid one is
 		last, err := openCursor(c.Tx, v.name, in.Cursor)
 		switch {
 		case errors.Is(err, errOtherGeneration) || err == nil && !a.isKept(c.Tx, last):

@@ -311,7 +311,7 @@ func TestStreamMovesAnAutoClockS15(t *testing.T) {
 }
 
 // S15: a stream shows about every 15 s that it lives, and ends with its emulator.
-// Its time limits are not those of an exchange.
+// Its time limits are not those of a request.
 func TestStreamLivesS15(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := wire.Start(t, still(), emulator.WithFixture("empty"))

@@ -250,15 +250,18 @@ const (
 // oldestRow is the last row of a cursor that goes on with the oldest there is.
 const oldestRow = math.MaxUint64
 
+// foreignCursor is all that can be said of a cursor whose seal does not fit.
+const foreignCursor = "The cursor was not made here, or before the sandbox was reset; begin again without one."
+
 // errOtherGeneration is the refusal of a cursor that was good before the world was
 // reset or restored.
-var errOtherGeneration = cursorRefused("The cursor was not made here, or before the sandbox was reset; begin again without one.")
+var errOtherGeneration = cursorRefused(foreignCursor)
 
 func openCursor(tx *engine.Tx, list, cursor string) (uint64, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	switch {
 	case err != nil || len(b) != cursorBytes || len(cursor) != cursorText /* line breaks would be skipped */ || b[0] != cursorFormat || !hmac.Equal(b[sealed:], seal(tx, b[:sealed])):
-		return 0, cursorRefused("The cursor was not made here, or before the sandbox was reset; begin again without one.")
+		return 0, cursorRefused(foreignCursor)
 	case binary.BigEndian.Uint32(b[17:]) != tx.Generation().ID:
 		return 0, errOtherGeneration
 	case binary.BigEndian.Uint64(b[9:]) != listHash(list):

@@ -2,6 +2,7 @@ package skystack_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -70,4 +71,23 @@ func TestMisspelt(t *testing.T) {
 	}
 	s.Post("/v1/webhooks", `{"url":"http://127.0.0.1:1/","event_types":["*"],"signature_format":"bodyhex"}`).Refused(400, "invalid_parameter").
 		Has("error.details.0.did_you_mean", "body_hex")
+}
+
+// Of very many unknown members a few are named and the rest is counted: clients read
+// no megabytes of headers (S50).
+func TestManyUnknownMembers(t *testing.T) {
+	s := wire.Start(t, frozen(), emulator.WithFixture("empty"))
+	var more strings.Builder
+	for n := range 50_000 {
+		fmt.Fprintf(&more, `,"m%05d":1`, n)
+	}
+	reply := s.Post("/v1/instances", `{"name":"a","region":"us-east-1","size":"standard-1"`+more.String()+"}").Wants(201)
+	warnings := reply.Head.Values("SkyStack-Sandbox-Warning")
+	if len(warnings) != 21 || warnings[0] != `unknown_parameter: body "m00000" is ignored` || warnings[20] != "unknown_parameter: 49980 more are ignored" {
+		t.Errorf("%d warnings: %.300q", len(warnings), warnings)
+	}
+	one := s.Post("/v1/instances", `{"name":"b","region":"us-east-1","size":"standard-1"`+more.String()[:20*len(`,"m00000":1`)]+"}").Wants(201)
+	if warnings := one.Head.Values("SkyStack-Sandbox-Warning"); len(warnings) != 20 || warnings[19] != `unknown_parameter: body "m00019" is ignored` {
+		t.Errorf("%d warnings: %.300q", len(warnings), warnings)
+	}
 }

@@ -16,9 +16,9 @@ import (
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
-// FuzzCorridor: whatever arrives, the response is one of the contract and no 5xx,
+// FuzzPipeline: whatever arrives, the response is one of the contract and no 5xx,
 // and a request that was refused has changed nothing (S55, S75).
-func FuzzCorridor(f *testing.F) {
+func FuzzPipeline(f *testing.F) {
 	r := newRig(f, "default")
 	baseline := r.lasting(f)
 	for _, route := range routes(f) {

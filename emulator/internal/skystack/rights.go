@@ -77,7 +77,7 @@ func sooner(a, b time.Time) time.Time {
 	return a
 }
 
-// checkExpiry checks an end that has come, or that is later than that of
+// checkExpiry refuses an end that has come, or that is later than that of
 // the key which asks. What is less than a second is not shown, so it does not count.
 func (a *API) checkExpiry(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
 	text := b.Text("expires_at")

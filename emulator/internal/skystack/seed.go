@@ -14,7 +14,7 @@ import (
 )
 
 // Seed fills an empty world from a fixture, keys excluded. s is how the
-// workspace behaves where the fixture does not say. Violations name the place in the
+// workspace behaves where the fixture does not say. Errors name the place in the
 // fixture; after one the world must be thrown away.
 func (a *API) Seed(w *engine.World, f *fixtures.Fixture, s Settings) error {
 	var err error

@@ -47,7 +47,7 @@ func supported() []version {
 
 func (v version) knows(in fail.Location, name string) bool { return !v.hides[string(in)+" "+name] }
 
-// versionOf is the version an exchange is served in.
+// versionOf is the version a request is served in.
 func versionOf(x *httpapi.RequestContext) version {
 	if x.Version == "" || x.Version == defaultVersion {
 		return version{name: defaultVersion}
