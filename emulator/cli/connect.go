@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -45,13 +46,22 @@ const maxCA = 1 << 20
 // caVariable names the file of the certificate authority that clients trust.
 const caVariable = envPrefix + "CA"
 
-// complete fills what no flag said from the environment.
-func (c endpoint) complete(environ []string) endpoint {
+// complete fills what no flag said from the environment. Its error names what gave a
+// URL that cannot be used.
+func (c endpoint) complete(environ []string) (endpoint, error) {
+	source := "--url"
 	if c.URL == "" {
-		c.URL = lookup(environ, "SKYSTACK_BASE_URL")
+		source, c.URL = baseVariable, lookup(environ, baseVariable)
 	}
 	if c.URL == "" {
-		c.URL = urlOfListen(lookup(environ, variable("listen")))
+		listen := cmp.Or(lookup(environ, variable("listen")), defaultListen)
+		if err := checkAddress(listen, defaultListen); err != nil {
+			return c, fmt.Errorf("%s: %w", variable("listen"), err)
+		}
+		c.URL = urlOfListen(listen)
+	}
+	if err := checkURL(c.URL); err != nil {
+		return c, fmt.Errorf("%s: %w", source, err)
 	}
 	if c.Key == "" {
 		c.Key = lookup(environ, "SKYSTACK_API_TOKEN")
@@ -66,8 +76,21 @@ func (c endpoint) complete(environ []string) endpoint {
 	if c.CACert == "" && strings.HasPrefix(c.URL, "https:") {
 		c.CACert = lookup(environ, caVariable)
 	}
-	return c
+	return c, nil
 }
+
+// checkURL refuses what is not the URL of a sandbox. A user or a query in it may be a
+// secret, so the URL is not repeated.
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("this is not the URL of a sandbox: use scheme and host alone, as in http://127.0.0.1:8080")
+	}
+	return nil
+}
+
+// baseVariable tells clients where the sandbox is.
+const baseVariable = "SKYSTACK_BASE_URL"
 
 // lookup is a variable's value; "" when it is not set.
 func lookup(environ []string, name string) string {
@@ -83,9 +106,6 @@ func lookup(environ []string, name string) string {
 // urlOfListen is where a client of this machine finds a server that listens
 // there.
 func urlOfListen(listen string) string {
-	if listen == "" {
-		listen = defaultListen
-	}
 	host, port, err := net.SplitHostPort(listen)
 	if ip := net.ParseIP(host); err != nil || host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
@@ -123,7 +143,10 @@ func (c connection) options(environ []string) ([]remote.Option, error) {
 // use does something with the workspace at the other end, for a command. It ends
 // early when the context does.
 func (c connection) use(ctx context.Context, command string, environ []string, do func(*remote.Workspace) error) error {
-	c.endpoint = c.complete(environ)
+	var err error
+	if c.endpoint, err = c.complete(environ); err != nil {
+		return &usageError{command, err}
+	}
 	opts, err := c.options(environ)
 	if err != nil {
 		return &usageError{command, err}

@@ -37,8 +37,35 @@ func TestConnection(t *testing.T) {
 		{"no CA without https", endpoint{URL: "http://[::1]:1"}, client, endpoint{URL: "http://[::1]:1", Key: "token"}},
 		{"empty variables say nothing", endpoint{}, []string{"SKYSTACK_BASE_URL=", "SKYSTACK_API_TOKEN="}, endpoint{URL: "http://127.0.0.1:8080", Key: emulator.DefaultKey}},
 	} {
-		if got := tc.said.complete(tc.environ); got != tc.want {
-			t.Errorf("%s: got %+v, want %+v", tc.name, got, tc.want)
+		if got, err := tc.said.complete(tc.environ); err != nil || got != tc.want {
+			t.Errorf("%s: got %+v %v, want %+v", tc.name, got, err, tc.want)
+		}
+	}
+}
+
+// What gave a URL that cannot be used is named, and nothing is asked there.
+func TestUnusableURLs(t *testing.T) {
+	const usual = "this is not the URL of a sandbox: use scheme and host alone, as in http://127.0.0.1:8080"
+	for _, tc := range []struct {
+		url, environ, want string
+	}{
+		{"127.0.0.1:1", "", "--url: " + usual},
+		{"ftp://sandbox.test", "", "--url: " + usual},
+		{"http://", "", "--url: " + usual},
+		{"http://sandbox.test/v1", "", "--url: " + usual},
+		{"http://user:secret@sandbox.test", "", "--url: " + usual},
+		{"http://sandbox.test?key=secret", "", "--url: " + usual},
+		{"", "SKYSTACK_BASE_URL=foo", "SKYSTACK_BASE_URL: " + usual},
+		{"", "SKYSTACK_SANDBOX_LISTEN=foo", `SKYSTACK_SANDBOX_LISTEN: "foo" is not an address: use a host and a port from 0 to 65535, as in 127.0.0.1:8080`},
+	} {
+		if _, err := (endpoint{URL: tc.url}).complete([]string{tc.environ}); err == nil || err.Error() != tc.want {
+			t.Errorf("%s %s: got %v, want %s", tc.url, tc.environ, err, tc.want)
+		}
+	}
+	for _, command := range []string{"clock", "deliveries", "token list", "requests"} {
+		var out, message strings.Builder
+		if code := Run(strings.Fields(command), []string{"SKYSTACK_BASE_URL=foo"}, &out, &message); code != 2 || !strings.Contains(message.String(), "SKYSTACK_BASE_URL: "+usual) {
+			t.Errorf("%s: exit code %d, %s", command, code, message.String())
 		}
 	}
 }

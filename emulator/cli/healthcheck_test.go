@@ -83,7 +83,7 @@ func TestListenSetting(t *testing.T) {
 
 func TestURLOfListen(t *testing.T) {
 	for listen, want := range map[string]string{
-		"": "http://127.0.0.1:8080", ":9000": "http://127.0.0.1:9000", "0.0.0.0:9000": "http://127.0.0.1:9000", "[::]:9000": "http://127.0.0.1:9000",
+		":9000": "http://127.0.0.1:9000", "0.0.0.0:9000": "http://127.0.0.1:9000", "[::]:9000": "http://127.0.0.1:9000",
 		"localhost:1": "http://localhost:1", "[::1]:80": "http://[::1]:80", "10.0.0.7:8080": "http://10.0.0.7:8080",
 	} {
 		if got := urlOfListen(listen); got != want {

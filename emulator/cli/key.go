@@ -48,7 +48,7 @@ func keyNew(c keyNewCommand, stdout io.Writer) error {
 	bare := c.Name+c.Workspace+c.Environment == "" && c.Scope == nil && c.ExpiresIn == nil
 	whole := c.Output == "yaml" || c.Output == "json" // with its name, scopes and the rest
 	if !whole && !bare {
-		return &usageError{"key new", errors.New("a key alone says nothing about itself: add --output=yaml or --output=json to print it with its name, scopes and the rest")}
+		return &usageError{"key new", errors.New("--output=text prints the key alone, without its name, scopes and the rest: add --output=yaml or --output=json to print them")}
 	}
 	if err := emulator.Check(emulator.WithKey(k)); err != nil {
 		return &usageError{"key new", err}

@@ -236,12 +236,21 @@ func replaceable(name string) error {
 	return nil
 }
 
+// cause is the error of the operating system, without the path it was about.
+func cause(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}
+
 // replaceFile writes a file beside the one of that name and puts it in its
 // place when it is complete. Only its owner may read it.
 func replaceFile(name string, write func(io.Writer) error) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
-		return err
+		// The name that was tried is nobody's but ours.
+		return fmt.Errorf("%s: cannot be written: %w", name, cause(err))
 	}
 	defer func() {
 		if err != nil {

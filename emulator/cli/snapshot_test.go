@@ -131,3 +131,11 @@ func TestSnapshotSaveWithSecrets(t *testing.T) {
 		}
 	}
 }
+
+// A file that cannot be made is named as the user named it.
+func TestSaveNamesTheFile(t *testing.T) {
+	code, out, message := commanded(t, emulator.Start(t), "snapshot", "save", "no-such-folder/x.json")
+	if want := program + ": no-such-folder/x.json: cannot be written: no such file or directory\n"; code != 1 || out != "" || message != want {
+		t.Errorf("exit code %d, %q, %q, want %q", code, out, message, want)
+	}
+}
