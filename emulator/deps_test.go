@@ -54,7 +54,6 @@ var rooms = []room{
 	{path: "emulator/internal/secret"},
 	{path: "emulator/internal/fault"},
 	{path: "emulator/internal/localca"},
-	{path: "emulator/internal/webhook"},
 	{path: "emulator/sandbox"},
 	{path: "emulator/internal/finding", rooms: []string{"emulator/sandbox"}},
 	{path: "emulator/internal/journal", rooms: []string{"emulator/sandbox"}},
@@ -62,6 +61,7 @@ var rooms = []room{
 
 	{path: "fixtures", modules: []string{yaml, fake}},
 	{path: "emulator/internal/engine", modules: []string{btree, jsonexp}},
+	{path: "emulator/internal/webhook", rooms: []string{"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/finding", "emulator/sandbox"}},
 
 	// Echo, and kin-openapi outside tests, live in httpapi and nowhere else.
 	{path: "emulator/internal/httpapi", modules: []string{echo, kin, jsonexp, weighted}, rooms: []string{

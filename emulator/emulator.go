@@ -20,6 +20,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/redact"
 	"skystack.dev/sandbox/emulator/internal/secret"
 	"skystack.dev/sandbox/emulator/internal/skystack"
+	"skystack.dev/sandbox/emulator/internal/webhook"
 	"skystack.dev/sandbox/fixtures"
 )
 
@@ -49,7 +50,7 @@ type Emulator struct {
 	closing    context.Context // ends when the emulator is being closed or shut down
 	close      context.CancelFunc
 	secure     *secure // nil without HTTPS
-	courier    courier
+	sender     *webhook.Sender
 	listens    atomic.Pointer[[]netip.AddrPort] // nil before the first
 
 	connections *connections
@@ -101,8 +102,8 @@ func (e *Emulator) build(asked, c config, fixture *fixtures.Fixture) error {
 	e.connections = newConnections(e.closing, log)
 	c.sky.Registry, c.sky.Home, c.sky.Build, c.sky.Fixture, c.sky.Log = e.registry, fixture.Workspace.ID, Version, fixture.Name(), log
 	c.sky.Audit, c.sky.Findings = e.audit, &e.findings
-	e.courier = e.newCourier(c.webhooks)
-	c.sky.Courier = e.courier
+	e.sender = e.newSender(c.webhooks)
+	c.sky.Sender = e.sender
 	e.sky = skystack.New(e.schema, c.sky)
 	e.schema.OnReset(e.forgetWithReset)
 	if err := e.populate(asked, c, fixture); err != nil {
@@ -229,7 +230,7 @@ func (e *Emulator) Close() error {
 		}
 	}
 	e.closeWorlds()
-	e.courier.Close()
+	e.sender.Close()
 	return err
 }
 

@@ -40,7 +40,7 @@ type config struct {
 	journal      int    // bytes; 0 for the default
 	budget       int64  // bytes of a workspace; 0 for no bound
 	https        *HTTPS // nil: none
-	webhooks     courierConfig
+	webhooks     senderConfig
 	log          *slog.Logger
 	sky          skystack.Config
 	server       httpapi.Options

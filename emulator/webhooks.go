@@ -47,26 +47,19 @@ func WithWebhookJitter() Option {
 	return func(c *config) error { c.sky.WebhookJitter = true; return nil }
 }
 
-// courierConfig is what of a sender the options choose.
-type courierConfig struct {
+// senderConfig holds what the options choose of a sender.
+type senderConfig struct {
 	Policy    webhook.Policy
 	CAs       *x509.CertPool
 	Transport http.RoundTripper
 }
 
-// courier takes webhooks to their receivers.
-type courier struct{ *webhook.Sender }
-
-// CheckURL implements skystack.Courier.
-func (c courier) CheckURL(url string) error { return c.Policy.CheckURL(url) }
-
-// newCourier prepares a courier; what costs something is made with the first
-// message.
-func (e *Emulator) newCourier(c courierConfig) courier {
+// newSender prepares a sender; what costs something is made with the first message.
+func (e *Emulator) newSender(c senderConfig) *webhook.Sender {
 	c.Policy.Own = e.addresses
-	return courier{&webhook.Sender{
+	return &webhook.Sender{
 		Policy: c.Policy, CAs: c.CAs, Transport: c.Transport, InContainer: inContainer(), Clock: engine.WallNow,
-	}}
+	}
 }
 
 // inContainer looks for what Docker and Podman leave in a container.

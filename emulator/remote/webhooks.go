@@ -36,7 +36,7 @@ func (w *Workspace) FlushWebhooks(ctx context.Context) error {
 		}
 		switch {
 		case err != nil:
-			return fmt.Errorf("webhooks are still on their way: %w", err)
+			return fmt.Errorf("webhooks are still in flight: %w", err)
 		case out.Flushed:
 			return nil
 		}

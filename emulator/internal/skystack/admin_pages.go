@@ -2,6 +2,7 @@ package skystack
 
 import (
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/webhook"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -31,7 +32,7 @@ func (a *API) EventsPage(w *engine.World, m sandbox.EventMatch, after string, mo
 
 // DeliveriesPage is a part of Deliveries.
 func (a *API) DeliveriesPage(w *engine.World, m sandbox.DeliveryMatch, after string, most int) ([]sandbox.Delivery, string, error) {
-	return pageOf(w, a.deliveries, after, most, chosenDelivery(m), func(_ *engine.Tx, d *Delivery) sandbox.Delivery { return d.public() })
+	return pageOf(w, a.outbox.Deliveries, after, most, webhook.Matching(m), func(_ *engine.Tx, d *webhook.Delivery) sandbox.Delivery { return d.Public() })
 }
 
 func pageOf[T, B any](w *engine.World, t *engine.Table[T], after string, most int, keep func(*T) bool, show func(*engine.Tx, *T) B) (out []B, next string, err error) {

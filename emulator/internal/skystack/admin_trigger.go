@@ -31,7 +31,7 @@ func (a *API) Trigger(w *engine.World, t sandbox.Trigger) (out sandbox.Triggered
 		out = sandbox.Triggered{
 			Event: e.ID, Type: e.Type, Object: e.objectID(), Example: example, Project: e.ProjectID, Webhooks: []sandbox.TriggeredWebhook{},
 		}
-		for _, w := range a.receivers(tx, e) {
+		for _, w := range a.outbox.Receivers(tx, posted(e)) {
 			out.Webhooks = append(out.Webhooks, sandbox.TriggeredWebhook{ID: w.ID, URL: w.URL})
 		}
 		if len(out.Webhooks) == 0 {
@@ -45,13 +45,13 @@ func (a *API) Trigger(w *engine.World, t sandbox.Trigger) (out sandbox.Triggered
 
 // whyNobody says why no webhook gets an event, and what to do.
 func (a *API) whyNobody(tx *engine.Tx, e Event) string {
-	if a.webhooks.Len(tx) == 0 {
+	if a.outbox.Endpoints.Len(tx) == 0 {
 		return fmt.Sprintf("No webhook gets it: the workspace has none. Create one with POST /v1/projects/%s/webhooks, or run skystack-sandbox listen.",
 			cmp.Or(e.ProjectID, a.settingsOf(tx).DefaultProject))
 	}
 	var reasons []string
 	const most = 3
-	for row := range a.webhooks.After(tx, 0) {
+	for row := range a.outbox.Endpoints.After(tx, 0) {
 		if len(reasons) == most {
 			reasons = append(reasons, "and so on")
 			break

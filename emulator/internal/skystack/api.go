@@ -15,6 +15,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/finding"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
 // Config is what the API is told once; what may differ between workspaces is in
@@ -44,8 +45,8 @@ type Config struct {
 	Adopt func(token string) error
 	// Audit reads the record of requests of a workspace (S37); nil if there is none.
 	Audit func(w *engine.World, q AuditQuestion, after uint64, skip, limit int) (calls []AuditCall, before, total int)
-	// Courier takes webhooks to their receivers; nil fails every attempt.
-	Courier Courier
+	// Sender sends webhooks to their receivers; nil fails every attempt.
+	Sender *webhook.Sender
 	// WebhookJitter moves each delay of a retry by up to a tenth (5.2).
 	WebhookJitter bool
 	// CheckEvents fails the deliveries of events that break the contract.
@@ -81,19 +82,13 @@ type API struct {
 	images      *engine.Table[Image]
 	events      *engine.Table[Event]
 	uses        *engine.Table[uses]
-	webhooks    *engine.Table[Webhook]
-	secrets     *engine.Table[secrets]
-	mailboxes   *engine.Table[mailbox]
-	deliveries  *engine.Table[Delivery]
-	flights     *engine.Table[flight]
-	finished    *engine.Table[finishedAt]
+	outbox      *webhook.Outbox
 	jobs        *engine.Table[Job]
 	runs        *engine.Table[Run]
 	runSlots    *engine.Table[slotRow]
 	listeners   *engine.Table[listeners]
 	idempotency *httpapi.Idempotency
 	waits       waits
-	relay       relay
 	// Header values that responses share.
 	vary         []string
 	versionLines map[string][]string
@@ -111,6 +106,8 @@ func New(schema *engine.Schema, c Config) *API {
 	for _, v := range supported() {
 		a.versionLines[v.name] = []string{v.name}
 	}
+	schema.OnLoad(a.checkReferences)
+	schema.OnRestore(a.keepKeys)
 	a.settings = engine.AddTable(schema, engine.Kind[Settings]{Name: "settings", Check: Settings.checkSaved, Only: settingsID})
 	a.tokens = engine.AddTable(schema, engine.Kind[Token]{Name: "tokens", Check: Token.checkSaved, Internal: Token.ofWorkspace})
 	a.minted = engine.AddTable(schema, engine.Kind[minted]{Name: "minted", Internal: engine.Always[minted]})
@@ -130,23 +127,14 @@ func New(schema *engine.Schema, c Config) *API {
 	a.images = engine.AddTable(schema, engine.Kind[Image]{Name: "images", Check: Image.checkSaved})
 	a.events = engine.AddTable(schema, engine.Kind[Event]{Name: "events", Check: Event.checkSaved, Internal: engine.Always[Event]})
 	a.uses = engine.AddTable(schema, engine.Kind[uses]{Name: "uses", Check: uses.checkSaved, Internal: engine.Always[uses]})
-	a.webhooks = engine.AddTable(schema, engine.Kind[Webhook]{Name: "webhooks", Check: Webhook.checkSaved, Loaded: Webhook.loaded})
-	a.secrets = engine.AddTable(schema, engine.Kind[secrets]{Name: "webhook_secrets", Check: secrets.checkSaved, Confidential: true})
-	a.mailboxes = engine.AddTable(schema, engine.Kind[mailbox]{Name: "mailboxes"})
-	a.deliveries = engine.AddTable(schema, engine.Kind[Delivery]{Name: "deliveries", Check: Delivery.checkSaved, Rescheduled: Delivery.rescheduled})
-	a.flights = engine.AddTable(schema, engine.Kind[flight]{Name: "flights"})
-	a.finished = engine.AddTable(schema, engine.Kind[finishedAt]{Name: "finished_deliveries"})
+	a.outbox = a.newOutbox(schema)
 	a.jobs = engine.AddTable(schema, engine.Kind[Job]{Name: "jobs", Check: Job.checkSaved, Rescheduled: Job.rescheduled})
 	a.runs = engine.AddTable(schema, engine.Kind[Run]{Name: "runs", Check: Run.checkSaved})
 	a.runSlots = engine.AddTable(schema, engine.Kind[slotRow]{Name: "run_slots"})
 	a.listeners = engine.AddTable(schema, engine.Kind[listeners]{Name: "listeners"})
 	a.idempotency = httpapi.NewIdempotency(schema)
-	schema.OnLoad(a.checkReferences)
-	schema.OnRestore(a.keepKeys)
-	schema.OnRestore(a.restartDeliveries)
 	schema.OnReset(a.emitReset)
 	schema.AddStep(finishStep, a.finish)
-	schema.AddStep(attemptStep, a.attempt)
 	schema.AddStep(evaluateStep, a.evaluate)
 	schema.AddStep(tickStep, a.ticks)
 	schema.AddStep(runStep, a.resume)

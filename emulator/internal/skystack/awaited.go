@@ -171,16 +171,3 @@ func (a *API) ofPolicies(tx *engine.Tx, f func(p Policy) bool) func(e engine.Eve
 	})
 	return func(e engine.Event) bool { return e.Step == evaluateStep && accepts(e.Subject) || ends(e) }
 }
-
-// ofWebhooks accepts the attempts that are booked for the endpoints that f accepts:
-// what comes of them decides whether an endpoint is healthy, and enabled.
-func (a *API) ofWebhooks(tx *engine.Tx, f func(w Webhook) bool) func(e engine.Event) bool {
-	return func(e engine.Event) bool {
-		if e.Step != attemptStep {
-			return false
-		}
-		d, _ := a.deliveries.Get(tx, e.Subject)
-		w, ok := a.webhooks.Get(tx, d.WebhookID)
-		return ok && f(w)
-	}
-}

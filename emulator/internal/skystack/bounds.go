@@ -54,7 +54,7 @@ func bounds() map[string]bound {
 		}, noPolicy},
 		"projects": {ofProjects, func(_ *API, _ *engine.Tx, id string) (string, bool) { return id, true }, noProject},
 		"webhooks": {ofProject, func(a *API, tx *engine.Tx, id string) (string, bool) {
-			w, ok := a.webhooks.Get(tx, id)
+			w, ok := a.outbox.Endpoints.Get(tx, id)
 			return w.ProjectID, ok
 		}, noWebhook},
 		"deliveries": {access: ofProject},

@@ -1,12 +1,7 @@
 package skystack
 
 import (
-	"fmt"
-	"net/http"
-	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
@@ -14,94 +9,13 @@ import (
 	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
-// DeliveryStatus is how far a delivery is.
-type DeliveryStatus string
-
-// The statuses of a delivery.
-const (
-	Queued     DeliveryStatus = "queued"     // waits in a lane
-	Delivering DeliveryStatus = "delivering" // waits for the receiver
-	Waiting    DeliveryStatus = "waiting"    // waits for its time
-	Succeeded  DeliveryStatus = "succeeded"
-	Exhausted  DeliveryStatus = "exhausted" // failed as often as it may
-	Abandoned  DeliveryStatus = "abandoned" // given up for Reason
-)
-
-func (s DeliveryStatus) over() bool { return s == Succeeded || s == Exhausted || s == Abandoned }
-
-// Delivery is the delivery of one event to one endpoint (S80).
-type Delivery struct {
-	ID        string         `json:"id"`
-	WebhookID string         `json:"webhook_id"`
-	EventID   string         `json:"event_id"`
-	EventType string         `json:"event_type"`
-	Status    DeliveryStatus `json:"status"`
-	Reason    string         `json:"reason"`
-	ReplayOf  string         `json:"replay_of"`
-	// Tries counts the attempts that count; Attempts has those too that only the
-	// sandbox's weather made.
-	Tries       int            `json:"tries"`
-	Attempts    []Attempt      `json:"attempts"`
-	FirstAt     time.Time      `json:"first_at"` // of the first attempt
-	SentAt      time.Time      `json:"sent_at"`  // of the last one
-	Due         engine.Booking `json:"due"`      // of the next one; zero when none is booked
-	Next        string         `json:"next"`     // the delivery behind it in its lane
-	CreatedAt   time.Time      `json:"created_at"`
-	CompletedAt time.Time      `json:"completed_at"`
-	Forecast    *forecast      `json:"forecast,omitzero"` // nil for fair weather
-}
-
-func (d Delivery) rescheduled(old, moved engine.Booking) Delivery {
-	if d.Due == old {
-		d.Due = moved
-	}
-	return d
-}
-
-// Attempt is one request to an endpoint.
-type Attempt struct {
-	ID        string    `json:"id"`
-	Number    int       `json:"number"`
-	At        time.Time `json:"at"`
-	Timestamp int64     `json:"timestamp" dump:"-"` // the webhook-timestamp, by the wall clock
-	Status    int       `json:"status"`             // 0 if there was no answer
-	LatencyMS int       `json:"latency_ms" dump:"-"`
-	Body      string    `json:"body"`
-	Error     string    `json:"error"` // "" if it succeeded
-	Message   string    `json:"message"`
-	Weather   []string  `json:"weather,omitzero"`
-}
-
-// attemptID is unique for each attempt and names its delivery.
-func attemptID(delivery string, number int) string { return delivery + "_" + strconv.Itoa(number) }
-
-// attemptOf is an attempt as it is kept. A receiver that fails says the same again
-// and again, which is kept once.
-func attemptOf(before []Attempt, at time.Time, s shot) Attempt {
-	m, out := s.message, s.out
-	t := Attempt{
-		ID: m.DeliveryID, Number: m.Attempt, At: at, Timestamp: m.Timestamp.Unix(), Status: out.Status,
-		LatencyMS: int(out.Latency.Milliseconds()), Body: out.Body, Error: out.Error, Message: out.Message, Weather: s.weather,
-	}
-	if n := len(before); n > 0 {
-		last := before[n-1]
-		if last.Body == t.Body {
-			t.Body = last.Body
-		}
-		if last.Message == t.Message {
-			t.Message = last.Message
-		}
-	}
-	return t
-}
-
 // deliveryBody is a delivery on the wire.
 type deliveryBody struct {
 	ID            string         `json:"id"`
 	WebhookID     string         `json:"webhook_id"`
 	EventID       string         `json:"event_id"`
 	EventType     string         `json:"event_type"`
-	Status        DeliveryStatus `json:"status"`
+	Status        webhook.Status `json:"status"`
 	Reason        *string        `json:"reason"`
 	ReplayOf      *string        `json:"replay_of"`
 	Attempts      []attemptBody  `json:"attempts"`
@@ -126,14 +40,14 @@ type attemptBody struct {
 // whatever the world's clock says.
 func (deliveryBody) RetryAfter() int { return 1 }
 
-func (a *API) deliveryBody(tx *engine.Tx, d Delivery) deliveryBody {
-	w, _ := a.webhooks.Get(tx, d.WebhookID)
+func (a *API) deliveryBody(tx *engine.Tx, d webhook.Delivery) deliveryBody {
+	w, _ := a.outbox.Endpoints.Get(tx, d.WebhookID)
 	b := deliveryBody{
 		ID: d.ID, WebhookID: d.WebhookID, EventID: d.EventID, EventType: d.EventType, Status: d.Status, Reason: text(d.Reason),
 		ReplayOf: text(d.ReplayOf), Attempts: []attemptBody{}, CreatedAt: stamp(d.CreatedAt),
 	}
 	for _, t := range d.Attempts {
-		b.Attempts = append(b.Attempts, t.body(d, w))
+		b.Attempts = append(b.Attempts, attemptOf(t, d, w))
 	}
 	if !d.Due.IsZero() {
 		b.NextAttemptAt = text(stamp(d.Due.At))
@@ -144,13 +58,13 @@ func (a *API) deliveryBody(tx *engine.Tx, d Delivery) deliveryBody {
 	return b
 }
 
-// body shows an attempt with what was sent, but for the signatures.
-func (t Attempt) body(d Delivery, w Webhook) attemptBody {
+// attemptOf is an attempt on the wire, with the headers that were sent except for the
+// signatures.
+func attemptOf(t webhook.Attempt, d webhook.Delivery, w webhook.Endpoint) attemptBody {
 	b := attemptBody{
-		ID: t.ID, Number: t.Number, At: stamp(t.At), LatencyMS: t.LatencyMS, RequestHeaders: map[string]string{}, ResponseBody: text(t.Body), Sandbox: t.Weather,
+		ID: t.ID, Number: t.Number, At: stamp(t.At), LatencyMS: t.LatencyMS, RequestHeaders: map[string]string{}, ResponseBody: text(t.Body), Sandbox: t.Faults,
 	}
-	m := webhook.Message{EventID: d.EventID, EventType: d.EventType, DeliveryID: t.ID, Attempt: t.Number, Version: w.APIVersion, Timestamp: time.Unix(t.Timestamp, 0)}
-	for name, values := range m.Header() {
+	for name, values := range d.Sent(t, w.APIVersion).Header() {
 		if lower := strings.ToLower(name); lower != "x-signature" && lower != "webhook-signature" {
 			b.RequestHeaders[lower] = values[0]
 		}
@@ -173,9 +87,9 @@ type deliveryPath struct {
 }
 
 // delivery looks a delivery of an endpoint up.
-func (a *API) delivery(tx *engine.Tx, at deliveryPath) (Webhook, Delivery, error) {
+func (a *API) delivery(tx *engine.Tx, at deliveryPath) (webhook.Endpoint, webhook.Delivery, error) {
 	w, err := a.webhook(tx, at.webhookPath)
-	d, ok := a.deliveries.Get(tx, at.DeliveryID)
+	d, ok := a.outbox.Deliveries.Get(tx, at.DeliveryID)
 	if err != nil || !ok || d.WebhookID != w.ID {
 		return w, d, fail.Newf(fail.NotFound, "delivery_not_found", "There is no delivery %q of the webhook %q.", clip(at.DeliveryID), clip(at.ID))
 	}
@@ -197,17 +111,15 @@ func (a *API) listDeliveries(c *httpapi.Call, in listDeliveriesInput) (listBody[
 	if err != nil {
 		return listBody[deliveryBody]{}, err
 	}
-	ofWebhook := a.ofWebhooks(c.Tx, func(of Webhook) bool { return of.ID == w.ID })
-	a.await(c, func(e engine.Event) bool {
-		d, _ := a.deliveries.Get(c.Tx, e.Subject)
-		return (in.EventType == "" || in.EventType == d.EventType) && ofWebhook(e)
-	})
-	v := view[Delivery]{table: a.deliveries, nested: true, name: strings.Join([]string{"deliveries", w.ID, in.Status, in.EventType}, "\x01")}
-	v.keep = func(d Delivery) bool {
+	a.await(c, a.outbox.Due(c.Tx, func(of webhook.Endpoint, d webhook.Delivery) bool {
+		return of.ID == w.ID && (in.EventType == "" || in.EventType == d.EventType)
+	}))
+	v := view[webhook.Delivery]{table: a.outbox.Deliveries, nested: true, name: strings.Join([]string{"deliveries", w.ID, in.Status, in.EventType}, "\x01")}
+	v.keep = func(d webhook.Delivery) bool {
 		return d.WebhookID == w.ID && (in.Status == "" || string(d.Status) == in.Status) && (in.EventType == "" || d.EventType == in.EventType)
 	}
 	p, err := list(c, v, in.paging)
-	return shown(p, func(d Delivery) deliveryBody { return a.deliveryBody(c.Tx, d) }), err
+	return shown(p, func(d webhook.Delivery) deliveryBody { return a.deliveryBody(c.Tx, d) }), err
 }
 
 // getDelivery shows one delivery.
@@ -218,7 +130,7 @@ func (a *API) getDelivery(c *httpapi.Call, in deliveryPath) (deliveryBody, error
 	if err != nil {
 		return deliveryBody{}, err
 	}
-	if a.await(c, func(e engine.Event) bool { return e.Step == attemptStep && e.Subject == d.ID }) {
+	if a.await(c, a.outbox.Due(c.Tx, func(_ webhook.Endpoint, next webhook.Delivery) bool { return next.ID == d.ID })) {
 		if _, d, err = a.delivery(c.Tx, in); err != nil {
 			return deliveryBody{}, err
 		}
@@ -234,14 +146,14 @@ func (a *API) replayDelivery(c *httpapi.Call, in deliveryPath) (deliveryBody, er
 	if err != nil {
 		return deliveryBody{}, err
 	}
-	if err := w.awake(); err != nil {
+	if err := checkEnabled(w); err != nil {
 		return deliveryBody{}, err
 	}
 	e, ok := a.events.Get(c.Tx, d.EventID)
 	if !ok {
 		return deliveryBody{}, fail.Newf(fail.Conflict, "event_gone", "The event %s is no longer kept, so it cannot be delivered again.", d.EventID)
 	}
-	return a.deliveryBody(c.Tx, a.enqueue(c.Tx, w, e, d.ID)), nil
+	return a.deliveryBody(c.Tx, a.outbox.Enqueue(c.Tx, w, posted(e), d.ID)), nil
 }
 
 // testWebhook delivers a test event to one endpoint, whatever it subscribes to.
@@ -252,37 +164,17 @@ func (a *API) testWebhook(c *httpapi.Call, in webhookPath) (deliveryBody, error)
 	if err != nil {
 		return deliveryBody{}, err
 	}
-	if err := w.awake(); err != nil {
+	if err := checkEnabled(w); err != nil {
 		return deliveryBody{}, err
 	}
 	e := a.keep(c.Tx, "webhook.test", w.ProjectID, shownAs(a.webhookBody(c.Tx, w)), nil, causeOf(c))
-	return a.deliveryBody(c.Tx, a.enqueue(c.Tx, w, e, "")), nil
+	return a.deliveryBody(c.Tx, a.outbox.Enqueue(c.Tx, w, posted(e), "")), nil
 }
 
-// awake refuses an endpoint that nothing is delivered to.
-func (w Webhook) awake() error {
+// checkEnabled refuses an endpoint that nothing is delivered to.
+func checkEnabled(w webhook.Endpoint) error {
 	if w.Disabled == "" {
 		return nil
 	}
 	return fail.Newf(fail.Conflict, "webhook_disabled", "The webhook is disabled (%s); enable it first with PATCH {\"status\":\"enabled\"}.", w.Disabled)
-}
-
-// checkSaved refuses a row of a saved world.
-func (d Delivery) checkSaved(id string) error {
-	switch {
-	case id != d.ID:
-		return fmt.Errorf("id is %q", clip(d.ID))
-	case !slices.Contains([]DeliveryStatus{Queued, Delivering, Waiting, Succeeded, Exhausted, Abandoned}, d.Status):
-		return fmt.Errorf("status %q is unknown", clip(string(d.Status)))
-	case d.Tries < 0 || d.Tries > webhook.Attempts || len(d.Attempts) > 4*webhook.Attempts:
-		return fmt.Errorf("%d tries and %d attempts are more than there can be", d.Tries, len(d.Attempts))
-	case d.Next == d.ID:
-		return fmt.Errorf("next is the delivery itself")
-	}
-	for _, t := range d.Attempts {
-		if t.Status != 0 && (t.Status < http.StatusContinue || t.Status > 999) {
-			return fmt.Errorf("an attempt's status %d is none", t.Status)
-		}
-	}
-	return nil
 }

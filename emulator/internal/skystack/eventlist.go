@@ -11,6 +11,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
 // eventFilter is which events a client wants; the zero filter is all.
@@ -228,7 +229,7 @@ type eventsBody struct {
 
 // furtherSteps are the steps that lead to the types of events that are asked for.
 func furtherSteps(types []string) (steps []string) {
-	for _, family := range [...]struct{ prefix, step string }{{"job.", tickStep}, {"webhook.", attemptStep}, {"autoscale.", evaluateStep}} {
+	for _, family := range [...]struct{ prefix, step string }{{"job.", tickStep}, {"webhook.", webhook.AttemptStep}, {"autoscale.", evaluateStep}} {
 		if slices.ContainsFunc(types, func(t string) bool { return strings.HasPrefix(t, family.prefix) }) {
 			steps = append(steps, family.step)
 		}

@@ -1,7 +1,6 @@
 package skystack
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -10,7 +9,6 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
-	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
 // A state that comes from outside is checked as requests are: each row by itself
@@ -66,16 +64,6 @@ func (a *API) checkReferences(tx *engine.Tx) error {
 			if run != "" && !has(a.runs, tx, run) {
 				return at("jobs", row.ID, "there is no run %q in the file", clip(run))
 			}
-		}
-	}
-	for row := range a.webhooks.After(tx, 0) {
-		if box, _ := a.mailboxes.Get(tx, row.ID); box.Open == 0 && !has(a.projects, tx, row.Value.ProjectID) {
-			return noProject("webhooks", row.ID, row.Value.ProjectID)
-		}
-	}
-	for row := range a.secrets.After(tx, 0) {
-		if !has(a.webhooks, tx, row.ID) {
-			return at("webhook_secrets", row.ID, "there is no such webhook in the file")
 		}
 	}
 	for row := range a.policies.After(tx, 0) {
@@ -176,21 +164,6 @@ func (t *Token) texts(f *violations) {
 	f.text("environment", t.Environment, 0, 63)
 	f.text("owner", t.Owner, 0, 255)
 	f.id("project_id", "prj", t.ProjectID)
-}
-
-func (s secrets) checkSaved(id string) error {
-	var f violations
-	f.id("id", "whk", cmp.Or(id, "?"))
-	for _, m := range [][2]string{{"current", s.Current}, {"previous", s.Previous}} {
-		if err := webhook.CheckSecret(m[1]); m[1] != "" && err != nil {
-			f.add(m[0], "%v", err)
-		}
-	}
-	if (s.Previous == "") != s.Until.IsZero() {
-		f.add("until", "does not go with previous")
-	}
-	f.time("until", s.Until)
-	return f.first()
 }
 
 func (l ledger) checkSaved(string) error {

@@ -56,7 +56,7 @@ func TestRetryAfterIsHonouredS80(t *testing.T) {
 				}
 				return &http.Response{StatusCode: tc.status, Header: http.Header{"Retry-After": {tc.header}}, Body: http.NoBody}
 			})))
-			id := weathered(s, "")
+			id := faultyHook(s, "")
 			knock(s, id, 1)
 			advance(t, s, 25*time.Hour)
 			if status, got := offsets(t, s, id); status != "succeeded" || len(got) != 2 || got[1] != tc.want {
@@ -108,7 +108,7 @@ func TestDisabledByItself(t *testing.T) {
 func TestRotationOnTheWireS79(t *testing.T) {
 	in := &inbox{}
 	s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
-	id := weathered(s, "")
+	id := faultyHook(s, "")
 	fresh := s.Post("/v1/webhooks/"+id+"/rotate-secret", `{"overlap_seconds":60}`).Wants(200).Text("secret")
 	knock(s, id, 1)
 	advance(t, s, time.Minute)
@@ -147,7 +147,7 @@ func TestReplayAndTestEvent(t *testing.T) {
 func TestImportedEndpointWaits(t *testing.T) {
 	in := &inbox{slow: make(chan struct{})}
 	s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
-	id := weathered(s, "")
+	id := faultyHook(s, "")
 	left := knock(s, id, 3) // the first is on its way, the others wait behind it
 	var file bytes.Buffer
 	shot := s.Snapshot()
@@ -207,7 +207,7 @@ func TestHangingEndpointHoldsUpNothing(t *testing.T) {
 func TestSnapshotInTheMiddle(t *testing.T) {
 	in := &inbox{slow: make(chan struct{})}
 	s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
-	id := weathered(s, "")
+	id := faultyHook(s, "")
 	left := knock(s, id, 4)
 	shot := s.Snapshot()
 	fork := wire.In(t, s.Fork(t))

@@ -220,6 +220,6 @@ func (a *API) deleteProject(c *httpapi.Call, in projectInput) (httpapi.Nothing, 
 	a.members.Delete(c.Tx, p.ID)
 	a.addTombstone(c.Tx, p.ID, p.ID)
 	a.emit(c.Tx, newEvent{Type: "project.deleted", Project: p.ID, Object: a.projectBody(c.Tx)(p), Cause: causeOf(c)})
-	a.retireWebhooks(c.Tx, p.ID)
+	a.outbox.RemoveOrphans(c.Tx, p.ID)
 	return httpapi.Nothing{}, nil
 }

@@ -22,7 +22,7 @@ func (a *API) quotas(tx *engine.Tx) []quota {
 		{"images", nil, a.ownImages},
 		{"jobs", new(maxJobs), a.jobs.Len},
 		{"tokens", new(maxTokens), a.countMinted},
-		{"webhooks", new(maxWebhooks), a.webhooks.Len},
+		{"webhooks", new(maxWebhooks), a.outbox.Endpoints.Len},
 	}
 }
 

@@ -20,7 +20,7 @@ func TestLoadChecksNumbersAndObjects(t *testing.T) {
 		{"instances", `"metadata": \{[^}]*\}`, `"metadata": 5`, "metadata: must be an object"},
 		{"instances", `"pending_action": "act_[^"]*"`, `"pending_action": ""`, "without a pending action"},
 		{"events", `"type": "instance\.[a-z]*"`, `"type": "instance.none"`, `type "instance.none" is unknown`},
-		{"deliveries", `"attempts": \[\s*\{`, `"attempts": [{"status": 7}, {`, "an attempt's status 7 is none"},
+		{"deliveries", `"attempts": \[\s*\{`, `"attempts": [{"status": 7}, {`, "an attempt's status 7 is not an HTTP status"},
 		{"addresses", `"id": "10\.0\.0\.1"`, `"id": "::1"`, `"::1" is not an IPv4 address`},
 	} {
 		head, rest, found := strings.Cut(file, `"name": "`+c.table+`",`)

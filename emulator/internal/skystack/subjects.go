@@ -65,12 +65,10 @@ func (a *API) topicOf(eventType string) topic {
 			return a.tokenSubject(tx, Token{ID: "tok_example", Name: "example", ProjectID: project, CreatedAt: tx.Now()})
 		}}
 	case "webhook":
-		project := func(_ *engine.Tx, w Webhook) string { return w.ProjectID }
-		return topic{"a webhook", "whk", found(a.webhooks, a.webhookSubject), newestOf(a.webhooks, project), func(tx *engine.Tx, project string) subject {
-			return a.webhookSubject(tx, Webhook{
-				ID: "whk_example", ProjectID: project, URL: "http://127.0.0.1:3000/hooks", EventTypes: []string{"*"}, Format: webhook.BodyHex,
-				APIVersion: defaultVersion, TimeoutMS: standardTimeoutMS, MaxInFlight: standardInFlight, Version: 1, CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
-			})
+		project := func(_ *engine.Tx, w webhook.Endpoint) string { return w.ProjectID }
+		return topic{"a webhook", "whk", found(a.outbox.Endpoints, a.webhookSubject), newestOf(a.outbox.Endpoints, project), func(tx *engine.Tx, project string) subject {
+			example := webhook.Endpoint{ID: "whk_example", ProjectID: project, URL: "http://127.0.0.1:3000/hooks", EventTypes: []string{"*"}, APIVersion: defaultVersion}
+			return a.webhookSubject(tx, example.WithDefaults(tx.Now()))
 		}}
 	case "autoscale":
 		project := func(_ *engine.Tx, p Policy) string { return p.ProjectID }
@@ -186,7 +184,7 @@ func (a *API) tokenSubject(tx *engine.Tx, t Token) subject {
 	return subject{t.ProjectID, a.tokenBody(tx)(t)}
 }
 
-func (a *API) webhookSubject(tx *engine.Tx, w Webhook) subject {
+func (a *API) webhookSubject(tx *engine.Tx, w webhook.Endpoint) subject {
 	return subject{w.ProjectID, a.webhookBody(tx, w)}
 }
 

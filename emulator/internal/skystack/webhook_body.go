@@ -1,7 +1,6 @@
 package skystack
 
 import (
-	"errors"
 	"slices"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
@@ -24,7 +23,7 @@ type webhookBody struct {
 	HonorGone       bool           `json:"honor_410"`
 	AutoDisable     *int           `json:"auto_disable_after_seconds"`
 	InsecureTLS     bool           `json:"insecure_tls"`
-	Sandbox         Weather        `json:"sandbox"`
+	Sandbox         webhook.Faults `json:"sandbox"`
 	Health          string         `json:"health"`
 	FailingSince    *string        `json:"failing_since"`
 	SecretRotatesAt *string        `json:"secret_rotates_at"`
@@ -40,11 +39,11 @@ func (b webhookBody) ResourceID() string { return b.ID }
 // ResourceVersion implements httpapi.Versioned.
 func (b webhookBody) ResourceVersion() int { return b.Version }
 
-func (a *API) webhookBody(tx *engine.Tx, w Webhook) webhookBody {
+func (a *API) webhookBody(tx *engine.Tx, w webhook.Endpoint) webhookBody {
 	b := webhookBody{
 		ID: w.ID, ProjectID: w.ProjectID, URL: w.URL, EventTypes: w.EventTypes, Status: "enabled", DisabledReason: text(w.Disabled),
 		Description: w.Description, SignatureFormat: w.Format, APIVersion: w.APIVersion, TimeoutMS: w.TimeoutMS, MaxInFlight: w.MaxInFlight,
-		HonorGone: w.HonorGone, InsecureTLS: w.InsecureTLS, Sandbox: w.Weather, Health: "ok", Version: w.Version,
+		HonorGone: w.HonorGone, InsecureTLS: w.InsecureTLS, Sandbox: w.Faults, Health: "ok", Version: w.Version,
 		CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt),
 	}
 	if w.Disabled != "" {
@@ -53,10 +52,10 @@ func (a *API) webhookBody(tx *engine.Tx, w Webhook) webhookBody {
 	if w.AutoDisable > 0 {
 		b.AutoDisable = &w.AutoDisable
 	}
-	if m, _ := a.mailboxes.Get(tx, w.ID); !m.FailingSince.IsZero() {
-		b.Health, b.FailingSince = "failing", text(stamp(m.FailingSince))
+	if since := a.outbox.FailingSince(tx, w.ID); !since.IsZero() {
+		b.Health, b.FailingSince = "failing", text(stamp(since))
 	}
-	if s, _ := a.secrets.Get(tx, w.ID); tx.Now().Before(s.Until) {
+	if s := a.outbox.Secrets(tx, w.ID); tx.Now().Before(s.Until) {
 		b.SecretRotatesAt = text(stamp(s.Until))
 	}
 	return b
@@ -65,24 +64,14 @@ func (a *API) webhookBody(tx *engine.Tx, w Webhook) webhookBody {
 // maxEventTypes bounds the types that an endpoint names.
 const maxEventTypes = 50
 
-// malformedURL is why nothing can be sent to a URL, whatever the policy; "" when
-// something can. It does not repeat the URL, which may hold a password.
-func malformedURL(url string) string {
-	var refused *webhook.Refusal
-	if err := (webhook.Policy{}).CheckURL(url); errors.As(err, &refused) && refused.Code == webhook.InvalidURL {
-		return refused.Message
-	}
-	return ""
-}
-
-// checkSaved refuses a row of a saved world. Where its URL leads is looked at
-// when it is dialed, by the policy of the sandbox that loads it.
-func (w Webhook) checkSaved(id string) error {
+// checkEndpoint refuses an endpoint of a saved state that a request could not make. Its
+// address is checked when it is dialed, by the policy of the sandbox that loads it.
+func checkEndpoint(w webhook.Endpoint, id string) error {
 	var f violations
 	f.same(w.ID, id)
 	f.id("id", "whk", w.ID)
 	f.id("project_id", "prj", w.ProjectID)
-	if why := malformedURL(w.URL); why != "" {
+	if why := webhook.Malformed(w.URL); why != "" {
 		f.add("url", "%s", why)
 	}
 	f.within("event_types", len(w.EventTypes), 1, maxEventTypes)
@@ -92,7 +81,7 @@ func (w Webhook) checkSaved(id string) error {
 		}
 	}
 	f.text("description", w.Description, 0, 255)
-	if !slices.Contains([]string{"", byRequest, byImport, byGone, byFailing}, w.Disabled) {
+	if w.Disabled != "" && !slices.Contains(webhook.DisabledReasons(), w.Disabled) {
 		f.add("disabled", "%q is unknown", clip(w.Disabled))
 	}
 	if !slices.Contains(webhook.Formats(), w.Format) {
@@ -104,10 +93,10 @@ func (w Webhook) checkSaved(id string) error {
 	if w.AutoDisable != 0 {
 		f.within("auto_disable_after_seconds", w.AutoDisable, 60, 30*24*60*60)
 	}
-	f.within("sandbox.delay_seconds", w.Weather.DelaySeconds, 0, 24*60*60)
+	f.within("sandbox.delay_seconds", w.Faults.DelaySeconds, 0, 24*60*60)
 	for member, share := range inOrder(map[string]float64{
-		"duplicates": w.Weather.Duplicates, "reorder": w.Weather.Reorder, "wrong_signature": w.Weather.WrongSignature,
-		"old_timestamp": w.Weather.OldTimestamp, "rotation": w.Weather.Rotation,
+		"duplicates": w.Faults.Duplicates, "reorder": w.Faults.Reorder, "wrong_signature": w.Faults.WrongSignature,
+		"old_timestamp": w.Faults.OldTimestamp, "rotation": w.Faults.Rotation,
 	}) {
 		if !(share >= 0 && share <= 1) {
 			f.add("sandbox."+member, "is %v; it must be between 0 and 1", share)

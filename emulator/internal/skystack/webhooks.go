@@ -17,78 +17,6 @@ import (
 	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
-// Webhook is an endpoint of a project that its events are delivered to (S77,
-// S78). Its secrets are kept apart.
-type Webhook struct {
-	ID          string   `json:"id"`
-	ProjectID   string   `json:"project_id"`
-	URL         string   `json:"url"`
-	EventTypes  []string `json:"event_types"`
-	Description string   `json:"description"`
-	// Disabled is why nothing is delivered; "" delivers.
-	Disabled    string         `json:"disabled"`
-	Format      webhook.Format `json:"signature_format"`
-	APIVersion  string         `json:"api_version"`
-	TimeoutMS   int            `json:"timeout_ms"`
-	MaxInFlight int            `json:"max_in_flight"`
-	HonorGone   bool           `json:"honor_410"`
-	// AutoDisable is after how many seconds of failing it is disabled; 0 for never.
-	AutoDisable int  `json:"auto_disable_after_seconds"`
-	InsecureTLS bool `json:"insecure_tls"`
-	// Listener says that messages are pulled instead of sent; see Listen.
-	Listener  bool      `json:"listener,omitzero"`
-	Weather   Weather   `json:"sandbox"`
-	Version   int       `json:"version"`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
-}
-
-// Why an endpoint is disabled.
-const (
-	byRequest = "requested"
-	byImport  = "imported" // it may belong to somebody else: see Loaded
-	byGone    = "gone"
-	byFailing = "failing"
-)
-
-// loaded is disabled: a webhook that comes from a file sends nothing before somebody
-// here has agreed (10.2, row 12).
-func (w Webhook) loaded() Webhook {
-	if w.Disabled == "" {
-		w.Disabled = byImport
-	}
-	return w
-}
-
-// Weather is what the sandbox does to the deliveries of an endpoint on purpose.
-// Shares are between 0 and 1.
-type Weather struct {
-	Duplicates     float64 `json:"duplicates"`
-	Reorder        float64 `json:"reorder"`
-	DelaySeconds   int     `json:"delay_seconds"`
-	WrongSignature float64 `json:"wrong_signature"`
-	OldTimestamp   float64 `json:"old_timestamp"`
-	Rotation       float64 `json:"rotation"`
-}
-
-// secrets is what an endpoint's deliveries are signed with.
-type secrets struct {
-	Current string `json:"current"`
-	// Previous counts beside Current until Until, which is zero outside of a
-	// rotation.
-	Previous string    `json:"previous"`
-	Until    time.Time `json:"until"`
-}
-
-// at is the secret of X-Signature, and all that sign at the time: during a
-// rotation nobody breaks who knows either (5.2).
-func (s secrets) at(now time.Time) (signer string, all []string) {
-	if s.Previous != "" && now.Before(s.Until) {
-		return s.Previous, []string{s.Current, s.Previous}
-	}
-	return s.Current, []string{s.Current}
-}
-
 // maxWebhooks bounds the endpoints of a workspace.
 const maxWebhooks = 100
 
@@ -100,8 +28,8 @@ type webhookPath struct {
 
 // webhook looks an endpoint up; one of another project than the address names
 // does not exist (S23).
-func (a *API) webhook(tx *engine.Tx, at webhookPath) (Webhook, error) {
-	w, ok := a.webhooks.Get(tx, at.ID)
+func (a *API) webhook(tx *engine.Tx, at webhookPath) (webhook.Endpoint, error) {
+	w, ok := a.outbox.Endpoints.Get(tx, at.ID)
 	if !ok || at.ProjectID != "" && at.ProjectID != w.ProjectID {
 		return w, noWebhook(at.ID)
 	}
@@ -131,13 +59,13 @@ func (a *API) listWebhooks(c *httpapi.Call, in listWebhooksInput) (listBody[webh
 	} else if !has(a.projects, c.Tx, project) {
 		return listBody[webhookBody]{}, noProject(project)
 	}
-	a.await(c, a.ofWebhooks(c.Tx, func(w Webhook) bool { return project == "" || w.ProjectID == project }))
-	v := view[Webhook]{table: a.webhooks, project: func(w Webhook) string { return w.ProjectID }, name: "webhooks\x01" + project}
+	a.await(c, a.outbox.Due(c.Tx, func(w webhook.Endpoint, _ webhook.Delivery) bool { return project == "" || w.ProjectID == project }))
+	v := view[webhook.Endpoint]{table: a.outbox.Endpoints, project: func(w webhook.Endpoint) string { return w.ProjectID }, name: "webhooks\x01" + project}
 	if project != "" {
-		v.keep = func(w Webhook) bool { return w.ProjectID == project }
+		v.keep = func(w webhook.Endpoint) bool { return w.ProjectID == project }
 	}
 	p, err := list(c, v, in.paging)
-	return shown(p, func(w Webhook) webhookBody { return a.webhookBody(c.Tx, w) }), err
+	return shown(p, func(w webhook.Endpoint) webhookBody { return a.webhookBody(c.Tx, w) }), err
 }
 
 type createWebhookInput struct {
@@ -154,13 +82,8 @@ type createWebhookInput struct {
 	HonorGone    bool           `json:"honor_410"`
 	AutoDisable  int            `json:"auto_disable_after_seconds"`
 	InsecureTLS  bool           `json:"insecure_tls"`
-	Sandbox      Weather        `json:"sandbox"`
+	Sandbox      webhook.Faults `json:"sandbox"`
 }
-
-const (
-	standardTimeoutMS = 10_000
-	standardInFlight  = 1
-)
 
 // checkWebhook finds what the contract cannot: addresses that must not be sent
 // to, unknown types, secrets of another shape.
@@ -168,8 +91,8 @@ func (a *API) checkWebhook(_ *httpapi.Call, b httpapi.Fields) (details []fail.De
 	wrong := func(field, code, message string) {
 		details = append(details, fail.Detail{Field: field, Location: fail.Body, Code: code, Message: message})
 	}
-	if url := b.Text("url"); url != "" && a.Courier != nil {
-		if err := a.Courier.CheckURL(url); err != nil {
+	if url := b.Text("url"); url != "" && a.Sender != nil {
+		if err := a.Sender.CheckURL(url); err != nil {
 			wrong("url", "invalid_format", "url: "+err.Error())
 		}
 	}
@@ -180,7 +103,7 @@ func (a *API) checkWebhook(_ *httpapi.Call, b httpapi.Fields) (details []fail.De
 				noEventType(pattern)+"; use *, a family such as instance.*, or some of "+strings.Join(EventTypes(), ", ")+".")
 		}
 	}
-	if secret, ok := b["secret"].(string); ok { // "" too: who sends it has lost one and would not know that of the answer
+	if secret, ok := b["secret"].(string); ok { // "" too: the client has lost its secret and would not expect a new one
 		if err := webhook.CheckSecret(secret); err != nil {
 			wrong("secret", "invalid_format", "secret: "+err.Error())
 		}
@@ -210,39 +133,25 @@ func (a *API) createWebhook(c *httpapi.Call, in createWebhookInput) (webhookBody
 			return webhookBody{}, err
 		}
 	}
-	if n := a.webhooks.Len(c.Tx); n >= maxWebhooks {
+	if n := a.outbox.Endpoints.Len(c.Tx); n >= maxWebhooks {
 		return webhookBody{}, exceeded("webhooks", maxWebhooks, n, "The workspace has as many webhooks as it may have; delete one first.")
 	}
-	w := Webhook{
-		ID: a.webhooks.NewID(c.Tx, "whk"), ProjectID: project, URL: in.URL, EventTypes: in.EventTypes, Description: in.Description,
-		Format: cmp.Or(in.Format, webhook.BodyHex), APIVersion: cmp.Or(c.Version, defaultVersion), TimeoutMS: cmp.Or(in.TimeoutMS, standardTimeoutMS),
-		MaxInFlight: cmp.Or(in.MaxInFlight, standardInFlight), HonorGone: in.HonorGone, AutoDisable: in.AutoDisable, InsecureTLS: in.InsecureTLS,
-		Weather: in.Sandbox, Version: 1, CreatedAt: c.Now(), UpdatedAt: c.Now(),
-	}
-	secret := cmp.Or(in.Secret, newWebhookSecret(c.Tx))
-	a.webhooks.Put(c.Tx, w.ID, w)
-	a.secrets.Put(c.Tx, w.ID, secrets{Current: secret})
+	secret := cmp.Or(in.Secret, webhook.RandomSecret(c.Tx)) // drawn in any case: the next one does not depend on it
+	w := a.outbox.Add(c.Tx, webhook.Endpoint{
+		ProjectID: project, URL: in.URL, EventTypes: in.EventTypes, Description: in.Description, Format: in.Format,
+		APIVersion: cmp.Or(c.Version, defaultVersion), TimeoutMS: in.TimeoutMS, MaxInFlight: in.MaxInFlight, HonorGone: in.HonorGone,
+		AutoDisable: in.AutoDisable, InsecureTLS: in.InsecureTLS, Faults: in.Sandbox,
+	}, secret)
 	b := a.webhookBody(c.Tx, w)
 	b.Secret = secret
 	return b, nil
-}
-
-// newWebhookSecret follows from the seed and the salt, like every secret that a world
-// makes up.
-func newWebhookSecret(tx *engine.Tx) string {
-	var random [32]byte
-	r := tx.SecretRand("webhook/secret")
-	for i := range random {
-		random[i] = byte(r.Uint32())
-	}
-	return webhook.NewSecret(random)
 }
 
 // getWebhook shows one endpoint.
 //
 //	GET /v1/projects/{id}/webhooks/{webhook_id}
 func (a *API) getWebhook(c *httpapi.Call, in webhookPath) (webhookBody, error) {
-	a.await(c, a.ofWebhooks(c.Tx, func(w Webhook) bool { return w.ID == in.ID }))
+	a.await(c, a.outbox.Due(c.Tx, func(w webhook.Endpoint, _ webhook.Delivery) bool { return w.ID == in.ID }))
 	w, err := a.webhook(c.Tx, in)
 	if err != nil {
 		return webhookBody{}, err
@@ -272,8 +181,7 @@ func (a *API) presentWebhook(c *httpapi.Call, in webhookPath) (httpapi.Present, 
 	if err != nil {
 		return httpapi.Present{}, err
 	}
-	s, _ := a.secrets.Get(c.Tx, w.ID)
-	return httpapi.Present{Body: a.webhookBody(c.Tx, w), Also: map[string]any{"secret": s.Current}, Secret: []string{"secret"}}, nil
+	return httpapi.Present{Body: a.webhookBody(c.Tx, w), Also: map[string]any{"secret": a.outbox.Secrets(c.Tx, w.ID).Current}, Secret: []string{"secret"}}, nil
 }
 
 // updateWebhook merges changes into an endpoint (S7).
@@ -287,8 +195,7 @@ func (a *API) updateWebhook(c *httpapi.Call, in updateWebhookInput) (webhookBody
 	if err := c.Precondition(w.Version); err != nil {
 		return webhookBody{}, err
 	}
-	s, _ := a.secrets.Get(c.Tx, w.ID)
-	if in.Status == "enabled" && s.Current == "" {
+	if in.Status == "enabled" && a.outbox.Secrets(c.Tx, w.ID).Current == "" {
 		return webhookBody{}, fail.New(fail.Conflict, "webhook_secret_missing", "The webhook was imported without its secret; make a new one with rotate-secret, then enable it.")
 	}
 	changed := in.applied(w)
@@ -300,23 +207,11 @@ func (a *API) updateWebhook(c *httpapi.Call, in updateWebhookInput) (webhookBody
 	if reflect.DeepEqual(changed, w) {
 		return a.webhookBody(c.Tx, w), nil
 	}
-	changed.Version++
-	changed.UpdatedAt = c.Now()
-	a.webhooks.Put(c.Tx, w.ID, changed)
-	switch {
-	case changed.Disabled == w.Disabled:
-	case changed.Disabled != "":
-		a.abandon(c.Tx, w.ID, "the webhook was disabled")
-	default: // it has as long as ever before it is disabled for failing again
-		engine.Own(a.mailboxes, c.Tx, w.ID).FailingSince = time.Time{}
-		a.inLine(c.Tx, w.ID, c.Expect)
-	}
-	a.dispatch(c.Tx, changed)
-	return a.webhookBody(c.Tx, changed), nil
+	return a.webhookBody(c.Tx, a.outbox.Update(c.Tx, changed)), nil
 }
 
 // applied is the endpoint after the patch.
-func (in updateWebhookInput) applied(w Webhook) Webhook {
+func (in updateWebhookInput) applied(w webhook.Endpoint) webhook.Endpoint {
 	set(&w.URL, in.URL)
 	set(&w.Description, in.Description)
 	set(&w.Format, in.Format)
@@ -331,14 +226,14 @@ func (in updateWebhookInput) applied(w Webhook) Webhook {
 	case "enabled":
 		w.Disabled = ""
 	case "disabled":
-		w.Disabled = cmp.Or(w.Disabled, byRequest)
+		w.Disabled = cmp.Or(w.Disabled, webhook.DisabledByRequest)
 	}
 	if in.AutoDisable != nil {
 		w.AutoDisable = 0
 		_ = json.Unmarshal(in.AutoDisable, &w.AutoDisable) // the contract has checked it; null leaves 0
 	}
 	if in.Sandbox != nil {
-		_ = json.Unmarshal(in.Sandbox, &w.Weather) // members that are not sent stay
+		_ = json.Unmarshal(in.Sandbox, &w.Faults) // members that are not sent stay
 	}
 	return w
 }
@@ -350,7 +245,7 @@ func set[T any](to, from *T) {
 	}
 }
 
-// deleteWebhook removes an endpoint and gives up what it has not got yet.
+// deleteWebhook removes an endpoint and abandons its open deliveries.
 //
 //	DELETE /v1/projects/{id}/webhooks/{webhook_id}
 func (a *API) deleteWebhook(c *httpapi.Call, in webhookPath) (httpapi.Nothing, error) {
@@ -364,6 +259,30 @@ func (a *API) deleteWebhook(c *httpapi.Call, in webhookPath) (httpapi.Nothing, e
 	if err := c.Precondition(w.Version); err != nil {
 		return httpapi.Nothing{}, err
 	}
-	a.dropWebhook(c.Tx, w, "the webhook was deleted")
+	a.outbox.Remove(c.Tx, w, "the webhook was deleted")
 	return httpapi.Nothing{}, nil
+}
+
+type rotateSecretInput struct {
+	webhookPath
+	Overlap *int `json:"overlap_seconds"`
+}
+
+const standardOverlap = 24 * 60 * 60
+
+// rotateWebhookSecret makes a new secret; the old one stays valid beside it for a
+// while (5.2; S34).
+//
+//	POST /v1/projects/{id}/webhooks/{webhook_id}/rotate-secret
+func (a *API) rotateWebhookSecret(c *httpapi.Call, in rotateSecretInput) (webhookBody, error) {
+	w, err := a.webhook(c.Tx, in.webhookPath)
+	if err != nil {
+		return webhookBody{}, err
+	}
+	overlap := standardOverlap
+	set(&overlap, in.Overlap)
+	w, s := a.outbox.Rotate(c.Tx, w, time.Duration(overlap)*time.Second)
+	b := a.webhookBody(c.Tx, w)
+	b.Secret = s.Current
+	return b, nil
 }

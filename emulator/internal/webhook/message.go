@@ -1,6 +1,8 @@
-// Package webhook signs events and sends them to receivers. It knows no world:
-// what is sent, when, and how often is the caller's; what may be reached, what an
-// answer means and how an attempt is bounded is decided here.
+// Package webhook delivers the events of an API to endpoints. An Outbox keeps the
+// endpoints of a world and decides when, in which order and how often an event is sent;
+// a Sender signs and sends one message: it knows no world, and decides what may be
+// reached, what a response means and how an attempt is bounded. The API brings its
+// events, its rules for endpoints and its bodies; see Config.
 package webhook
 
 import (
@@ -142,4 +144,14 @@ func digest(key []byte, parts ...[]byte) []byte {
 		mac.Write(part) // never fails
 	}
 	return mac.Sum(nil)
+}
+
+// clip shortens a text of a client for an error message.
+func clip(s string) string { return clipAt(s, 80) }
+
+func clipAt(s string, n int) string {
+	if len(s) > n {
+		return strings.ToValidUTF8(s[:n], "") + "…"
+	}
+	return s
 }

@@ -27,7 +27,8 @@ const (
 	InvalidSecret      = "invalid_secret"        // of CheckSecret alone
 )
 
-// Errors lists every value of Outcome.Error but "".
+// Errors lists every value of Outcome.Error that a receiver's response, or the lack of
+// one, can have: without "" and NoListener.
 func Errors() []string {
 	return []string{
 		InvalidURL, EgressDenied, DNSError, ConnectionRefused, ConnectionFailed, TLSError, Timeout,

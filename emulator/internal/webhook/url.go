@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -118,3 +119,16 @@ func localhost(host string) []netip.Addr {
 	}
 	return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 }
+
+// Malformed says why nothing can be sent to a URL, whatever the policy; "" when
+// something can. It does not repeat the URL, which may hold a password.
+func Malformed(url string) string {
+	var refused *Refusal
+	if err := (Policy{}).CheckURL(url); errors.As(err, &refused) && refused.Code == InvalidURL {
+		return refused.Message
+	}
+	return ""
+}
+
+// CheckURL is Policy.CheckURL with the policy of the sender.
+func (s *Sender) CheckURL(raw string) error { return s.Policy.CheckURL(raw) }

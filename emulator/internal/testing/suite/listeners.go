@@ -56,10 +56,10 @@ func listeners(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 		t.Errorf("deliveries %+v", got)
 	}
 
-	missing(t, s.AnswerMessage(l.ID, first.Attempt, sandbox.Answer{Status: 204}), "Nobody waits for the attempt")
+	missing(t, s.AnswerMessage(l.ID, first.Attempt, sandbox.Answer{Status: 204}), "No delivery waits for the attempt")
 	missing(t, s.AnswerMessage("whk_nobody", first.Attempt, sandbox.Answer{Status: 204}), `There is no listener "whk_nobody"`)
-	refused(t, s.AnswerMessage(l.ID, second.Attempt, sandbox.Answer{Status: 7}), "7 is no status of an answer")
-	refused(t, s.AnswerMessage(l.ID, second.Attempt, sandbox.Answer{Error: "bad_luck"}), "Say the status that the receiver answered")
+	refused(t, s.AnswerMessage(l.ID, second.Attempt, sandbox.Answer{Status: 7}), "7 is not an HTTP status")
+	refused(t, s.AnswerMessage(l.ID, second.Attempt, sandbox.Answer{Error: "bad_luck"}), "Give the status of the receiver's response")
 	for part, bad := range map[string]sandbox.Listener{
 		"url: The URL begins with http:// or https://; no other scheme is served": {URL: "localhost:3000"},
 		"url: The URL holds a user name or password":                              {URL: "http://u:hunter2@localhost:3000/"},

@@ -18,10 +18,10 @@ import (
 
 const aSecret = "whsec_c2t5c3RhY2stc2FuZGJveC1leGFtcGxlLXNlY3JldA=="
 
-// weathered creates an endpoint with a known secret and some weather.
-func weathered(s *wire.Server, weather string) (id string) {
+// faultyHook creates an endpoint with a known secret and some delivery faults.
+func faultyHook(s *wire.Server, faults string) (id string) {
 	s.T.Helper()
-	return hook(s, "http://127.0.0.1:3000/h", `"instance.created"`, `,"secret":"`+aSecret+`","sandbox":{`+weather+`}`)
+	return hook(s, "http://127.0.0.1:3000/h", `"instance.created"`, `,"secret":"`+aSecret+`","sandbox":{`+faults+`}`)
 }
 
 // knock sends test events to an endpoint and returns their deliveries.
@@ -69,7 +69,7 @@ func delivered(s *wire.Server, webhook string) (all []logged) {
 	}
 }
 
-// marks are the weather of the attempts of a delivery, "-" for none.
+// marks are the faults of the attempts of a delivery, "-" for none.
 func (d logged) marks() string {
 	var out []string
 	for _, a := range d.Attempts {
@@ -82,7 +82,7 @@ func (d logged) marks() string {
 	return strings.Join(out, " ")
 }
 
-// genuine reports whether an arrival is what a careful receiver takes, by the
+// genuine reports whether an arrival is what a careful receiver accepts, by the
 // Standard Webhooks library.
 func (a arrival) genuine(secret string) error {
 	w, err := standardwebhooks.NewWebhook(secret)
@@ -92,8 +92,8 @@ func (a arrival) genuine(secret string) error {
 	return w.Verify([]byte(a.Body), a.Header)
 }
 
-// careful is a receiver that refuses what is not signed, or old, and takes what
-// comes again.
+// careful is a receiver that refuses what is not signed, or old, and accepts
+// duplicates.
 func careful() *inbox {
 	in := &inbox{}
 	in.answer = func(n int, _ *http.Request) int {
@@ -105,14 +105,14 @@ func careful() *inbox {
 	return in
 }
 
-// Each kind of weather does what it says, and counts for nothing.
-func TestWeather(t *testing.T) {
+// Each delivery fault does what it says, and counts for nothing.
+func TestDeliveryFaults(t *testing.T) {
 	for _, tc := range []struct {
-		name, weather string
+		name, faults string
 		marks         string
 		genuine       []bool // of what arrives, in order
 	}{
-		{"fair", ``, "-", []bool{true}},
+		{"none", ``, "-", []bool{true}},
 		{"duplicates", `"duplicates":1`, "- duplicate", []bool{true, true}},
 		{"reorder", `"reorder":1`, "reordered", []bool{true}},
 		{"delay", `"delay_seconds":30`, "delayed", []bool{true}},
@@ -127,7 +127,7 @@ func TestWeather(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			in := careful()
 			s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
-			id := weathered(s, tc.weather)
+			id := faultyHook(s, tc.faults)
 			knock(s, id, 1)
 			advance(t, s, time.Minute)
 			log := delivered(s, id)
@@ -156,12 +156,12 @@ func TestWeather(t *testing.T) {
 	}
 }
 
-// A probe with a wrong signature is wrong in every header, and one with an old
+// An invalid probe with a wrong signature is wrong in every header, and one with an old
 // timestamp is right but for its age.
-func TestProbesOnTheWire(t *testing.T) {
+func TestInvalidProbesOnTheWire(t *testing.T) {
 	in := careful()
 	s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
-	knock(s, weathered(s, `"wrong_signature":1,"old_timestamp":1,"rotation":1`), 1)
+	knock(s, faultyHook(s, `"wrong_signature":1,"old_timestamp":1,"rotation":1`), 1)
 	advance(t, s, time.Minute)
 	got := in.arrived()
 	if len(got) != 3 {
@@ -201,7 +201,7 @@ func TestProbesOnTheWire(t *testing.T) {
 func TestHeldBack(t *testing.T) {
 	in := &inbox{}
 	s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
-	id := weathered(s, `"delay_seconds":60`)
+	id := faultyHook(s, `"delay_seconds":60`)
 	first := knock(s, id, 2)
 	s.Get("/v1/webhooks/"+id+"/deliveries/"+first[0]).Wants(200).Has("status", "waiting").
 		Has("next_attempt_at", aMoment().Add(time.Minute).Format(time.RFC3339))
@@ -216,7 +216,7 @@ func TestHeldBack(t *testing.T) {
 
 	in2 := &inbox{}
 	s = wire.Start(t, frozen(), emulator.WithWebhookTransport(in2))
-	id = weathered(s, `"reorder":0.5`)
+	id = faultyHook(s, `"reorder":0.5`)
 	const events = 40
 	knock(s, id, events)
 	advance(t, s, time.Minute)
@@ -258,12 +258,12 @@ func checkOrder(t *testing.T, in *inbox, want []string) {
 	}
 }
 
-// The weather follows from the seed, whatever else happens.
-func TestWeatherFollowsFromTheSeed(t *testing.T) {
-	weather := func(seed uint64) string {
+// The faults follow from the seed, whatever else happens.
+func TestDeliveryFaultsFollowFromTheSeed(t *testing.T) {
+	faults := func(seed uint64) string {
 		in := careful()
 		s := wire.Start(t, frozen(), emulator.WithSeed(seed), emulator.WithWebhookTransport(in))
-		id := weathered(s, `"duplicates":0.5,"reorder":0.5,"delay_seconds":1,"wrong_signature":0.5,"old_timestamp":0.5,"rotation":0.5`)
+		id := faultyHook(s, `"duplicates":0.5,"reorder":0.5,"delay_seconds":1,"wrong_signature":0.5,"old_timestamp":0.5,"rotation":0.5`)
 		knock(s, id, 20)
 		advance(t, s, time.Minute)
 		var out strings.Builder
@@ -272,18 +272,18 @@ func TestWeatherFollowsFromTheSeed(t *testing.T) {
 		}
 		return out.String()
 	}
-	first := weather(1)
-	if again := weather(1); again != first {
+	first := faults(1)
+	if again := faults(1); again != first {
 		t.Errorf("the same seed:\n%s\nand\n%s", first, again)
 	}
-	if other := weather(2); other == first {
-		t.Errorf("another seed gives the same weather:\n%s", first)
+	if other := faults(2); other == first {
+		t.Errorf("another seed gives the same faults:\n%s", first)
 	}
 }
 
-// Whatever the weather, every event arrives genuinely and its delivery succeeds,
-// also where the receiver fails now and then.
-func TestWeatherLosesNothing(t *testing.T) {
+// Whatever the faults, every event arrives genuinely and its delivery succeeds, also
+// where the receiver fails now and then.
+func TestDeliveryFaultsLoseNothing(t *testing.T) {
 	in := &inbox{}
 	in.answer = func(n int, _ *http.Request) int {
 		switch {
@@ -295,7 +295,7 @@ func TestWeatherLosesNothing(t *testing.T) {
 		return http.StatusOK
 	}
 	s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
-	id := weathered(s, `"duplicates":1,"reorder":1,"delay_seconds":7,"wrong_signature":1,"old_timestamp":1,"rotation":1`)
+	id := faultyHook(s, `"duplicates":1,"reorder":1,"delay_seconds":7,"wrong_signature":1,"old_timestamp":1,"rotation":1`)
 	const events = 30
 	knock(s, id, events)
 	advance(t, s, 25*time.Hour)
@@ -329,12 +329,12 @@ func TestWeatherLosesNothing(t *testing.T) {
 func TestReceiverFindings(t *testing.T) {
 	const lenient = `"wrong_signature":1,"old_timestamp":1,"duplicates":1`
 	for _, tc := range []struct {
-		name, weather string
+		name, faults string
 		receiver      func(in *inbox)
 		want          string
 	}{
 		{"careful", lenient, nil, ""},
-		{"takes all", lenient, func(*inbox) {}, "receiver_accepts_old_timestamp receiver_accepts_wrong_signature"},
+		{"accepts all", lenient, func(*inbox) {}, "receiver_accepts_old_timestamp receiver_accepts_wrong_signature"},
 		{"fails", "", func(in *inbox) { in.answer = func(int, *http.Request) int { return 500 } }, "receiver_error"},
 		{"redirects", "", func(in *inbox) { in.answer = func(int, *http.Request) int { return 301 } }, "receiver_error"},
 		{"refuses what it has", `"duplicates":1`, func(in *inbox) {
@@ -353,7 +353,7 @@ func TestReceiverFindings(t *testing.T) {
 					tc.receiver(in)
 				}
 				s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
-				id := weathered(s, tc.weather)
+				id := faultyHook(s, tc.faults)
 				knock(s, id, 3)
 				advance(t, s, time.Second)
 				var codes []string

@@ -23,8 +23,8 @@ func attempts(t *testing.T, s *wire.Server, listener string) []sandbox.DeliveryA
 	return got[len(got)-1].Attempts
 }
 
-// Messages that nobody pulls, or whose outcome nobody tells, are failed attempts
-// once their time is over; as long as nobody asks, later ones fail at once.
+// Messages that no listener pulls, or whose outcome none reports, are failed attempts
+// once their time is over; as long as no listener pulls, later ones fail at once.
 func TestListenersHaveTheirTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := wire.Start(t, frozen())
@@ -50,15 +50,15 @@ func TestListenersHaveTheirTime(t *testing.T) {
 		if took := flushed(); took != 10*time.Second {
 			t.Errorf("it took %v", took)
 		}
-		failed("no_listener", `The messages of this endpoint are pulled, and nobody did within 10s. Run "skystack-sandbox listen --forward-to http://localhost:3000/hook"`)
+		failed("no_listener", `The messages of this endpoint are pulled, and no listener did so within 10s. Run "skystack-sandbox listen --forward-to http://localhost:3000/hook"`)
 		knock(s, l.ID, 1)
 		if took := flushed(); took != 0 {
 			t.Errorf("it took %v", took)
 		}
-		failed("no_listener", "are pulled, and nobody listens.")
+		failed("no_listener", "are pulled, and no listener runs.")
 
-		// Somebody asks again, takes a message and stays silent.
-		ask := func() (m sandbox.Message) {
+		// A listener pulls again, takes a message and reports nothing.
+		pull := func() (m sandbox.Message) {
 			t.Helper()
 			got := make(chan sandbox.Message)
 			go func() {
@@ -72,11 +72,11 @@ func TestListenersHaveTheirTime(t *testing.T) {
 			knock(s, l.ID, 1)
 			return <-got
 		}
-		late := ask()
+		late := pull()
 		if took := flushed(); took != 11*time.Second {
 			t.Errorf("it took %v", took)
 		}
-		failed("timeout", "The listener took the message, but did not say within 11s what became of it.")
+		failed("timeout", "The listener took the message, but did not report the outcome within 11s.")
 		if got := attempts(t, s, l.ID)[0].LatencyMS; got != 11_000 {
 			t.Errorf("latency %d ms", got)
 		}
@@ -84,8 +84,8 @@ func TestListenersHaveTheirTime(t *testing.T) {
 			t.Errorf("a late answer: %v", err)
 		}
 
-		// The receiver's 10 s begin when the message is taken, and who has waited for
-		// all of them is heard.
+		// The receiver's 10 s begin when the message is taken, and the report of a listener
+		// that waited for all of them counts.
 		knock(s, l.ID, 1)
 		sleep(9 * time.Second)
 		slow, err := s.NextMessage(t.Context(), l.ID)
@@ -99,8 +99,8 @@ func TestListenersHaveTheirTime(t *testing.T) {
 		flushed()
 		failed("timeout", "The receiver did not answer.")
 
-		// What a listener says stands in the log, with the time it took.
-		m := ask()
+		// What a listener reports is in the log, with the time it took.
+		m := pull()
 		sent := arrival{Header: http.Header{}, Body: m.Body}
 		for name, value := range m.Header {
 			sent.Header.Set(name, value)
@@ -120,8 +120,8 @@ func TestListenersHaveTheirTime(t *testing.T) {
 	})
 }
 
-// A listener that goes away calls its messages off, and a world that ends does not
-// wait for one.
+// A listener that ends cancels its messages, and a world that ends does not wait for
+// one.
 func TestListenersThatGoAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := wire.Start(t, frozen())
