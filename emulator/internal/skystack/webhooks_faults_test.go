@@ -109,8 +109,8 @@ func careful() *inbox {
 func TestDeliveryFaults(t *testing.T) {
 	for _, tc := range []struct {
 		name, faults string
-		marks         string
-		genuine       []bool // of what arrives, in order
+		marks        string
+		genuine      []bool // of what arrives, in order
 	}{
 		{"none", ``, "-", []bool{true}},
 		{"duplicates", `"duplicates":1`, "- duplicate", []bool{true, true}},
@@ -330,8 +330,8 @@ func TestReceiverFindings(t *testing.T) {
 	const lenient = `"wrong_signature":1,"old_timestamp":1,"duplicates":1`
 	for _, tc := range []struct {
 		name, faults string
-		receiver      func(in *inbox)
-		want          string
+		receiver     func(in *inbox)
+		want         string
 	}{
 		{"careful", lenient, nil, ""},
 		{"accepts all", lenient, func(*inbox) {}, "receiver_accepts_old_timestamp receiver_accepts_wrong_signature"},
