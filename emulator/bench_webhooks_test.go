@@ -63,9 +63,9 @@ func BenchmarkOutbox(b *testing.B) {
 	})
 }
 
-// BenchmarkLadder plays the whole ladder of 10,000 deliveries that all fail:
+// BenchmarkRetries plays all retries of 10,000 deliveries that all fail:
 // 140,000 attempts in 24 hours.
-func BenchmarkLadder(b *testing.B) {
+func BenchmarkRetries(b *testing.B) {
 	e := outbox(b, "http://127.0.0.1:3000/", 10_000, WithWebhookTransport(refusing{}))
 	for b.Loop() {
 		b.StopTimer()

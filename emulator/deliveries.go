@@ -14,8 +14,8 @@ func (w *Workspace) Deliveries(m DeliveryMatch) []Delivery {
 	return w.e.sky.Deliveries(w.world, m)
 }
 
-// FlushWebhooks waits until no webhook is on its way and none waits for another.
-// It moves no time: what is tried again later does not count.
+// FlushWebhooks waits until no delivery is in flight and none waits for another. It
+// moves no time: a retry that is due later does not count.
 func (w *Workspace) FlushWebhooks(ctx context.Context) error {
 	return w.e.sky.FlushWebhooks(ctx, w.world)
 }
@@ -26,22 +26,22 @@ func (w *Workspace) FlushWebhooks(ctx context.Context) error {
 // and one of another project.
 func (w *Workspace) Trigger(t Trigger) (Triggered, error) { return w.e.sky.Trigger(w.world, t) }
 
-// Listen adds a webhook whose messages are not sent: whoever asks with NextMessage
-// carries them.
+// Listen adds a webhook whose messages are not sent: a listener pulls them with
+// NextMessage.
 func (w *Workspace) Listen(l Listener) (Listener, error) { return w.e.sky.Listen(w.world, l) }
 
-// NextMessage waits for the next message of a listener, given by its id. An
-// attempt fails unless AnswerMessage says in time what became of it.
+// NextMessage waits for the next message of a listener, given by its id. The attempt
+// fails unless AnswerMessage reports its outcome in time.
 func (w *Workspace) NextMessage(ctx context.Context, listener string) (Message, error) {
 	return w.e.sky.NextMessage(ctx, w.world, listener)
 }
 
-// AnswerMessage says what became of a message.
+// AnswerMessage reports the outcome of a message.
 func (w *Workspace) AnswerMessage(listener, attempt string, a Answer) error {
 	return w.e.sky.AnswerMessage(w.world, listener, attempt, a)
 }
 
-// StopListening takes a listener away, with what it has not got yet.
+// StopListening removes a listener and abandons its open deliveries.
 func (w *Workspace) StopListening(listener string) error {
 	return w.e.sky.StopListening(w.world, listener)
 }

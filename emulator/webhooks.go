@@ -42,7 +42,7 @@ func WithWebhookCA(pool *x509.CertPool) Option {
 }
 
 // WithWebhookJitter moves the delay before each retry of a webhook by up to a
-// tenth, either way, the same for a seed; default: the exact ladder.
+// tenth, either way, the same for a seed; default: the exact delay.
 func WithWebhookJitter() Option {
 	return func(c *config) error { c.sky.WebhookJitter = true; return nil }
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Delivery is what became, or will become, of one event at one webhook.
+// Delivery is the delivery of one event to one webhook.
 type Delivery struct {
 	ID        string `json:"id"`
 	Webhook   string `json:"webhook_id"`
@@ -17,7 +17,7 @@ type Delivery struct {
 	Reason string `json:"reason,omitempty"`
 	// Attempts are those that are over, the first one first.
 	Attempts []DeliveryAttempt `json:"attempts"`
-	// NextAttemptAt is when it is tried again; zero when that is not booked.
+	// NextAttemptAt is when it is tried again; zero when no attempt is scheduled.
 	NextAttemptAt time.Time `json:"next_attempt_at,omitzero"`
 	CreatedAt     time.Time `json:"created_at"`
 }
@@ -53,13 +53,13 @@ func (m DeliveryMatch) Chooses(d *Delivery) bool {
 		(m.EventType == "" || m.EventType == d.EventType || all && strings.HasPrefix(d.EventType, family))
 }
 
-// Listener is a webhook whose deliveries are pulled: the sandbox sends nothing,
-// and whoever asks with NextMessage carries each message to its receiver. That
-// works where the sandbox cannot reach the receiver.
+// Listener is a webhook whose messages are pulled: the sandbox sends nothing, and the
+// program that pulls a message with NextMessage sends it to the receiver. That works
+// where the sandbox cannot reach the receiver.
 type Listener struct {
-	// ID is the webhook's; it is made up.
+	// ID is the webhook's; the sandbox chooses it.
 	ID string `json:"id,omitempty"`
-	// URL is where the messages are carried to, as they show it; nothing is dialed.
+	// URL is where the messages are sent, for people to read; the sandbox never dials it.
 	URL string `json:"url"`
 	// EventTypes is as in a webhook; nil means all.
 	EventTypes []string `json:"event_types,omitempty"`
@@ -82,9 +82,9 @@ type Message struct {
 	Body   string            `json:"body"`
 }
 
-// Answer is what became of a message.
+// Answer is the outcome of a message.
 type Answer struct {
-	// Status is that of the receiver's answer; 0 when none came.
+	// Status is that of the receiver's response; 0 when none came.
 	Status int `json:"status,omitempty"`
 	// RetryAfter is the header of that name, and Body the beginning of the body.
 	RetryAfter string `json:"retry_after,omitempty"`

@@ -40,7 +40,7 @@ func eventIDs(in *inbox) (out []string) {
 	return out
 }
 
-// S80: a Retry-After that is later than the ladder is honoured, one that is
+// S80: a Retry-After that is later than the delay is honored, one that is
 // earlier is not.
 func TestRetryAfterIsHonouredS80(t *testing.T) {
 	for _, tc := range []struct {

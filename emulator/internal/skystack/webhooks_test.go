@@ -112,17 +112,17 @@ func offsets(t *testing.T, s *wire.Server, webhook string) (status string, out [
 }
 
 // S80: 14 attempts, 10 s doubling, each at its instant of the world's clock.
-func TestLadderS80(t *testing.T) {
-	ladder := []string{"0s", "10s", "30s", "1m10s", "2m30s", "5m10s", "10m30s", "21m10s", "42m30s", "1h25m10s", "2h50m30s", "5h41m10s", "11h22m30s", "22h45m10s"}
+func TestDelaysS80(t *testing.T) {
+	delays := []string{"0s", "10s", "30s", "1m10s", "2m30s", "5m10s", "10m30s", "21m10s", "42m30s", "1h25m10s", "2h50m30s", "5h41m10s", "11h22m30s", "22h45m10s"}
 	for _, tc := range []struct {
 		name   string
 		good   int // the attempt that succeeds; 0 for none
 		status string
 		want   []string
 	}{
-		{"never", 0, "exhausted", ladder},
-		{"the last", 14, "succeeded", ladder},
-		{"the third", 3, "succeeded", ladder[:3]},
+		{"never", 0, "exhausted", delays},
+		{"the last", 14, "succeeded", delays},
+		{"the third", 3, "succeeded", delays[:3]},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			in := &inbox{answer: func(n int, _ *http.Request) int {
@@ -148,11 +148,11 @@ func TestLadderS80(t *testing.T) {
 	}
 }
 
-// With jitter each delay is within a tenth of the ladder's, the same for a seed,
+// With jitter each delay is within a tenth of the exact one, the same for a seed,
 // another for each delivery, and no attempt is lost to the end of the 24 hours
 // (5.2, S80).
 func TestJitterS80(t *testing.T) {
-	ladders := map[string]int{}
+	all := map[string]int{}
 	for seed := range uint64(40) {
 		var before []string
 		for range 2 {
@@ -170,17 +170,18 @@ func TestJitterS80(t *testing.T) {
 			before = got
 		}
 		last := time.Duration(0)
-		for n, delay := range webhook.Ladder() {
+		for n := range webhook.Attempts - 1 {
+			delay, _ := webhook.Delay(n + 1)
 			at, err := time.ParseDuration(before[n+1])
 			if off := (at - last - delay).Abs(); err != nil || off > delay/10 || at > 24*time.Hour {
 				t.Errorf("seed %d: attempt %d at %v, %v after the one before: %v", seed, n+2, at, at-last, err)
 			}
 			last = at
 		}
-		ladders[fmt.Sprint(before)]++
+		all[fmt.Sprint(before)]++
 	}
-	if len(ladders) != 40 {
-		t.Errorf("%d ladders of 40 seeds", len(ladders))
+	if len(all) != 40 {
+		t.Errorf("40 seeds have %d lists of delays", len(all))
 	}
 }
 

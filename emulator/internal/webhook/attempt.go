@@ -115,8 +115,8 @@ func (e Endpoint) disabledBy(out Outcome, failing time.Duration) string {
 	return ""
 }
 
-// retryAt returns when a delivery is retried after a failed attempt: by the ladder, or
-// later if the receiver asked for that; false when its retries are over (S80).
+// retryAt returns when a delivery is retried after a failed attempt: by Delay, or later
+// if the receiver asked for that; false when its retries are over (S80).
 func (o *Outbox) retryAt(tx *engine.Tx, d Delivery, out Outcome) (time.Time, bool) {
 	delay, ok := Delay(d.Tries)
 	if !ok {

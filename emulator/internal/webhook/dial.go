@@ -41,7 +41,7 @@ func (e *dialError) Unwrap() error { return e.err }
 func within(ctx context.Context) (*attempt, context.Context, func()) {
 	a, ok := ctx.Value(attemptKey{}).(*attempt)
 	if !ok {
-		a = &attempt{ctx: ctx} // nobody but roundTrip asks for connections
+		a = &attempt{ctx: ctx} // roundTrip alone asks for connections
 	}
 	dialing, cancel := context.WithCancel(a.ctx)
 	stop := context.AfterFunc(ctx, cancel)
@@ -160,7 +160,7 @@ type conn struct {
 	written atomic.Uint64
 }
 
-var errHungUp = errors.New("the receiver has hung up")
+var errHungUp = errors.New("the receiver has closed the connection")
 
 func newConn(c net.Conn) *conn {
 	wrapped := &conn{Conn: c}

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// refused is the outcome of what was not even tried.
+// refused is the outcome of an attempt that was not made.
 func refused(err error) Outcome {
 	var r *Refusal
 	if !errors.As(err, &r) {
@@ -35,19 +35,19 @@ func (a *attempt) explain(err error) Outcome {
 	case errors.As(err, &r):
 		return refused(r)
 	case errors.Is(a.caller.Err(), context.Canceled):
-		return Outcome{Error: Canceled, Message: "The sandbox gave the attempt up before the receiver had answered: it stops, or the endpoint is gone."}
+		return Outcome{Error: Canceled, Message: "The sandbox canceled the attempt before the receiver responded: the sandbox stops, or the endpoint was removed."}
 	case a.ctx.Err() != nil:
 		return a.late()
 	case errors.As(err, &dial):
 		return a.unconnected(dial.step, dial.err)
 	case closed(err):
-		return Outcome{Error: ConnectionClosed, Message: "The receiver hung up before it had sent the whole header of an answer. Look into its log: it may have crashed."}
+		return Outcome{Error: ConnectionClosed, Message: "The receiver closed the connection before it had sent the whole header of a response. See its log: it may have crashed."}
 	case errors.Is(err, syscall.ECONNREFUSED), timedOut(err):
 		return a.unconnected(connecting, err) // by a transport that is not ours
 	case oversized(err):
-		return Outcome{Error: ResponseTooLarge, Message: fmt.Sprintf("The header of the receiver's answer is over %d bytes. An empty 204 is enough.", maxHeaderBytes)}
+		return Outcome{Error: ResponseTooLarge, Message: fmt.Sprintf("The header of the receiver's response is over %d bytes. An empty 204 is enough.", maxHeaderBytes)}
 	case a.connected:
-		return Outcome{Error: MalformedResponse, Message: "The receiver's answer is not HTTP. Look whether the port of the URL is that of a web server. " + quoted(err)}
+		return Outcome{Error: MalformedResponse, Message: "The receiver's response is not HTTP. Check that the port of the URL is that of a web server. " + quoted(err)}
 	}
 	return a.unconnected(connecting, err)
 }
@@ -59,20 +59,20 @@ func (a *attempt) late() Outcome {
 	step := a.step.Load()
 	switch {
 	case a.connected, a.sender.Transport != nil:
-		o.Message = fmt.Sprintf("The receiver at %s did not send the whole header of an answer within %v. Answer 2xx at once and do the work afterwards.", host, a.timeout)
+		o.Message = fmt.Sprintf("The receiver at %s did not send the whole header of a response within %v. Respond with 2xx at once and do the work afterwards.", host, a.timeout)
 	case step == lookingUp:
 		o.Message = a.unanswered(a.timeout)
 	case step == shaking:
-		o.Message = fmt.Sprintf("The receiver at %s did not finish the TLS handshake within %v. Look whether its port speaks TLS; else use http://.", host, a.timeout)
+		o.Message = fmt.Sprintf("The receiver at %s did not finish the TLS handshake within %v. Check that its port serves TLS, or use http://.", host, a.timeout)
 	default:
-		o.Message = fmt.Sprintf("There was no connection to %s within %v. Look whether a firewall drops what is sent there.%s", host, a.timeout, a.hint())
+		o.Message = fmt.Sprintf("There was no connection to %s within %v. Check that no firewall drops the packets.%s", host, a.timeout, a.hint())
 	}
 	return o
 }
 
 // unanswered says that no name server answered in time.
 func (a *attempt) unanswered(in time.Duration) string {
-	return fmt.Sprintf("The name %s could not be looked up within %v. Look whether the name server can be reached.", a.url.Hostname(), in)
+	return fmt.Sprintf("The name %s could not be looked up within %v. Check that the name server can be reached.", a.url.Hostname(), in)
 }
 
 // unconnected is the outcome of an attempt that could not connect to the receiver.
@@ -82,15 +82,15 @@ func (a *attempt) unconnected(step int32, err error) Outcome {
 	case step == lookingUp && timedOut(err):
 		return Outcome{Error: Timeout, Message: a.unanswered(min(connectTimeout, a.timeout))}
 	case step == lookingUp:
-		return Outcome{Error: DNSError, Message: fmt.Sprintf("The name %s has no address that could be found. Look whether it is written right and known here.%s", a.url.Hostname(), a.hint())}
+		return Outcome{Error: DNSError, Message: fmt.Sprintf("No address was found for the name %s. Check its spelling, and that it is known here.%s", a.url.Hostname(), a.hint())}
 	case step == shaking:
 		return a.distrusted(err)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Outcome{Error: ConnectionRefused, Message: fmt.Sprintf("Nothing listens at %s. Start the receiver, or correct the port of the URL.%s", host, a.hint())}
 	case timedOut(err):
-		return Outcome{Error: Timeout, Message: fmt.Sprintf("There was no connection to %s within %v. Look whether a firewall drops what is sent there.%s", host, min(connectTimeout, a.timeout), a.hint())}
+		return Outcome{Error: Timeout, Message: fmt.Sprintf("There was no connection to %s within %v. Check that no firewall drops the packets.%s", host, min(connectTimeout, a.timeout), a.hint())}
 	}
-	return Outcome{Error: ConnectionFailed, Message: fmt.Sprintf("There is no way to %s. %s%s", host, quoted(err), a.hint())}
+	return Outcome{Error: ConnectionFailed, Message: fmt.Sprintf("Could not connect to %s. %s%s", host, quoted(err), a.hint())}
 }
 
 // distrusted is the outcome of an attempt without a trusted channel.
@@ -112,7 +112,7 @@ func (a *attempt) distrusted(err error) Outcome {
 	case errors.As(err, &bad) && bad.Reason == x509.Expired:
 		o.Message = fmt.Sprintf("The certificate of %s has expired, or is not valid yet. Renew it.", a.url.Host)
 	case closed(err):
-		o.Message = fmt.Sprintf("The receiver at %s hung up during the TLS handshake. Look whether its port speaks TLS; else use http://.", a.url.Host)
+		o.Message = fmt.Sprintf("The receiver at %s closed the connection during the TLS handshake. Check that its port serves TLS, or use http://.", a.url.Host)
 	default:
 		o.Message = fmt.Sprintf("The TLS handshake with %s failed. %s", a.url.Host, quoted(err))
 	}

@@ -249,7 +249,7 @@ func TestIdleCloseIsNoFailure(t *testing.T) {
 	}
 }
 
-// What may have been read is not sent again by itself: the ladder does that.
+// What may have been read is not sent again by the sender: retries do that.
 func TestNothingIsSentTwice(t *testing.T) {
 	var connections, requests atomic.Int32
 	m := message()

@@ -62,7 +62,7 @@ func (o *Outbox) AnswerMessage(w *engine.World, id, attempt string, r sandbox.An
 	case r.Status != 0 && (r.Status < 100 || r.Status > 999):
 		return fail.Newf(fail.Invalid, "invalid_status", "%d is not an HTTP status.", r.Status)
 	case r.Status != 0:
-		out = Answered(r.Status, http.Header{"Retry-After": {r.RetryAfter}}, r.Body, engine.WallNow())
+		out = Responded(r.Status, http.Header{"Retry-After": {r.RetryAfter}}, r.Body, engine.WallNow())
 	case !slices.Contains(Errors(), r.Error):
 		return fail.New(fail.Invalid, "invalid_error", "Give the status of the receiver's response, or the error that there was instead of one, such as connection_refused.")
 	default:

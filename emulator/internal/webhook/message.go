@@ -30,7 +30,7 @@ const (
 // Formats lists every format, the default first.
 func Formats() []Format { return []Format{BodyHex, Sha256Prefixed, Timestamped} }
 
-// userAgent is what receivers see; nobody can change it (10.4).
+// userAgent identifies the sandbox to receivers; no setting changes it (10.4).
 const userAgent = "SkyStack-Webhooks/1.0"
 
 const secretPrefix = "whsec_"
@@ -40,8 +40,8 @@ func NewSecret(random [32]byte) string {
 	return secretPrefix + base64.StdEncoding.EncodeToString(random[:])
 }
 
-// CheckSecret says what is wrong with a secret that somebody brings along; nil
-// when it is one that Standard Webhooks libraries accept. The error is a *Refusal
+// CheckSecret says what is wrong with a secret that a client chose; nil when it is one
+// that Standard Webhooks libraries accept. The error is a *Refusal
 // whose message does not repeat the secret.
 func CheckSecret(s string) error {
 	encoded, ok := strings.CutPrefix(s, secretPrefix)

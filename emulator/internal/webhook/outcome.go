@@ -13,17 +13,17 @@ import (
 const (
 	InvalidURL         = "invalid_url"           // nothing can be sent to such a URL
 	EgressDenied       = "egress_denied"         // the policy refuses the target
-	DNSError           = "dns_error"             // the name leads nowhere
+	DNSError           = "dns_error"             // the name has no address
 	ConnectionRefused  = "connection_refused"    // nothing listens there
-	ConnectionFailed   = "connection_failed"     // there is no way to it
-	TLSError           = "tls_error"             // no trusted channel came about
-	Timeout            = "timeout"               // no whole header of an answer in time
-	ConnectionClosed   = "connection_closed"     // hung up before the header was whole
+	ConnectionFailed   = "connection_failed"     // no connection could be made
+	TLSError           = "tls_error"             // no trusted TLS connection
+	Timeout            = "timeout"               // no whole header of a response in time
+	ConnectionClosed   = "connection_closed"     // the receiver closed it before the header was whole
 	ResponseTooLarge   = "response_too_large"    // the header is over its limit
-	MalformedResponse  = "malformed_response"    // the answer is no HTTP
+	MalformedResponse  = "malformed_response"    // the response is not HTTP
 	RedirectUnfollowed = "redirect_not_followed" // 300 to 399
 	HTTPStatus         = "http_status"           // any other status outside 200 to 299
-	Canceled           = "canceled"              // the sandbox gave the attempt up
+	Canceled           = "canceled"              // the sandbox canceled the attempt
 	InvalidSecret      = "invalid_secret"        // of CheckSecret alone
 )
 
@@ -36,7 +36,7 @@ func Errors() []string {
 	}
 }
 
-// Outcome is what became of an attempt.
+// Outcome is the outcome of an attempt.
 type Outcome struct {
 	// Status is that of the response; 0 when none came.
 	Status int
@@ -66,38 +66,38 @@ const (
 func (o *Outcome) judge(resp *http.Response, asked time.Time) {
 	if resp.StatusCode < http.StatusContinue { // net/http takes any three digits
 		o.Error = MalformedResponse
-		o.Message = fmt.Sprintf("The receiver's answer is not HTTP: its status is %03d, and the lowest there is is 100. Answer 2xx as soon as the signature is verified.", resp.StatusCode)
+		o.Message = fmt.Sprintf("The receiver's response is not HTTP: its status is %03d, and the lowest status is 100. Respond with 2xx as soon as the signature is verified.", resp.StatusCode)
 		return
 	}
 	o.Status = resp.StatusCode
 	if o.OK() {
 		return
 	}
-	answered := "The receiver answered " + strings.TrimSpace(strconv.Itoa(o.Status)+" "+http.StatusText(o.Status))
+	responded := "The receiver responded with " + strings.TrimSpace(strconv.Itoa(o.Status)+" "+http.StatusText(o.Status))
 	switch {
 	case o.Status >= 300 && o.Status <= 399:
 		o.Error = RedirectUnfollowed
-		o.Message = answered + ", and redirects are not followed. Set the URL of the endpoint to where the receiver really is."
+		o.Message = responded + ", and redirects are not followed. Set the URL of the endpoint to that of the receiver itself."
 		return
 	case o.Status == http.StatusTooManyRequests, o.Status == http.StatusServiceUnavailable:
 		o.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), asked)
 	}
 	o.Error = HTTPStatus
-	o.Message = answered + "; only 200 to 299 count as received. " + advice(o.Status)
+	o.Message = responded + "; only 200 to 299 count as received. " + advice(o.Status)
 }
 
 func advice(status int) string {
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return "Look whether it has the present secret and verifies the raw body."
+		return "Check that it has the current secret and verifies the raw body."
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, status == http.StatusGone:
-		return "Look whether the path of the URL takes POST."
+		return "Check that the path of the URL accepts POST."
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
 		return "It is busy; the event is sent again later."
 	case status >= 500:
-		return "It failed; its own log says why."
+		return "It failed; see its log."
 	}
-	return "Answer 2xx as soon as the signature is verified."
+	return "Respond with 2xx as soon as the signature is verified."
 }
 
 // retryAfter reads a Retry-After, in seconds or as a date that is compared with
@@ -138,9 +138,9 @@ func text(body []byte) string {
 	return s
 }
 
-// Answered is the outcome of an attempt that somebody else made, by what the
-// receiver answered; asked is when.
-func Answered(status int, header http.Header, body string, asked time.Time) Outcome {
+// Responded is the outcome of an attempt that a listener made, by the response of the
+// receiver; asked is when.
+func Responded(status int, header http.Header, body string, asked time.Time) Outcome {
 	o := Outcome{Body: text([]byte(body[:min(len(body), maxKept+1)]))}
 	o.judge(&http.Response{StatusCode: status, Header: header}, asked)
 	return o

@@ -69,8 +69,8 @@ type Options struct {
 	InsecureTLS bool
 }
 
-// Send makes one attempt and says what became of it. It takes at most
-// Options.Timeout and is given up when ctx ends.
+// Send makes one attempt and returns its outcome. It takes at most Options.Timeout and
+// is canceled when ctx ends.
 func (s *Sender) Send(ctx context.Context, m Message, o Options) Outcome {
 	begun := s.now()
 	u, err := s.Policy.parse(m.URL)
@@ -207,7 +207,7 @@ func (a *attempt) untouched() bool {
 // body reads what is kept of the response, and a little more so that the connection
 // can be used again. give ends the request, for a body that takes too long.
 func (a *attempt) body(resp *http.Response, give func()) string {
-	defer resp.Body.Close() //nolint:errcheck // nobody needs the rest
+	defer resp.Body.Close() //nolint:errcheck // the rest is not needed
 	if resp.StatusCode == http.StatusSwitchingProtocols || resp.Body == http.NoBody {
 		return "" // what follows is no HTTP, or nothing
 	}

@@ -200,7 +200,7 @@ func TestNameServerThatHangs(t *testing.T) {
 			m := message()
 			m.URL = "http://receiver.test:8080/"
 			out := sendWith(t, &webhook.Sender{Resolver: hanging{}}, m, webhook.Options{Timeout: timeout})
-			want := webhook.Outcome{Error: webhook.Timeout, Message: "The name receiver.test could not be looked up within " + within + ". Look whether the name server can be reached."}
+			want := webhook.Outcome{Error: webhook.Timeout, Message: "The name receiver.test could not be looked up within " + within + ". Check that the name server can be reached."}
 			if out != want {
 				t.Errorf("%+v, want %+v", out, want)
 			}

@@ -2,7 +2,7 @@ package webhook
 
 import "time"
 
-// Attempts is how often an event is sent to an endpoint that never takes it
+// Attempts is how often an event is sent to an endpoint that never accepts it
 // (S80): once at first and 13 times again. A 14th retry would fall after 24 hours.
 const Attempts = 14
 
@@ -10,7 +10,7 @@ const Attempts = 14
 const firstDelay = 10 * time.Second
 
 // Delay is how long after the attempt before it a retry is made, counted from 1.
-// It is false for what is no retry of the ladder.
+// It is false for a number that is not a retry.
 func Delay(retry int) (time.Duration, bool) {
 	if retry < 1 || retry >= Attempts {
 		return 0, false
@@ -22,14 +22,4 @@ func Delay(retry int) (time.Duration, bool) {
 func Jitter(d time.Duration, bits uint64) time.Duration {
 	const steps = 2001 // -1000 to 1000, in ten-thousandths
 	return d + d/10_000*time.Duration(int64(bits%steps)-steps/2)
-}
-
-// Ladder is the delay of every retry, in order.
-func Ladder() []time.Duration {
-	delays := make([]time.Duration, 0, Attempts-1)
-	for retry := 1; retry < Attempts; retry++ {
-		d, _ := Delay(retry)
-		delays = append(delays, d)
-	}
-	return delays
 }
