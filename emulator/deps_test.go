@@ -68,6 +68,11 @@ var rooms = []room{
 		"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/near",
 	}},
 
+	// What every API needs.
+	{path: "emulator/internal/resource", modules: []string{jsonexp}, rooms: []string{
+		"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/httpapi", "emulator/sandbox",
+	}},
+
 	// The two APIs; neither knows of the other.
 	{path: "emulator/internal/genopenapi", modules: []string{yaml}},
 	{path: "emulator/internal/gennames", modules: []string{yaml}},
@@ -75,7 +80,7 @@ var rooms = []room{
 	{path: "emulator/internal/genconformance", rooms: []string{"emulator/internal/conformance"}},
 	{path: "emulator/internal/skystack", modules: []string{jsonexp, cronlib}, rooms: []string{
 		"emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/fail",
-		"emulator/internal/finding", "emulator/internal/limit", "emulator/internal/near", "emulator/internal/secret", "emulator/internal/webhook", "emulator/sandbox", "fixtures",
+		"emulator/internal/finding", "emulator/internal/limit", "emulator/internal/near", "emulator/internal/resource", "emulator/internal/secret", "emulator/internal/webhook", "emulator/sandbox", "fixtures",
 	}},
 	{path: "emulator/internal/computestacks", modules: []string{jsonexp}, rooms: []string{
 		"emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/fail",

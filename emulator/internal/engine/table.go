@@ -168,6 +168,12 @@ func (t *Table[T]) Find(tx *Tx, id string) (Row[T], bool) {
 	return Row[T]{Seq: seq, ID: id, Value: *e.value.(*T)}, true
 }
 
+// Has reports whether there is a row with the id.
+func (t *Table[T]) Has(tx *Tx, id string) bool {
+	_, ok := t.Get(tx, id)
+	return ok
+}
+
 // NewID is Tx.NewID for a row of the table. A state from outside may hold ids that its
 // counters have not reached: those are passed over, in steps that double, so that a
 // long row of them takes no time.

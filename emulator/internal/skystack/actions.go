@@ -10,6 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // ActionStatus is how far an action is.
@@ -95,32 +96,32 @@ func (b actionBody) MarshalJSON() ([]byte, error) { return b.AppendJSON(nil), ni
 
 // AppendJSON implements httpapi.Appender.
 func (b actionBody) AppendJSON(to []byte) []byte {
-	o := object{append(to, '{')}
-	o.text("id", b.ID)
-	o.text("instance_id", b.InstanceID)
-	o.text("type", string(b.Type))
-	o.text("status", string(b.Status))
-	o.truth("force", b.Force)
-	o.number("progress", b.Progress)
-	o.text("started_at", b.StartedAt)
+	o := resource.OpenObject(to)
+	o.Text("id", b.ID)
+	o.Text("instance_id", b.InstanceID)
+	o.Text("type", string(b.Type))
+	o.Text("status", string(b.Status))
+	o.Bool("force", b.Force)
+	o.Number("progress", b.Progress)
+	o.Text("started_at", b.StartedAt)
 	if b.CompletedAt == nil {
-		o.null("completed_at")
+		o.Null("completed_at")
 	} else {
-		o.text("completed_at", *b.CompletedAt)
+		o.Text("completed_at", *b.CompletedAt)
 	}
-	o.reason("error", b.Error)
-	o.text("requested_by", b.RequestedBy)
-	o.text("request_id", b.RequestID)
-	return append(o.b, '}')
+	appendReason(&o, "error", b.Error)
+	o.Text("requested_by", b.RequestedBy)
+	o.Text("request_id", b.RequestID)
+	return o.Close()
 }
 
 func (t Action) body(now time.Time) actionBody {
 	b := actionBody{
-		ID: t.ID, InstanceID: t.InstanceID, Type: t.Type, Status: t.Status, Force: t.Force, Progress: t.progress(now), StartedAt: stamp(t.StartedAt),
+		ID: t.ID, InstanceID: t.InstanceID, Type: t.Type, Status: t.Status, Force: t.Force, Progress: t.progress(now), StartedAt: resource.Stamp(t.StartedAt),
 		Error: t.Error, RequestedBy: t.RequestedBy, RequestID: t.RequestID, due: t.due(),
 	}
 	if !t.CompletedAt.IsZero() {
-		b.CompletedAt = text(stamp(t.CompletedAt))
+		b.CompletedAt = text(resource.Stamp(t.CompletedAt))
 	}
 	return b
 }
@@ -179,7 +180,7 @@ func (a *API) createAction(c *httpapi.Call, in createActionInput) (actionBody, e
 	case t.Type == Snapshot:
 		t.Image = a.snapshotSlug(c.Tx)
 		if t.Name == "" {
-			t.Name = i.Name + " " + stamp(c.Now())
+			t.Name = i.Name + " " + resource.Stamp(c.Now())
 		}
 	}
 	t = a.start(c.Tx, &i, t)
@@ -204,7 +205,7 @@ func (a *API) unfit(tx *engine.Tx, i Instance, in createActionInput, size string
 	case Rebuild:
 		image := cmp.Or(in.Image, i.Image)
 		d.Field, d.Message = "image", a.tooSmall(tx, i.Size, image)
-		if in.Image == "" && !has(a.images, tx, image) && !a.settingsOf(tx).OpenCatalog {
+		if in.Image == "" && !a.images.Has(tx, image) && !a.settingsOf(tx).OpenCatalog {
 			d.Code, d.Message = "required", fmt.Sprintf("The image %s, which the instance was made from, is gone; name another", image)
 		}
 	}
@@ -218,7 +219,7 @@ func (a *API) unfit(tx *engine.Tx, i Instance, in createActionInput, size string
 // snapshotSlug is a name for a new image that the catalogue does not have.
 func (a *API) snapshotSlug(tx *engine.Tx) string {
 	for {
-		if slug := "snapshot-" + strconv.FormatUint(tx.Count("snapshot")+1, 10); !has(a.images, tx, slug) {
+		if slug := "snapshot-" + strconv.FormatUint(tx.Count("snapshot")+1, 10); !a.images.Has(tx, slug) {
 			return slug
 		}
 	}
@@ -269,7 +270,7 @@ func (a *API) listActions(c *httpapi.Call, in listActionsInput) (listBody[Action
 			return listBody[Action]{}, err
 		}
 	}
-	p, err := list(c, view[Action]{table: a.actions, only: &i.Actions, name: "actions\x01" + in.ID}, in.paging)
+	p, err := list(c, resource.List[Action]{Table: a.actions, Only: &i.Actions, Name: "actions\x01" + in.ID}, in.paging)
 	if err != nil {
 		return listBody[Action]{}, err
 	}
@@ -292,5 +293,5 @@ func (a *API) getAction(c *httpapi.Call, in instanceInput) (actionBody, error) {
 }
 
 func noAction(id string) error {
-	return fail.Newf(fail.NotFound, "action_not_found", "There is no action %q in this workspace; the last %d of each instance are kept.", clip(id), keptActions)
+	return fail.Newf(fail.NotFound, "action_not_found", "There is no action %q in this workspace; the last %d of each instance are kept.", fail.Clip(id), keptActions)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
 // address says who holds an IP address.
@@ -45,7 +46,7 @@ func (p pool) holds(addr netip.Addr) bool {
 func wrongAddress(address string, pools []pool) string {
 	addr, err := netip.ParseAddr(address)
 	if err != nil || !addr.Is4() {
-		return fmt.Sprintf("%q is not an IPv4 address; write it as %s", clip(address), dotted(pools[0].first|uint32(pools[0].start)))
+		return fmt.Sprintf("%q is not an IPv4 address; write it as %s", fail.Clip(address), dotted(pools[0].first|uint32(pools[0].start)))
 	}
 	var networks []string
 	for _, p := range pools {

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/resource"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -33,7 +34,7 @@ func (a *API) CreateInstance(w *engine.World, in sandbox.Instance) (sandbox.Inst
 	var row seenInstance
 	err := w.Do(func(tx *engine.Tx) error {
 		a.place(tx, &i, &f)
-		if err := f.err("instance"); err != nil {
+		if err := f.Err("instance"); err != nil {
 			return err
 		}
 		if err := tx.Room(int64(len(i.Labels)+len(i.Metadata)) + ownGrowth); err != nil {
@@ -56,8 +57,8 @@ func (a *API) CreateInstance(w *engine.World, in sandbox.Instance) (sandbox.Inst
 
 // instanceOf is the row of a new instance as far as it can be told without the
 // world, and what is wrong with it.
-func instanceOf(in sandbox.Instance) (Instance, violations) {
-	var f violations
+func instanceOf(in sandbox.Instance) (Instance, resource.Violations) {
+	var f resource.Violations
 	i := Instance{
 		ID: in.ID, Name: in.Name, Status: cmp.Or(Status(in.Status), Running), ProjectID: in.ProjectID, Region: in.Region, Size: in.Size, Image: in.Image,
 		PrivateIP: in.IP, PublicIP: in.PublicIP, WantsPublicIP: in.PublicIP != "", Version: 1, CreatedAt: in.CreatedAt.UTC().Round(0),
@@ -70,84 +71,84 @@ func instanceOf(in sandbox.Instance) (Instance, violations) {
 	}
 	i.shapes(&f)
 	if in.Stuck && slices.Contains(Statuses(), i.Status) && !i.Status.passing() {
-		f.add("stuck", "an instance that is %s rests and cannot be stuck; leave it out, or choose one of %s", i.Status, passingNames())
+		f.Add("stuck", "an instance that is %s rests and cannot be stuck; leave it out, or choose one of %s", i.Status, passingNames())
 	}
 	if in.Reason != nil {
 		i.Reason = &Reason{in.Reason.Code, cmp.Or(in.Reason.Message, reasonText(in.Reason.Code))}
 		if i.Status != Error {
-			f.add("status_reason", "goes with the status error alone, and this is %s; leave it out", i.Status)
+			f.Add("status_reason", "goes with the status error alone, and this is %s; leave it out", i.Status)
 		}
-		f.text("status_reason.code", in.Reason.Code, 1, 63)
-		f.line("status_reason.code", in.Reason.Code)
-		f.text("status_reason.message", i.Reason.Message, 1, 1000)
-		f.line("status_reason.message", i.Reason.Message)
+		f.Text("status_reason.code", in.Reason.Code, 1, 63)
+		f.Line("status_reason.code", in.Reason.Code)
+		f.Text("status_reason.message", i.Reason.Message, 1, 1000)
+		f.Line("status_reason.message", i.Reason.Message)
 	}
 	var err error
 	if i.Labels, err = freeJSON(in.Labels); err != nil {
-		f.add("labels", "%v", err)
+		f.Add("labels", "%v", err)
 	}
 	if i.Metadata, err = freeJSON(in.Metadata); err != nil {
-		f.add("metadata", "%v", err)
+		f.Add("metadata", "%v", err)
 	}
 	i.freeShapes(&f)
-	f.chosen("pending_action", in.PendingAction != "")
-	f.chosen("version", in.Version != 0)
-	f.chosen("updated_at", !in.UpdatedAt.IsZero())
+	f.Unsettable("pending_action", in.PendingAction != "")
+	f.Unsettable("version", in.Version != 0)
+	f.Unsettable("updated_at", !in.UpdatedAt.IsZero())
 	return i, f
 }
 
 // place completes a new instance by what the world has, and finds what does not
 // fit into it. It changes nothing.
-func (a *API) place(tx *engine.Tx, i *Instance, f *violations) {
+func (a *API) place(tx *engine.Tx, i *Instance, f *resource.Violations) {
 	s := a.settingsOf(tx)
 	i.ProjectID, i.Image = cmp.Or(i.ProjectID, s.DefaultProject), cmp.Or(i.Image, s.DefaultImage)
 	i.Region, i.Size = cmp.Or(i.Region, standardRegion), cmp.Or(i.Size, standardSize)
-	f.free(tx, "id", "ins", i.ID, has(a.instances, tx, i.ID))
-	f.past(tx, &i.CreatedAt)
+	f.FreeID(tx, "id", "ins", i.ID, a.instances.Has(tx, i.ID))
+	f.NotFuture(tx, &i.CreatedAt)
 	i.UpdatedAt = i.CreatedAt
-	if !has(a.projects, tx, i.ProjectID) {
-		f.add("project_id", "there is no project %q; add it first, or use one of %s", clip(i.ProjectID), firstIDs(a.projects, tx))
+	if !a.projects.Has(tx, i.ProjectID) {
+		f.Add("project_id", "there is no project %q; add it first, or use one of %s", fail.Clip(i.ProjectID), firstIDs(a.projects, tx))
 	}
 	if !s.OpenCatalog {
 		for _, known := range []struct {
 			member, slug, some string
 			ok                 bool
 		}{
-			{"region", i.Region, firstIDs(a.regions, tx), has(a.regions, tx, i.Region)},
-			{"size", i.Size, firstIDs(a.profiles, tx), has(a.profiles, tx, i.Size)},
-			{"image", i.Image, firstIDs(a.images, tx), has(a.images, tx, i.Image)},
+			{"region", i.Region, firstIDs(a.regions, tx), a.regions.Has(tx, i.Region)},
+			{"size", i.Size, firstIDs(a.profiles, tx), a.profiles.Has(tx, i.Size)},
+			{"image", i.Image, firstIDs(a.images, tx), a.images.Has(tx, i.Image)},
 		} {
-			if !known.ok && slugShape.MatchString(known.slug) {
-				f.add(known.member, "there is no %s %q; use one of %s", known.member, clip(known.slug), known.some)
+			if !known.ok && resource.IsSlug(known.slug) {
+				f.Add(known.member, "there is no %s %q; use one of %s", known.member, fail.Clip(known.slug), known.some)
 			}
 		}
 	}
 	if why := a.tooSmall(tx, i.Size, i.Image); why != "" {
-		f.add("size", "%s", why)
+		f.Add("size", "%s", why)
 	}
 	for _, ip := range []struct{ member, address string }{{"ip", i.PrivateIP}, {"public_ip", i.PublicIP}} {
 		if held, ok := a.addresses.Get(tx, ip.address); ok {
-			f.taken(ip.member, "%s is the address of %s; choose another, or leave it out", ip.address, held.InstanceID)
+			f.Taken(ip.member, "%s is the address of %s; choose another, or leave it out", ip.address, held.InstanceID)
 		}
 	}
 }
 
 // CreateProject adds a project; see CreateInstance.
 func (a *API) CreateProject(w *engine.World, in sandbox.Project) (sandbox.Project, error) {
-	var f violations
+	var f resource.Violations
 	p := Project{ID: in.ID, Name: in.Name, Description: in.Description, Environment: in.Environment, Version: 1, CreatedAt: in.CreatedAt.UTC().Round(0)}
 	p.shapes(&f)
-	f.text("environment", p.Environment, 0, 255)
-	f.line("name", p.Name)
-	f.line("description", p.Description)
-	f.line("environment", p.Environment)
-	f.chosen("version", in.Version != 0)
-	f.chosen("updated_at", !in.UpdatedAt.IsZero())
+	f.Text("environment", p.Environment, 0, 255)
+	f.Line("name", p.Name)
+	f.Line("description", p.Description)
+	f.Line("environment", p.Environment)
+	f.Unsettable("version", in.Version != 0)
+	f.Unsettable("updated_at", !in.UpdatedAt.IsZero())
 	err := w.Do(func(tx *engine.Tx) error {
-		f.free(tx, "id", "prj", p.ID, has(a.projects, tx, p.ID))
-		f.past(tx, &p.CreatedAt)
+		f.FreeID(tx, "id", "prj", p.ID, a.projects.Has(tx, p.ID))
+		f.NotFuture(tx, &p.CreatedAt)
 		p.UpdatedAt = p.CreatedAt
-		if err := f.err("project"); err != nil {
+		if err := f.Err("project"); err != nil {
 			return err
 		}
 		if err := tx.Room(int64(len(p.Description)) + ownGrowth); err != nil {
@@ -163,34 +164,6 @@ func (a *API) CreateProject(w *engine.World, in sandbox.Project) (sandbox.Projec
 		return sandbox.Project{}, err
 	}
 	return sandbox.Project(p), nil
-}
-
-// free refuses an id that is taken, now or by an object to come.
-func (f *violations) free(tx *engine.Tx, member, prefix, id string, taken bool) {
-	switch {
-	case taken:
-		f.taken(member, "%s exists already; choose another, or leave it out", id)
-	case id != "" && tx.Coming(prefix, id):
-		f.taken(member, "%s is an id that the workspace itself will give out; choose another, or leave it out", id)
-	}
-}
-
-// past refuses a time of creation that has not come; none is the
-// present.
-func (f *violations) past(tx *engine.Tx, at *time.Time) {
-	switch {
-	case at.IsZero():
-		*at = tx.Now()
-	case at.After(tx.Now()):
-		f.add("created_at", "%s has not come; the workspace's time is %s", at.Format(time.RFC3339), tx.Now().Format(time.RFC3339))
-	}
-}
-
-// chosen refuses a member that only the sandbox sets.
-func (f *violations) chosen(member string, set bool) {
-	if set {
-		f.add(member, "cannot be chosen; leave it out")
-	}
 }
 
 // firstIDs lists some rows, to choose from.

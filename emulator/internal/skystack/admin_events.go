@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -83,7 +84,7 @@ func described(m sandbox.EventMatch) (text string) {
 		text += " of type " + m.Type
 	}
 	if m.Object != "" {
-		text += " about " + clip(m.Object)
+		text += " about " + fail.Clip(m.Object)
 	}
 	if m.Since > 0 {
 		text += fmt.Sprintf(" after number %d", m.Since)

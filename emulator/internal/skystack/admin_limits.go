@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/limit"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -139,7 +140,7 @@ func checkWindow(p limit.Policy, window sandbox.Window) error {
 	case sandbox.DayWindow:
 		set, other, rest = p.PerDay, p.PerMinute, sandbox.MinuteWindow
 	default:
-		return fmt.Errorf("window: there is no window %q; use %s or %s", clip(string(window)), sandbox.MinuteWindow, sandbox.DayWindow)
+		return fmt.Errorf("window: there is no window %q; use %s or %s", fail.Clip(string(window)), sandbox.MinuteWindow, sandbox.DayWindow)
 	}
 	switch {
 	case set != nil:

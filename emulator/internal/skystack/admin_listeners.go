@@ -35,7 +35,7 @@ func (a *API) Listen(w *engine.World, l sandbox.Listener) (_ sandbox.Listener, e
 	err = w.Do(func(tx *engine.Tx) error {
 		l.Project = cmp.Or(l.Project, a.settingsOf(tx).DefaultProject)
 		switch {
-		case !has(a.projects, tx, l.Project):
+		case !a.projects.Has(tx, l.Project):
 			return noProject(l.Project)
 		case a.outbox.Endpoints.Len(tx) >= maxWebhooks:
 			return fail.Newf(fail.Conflict, "quota_exceeded", "The workspace has %d webhooks, which is all it may have; delete one first.", maxWebhooks)

@@ -17,7 +17,7 @@ import (
 func (a *API) Trigger(w *engine.World, t sandbox.Trigger) (out sandbox.Triggered, err error) {
 	defer told(&err)
 	if !slices.Contains(EventTypes(), t.Type) {
-		return out, fail.Newf(fail.Invalid, "unknown_event_type", "There is no event type %q%s; the types are %s.", clip(t.Type), near.Hint(t.Type, EventTypes()...), strings.Join(EventTypes(), ", "))
+		return out, fail.Newf(fail.Invalid, "unknown_event_type", "There is no event type %q%s; the types are %s.", fail.Clip(t.Type), near.Hint(t.Type, EventTypes()...), strings.Join(EventTypes(), ", "))
 	}
 	err = w.Do(func(tx *engine.Tx) error {
 		s, example, err := a.subject(tx, t)
@@ -62,7 +62,7 @@ func (a *API) whyNobody(tx *engine.Tx, e Event) string {
 		case e.ProjectID != "" && w.ProjectID != e.ProjectID:
 			reasons = append(reasons, fmt.Sprintf("%s belongs to %s", w.ID, w.ProjectID))
 		default:
-			reasons = append(reasons, fmt.Sprintf("%s selects %s", w.ID, clip(strings.Join(w.EventTypes, ", "))))
+			reasons = append(reasons, fmt.Sprintf("%s selects %s", w.ID, fail.Clip(strings.Join(w.EventTypes, ", "))))
 		}
 	}
 	what := e.Type

@@ -15,6 +15,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/finding"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
@@ -70,7 +71,7 @@ type API struct {
 	projects    *engine.Table[Project]
 	instances   *engine.Table[Instance]
 	actions     *engine.Table[Action]
-	tombstones  *engine.Table[tombstone]
+	tombstones  *resource.Tombstones
 	addresses   *engine.Table[address]
 	loads       *engine.Table[loads]
 	policies    *engine.Table[Policy]
@@ -115,7 +116,7 @@ func New(schema *engine.Schema, c Config) *API {
 	a.projects = engine.AddTable(schema, engine.Kind[Project]{Name: "projects", Check: Project.checkSaved})
 	a.instances = engine.AddTable(schema, engine.Kind[Instance]{Name: "instances", Check: Instance.checkSaved})
 	a.actions = engine.AddTable(schema, engine.Kind[Action]{Name: "actions", Check: Action.checkSaved, Rescheduled: Action.rescheduled})
-	a.tombstones = engine.AddTable(schema, engine.Kind[tombstone]{Name: "tombstones", Check: tombstone.checkSaved, Rescheduled: tombstone.rescheduled})
+	a.tombstones = resource.NewTombstones(schema, "", "prj")
 	a.addresses = engine.AddTable(schema, engine.Kind[address]{Name: "addresses", Check: address.checkSaved})
 	a.loads = engine.AddTable(schema, engine.Kind[loads]{Name: "loads", Check: loads.checkSaved})
 	a.policies = engine.AddTable(schema, engine.Kind[Policy]{Name: "autoscale_policies", Check: Policy.checkSaved, Rescheduled: Policy.rescheduled})
@@ -138,7 +139,6 @@ func New(schema *engine.Schema, c Config) *API {
 	schema.AddStep(evaluateStep, a.evaluate)
 	schema.AddStep(tickStep, a.ticks)
 	schema.AddStep(runStep, a.resume)
-	schema.AddStep(removeTombstoneStep, func(tx *engine.Tx, id string) { a.tombstones.Delete(tx, id) })
 	schema.AddStep(expireStep, a.tokenExpires)
 	schema.AddStep(revokeStep, a.overlapEnds)
 	schema.AddStep(forgetStep, a.forgetToken)

@@ -11,6 +11,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // The audit log is a second view of the record of requests and no record of its
@@ -66,9 +67,9 @@ type auditBody struct {
 
 func (e auditEntry) body() auditBody {
 	return auditBody{
-		ID: fmt.Sprintf("aud_%012d", e.Number), At: stamp(e.At), RequestID: e.ID, TokenID: orNull(e.Token), Actor: orNull(e.actor),
+		ID: fmt.Sprintf("aud_%012d", e.Number), At: resource.Stamp(e.At), RequestID: e.ID, TokenID: orNull(e.Token), Actor: orNull(e.actor),
 		IP: orNull(e.Address), Method: e.Method, RouteTemplate: orNull(e.template), Operation: orNull(e.Operation), Status: e.Status,
-		ResourceID: orNull(clip(e.Resource)), UserAgent: orNull(clipAt(e.UserAgent, 256)),
+		ResourceID: orNull(fail.Clip(e.Resource)), UserAgent: orNull(fail.ClipAt(e.UserAgent, 256)),
 	}
 }
 
@@ -131,13 +132,13 @@ func operations() []*httpapi.Operation {
 //
 //	GET /v1/audit-logs
 func (a *API) listAuditLogs(_ context.Context, c *httpapi.Call, in listAuditLogsInput) (listBody[auditEntry], error) {
-	var p page[auditEntry]
+	var p resource.Page[auditEntry]
 	var last uint64
 	var q AuditQuestion
 	var g engine.Generation
 	err := c.Workspace().Do(func(tx *engine.Tx) (err error) {
 		g = tx.Generation()
-		if p, last, err = turnTo[auditEntry](tx, in.paging, in.name(), c.Version); err == nil {
+		if p, last, err = resource.OpenPage[auditEntry](tx, in.position(c.Version), in.name()); err == nil {
 			q, err = in.question(tx.Now())
 		}
 		return err
@@ -147,14 +148,14 @@ func (a *API) listAuditLogs(_ context.Context, c *httpapi.Call, in listAuditLogs
 	}
 	skip := 0
 	if last == 0 {
-		skip = min(p.number-1, 1<<40/p.limit) * p.limit // the record is smaller
+		skip = min(p.Number-1, 1<<40/p.Limit) * p.Limit // the record is smaller
 	}
 	var calls []AuditCall
 	var before, total int
 	if a.Audit != nil {
-		calls, before, total = a.Audit(c.Workspace(), q, last, skip, p.limit)
+		calls, before, total = a.Audit(c.Workspace(), q, last, skip, p.Limit)
 	}
-	p.total, p.rows = total, make([]engine.Row[auditEntry], len(calls))
+	p.Total, p.Rows = total, make([]engine.Row[auditEntry], len(calls))
 	templates := map[string]string{}
 	for _, op := range operations() {
 		templates[op.ID] = op.Path
@@ -163,9 +164,9 @@ func (a *API) listAuditLogs(_ context.Context, c *httpapi.Call, in listAuditLogs
 		for i, call := range calls {
 			t, _ := a.tokens.Get(tx, call.Token)
 			e := auditEntry{call, cmp.Or(t.Owner, t.Name), templates[call.Operation]}
-			p.rows[i] = engine.Row[auditEntry]{Seq: call.Seq, ID: call.ID, Value: e}
+			p.Rows[i] = engine.Row[auditEntry]{Seq: call.Seq, ID: call.ID, Value: e}
 		}
-		p.end(tx, g, in.name(), before)
+		p.Complete(tx, g, in.name(), before)
 		return nil
 	})
 	return body(p, as(auditEntry.body)), nil

@@ -11,6 +11,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/finding"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 const challenge = `Bearer realm="skystack"`
@@ -61,7 +62,7 @@ func (a *API) admit(tx *engine.Tx, x *httpapi.RequestContext, id string, digest 
 	now := tx.Now()
 	x.Caller = t.caller()
 	if !t.ExpiresAt.IsZero() && t.ExpiresAt.Sub(now) < 7*24*time.Hour {
-		x.Set("Skystack-Token-Expires", stamp(t.ExpiresAt))
+		x.Set("Skystack-Token-Expires", resource.Stamp(t.ExpiresAt))
 	}
 	l := engine.Own(a.ledgers, tx, t.ID)
 	l.LastUsedAt = now
@@ -107,9 +108,9 @@ func (a *API) valid(tx *engine.Tx, id string, digest engine.Digest) (Token, erro
 func (t Token) unusable(now time.Time) error {
 	switch t.status(now) {
 	case tokenRevoked:
-		return unauthenticated("token_revoked", "The token was revoked at "+stamp(t.RevokedAt)+".")
+		return unauthenticated("token_revoked", "The token was revoked at "+resource.Stamp(t.RevokedAt)+".")
 	case tokenExpired:
-		return unauthenticated("token_expired", "The token expired at "+stamp(t.ExpiresAt)+".")
+		return unauthenticated("token_expired", "The token expired at "+resource.Stamp(t.ExpiresAt)+".")
 	}
 	return nil
 }

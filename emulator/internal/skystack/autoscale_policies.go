@@ -8,6 +8,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // Policy is the scaling of an instance, its leader, which has the numbers (S17;
@@ -50,26 +51,26 @@ const (
 )
 
 func (p Policy) checkSaved(id string) error {
-	var f violations
-	f.same(p.ID, id)
+	var f resource.Violations
+	f.Same(p.ID, id)
 	for _, m := range [][3]string{{"id", "asp", p.ID}, {"leader", "ins", p.Leader}, {"project_id", "prj", p.ProjectID}} {
-		f.id(m[0], m[1], m[2])
+		f.ID(m[0], m[1], m[2])
 		if m[2] == "" {
-			f.add(m[0], "is missing")
+			f.Add(m[0], "is missing")
 		}
 	}
-	f.within("replicas", len(p.Replicas), 0, maxMembersOfPolicy)
-	f.within("history", len(p.History), 0, maxHistory)
-	f.within("noted", p.Noted, len(p.History), maxNumber)
+	f.Within("replicas", len(p.Replicas), 0, maxMembersOfPolicy)
+	f.Within("history", len(p.History), 0, maxHistory)
+	f.Within("noted", p.Noted, len(p.History), maxNumber)
 	for n, replica := range p.Replicas {
 		if replica == p.Leader || slices.Contains(p.Replicas[:n], replica) {
-			f.add("replicas", "has %s twice", clip(replica))
+			f.Add("replicas", "has %s twice", fail.Clip(replica))
 		}
 	}
-	f.time("cooldown_until", p.CooldownUntil)
-	f.time("created_at", p.CreatedAt)
-	f.time("updated_at", p.UpdatedAt)
-	return f.first()
+	f.Time("cooldown_until", p.CooldownUntil)
+	f.Time("created_at", p.CreatedAt)
+	f.Time("updated_at", p.UpdatedAt)
+	return f.First()
 }
 
 // scaling is an entry of a policy's history.
@@ -92,15 +93,15 @@ const (
 )
 
 func (s scaling) checkSaved(string) error {
-	var f violations
-	f.within("from", s.From, 0, maxNumber)
-	f.within("to", s.To, 0, maxNumber)
-	f.percent("cpu", s.CPU)
-	f.time("at", s.At)
+	var f resource.Violations
+	f.Within("from", s.From, 0, maxNumber)
+	f.Within("to", s.To, 0, maxNumber)
+	f.Percent("cpu", s.CPU)
+	f.Time("at", s.At)
 	if !slices.Contains([]string{aboveTarget, belowTarget, belowMin, aboveMax, quotaExceeded}, s.Reason) {
-		f.add("reason", "%q is unknown", clip(s.Reason))
+		f.Add("reason", "%q is unknown", fail.Clip(s.Reason))
 	}
-	return f.first()
+	return f.First()
 }
 
 // note adds an entry to the history of a policy, whose row the caller puts.
@@ -137,7 +138,7 @@ func (a *API) policyBody(tx *engine.Tx, p Policy) policyBody {
 	s := a.numbers(tx, p)
 	b := policyBody{
 		ID: p.ID, LeaderID: p.Leader, ProjectID: p.ProjectID, Enabled: s.Enabled, Min: s.Min, Max: s.Max, TargetCPU: s.TargetCPU,
-		CooldownSeconds: s.CooldownSeconds, Members: 1, ReplicaIDs: []string{}, CreatedAt: stamp(p.CreatedAt), UpdatedAt: stamp(p.UpdatedAt),
+		CooldownSeconds: s.CooldownSeconds, Members: 1, ReplicaIDs: []string{}, CreatedAt: resource.Stamp(p.CreatedAt), UpdatedAt: resource.Stamp(p.UpdatedAt),
 	}
 	for _, id := range p.Replicas {
 		if i, ok := a.instances.Get(tx, id); ok && i.Policy == p.ID {
@@ -146,7 +147,7 @@ func (a *API) policyBody(tx *engine.Tx, p Policy) policyBody {
 		}
 	}
 	if p.CooldownUntil.After(tx.Now()) {
-		b.CooldownUntil = text(stamp(p.CooldownUntil))
+		b.CooldownUntil = text(resource.Stamp(p.CooldownUntil))
 	}
 	return b
 }
@@ -165,9 +166,9 @@ func (a *API) listPolicies(c *httpapi.Call, in listPoliciesInput) (listBody[poli
 		return listBody[policyBody]{}, err
 	}
 	a.await(c, a.ofPolicies(c.Tx, func(p Policy) bool { return project == "" || p.ProjectID == project }))
-	v := view[Policy]{table: a.policies, project: func(p Policy) string { return p.ProjectID }, name: "autoscale-policies\x01" + project}
+	v := resource.List[Policy]{Table: a.policies, Project: func(p Policy) string { return p.ProjectID }, Name: "autoscale-policies\x01" + project}
 	if project != "" {
-		v.keep = func(p Policy) bool { return p.ProjectID == project }
+		v.Keep = func(p Policy) bool { return p.ProjectID == project }
 	}
 	p, err := list(c, v, in.paging)
 	if err != nil {
@@ -189,7 +190,7 @@ func (a *API) policy(tx *engine.Tx, id string) (Policy, error) {
 }
 
 func noPolicy(id string) error {
-	return fail.Newf(fail.NotFound, "autoscale_policy_not_found", "There is no autoscale policy %q in this workspace.", clip(id))
+	return fail.Newf(fail.NotFound, "autoscale_policy_not_found", "There is no autoscale policy %q in this workspace.", fail.Clip(id))
 }
 
 // getPolicy shows one policy.
@@ -227,9 +228,9 @@ func (a *API) listHistory(c *httpapi.Call, in listHistoryInput) (listBody[scalin
 	if err != nil {
 		return listBody[scaling]{}, err
 	}
-	page, err := list(c, view[scaling]{table: a.scalings, only: &p.History, name: "autoscale-history\x01" + in.ID}, in.paging)
+	page, err := list(c, resource.List[scaling]{Table: a.scalings, Only: &p.History, Name: "autoscale-history\x01" + in.ID}, in.paging)
 	if err != nil {
 		return listBody[scaling]{}, err
 	}
-	return body(page, as(func(s scaling) scalingBody { return scalingBody{stamp(s.At), s.From, s.To, s.CPU, s.Reason} })), nil
+	return body(page, as(func(s scaling) scalingBody { return scalingBody{resource.Stamp(s.At), s.From, s.To, s.CPU, s.Reason} })), nil
 }

@@ -180,7 +180,7 @@ func names(c *httpapi.Call, project string) error {
 	case project == "" || c.Project == "" || project == c.Project:
 		return nil
 	case changes(c.Operation()):
-		return boundTo(c.Project, "the request names the project "+clip(project))
+		return boundTo(c.Project, "the request names the project "+fail.Clip(project))
 	}
 	return noProject(project)
 }
@@ -189,7 +189,7 @@ func names(c *httpapi.Call, project string) error {
 func boundTo(project, why string) error {
 	return &fail.Error{
 		Kind: fail.Forbidden, Code: "project_forbidden", OfCaller: true,
-		Message: "The token is bound to the project " + clip(project) + ": " + why + ".",
+		Message: "The token is bound to the project " + fail.Clip(project) + ": " + why + ".",
 	}
 }
 
@@ -207,8 +207,7 @@ func (a *API) within(c *httpapi.Call) error {
 		id := c.Param(object.name)
 		project, ok := object.project(a, c.Tx, id)
 		if !ok {
-			grave, buried := a.tombstones.Get(c.Tx, id)
-			if project = grave.ProjectID; !buried {
+			if project, ok = a.tombstones.Owner(c.Tx, id); !ok {
 				return object.missing(id) // before anything else is wrong: as for one of another project
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/near"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // Region is a place where instances run.
@@ -54,7 +55,7 @@ func (a *API) checkCatalogue(c *httpapi.Call, b httpapi.Fields) (details []fail.
 		if meant != nil {
 			d.Extra = []fail.Member{{Name: "did_you_mean", Value: meant[0]}}
 		}
-		d.Message = fmt.Sprintf("There is no %s %q%s; GET %s lists them.", m.noun, clip(slug), near.DidYouMean(meant), m.path)
+		d.Message = fmt.Sprintf("There is no %s %q%s; GET %s lists them.", m.noun, fail.Clip(slug), near.DidYouMean(meant), m.path)
 		details = append(details, d)
 	}
 	return details
@@ -70,7 +71,7 @@ const (
 // entryOrNear tells whether the catalogue has a slug, and if not which of its slugs it
 // was probably meant to be; nil for none, or for too many.
 func entryOrNear[T any](t *engine.Table[T], tx *engine.Tx, slug string) (known bool, meant []string) {
-	if has(t, tx, slug) {
+	if t.Has(tx, slug) {
 		return true, nil
 	}
 	var slugs []string
@@ -85,11 +86,6 @@ func entryOrNear[T any](t *engine.Table[T], tx *engine.Tx, slug string) (known b
 	return false, meant
 }
 
-func has[T any](t *engine.Table[T], tx *engine.Tx, id string) bool {
-	_, ok := t.Get(tx, id)
-	return ok
-}
-
 type slugInput struct {
 	Slug string `json:"-" path:"slug"`
 }
@@ -98,7 +94,7 @@ type slugInput struct {
 func entry[T any](t *engine.Table[T], c *httpapi.Call, noun, slug string) (T, error) {
 	v, ok := t.Get(c.Tx, slug)
 	if !ok {
-		return v, fail.Newf(fail.NotFound, noun+"_not_found", "There is no %s %q.", noun, clip(slug))
+		return v, fail.Newf(fail.NotFound, noun+"_not_found", "There is no %s %q.", noun, fail.Clip(slug))
 	}
 	return v, nil
 }
@@ -109,7 +105,7 @@ func same[T any](v T) T { return v }
 //
 //	GET /v1/regions
 func (a *API) listRegions(c *httpapi.Call, in paging) (listBody[Region], error) {
-	p, err := list(c, view[Region]{table: a.regions, shared: true, name: "regions"}, in)
+	p, err := list(c, resource.List[Region]{Table: a.regions, Shared: true, Name: "regions"}, in)
 	return body(p, as(same[Region])), err
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/resource"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -12,10 +14,10 @@ import (
 // Fail makes the running action of an instance fail, or crashes one that runs;
 // an empty code takes the usual reason.
 func (a *API) Fail(w *engine.World, instance, code string) error {
-	var f violations
-	f.text("code", code, 0, 63)
-	f.line("code", code)
-	if err := f.err("reason"); err != nil {
+	var f resource.Violations
+	f.Text("code", code, 0, 63)
+	f.Line("code", code)
+	if err := f.Err("reason"); err != nil {
 		return err
 	}
 	return a.command(w, instance, func(tx *engine.Tx, i Instance) error { return a.giveUp(tx, i, Reason{Code: code}) })
@@ -36,7 +38,7 @@ func (a *API) command(w *engine.World, instance string, do func(*engine.Tx, Inst
 	return w.Do(func(tx *engine.Tx) error {
 		i, ok := a.instances.Get(tx, instance)
 		if !ok {
-			return fmt.Errorf("there is no instance %q: %w", clip(instance), sandbox.ErrNotFound)
+			return fmt.Errorf("there is no instance %q: %w", fail.Clip(instance), sandbox.ErrNotFound)
 		}
 		return do(tx, i)
 	})

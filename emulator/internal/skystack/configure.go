@@ -10,6 +10,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // What PATCH changes of an instance's network and storage (S9).
@@ -68,7 +69,7 @@ func (i *Instance) rewire(patch jsontext.Value) {
 	default:
 		return
 	}
-	members := membersOf(patch)
+	members := resource.MembersOf(patch)
 	for name, to := range map[string]any{"subnet": &i.Subnet, "public_ip": &i.WantsPublicIP} {
 		if v, sent := members[name]; sent {
 			_ = json.Unmarshal(v, to) // null is the zero value; the contract has checked the form

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/netresearch/go-cron"
+
+	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
 // Cron lines are read by a library; only its parser and its "next after t" are
@@ -69,7 +71,7 @@ func checkCron(fields []string) error {
 	for n, field := range fields {
 		for item := range strings.SplitSeq(field, ",") {
 			if why := cronFields[n].invalid(item); why != "" {
-				return fmt.Errorf("field %d, %q, is the %s: %s", n+1, clip(field), cronFields[n].name, why)
+				return fmt.Errorf("field %d, %q, is the %s: %s", n+1, fail.Clip(field), cronFields[n].name, why)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
@@ -44,16 +45,16 @@ func (a *API) deliveryBody(tx *engine.Tx, d webhook.Delivery) deliveryBody {
 	w, _ := a.outbox.Endpoints.Get(tx, d.WebhookID)
 	b := deliveryBody{
 		ID: d.ID, WebhookID: d.WebhookID, EventID: d.EventID, EventType: d.EventType, Status: d.Status, Reason: text(d.Reason),
-		ReplayOf: text(d.ReplayOf), Attempts: []attemptBody{}, CreatedAt: stamp(d.CreatedAt),
+		ReplayOf: text(d.ReplayOf), Attempts: []attemptBody{}, CreatedAt: resource.Stamp(d.CreatedAt),
 	}
 	for _, t := range d.Attempts {
 		b.Attempts = append(b.Attempts, attemptOf(t, d, w))
 	}
 	if !d.Due.IsZero() {
-		b.NextAttemptAt = text(stamp(d.Due.At))
+		b.NextAttemptAt = text(resource.Stamp(d.Due.At))
 	}
 	if !d.CompletedAt.IsZero() {
-		b.CompletedAt = text(stamp(d.CompletedAt))
+		b.CompletedAt = text(resource.Stamp(d.CompletedAt))
 	}
 	return b
 }
@@ -62,7 +63,7 @@ func (a *API) deliveryBody(tx *engine.Tx, d webhook.Delivery) deliveryBody {
 // signatures.
 func attemptOf(t webhook.Attempt, d webhook.Delivery, w webhook.Endpoint) attemptBody {
 	b := attemptBody{
-		ID: t.ID, Number: t.Number, At: stamp(t.At), LatencyMS: t.LatencyMS, RequestHeaders: map[string]string{}, ResponseBody: text(t.Body), Sandbox: t.Faults,
+		ID: t.ID, Number: t.Number, At: resource.Stamp(t.At), LatencyMS: t.LatencyMS, RequestHeaders: map[string]string{}, ResponseBody: text(t.Body), Sandbox: t.Faults,
 	}
 	for name, values := range d.Sent(t, w.APIVersion).Header() {
 		if lower := strings.ToLower(name); lower != "x-signature" && lower != "webhook-signature" {
@@ -91,7 +92,7 @@ func (a *API) delivery(tx *engine.Tx, at deliveryPath) (webhook.Endpoint, webhoo
 	w, err := a.webhook(tx, at.webhookPath)
 	d, ok := a.outbox.Deliveries.Get(tx, at.DeliveryID)
 	if err != nil || !ok || d.WebhookID != w.ID {
-		return w, d, fail.Newf(fail.NotFound, "delivery_not_found", "There is no delivery %q of the webhook %q.", clip(at.DeliveryID), clip(at.ID))
+		return w, d, fail.Newf(fail.NotFound, "delivery_not_found", "There is no delivery %q of the webhook %q.", fail.Clip(at.DeliveryID), fail.Clip(at.ID))
 	}
 	return w, d, nil
 }
@@ -114,8 +115,8 @@ func (a *API) listDeliveries(c *httpapi.Call, in listDeliveriesInput) (listBody[
 	a.await(c, a.outbox.Due(c.Tx, func(of webhook.Endpoint, d webhook.Delivery) bool {
 		return of.ID == w.ID && (in.EventType == "" || in.EventType == d.EventType)
 	}))
-	v := view[webhook.Delivery]{table: a.outbox.Deliveries, nested: true, name: strings.Join([]string{"deliveries", w.ID, in.Status, in.EventType}, "\x01")}
-	v.keep = func(d webhook.Delivery) bool {
+	v := resource.List[webhook.Delivery]{Table: a.outbox.Deliveries, Nested: true, Name: strings.Join([]string{"deliveries", w.ID, in.Status, in.EventType}, "\x01")}
+	v.Keep = func(d webhook.Delivery) bool {
 		return d.WebhookID == w.ID && (in.Status == "" || string(d.Status) == in.Status) && (in.EventType == "" || d.EventType == in.EventType)
 	}
 	p, err := list(c, v, in.paging)

@@ -1,10 +1,11 @@
 package skystack
 
 import (
-	"bytes"
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // maxEventData bounds what an event says of its object, in bytes, so that with
@@ -28,7 +29,7 @@ func (e *Event) fit() {
 		prefix string
 		v      jsontext.Value
 	}{{inObject, e.Object}, {inPrevious, e.Previous}} {
-		eachMember(of.v, func(name string, value jsontext.Value) {
+		resource.EachMember(of.v, func(name string, value jsontext.Value) {
 			if kind := value.Kind(); of.prefix == inPrevious || kind == '{' || kind == '[' {
 				parts = append(parts, part{of.prefix + name, len(name) + len(value) + len(`"":,`)})
 			}
@@ -43,7 +44,7 @@ func (e *Event) fit() {
 		size -= p.size
 	}
 	slices.Sort(e.Omitted)
-	e.Object, e.Previous = emptied(e.Object, e.Omitted), without(e.Previous, inPrevious, e.Omitted)
+	e.Object, e.Previous = emptied(e.Object, e.Omitted), resource.Without(e.Previous, inPrevious, e.Omitted)
 }
 
 // How the names of omitted members begin.
@@ -54,8 +55,8 @@ const (
 
 // emptied is the object of an event with the named members empty.
 func emptied(v jsontext.Value, paths []string) jsontext.Value {
-	out := object{[]byte{'{'}}
-	eachMember(v, func(name string, value jsontext.Value) {
+	out := resource.OpenObject(nil)
+	resource.EachMember(v, func(name string, value jsontext.Value) {
 		switch {
 		case !slices.Contains(paths, inObject+name):
 		case value.Kind() == '[':
@@ -63,39 +64,7 @@ func emptied(v jsontext.Value, paths []string) jsontext.Value {
 		default:
 			value = jsontext.Value("{}")
 		}
-		out.raw(name, value)
+		out.Raw(name, value)
 	})
-	return append(out.b, '}')
-}
-
-// without is the object but for the members that are named, behind a prefix.
-func without(v jsontext.Value, prefix string, paths []string) jsontext.Value {
-	if v == nil {
-		return nil
-	}
-	out := object{[]byte{'{'}}
-	eachMember(v, func(name string, value jsontext.Value) {
-		if !slices.Contains(paths, prefix+name) {
-			out.raw(name, value)
-		}
-	})
-	return append(out.b, '}')
-}
-
-// eachMember goes through the members of an object that is known to be one, as
-// they stand there; nil has none.
-func eachMember(v jsontext.Value, f func(name string, value jsontext.Value)) {
-	d := jsontext.NewDecoder(bytes.NewReader(v))
-	if _, err := d.ReadToken(); err != nil {
-		return
-	}
-	for d.PeekKind() == '"' {
-		token, _ := d.ReadToken()
-		name := token.String()
-		value, err := d.ReadValue()
-		if err != nil {
-			return
-		}
-		f(name, value)
-	}
+	return out.Close()
 }

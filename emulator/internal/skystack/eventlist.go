@@ -11,6 +11,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
@@ -80,7 +81,7 @@ func (a *API) listEvents(ctx context.Context, c *httpapi.Call, in listEventsInpu
 		out, err = a.eventsPage(c, in)
 		return err
 	}
-	if err := c.Do(look); err != nil || d == 0 || len(out.rows) > 0 {
+	if err := c.Do(look); err != nil || d == 0 || len(out.Rows) > 0 {
 		return out, err
 	}
 	if err := a.waits.enter(c.Workspace(), "too_many_waiting"); err != nil {
@@ -97,7 +98,7 @@ func (a *API) listEvents(ctx context.Context, c *httpapi.Call, in listEventsInpu
 		case err != nil || ctx.Err() != nil:
 			return out, err
 		}
-		if err := c.Do(look); err != nil || len(out.rows) > 0 {
+		if err := c.Do(look); err != nil || len(out.Rows) > 0 {
 			return out, err
 		}
 	}
@@ -163,54 +164,54 @@ func (a *API) eventsPage(c *httpapi.Call, in listEventsInput) (out eventsBody, e
 	if out.filter.project, err = a.listedProject(c, in.ProjectID); err != nil {
 		return out, err
 	}
-	v := view[Event]{table: a.events, project: func(e Event) string { return e.ProjectID }, name: strings.Join([]string{
+	v := resource.List[Event]{Table: a.events, Project: func(e Event) string { return e.ProjectID }, Name: strings.Join([]string{
 		"events", out.filter.project, strings.Join(in.Types, ","), // a cursor goes on after what it has seen, whatever after says
 	}, "\x01")}
 	if len(in.Types) > 0 || out.filter.project != "" {
-		v.keep = func(e Event) bool { return out.filter.wants(&e) }
+		v.Keep = func(e Event) bool { return out.filter.wants(&e) }
 	}
-	if err := v.bind(c.Project); err != nil {
+	if err := v.Bind(c.Project); err != nil {
 		return out, err
 	}
 	lost := false // the position is of another history
 	if in.After != "" {
 		after, ok := a.placeAt(c.Tx, in.After)
 		if lost = !ok; ok {
-			v.floor = after.seq
+			v.Floor = after.seq
 		}
 	}
 	if in.Cursor != "" && in.Page == 0 { // else it is refused, as an invalid one is
-		last, err := openCursor(c.Tx, v.name, in.Cursor)
+		last, err := resource.OpenCursor(c.Tx, v.Name, in.Cursor)
 		switch {
-		case errors.Is(err, errOtherGeneration) || err == nil && !a.isKept(c.Tx, last):
-			lost, in.Cursor, v.floor = true, "", 0
-		case err == nil && (lost || last < v.floor): // the walk began anew and goes on
-			lost, v.floor = false, 0
+		case errors.Is(err, resource.ErrOtherGeneration) || err == nil && !a.isKept(c.Tx, last):
+			lost, in.Cursor, v.Floor = true, "", 0
+		case err == nil && (lost || last < v.Floor): // the walk began anew and goes on
+			lost, v.Floor = false, 0
 		}
 	}
 	var notice Event
 	if lost {
 		notice, lost = a.notified(c.Tx, &out.filter)
 	}
-	v.led = lost
+	v.Led = lost
 	latest := a.latest(c.Tx).seq // before the list is read, which may be while others go on
 	p, err := list(c, v, in.paging)
 	if err != nil {
 		return out, err
 	}
-	if n := len(p.rows); n > 0 {
-		out.last = p.rows[n-1].Seq
-	} else if out.last = oldestRow; !lost || p.total == 1 {
+	if n := len(p.Rows); n > 0 {
+		out.last = p.Rows[n-1].Seq
+	} else if out.last = resource.OldestRow; !lost || p.Total == 1 {
 		out.last = latest
 	}
-	if lost && p.number == 1 {
-		p.rows = slices.Insert(p.rows, 0, engine.Row[Event]{ID: notice.ID, Value: notice})
+	if lost && p.Number == 1 {
+		p.Rows = slices.Insert(p.Rows, 0, engine.Row[Event]{ID: notice.ID, Value: notice})
 	}
 	world := c.Workspace().ID()
 	out.listBody = body(p, func(b []byte, e *Event, version string) []byte {
 		return e.write(b, world, cmp.Or(version, defaultVersion))
 	})
-	out.resume = newCursor(c.Tx, out.gen, v.name, out.last)
+	out.resume = resource.NewCursor(c.Tx, out.gen, v.Name, out.last)
 	return out, nil
 }
 
@@ -251,9 +252,9 @@ func (b eventsBody) AppendJSON(to []byte) []byte {
 	if b.version == pageEra {
 		return to
 	}
-	o := object{to[:len(to)-1]}
-	o.text("resume_cursor", b.resume)
-	return append(o.b, '}')
+	o := resource.ReopenObject(to)
+	o.Text("resume_cursor", b.resume)
+	return o.Close()
 }
 
 type eventInput struct {
@@ -272,7 +273,7 @@ func (a *API) getEvent(c *httpapi.Call, in eventInput) (eventBody, error) {
 }
 
 func noEvent(id string) error {
-	return fail.Newf(fail.NotFound, "event_not_found", "There is no event %q in this workspace, or it is no longer kept.", clip(id))
+	return fail.Newf(fail.NotFound, "event_not_found", "There is no event %q in this workspace, or it is no longer kept.", fail.Clip(id))
 }
 
 // eventNamed finds an event by its id, or by the id that a stream gave it.

@@ -13,6 +13,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // Event is something that happened, as it is kept for those who poll, stream or
@@ -136,17 +137,17 @@ func previousOf(members map[string]any) jsontext.Value {
 	if len(members) == 0 {
 		return nil
 	}
-	o := object{[]byte{'{'}}
+	o := resource.OpenObject(nil)
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		o.name(name)
+		o.Name(name)
 		switch v := members[name].(type) {
 		case string:
-			o.b = httpapi.AppendString(o.b, v)
+			o.B = httpapi.AppendString(o.B, v)
 		default:
-			o.b = append(o.b, shownAs(v)...)
+			o.B = append(o.B, shownAs(v)...)
 		}
 	}
-	return append(o.b, '}')
+	return o.Close()
 }
 
 // emitChange records what an instance went through: the events in order, and that its
@@ -155,9 +156,9 @@ func (a *API) emitChange(tx *engine.Tx, i *Instance, before Status, by *cause, t
 	shown := jsontext.Value(writeInstance(make([]byte, 0, 1<<10), i, ""))
 	var previous jsontext.Value
 	if before != i.Status && before != "" {
-		o := object{append(make([]byte, 0, 32), '{')}
-		o.text("status", string(before))
-		previous = append(o.b, '}')
+		o := resource.OpenObject(make([]byte, 0, 32))
+		o.Text("status", string(before))
+		previous = o.Close()
 	}
 	for _, t := range types {
 		if t != "" {
@@ -222,34 +223,34 @@ func (t ActionType) done() string {
 // write is the event as a client of a version sees it, and as it is delivered
 // (5.2).
 func (e *Event) write(to []byte, workspace, version string) []byte {
-	o := object{append(to, '{')}
-	o.text("id", e.ID)
-	o.text("type", e.Type)
-	o.text("api_version", version)
-	o.time("created_at", e.At)
-	o.time("timestamp", e.At)
-	o.text("workspace_id", workspace)
-	o.orNull("project_id", e.ProjectID)
-	o.name("sequence")
-	o.b = strconv.AppendUint(o.b, e.Sequence, 10)
-	o.name("data")
-	data := object{append(o.b, '{')}
-	data.raw("object", e.in(version, e.Object))
-	data.raw("previous_attributes", e.in(version, e.Previous))
+	o := resource.OpenObject(to)
+	o.Text("id", e.ID)
+	o.Text("type", e.Type)
+	o.Text("api_version", version)
+	o.Time("created_at", e.At)
+	o.Time("timestamp", e.At)
+	o.Text("workspace_id", workspace)
+	o.TextOrNull("project_id", e.ProjectID)
+	o.Name("sequence")
+	o.B = strconv.AppendUint(o.B, e.Sequence, 10)
+	o.Name("data")
+	data := resource.OpenObject(o.B)
+	data.Raw("object", e.in(version, e.Object))
+	data.Raw("previous_attributes", e.in(version, e.Previous))
 	if len(e.Omitted) > 0 {
-		data.raw("omitted", shownAs(e.Omitted))
+		data.Raw("omitted", shownAs(e.Omitted))
 	}
-	o.b = append(data.b, '}')
+	o.B = data.Close()
 	if e.RequestID == "" {
-		o.null("request")
-		return append(o.b, '}')
+		o.Null("request")
+		return o.Close()
 	}
-	o.name("request")
-	request := object{append(o.b, '{')}
-	request.text("id", e.RequestID)
-	request.orNull("idempotency_key", e.IdempotencyKey)
-	o.b = append(request.b, '}')
-	return append(o.b, '}')
+	o.Name("request")
+	request := resource.OpenObject(o.B)
+	request.Text("id", e.RequestID)
+	request.TextOrNull("idempotency_key", e.IdempotencyKey)
+	o.B = request.Close()
+	return o.Close()
 }
 
 // in is the object, or what it had before, as another version has it: the strict
@@ -262,7 +263,7 @@ func (e *Event) in(version string, members jsontext.Value) jsontext.Value {
 	if version == pageEra {
 		unknown = []string{"profile", "autoscale", "autoscale_policy"}
 	}
-	return without(members, "", unknown)
+	return resource.Without(members, "", unknown)
 }
 
 // plainID reports whether an id can stand on a line of a stream.

@@ -1,6 +1,9 @@
 package skystack
 
-import "skystack.dev/sandbox/emulator/internal/httpapi"
+import (
+	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
+)
 
 // instanceHealth is the health of an instance on the wire.
 type instanceHealth struct {
@@ -56,7 +59,7 @@ func (i *Instance) health() instanceHealth {
 	case Stopped, Stopping, Resizing, Deleting:
 		instance, network = checkNoData, checkNoData
 	}
-	since := stamp(i.since())
+	since := resource.Stamp(i.since())
 	b.Checks = []healthCheck{{"host", host, since}, {"instance", instance, since}, {"network", network, since}}
 	return b
 }

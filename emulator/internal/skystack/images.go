@@ -9,6 +9,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // Image is what an instance boots from.
@@ -36,7 +37,7 @@ type imageBody struct {
 }
 
 func (i Image) body() imageBody {
-	return imageBody{i.Slug, i.Name, i.Distribution, i.Custom, text(i.Source), i.SizeGB, i.MinDiskGB, stamp(i.CreatedAt)}
+	return imageBody{i.Slug, i.Name, i.Distribution, i.Custom, text(i.Source), i.SizeGB, i.MinDiskGB, resource.Stamp(i.CreatedAt)}
 }
 
 const (
@@ -120,9 +121,9 @@ func (a *API) listImages(c *httpapi.Call, in listImagesInput) (listBody[Image], 
 		return t.Type == Snapshot && (in.Source == "" || in.Source == t.InstanceID)
 	}))
 	custom := c.SentQuery("custom")
-	v := view[Image]{table: a.images, shared: true, name: strings.Join([]string{"images", custom, in.Source}, "\x01")}
+	v := resource.List[Image]{Table: a.images, Shared: true, Name: strings.Join([]string{"images", custom, in.Source}, "\x01")}
 	if custom != "" || in.Source != "" {
-		v.keep = func(i Image) bool {
+		v.Keep = func(i Image) bool {
 			return (custom == "" || i.Custom == in.Custom) && (in.Source == "" || i.Source == in.Source)
 		}
 	}
@@ -134,7 +135,7 @@ func (a *API) listImages(c *httpapi.Call, in listImagesInput) (listBody[Image], 
 //
 //	GET /v1/images/{slug}
 func (a *API) getImage(c *httpapi.Call, in slugInput) (imageBody, error) {
-	if !has(a.images, c.Tx, in.Slug) {
+	if !a.images.Has(c.Tx, in.Slug) {
 		a.await(c, a.finishes(c.Tx, func(t Action) bool { return t.Type == Snapshot && t.Image == in.Slug }))
 	}
 	i, err := entry(a.images, c, "image", in.Slug)
@@ -149,7 +150,7 @@ func (a *API) deleteImage(c *httpapi.Call, in slugInput) (httpapi.Nothing, error
 	i, err := entry(a.images, c, "image", in.Slug)
 	switch {
 	case err != nil:
-		return httpapi.Nothing{}, a.unlessBuried(c.Tx, imageUse+in.Slug, err)
+		return httpapi.Nothing{}, a.unlessDeleted(c.Tx, imageUse, imageUse+in.Slug, err)
 	case !i.Custom:
 		return httpapi.Nothing{}, fail.Newf(fail.Conflict, "image_is_builtin", "%s is built in; only images of your own can be deleted.", i.Slug)
 	case i.Slug == a.settingsOf(c.Tx).DefaultImage:
@@ -158,6 +159,6 @@ func (a *API) deleteImage(c *httpapi.Call, in slugInput) (httpapi.Nothing, error
 		return httpapi.Nothing{}, fail.Newf(fail.Conflict, "image_in_use", "An instance is being created or rebuilt from the image %s; wait until that is done.", i.Slug)
 	}
 	a.images.Delete(c.Tx, i.Slug)
-	a.addTombstone(c.Tx, imageUse+i.Slug, "")
+	a.tombstones.Add(c.Tx, imageUse+i.Slug, "")
 	return httpapi.Nothing{}, nil
 }

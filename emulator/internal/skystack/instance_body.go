@@ -1,9 +1,8 @@
 package skystack
 
 import (
-	"strings"
-
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // instanceBody is an instance on the wire: a superset of what the documents
@@ -37,59 +36,59 @@ func (b instanceBody) AppendJSON(to []byte) []byte { return writeInstance(to, &b
 // writeInstance writes an instance as a version has it. Instances are most of
 // what is sent, and this is ten times as fast as reflection.
 func writeInstance(to []byte, i *Instance, version string) []byte {
-	o := object{append(to, '{')}
-	o.text("id", i.ID)
-	o.text("name", i.Name)
-	o.text("status", string(i.Status))
-	o.reason("status_reason", i.Reason)
-	o.text("project_id", i.ProjectID)
-	o.text("region", i.Region)
+	o := resource.OpenObject(to)
+	o.Text("id", i.ID)
+	o.Text("name", i.Name)
+	o.Text("status", string(i.Status))
+	appendReason(&o, "status_reason", i.Reason)
+	o.Text("project_id", i.ProjectID)
+	o.Text("region", i.Region)
 	if version != cursorEra {
-		o.text("size", i.Size)
+		o.Text("size", i.Size)
 	}
 	if version != pageEra {
-		o.text("profile", i.Size)
+		o.Text("profile", i.Size)
 	}
-	o.text("image", i.Image)
-	o.orNull("ip", i.PrivateIP)
+	o.Text("image", i.Image)
+	o.TextOrNull("ip", i.PrivateIP)
 	if version != pageEra {
-		o.truth("autoscale", i.Autoscale != nil && i.Autoscale.Enabled)
-		o.autoscale("autoscale_policy", i.Policy, i.Autoscale)
+		o.Bool("autoscale", i.Autoscale != nil && i.Autoscale.Enabled)
+		appendAutoscale(&o, "autoscale_policy", i.Policy, i.Autoscale)
 	}
 	i.writeNetwork(&o)
-	o.name("storage")
-	o.b = append(o.b, '[')
+	o.Name("storage")
+	o.B = append(o.B, '[')
 	for n, v := range i.Storage {
-		o.comma(n)
-		inner := object{append(o.b, '{')}
-		inner.number("size_gb", v.SizeGB)
-		inner.text("type", v.Type)
-		o.b = append(inner.b, '}')
+		o.Comma(n)
+		inner := resource.OpenObject(o.B)
+		inner.Number("size_gb", v.SizeGB)
+		inner.Text("type", v.Type)
+		o.B = inner.Close()
 	}
-	o.b = append(o.b, ']')
-	o.raw("labels", i.Labels)
-	o.raw("metadata", i.Metadata)
-	o.orNull("pending_action", i.PendingAction)
-	o.number("version", i.Version)
-	o.time("created_at", i.CreatedAt)
-	o.time("updated_at", i.UpdatedAt)
-	return append(o.b, '}')
+	o.B = append(o.B, ']')
+	o.Raw("labels", i.Labels)
+	o.Raw("metadata", i.Metadata)
+	o.TextOrNull("pending_action", i.PendingAction)
+	o.Number("version", i.Version)
+	o.Time("created_at", i.CreatedAt)
+	o.Time("updated_at", i.UpdatedAt)
+	return o.Close()
 }
 
-func (i *Instance) writeNetwork(o *object) {
-	o.name("network")
-	n := object{append(o.b, '{')}
-	n.text("state", i.networkState())
-	n.orNull("private_ip", i.PrivateIP)
-	n.orNull("public_ip", i.PublicIP)
-	n.orNull("subnet", i.Subnet)
-	n.name("firewall_ids")
-	n.b = append(n.b, '[')
+func (i *Instance) writeNetwork(o *resource.Object) {
+	o.Name("network")
+	n := resource.OpenObject(o.B)
+	n.Text("state", i.networkState())
+	n.TextOrNull("private_ip", i.PrivateIP)
+	n.TextOrNull("public_ip", i.PublicIP)
+	n.TextOrNull("subnet", i.Subnet)
+	n.Name("firewall_ids")
+	n.B = append(n.B, '[')
 	for k, id := range i.FirewallIDs {
-		n.comma(k)
-		n.b = httpapi.AppendString(n.b, id)
+		n.Comma(k)
+		n.B = httpapi.AppendString(n.B, id)
 	}
-	o.b = append(n.b, "]}"...)
+	o.B = append(n.B, "]}"...)
 }
 
 // networkState says how far the network of an instance is: it is attached when
@@ -111,14 +110,4 @@ func text(s string) *string {
 		return nil
 	}
 	return &s
-}
-
-// clip shortens what a client sent to what fits in a sentence.
-func clip(s string) string { return clipAt(s, 80) }
-
-func clipAt(s string, n int) string {
-	if len(s) > n {
-		return strings.ToValidUTF8(s[:n], "") + "…"
-	}
-	return s
 }

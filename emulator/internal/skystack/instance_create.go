@@ -9,6 +9,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 type createInstanceInput struct {
@@ -95,7 +96,7 @@ func (in createInstanceInput) instance(id, project, size, standard string) Insta
 	return Instance{
 		ID: id, Name: in.Name, ProjectID: project, Region: in.Region, Size: size, Image: cmp.Or(in.Image, standard),
 		Autoscale: in.Autoscale.merged(nil), WantsPublicIP: in.Network.PublicIP, Subnet: in.Network.Subnet, FirewallIDs: in.Network.FirewallIDs,
-		Storage: storage, Labels: plainText(in.Labels), Metadata: compact(in.Metadata),
+		Storage: storage, Labels: resource.PlainText(in.Labels), Metadata: resource.Compact(in.Metadata),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // Instance is a machine as the world keeps it. Rows are never changed in place;
@@ -87,12 +88,12 @@ func (a *API) listInstances(c *httpapi.Call, in listInstancesInput) (listBody[In
 	if err != nil {
 		return listBody[Instance]{}, err
 	}
-	v := view[Instance]{table: a.instances, project: func(i Instance) string { return i.ProjectID }, latest: in.Sort == "-created_at"}
-	v.name = strings.Join([]string{
+	v := resource.List[Instance]{Table: a.instances, Project: func(i Instance) string { return i.ProjectID }, NewestFirst: in.Sort == "-created_at"}
+	v.Name = strings.Join([]string{
 		"instances", cmp.Or(in.Sort, "created_at"), project, in.Region, in.Name, strings.Join(in.Status, ","), strings.Join(oneSpelling(in.Label), "\x00"),
 	}, "\x01")
 	if project != "" || in.Region != "" || in.Name != "" || len(in.Status) > 0 || len(in.Label) > 0 {
-		v.keep = func(i Instance) bool {
+		v.Keep = func(i Instance) bool {
 			return in.mayShow(&i, project) && (len(in.Status) == 0 || slices.Contains(in.Status, string(i.Status)))
 		}
 	}
@@ -101,7 +102,7 @@ func (a *API) listInstances(c *httpapi.Call, in listInstancesInput) (listBody[In
 		return listBody[Instance]{}, err
 	}
 	var passing []Instance
-	for _, row := range p.rows {
+	for _, row := range p.Rows {
 		if row.Value.PendingAction != "" {
 			passing = append(passing, row.Value)
 		}
@@ -161,7 +162,7 @@ func (a *API) instance(tx *engine.Tx, id string) (Instance, error) {
 }
 
 func noInstance(id string) error {
-	return fail.Newf(fail.NotFound, "instance_not_found", "There is no instance %q in this workspace.", clip(id))
+	return fail.Newf(fail.NotFound, "instance_not_found", "There is no instance %q in this workspace.", fail.Clip(id))
 }
 
 type updateInstanceInput struct {
@@ -215,7 +216,7 @@ func (a *API) changed(tx *engine.Tx, i Instance, in updateInstanceInput) (change
 	if in.Name != nil {
 		changed.Name = *in.Name
 	}
-	changed.Labels, changed.Metadata = plainText(merge(i.Labels, in.Labels)), merge(i.Metadata, in.Metadata)
+	changed.Labels, changed.Metadata = resource.PlainText(resource.Merge(i.Labels, in.Labels)), resource.Merge(i.Metadata, in.Metadata)
 	changed.Autoscale, changed.Storage = in.Autoscale.merged(i.Autoscale), in.Storage.applied(i.Storage)
 	changed.rewire(in.Network)
 	if err := a.checkConfigurable(tx, i, changed.rewired(&i), !slices.Equal(changed.Storage, i.Storage)); err != nil {
@@ -233,7 +234,7 @@ func (a *API) changed(tx *engine.Tx, i Instance, in updateInstanceInput) (change
 
 // sameConfiguration reports whether a patch has changed nothing.
 func (i *Instance) sameConfiguration(old *Instance) bool {
-	return i.Name == old.Name && i.Autoscale.equal(old.Autoscale) && sameValue(i.Labels, old.Labels) && sameValue(i.Metadata, old.Metadata) &&
+	return i.Name == old.Name && i.Autoscale.equal(old.Autoscale) && resource.SameJSON(i.Labels, old.Labels) && resource.SameJSON(i.Metadata, old.Metadata) &&
 		!i.rewired(old) && slices.Equal(i.Storage, old.Storage)
 }
 
@@ -259,7 +260,7 @@ func (a *API) reconfigure(tx *engine.Tx, i, changed Instance, by *cause) Instanc
 // differences is the members that a change touched, as they were.
 func (i Instance) differences(old Instance) map[string]any {
 	out := map[string]any{}
-	now, before := membersOf(writeInstance(nil, &i, "")), membersOf(writeInstance(nil, &old, ""))
+	now, before := resource.MembersOf(writeInstance(nil, &i, "")), resource.MembersOf(writeInstance(nil, &old, ""))
 	for name, was := range before {
 		if name != "version" && name != "updated_at" && !bytes.Equal(was, now[name]) {
 			out[name] = was
@@ -274,7 +275,7 @@ func (i Instance) checkMerged() (details []fail.Detail) {
 	for _, m := range []struct {
 		field string
 		size  int
-	}{{"labels", len(membersOf(i.Labels))}, {"metadata", len(membersOf(i.Metadata))}} {
+	}{{"labels", len(resource.MembersOf(i.Labels))}, {"metadata", len(resource.MembersOf(i.Metadata))}} {
 		if m.size > maxMembers {
 			details = append(details, fail.Detail{Field: m.field, Location: fail.Body, Code: "too_long",
 				Message: fmt.Sprintf("%s must have at most %d members; it would have %d.", m.field, maxMembers, m.size)})
@@ -293,7 +294,7 @@ func (a *API) deleteInstance(c *httpapi.Call, in instanceInput) (httpapi.Nothing
 	i, err := a.instance(c.Tx, in.ID)
 	s := a.settingsOf(c.Tx)
 	if err != nil {
-		return httpapi.Nothing{}, a.unlessBuried(c.Tx, in.ID, err)
+		return httpapi.Nothing{}, a.unlessDeleted(c.Tx, "ins_", in.ID, err)
 	}
 	if err := c.Precondition(i.Version); err != nil {
 		return httpapi.Nothing{}, err
@@ -333,7 +334,7 @@ func (a *API) remove(tx *engine.Tx, i Instance, by *cause) {
 	a.addresses.Delete(tx, i.PrivateIP)
 	a.addresses.Delete(tx, i.PublicIP)
 	a.countMember(tx, i, -1)
-	a.addTombstone(tx, i.ID, i.ProjectID)
+	a.tombstones.Add(tx, i.ID, i.ProjectID)
 	a.unblock(tx)
 	i.PendingAction = ""
 	a.emitChange(tx, &i, i.Status, by, "instance.deleted")

@@ -11,6 +11,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // JobAction is what a job does, and to what.
@@ -68,7 +69,7 @@ func (j *JobAction) tidy() {
 	if j.Type != Update {
 		j.Changes = nil
 	}
-	j.Instance, j.Changes = compact(j.Instance), compact(onlyChangeable(j.Changes))
+	j.Instance, j.Changes = resource.Compact(j.Instance), resource.Compact(onlyChangeable(j.Changes))
 }
 
 // checkJobAction finds what is wrong with an action that the contract cannot
@@ -169,7 +170,7 @@ func (a *API) checkTargets(tx *engine.Tx, project string, t *Target) (details []
 	for n, id := range t.InstanceIDs {
 		if i, ok := a.instances.Get(tx, id); !ok || i.ProjectID != project {
 			details = append(details, violationIn(fmt.Sprintf("action.target.instance_ids[%d]", n), "unknown_value",
-				fmt.Sprintf("There is no instance %q in the job's project.", clip(id)))...)
+				fmt.Sprintf("There is no instance %q in the job's project.", fail.Clip(id)))...)
 		}
 	}
 	return details

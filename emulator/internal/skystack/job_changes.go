@@ -9,6 +9,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // A job can update what it is about: labels, metadata, network, storage and autoscaling,
@@ -26,7 +28,7 @@ func (j *JobAction) changes() (in updateInstanceInput, err error) {
 // onlyChangeable leaves out of changes what a job cannot update, which the contract
 // may have passed over.
 func onlyChangeable(changes jsontext.Value) jsontext.Value {
-	members := membersOf(changes)
+	members := resource.MembersOf(changes)
 	known := len(members)
 	maps.DeleteFunc(members, func(name string, _ jsontext.Value) bool { return !slices.Contains(changeable(), name) })
 	if len(members) == known {
@@ -40,35 +42,35 @@ func onlyChangeable(changes jsontext.Value) jsontext.Value {
 }
 
 // checkChanges finds what is wrong with the changes of a saved job.
-func (j *JobAction) checkChanges(f *violations) {
+func (j *JobAction) checkChanges(f *resource.Violations) {
 	if (j.Type == Update) != (j.Changes.Kind() == '{') {
-		f.add("action.changes", "does not go with the type %s", clip(string(j.Type)))
+		f.Add("action.changes", "does not go with the type %s", fail.Clip(string(j.Type)))
 	}
 	if j.Type != Update {
 		return
 	}
-	for name := range inOrder(membersOf(j.Changes)) {
+	for name := range resource.InOrder(resource.MembersOf(j.Changes)) {
 		if !slices.Contains(changeable(), name) {
-			f.add("action.changes."+clip(name), "is none of %s", strings.Join(changeable(), ", "))
+			f.Add("action.changes."+fail.Clip(name), "is none of %s", strings.Join(changeable(), ", "))
 		}
 	}
 	in, err := j.changes()
 	if err != nil {
-		f.add("action.changes", "cannot be read")
+		f.Add("action.changes", "cannot be read")
 		return
 	}
 	var i Instance
-	for name, v := range inOrder(map[string]jsontext.Value{"labels": in.Labels, "metadata": in.Metadata, "network": in.Network}) {
+	for name, v := range resource.InOrder(map[string]jsontext.Value{"labels": in.Labels, "metadata": in.Metadata, "network": in.Network}) {
 		if v != nil && v.Kind() != '{' && v.Kind() != 'n' {
-			f.add("action.changes."+name, "must be an object")
+			f.Add("action.changes."+name, "must be an object")
 			return
 		}
 	}
 	if in.Labels.Kind() == '{' {
-		i.Labels = merge(jsontext.Value("{}"), in.Labels)
+		i.Labels = resource.Merge(jsontext.Value("{}"), in.Labels)
 	}
 	if in.Metadata.Kind() == '{' {
-		i.Metadata = merge(jsontext.Value("{}"), in.Metadata)
+		i.Metadata = resource.Merge(jsontext.Value("{}"), in.Metadata)
 	}
 	i.freeShapes(f)
 }

@@ -136,8 +136,8 @@ func checkCondition(c map[string]any, action map[string]any) (details []fail.Det
 		wanted, _ := target["labels"].(map[string]any)
 		for _, key := range slices.Sorted(maps.Keys(labels)) {
 			if other, both := wanted[key]; both && other != labels[key] {
-				details = append(details, violationIn("condition.labels."+clip(key), "conflicting_parameters",
-					fmt.Sprintf("The target's label %s has another value, so the condition can never hold.", clip(key)))...)
+				details = append(details, violationIn("condition.labels."+fail.Clip(key), "conflicting_parameters",
+					fmt.Sprintf("The target's label %s has another value, so the condition can never hold.", fail.Clip(key)))...)
 			}
 		}
 	}
@@ -201,7 +201,7 @@ func checkMetric(m map[string]any) (details []fail.Detail) {
 	value, isNumber := number(m["value"])
 	if c := (MetricCondition{Name: name, Op: op, Value: value}); isNumber && c.never() {
 		details = append(details, violationIn("condition.metric.value", "conflicting_parameters",
-			fmt.Sprintf("The metric %s is never %s %v, so the condition can never hold.", clip(name), clip(op), value))...)
+			fmt.Sprintf("The metric %s is never %s %v, so the condition can never hold.", fail.Clip(name), fail.Clip(op), value))...)
 	}
 	if window, ok := m["for"].(string); ok && window != "" {
 		if d := checkDuration("condition.metric.for", window, sampleStep, longestHeld); d.Code != "" {

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // maxChained is how many runs one cause may lead to at one instant, each by the
@@ -150,7 +151,7 @@ func instanceMember(eventType string) string {
 // eventInstance is the instance an event is about, "" for none.
 func eventInstance(e *Event) (id string) {
 	if member := instanceMember(e.Type); member != "" {
-		_ = json.Unmarshal(membersOf(e.Object)[member], &id) // what is no text is no id
+		_ = json.Unmarshal(resource.MembersOf(e.Object)[member], &id) // what is no text is no id
 	}
 	return id
 }

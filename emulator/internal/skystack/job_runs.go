@@ -8,6 +8,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // Run is one time that a job ran, or should have.
@@ -159,7 +160,7 @@ type resultBody struct {
 
 func (a *API) runBody(tx *engine.Tx, r Run) runBody {
 	b := runBody{
-		ID: r.ID, JobID: r.JobID, Status: r.Status, Reason: r.Reason, Trigger: r.Trigger, EventID: text(r.EventID), ScheduledFor: stamp(r.ScheduledFor),
+		ID: r.ID, JobID: r.JobID, Status: r.Status, Reason: r.Reason, Trigger: r.Trigger, EventID: text(r.EventID), ScheduledFor: resource.Stamp(r.ScheduledFor),
 		StartedAt: stampOrNull(r.StartedAt), FinishedAt: stampOrNull(r.FinishedAt), Missed: r.Missed, Results: make([]resultBody, len(r.Results)),
 	}
 	for n, result := range a.results(tx, r) {
@@ -198,7 +199,7 @@ func (a *API) listRuns(c *httpapi.Call, in listRunsInput) (listBody[runBody], er
 		row, _ := a.runSlots.Get(c.Tx, slot(j.ID, n))
 		filed = append(filed, row.Run)
 	}
-	p, err := list(c, view[Run]{table: a.runs, only: &filed, name: "runs\x01" + in.ID}, in.paging)
+	p, err := list(c, resource.List[Run]{Table: a.runs, Only: &filed, Name: "runs\x01" + in.ID}, in.paging)
 	if err != nil {
 		return listBody[runBody]{}, err
 	}
@@ -222,7 +223,7 @@ func (a *API) getRun(c *httpapi.Call, in runInput) (runBody, error) {
 	}
 	r, ok := a.runs.Get(c.Tx, in.Run)
 	if !ok || r.JobID != in.ID {
-		return runBody{}, fail.Newf(fail.NotFound, "run_not_found", "The job has no run %q; its last %d are kept.", clip(in.Run), keptRuns)
+		return runBody{}, fail.Newf(fail.NotFound, "run_not_found", "The job has no run %q; its last %d are kept.", fail.Clip(in.Run), keptRuns)
 	}
 	return a.runBody(c.Tx, r), nil
 }

@@ -8,6 +8,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/near"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // Trigger is what makes a job run; exactly one member is set.
@@ -90,7 +91,7 @@ func checkTriggerMember(kind, value string, now time.Time) (f fail.Detail) {
 			if errors.Is(err, errNeverComes) {
 				f.Code = "out_of_range"
 			}
-			f.Message = fmt.Sprintf("trigger.cron %q cannot be used: %v.", clip(value), err)
+			f.Message = fmt.Sprintf("trigger.cron %q cannot be used: %v.", fail.Clip(value), err)
 		}
 	case "every":
 		f = checkDuration("trigger.every", value, shortestEvery, longestEvery)
@@ -98,14 +99,14 @@ func checkTriggerMember(kind, value string, now time.Time) (f fail.Detail) {
 		at, err := time.Parse(time.RFC3339, value)
 		switch {
 		case err != nil:
-			f.Code, f.Message = "invalid_format", fmt.Sprintf("trigger.at %q is no RFC 3339 time such as 2026-03-19T10:30:00Z.", clip(value))
+			f.Code, f.Message = "invalid_format", fmt.Sprintf("trigger.at %q is no RFC 3339 time such as 2026-03-19T10:30:00Z.", fail.Clip(value))
 		case !now.IsZero() && !at.After(now), at.UTC().Year() > lastYear:
-			f.Code, f.Message = "out_of_range", fmt.Sprintf("trigger.at must lie in the future, up to the year %d; it is %s now.", lastYear, stamp(now))
+			f.Code, f.Message = "out_of_range", fmt.Sprintf("trigger.at must lie in the future, up to the year %d; it is %s now.", lastYear, resource.Stamp(now))
 		}
 	case "event":
 		if !knownPattern(value) {
 			f.Code = "unknown_value"
-			f.Message = fmt.Sprintf("trigger.event %q is no type of events%s; use one such as instance.failed, a family such as instance.*, or *.", clip(value), near.Hint(value, patterns()...))
+			f.Message = fmt.Sprintf("trigger.event %q is no type of events%s; use one such as instance.failed, a family such as instance.*, or *.", fail.Clip(value), near.Hint(value, patterns()...))
 		}
 	}
 	return f
@@ -117,9 +118,9 @@ func checkDuration(field, value string, least, most time.Duration) (f fail.Detai
 	d, err := time.ParseDuration(value)
 	switch {
 	case err != nil:
-		f.Code, f.Message = "invalid_format", fmt.Sprintf("%s %q is no duration such as 90s, 15m or 2h.", field, clip(value))
+		f.Code, f.Message = "invalid_format", fmt.Sprintf("%s %q is no duration such as 90s, 15m or 2h.", field, fail.Clip(value))
 	case d < least || d > most:
-		f.Code, f.Message = "out_of_range", fmt.Sprintf("%s must be %v to %v; %q is not.", field, least, most, clip(value))
+		f.Code, f.Message = "out_of_range", fmt.Sprintf("%s must be %v to %v; %q is not.", field, least, most, fail.Clip(value))
 	}
 	f.Field, f.Location = field, fail.Body
 	return f

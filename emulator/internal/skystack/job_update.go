@@ -9,6 +9,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 type updateJobInput struct {
@@ -48,7 +49,7 @@ func (a *API) updateJob(c *httpapi.Call, in updateJobInput) (jobBody, error) {
 	changed := j
 	changed.Name, changed.Enabled = merged.Name, *merged.Enabled
 	changed.define(merged)
-	if sameValue(changed.definition(), before) {
+	if resource.SameJSON(changed.definition(), before) {
 		return j.body(), nil
 	}
 	if changed.does() != j.does() || changed.Enabled && !j.Enabled { // who may not do it by hand may rename it, or stop it
@@ -98,7 +99,7 @@ func (j Job) does() string {
 // members can be set, as in a trigger, one that is set takes the place of the
 // others; the template of a create is replaced as a whole.
 func patched(old jsontext.Value, in updateJobInput) jsontext.Value {
-	members := membersOf(old)
+	members := resource.MembersOf(old)
 	set := func(name string, value any) {
 		members[name], _ = json.Marshal(value)
 	}
@@ -112,19 +113,19 @@ func patched(old jsontext.Value, in updateJobInput) jsontext.Value {
 		set("concurrency", *in.Concurrency)
 	}
 	if in.Trigger != nil {
-		members["trigger"] = merge(alternatives(members["trigger"], in.Trigger, triggerKinds()...), in.Trigger)
+		members["trigger"] = resource.Merge(alternatives(members["trigger"], in.Trigger, triggerKinds()...), in.Trigger)
 	}
 	if in.Condition != nil {
 		condition := members["condition"]
 		if condition.Kind() != '{' {
 			condition = nil
 		}
-		if members["condition"] = merge(condition, in.Condition); members["condition"] == nil {
+		if members["condition"] = resource.Merge(condition, in.Condition); members["condition"] == nil {
 			members["condition"] = jsontext.Value("null")
 		}
 	}
 	if in.Action != nil {
-		action, patch := membersOf(members["action"]), membersOf(in.Action)
+		action, patch := resource.MembersOf(members["action"]), resource.MembersOf(in.Action)
 		if target := patch["target"]; target.Kind() == '{' {
 			action["target"] = alternatives(action["target"], target, "instance_ids", "labels")
 		}
@@ -135,9 +136,9 @@ func patched(old jsontext.Value, in updateJobInput) jsontext.Value {
 			delete(action, "size")
 		}
 		set("action", action)
-		members["action"] = merge(members["action"], in.Action)
+		members["action"] = resource.Merge(members["action"], in.Action)
 		if changes := patch["changes"]; changes.Kind() == '{' { // its nulls say what to remove
-			action = membersOf(members["action"])
+			action = resource.MembersOf(members["action"])
 			action["changes"] = changes
 			set("action", action)
 		}
@@ -152,7 +153,7 @@ func alternatives(object, patch jsontext.Value, names ...string) jsontext.Value 
 	if object.Kind() != '{' {
 		return nil
 	}
-	members, sets := membersOf(object), membersOf(patch)
+	members, sets := resource.MembersOf(object), resource.MembersOf(patch)
 	for _, name := range names {
 		if v := sets[name]; v == nil || v.Kind() == 'n' {
 			continue
@@ -170,7 +171,7 @@ func alternatives(object, patch jsontext.Value, names ...string) jsontext.Value 
 // readDefinition holds a changed definition against all that a new one must be. A
 // moment that has passed is no violation where the trigger stays.
 func (a *API) readDefinition(c *httpapi.Call, before, after jsontext.Value) (in jobInput, err error) {
-	if sameValue(before, after) {
+	if resource.SameJSON(before, after) {
 		return in, json.Unmarshal(after, &in)
 	}
 	var fields map[string]any
@@ -178,7 +179,7 @@ func (a *API) readDefinition(c *httpapi.Call, before, after jsontext.Value) (in 
 		return in, err
 	}
 	now := c.Now()
-	if sameValue(membersOf(before)["trigger"], membersOf(after)["trigger"]) {
+	if resource.SameJSON(resource.MembersOf(before)["trigger"], resource.MembersOf(after)["trigger"]) {
 		now = time.Time{}
 	}
 	details := a.checkDefinition(c, fields, now)

@@ -10,6 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // runStep is the step of the agenda that begins a run which had to wait: for
@@ -373,9 +374,9 @@ func (a *API) tokenGone(tx *engine.Tx, id string) *Reason {
 	case !ok:
 		return &Reason{"token_revoked", "The token the job acts with does not exist any more."}
 	case !t.RevokedAt.IsZero() && !now.Before(t.RevokedAt):
-		return &Reason{"token_revoked", "The token the job acts with was revoked at " + stamp(t.RevokedAt) + "."}
+		return &Reason{"token_revoked", "The token the job acts with was revoked at " + resource.Stamp(t.RevokedAt) + "."}
 	case !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt):
-		return &Reason{"token_expired", "The token the job acts with expired at " + stamp(t.ExpiresAt) + "."}
+		return &Reason{"token_expired", "The token the job acts with expired at " + resource.Stamp(t.ExpiresAt) + "."}
 	}
 	return nil
 }

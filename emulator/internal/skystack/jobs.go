@@ -3,7 +3,6 @@ package skystack
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -11,6 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // Job is something that is done again and again: an action on instances of a
@@ -100,7 +100,7 @@ func (j Job) body() jobBody {
 	return jobBody{
 		ID: j.ID, Name: j.Name, ProjectID: j.ProjectID, Enabled: j.Enabled, Disabled: j.Disabled, Trigger: j.Trigger, Condition: j.Condition,
 		Action: j.Action, Concurrency: j.Concurrency, TokenID: j.TokenID, LastRunAt: stampOrNull(j.LastRunAt), NextRunAt: stampOrNull(j.Due),
-		Version: j.Version, CreatedAt: stamp(j.CreatedAt), UpdatedAt: stamp(j.UpdatedAt),
+		Version: j.Version, CreatedAt: resource.Stamp(j.CreatedAt), UpdatedAt: resource.Stamp(j.UpdatedAt),
 	}
 }
 
@@ -118,9 +118,9 @@ func (a *API) listJobs(c *httpapi.Call, in listJobsInput) (listBody[Job], error)
 		return listBody[Job]{}, err
 	}
 	a.await(c, a.ofJobs(c.Tx, func(j Job) bool { return project == "" || j.ProjectID == project }))
-	v := view[Job]{table: a.jobs, project: func(j Job) string { return j.ProjectID }, name: "jobs\x01" + project}
+	v := resource.List[Job]{Table: a.jobs, Project: func(j Job) string { return j.ProjectID }, Name: "jobs\x01" + project}
 	if project != "" {
-		v.keep = func(j Job) bool { return j.ProjectID == project }
+		v.Keep = func(j Job) bool { return j.ProjectID == project }
 	}
 	p, err := list(c, v, in.paging)
 	return body(p, as(Job.body)), err
@@ -249,7 +249,7 @@ func (a *API) job(tx *engine.Tx, id string) (Job, error) {
 }
 
 func noJob(id string) error {
-	return fail.Newf(fail.NotFound, "job_not_found", "There is no job %q in this workspace.", clip(id))
+	return fail.Newf(fail.NotFound, "job_not_found", "There is no job %q in this workspace.", fail.Clip(id))
 }
 
 // deleteJob removes a job with its runs; what it has begun goes on.
@@ -258,16 +258,13 @@ func noJob(id string) error {
 func (a *API) deleteJob(c *httpapi.Call, in instanceInput) (httpapi.Nothing, error) {
 	j, err := a.job(c.Tx, in.ID)
 	if err != nil {
-		if _, buried := a.tombstones.Get(c.Tx, in.ID); buried && strings.HasPrefix(in.ID, "job_") && !a.settingsOf(c.Tx).RepeatedDelete404 {
-			err = nil
-		}
-		return httpapi.Nothing{}, err
+		return httpapi.Nothing{}, a.unlessDeleted(c.Tx, "job_", in.ID, err)
 	}
 	if err := c.Precondition(j.Version); err != nil {
 		return httpapi.Nothing{}, err
 	}
 	a.removeJob(c.Tx, j)
-	a.addTombstone(c.Tx, j.ID, j.ProjectID)
+	a.tombstones.Add(c.Tx, j.ID, j.ProjectID)
 	return httpapi.Nothing{}, nil
 }
 
@@ -296,6 +293,6 @@ func (a *API) removeJobsOf(tx *engine.Tx, project string) {
 	}
 	for _, j := range gone {
 		a.removeJob(tx, j)
-		a.addTombstone(tx, j.ID, j.ProjectID)
+		a.tombstones.Add(tx, j.ID, j.ProjectID)
 	}
 }

@@ -49,7 +49,7 @@ func (a *API) keepKeys(gone, come *engine.Tx) {
 		if known[t.Digest] {
 			continue
 		}
-		if has(a.tokens, come, t.ID) {
+		if a.tokens.Has(come, t.ID) {
 			t.ID = a.tokens.NewID(come, "tok")
 		}
 		a.tokens.Put(come, t.ID, t)

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/limit"
+	"skystack.dev/sandbox/emulator/internal/resource"
 	"skystack.dev/sandbox/emulator/internal/secret"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -116,13 +118,13 @@ func (k NewKey) Check() error {
 			return fmt.Errorf("scope %q is unknown; use some of %s", s, strings.Join(Scopes(), ", "))
 		}
 	}
-	var f violations
+	var f resource.Violations
 	k.Token.texts(&f)
-	if err := f.err("the key"); err != nil {
+	if err := f.Err("the key"); err != nil {
 		return err
 	}
 	if k.Token.ID != "" && !tokenID.MatchString(k.Token.ID) {
-		return fmt.Errorf("the key's id %q is none: write tok_ and 1 to 60 letters, digits or underscores", clip(k.Token.ID))
+		return fmt.Errorf("the key's id %q is none: write tok_ and 1 to 60 letters, digits or underscores", fail.Clip(k.Token.ID))
 	}
 	return CheckVersion(k.Token.APIVersion)
 }

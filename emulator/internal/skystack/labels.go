@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/fail"
@@ -29,7 +28,7 @@ func checkLabels(labels map[string]any) (details []fail.Detail) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		if !labelKey.MatchString(key) {
-			details = append(details, fail.Detail{Field: "labels." + clip(key), Location: fail.Body, Code: "invalid_format",
+			details = append(details, fail.Detail{Field: "labels." + fail.Clip(key), Location: fail.Body, Code: "invalid_format",
 				Message: "A label's key has 1 to 63 characters: lower-case letters, digits and . _ / -, beginning with a letter or digit."})
 		}
 	}
@@ -80,67 +79,4 @@ func (i *Instance) labelled(labels []string) bool {
 		}
 	}
 	return true
-}
-
-// compact is a value without the white space it was sent with.
-func compact(v jsontext.Value) jsontext.Value {
-	_ = v.Compact() // it was parsed before
-	return v
-}
-
-// plainText is a compact value whose strings have no escapes but those JSON
-// demands.
-func plainText(v jsontext.Value) jsontext.Value {
-	_ = v.Format(jsontext.PreserveRawStrings(false))
-	return v
-}
-
-// merge applies a JSON merge patch to an object: null takes a member away, an
-// object is merged into an object. What it returns shares nothing with old.
-func merge(old, patch jsontext.Value) jsontext.Value {
-	if patch == nil {
-		return old.Clone()
-	}
-	if patch.Kind() == 'n' {
-		return nil
-	}
-	merged := membersOf(old)
-	for name, value := range membersOf(patch) {
-		switch value.Kind() {
-		case 'n':
-			delete(merged, name)
-		case '{':
-			inner := merged[name]
-			if inner.Kind() != '{' {
-				inner = nil
-			}
-			merged[name] = merge(inner, value)
-		default:
-			merged[name] = value
-		}
-	}
-	out, _ := json.Marshal(merged, json.Deterministic(true)) // its parts were parsed before
-	return compact(out)
-}
-
-// membersOf takes an object apart; nil is an empty one.
-func membersOf(object jsontext.Value) map[string]jsontext.Value {
-	out := map[string]jsontext.Value{}
-	if object != nil {
-		_ = json.Unmarshal(object, &out) // the contract has checked that it is one
-	}
-	return out
-}
-
-// sameValue reports whether two objects are equal, however they are written.
-func sameValue(a, b jsontext.Value) bool {
-	plain := func(v jsontext.Value) string {
-		if v == nil {
-			return "{}"
-		}
-		v = v.Clone()
-		_ = v.Format(jsontext.ReorderRawObjects(true))
-		return string(v)
-	}
-	return bytes.Equal(a, b) || plain(a) == plain(b)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/resource"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -28,29 +29,22 @@ type load struct {
 }
 
 func (l loads) checkSaved(string) error {
-	var f violations
-	f.within("changes", len(l.Changes), 1, maxLoads)
+	var f resource.Violations
+	f.Within("changes", len(l.Changes), 1, maxLoads)
 	for n, c := range l.Changes {
-		f.time("changes.at", c.At)
+		f.Time("changes.at", c.At)
 		if c.At.IsZero() || n > 0 && !c.At.After(l.Changes[n-1].At) {
-			f.add("changes.at", "is not in the order of time")
+			f.Add("changes.at", "is not in the order of time")
 		}
-		f.percent("changes.cpu", c.CPU)
-		f.percent("changes.memory", c.Memory)
+		f.Percent("changes.cpu", c.CPU)
+		f.Percent("changes.memory", c.Memory)
 	}
 	for n, name := range l.High {
 		if !slices.ContainsFunc(metrics[:], func(m metric) bool { return m.name == name && m.set != nil }) || slices.Contains(l.High[:n], name) {
-			f.add("high", "%q is no percentage that is measured, or is there twice", name)
+			f.Add("high", "%q is no percentage that is measured, or is there twice", name)
 		}
 	}
-	return f.first()
-}
-
-// percent checks a share of a hundred; nil is none.
-func (f *violations) percent(member string, v *float64) {
-	if v != nil && !(*v >= 0 && *v <= 100) { // which NaN is not
-		f.add(member, "%v is no percentage; use 0 to 100, or leave it out for the synthetic value", *v)
-	}
+	return f.First()
 }
 
 // at is the load that counts at an instant.
@@ -66,10 +60,10 @@ func (l loads) at(at time.Time) (now load) {
 // SetLoad says how busy an instance is from now on, in place of the synthetic
 // values. It refuses what is no percentage, and an instance that does not exist.
 func (a *API) SetLoad(w *engine.World, instance string, in sandbox.Load) error {
-	var f violations
-	f.percent("cpu", in.CPU)
-	f.percent("memory", in.Memory)
-	if err := f.err("load"); err != nil {
+	var f resource.Violations
+	f.Percent("cpu", in.CPU)
+	f.Percent("memory", in.Memory)
+	if err := f.Err("load"); err != nil {
 		return err
 	}
 	return a.command(w, instance, func(tx *engine.Tx, i Instance) error {

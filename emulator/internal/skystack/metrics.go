@@ -9,6 +9,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // What a query of metrics may ask for (section 11).
@@ -86,7 +87,7 @@ func (w window) span() []fail.Detail {
 	}
 	switch {
 	case w.start >= w.end:
-		return violation("out_of_range", "start must be before end; they would be %s and %s.", stamp(time.Unix(w.start, 0)), stamp(time.Unix(w.end, 0)))
+		return violation("out_of_range", "start must be before end; they would be %s and %s.", resource.Stamp(time.Unix(w.start, 0)), resource.Stamp(time.Unix(w.end, 0)))
 	case w.end-w.start > int64(maxRange/time.Second):
 		return violation("out_of_range", "start and end must be at most 30 days apart; they would be %d s.", w.end-w.start)
 	}
@@ -121,7 +122,7 @@ func (a *API) checkMetrics(c *httpapi.Call, _ httpapi.Fields) []fail.Detail {
 		seen := map[string]bool{}
 		for _, name := range names {
 			if seen[name] {
-				details = append(details, fail.Detail{Field: "names", Location: fail.Query, Code: "repeated", Message: "names has " + clip(name) + " more than once; name it once."})
+				details = append(details, fail.Detail{Field: "names", Location: fail.Query, Code: "repeated", Message: "names has " + fail.Clip(name) + " more than once; name it once."})
 				break
 			}
 			seen[name] = true

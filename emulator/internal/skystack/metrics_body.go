@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // stream names the noise behind a metric of an instance.
@@ -64,31 +65,31 @@ func (b *metricsBody) AppendJSON(to []byte) []byte {
 	moments := b.moments()
 	const head, point = 256, len(`["2026-03-19T10:22:00Z",100000],`)
 	to = slices.Grow(to, head+len(b.series)*(head/2+point*len(moments)))
-	o := object{append(to, '{')}
-	o.text("instance_id", b.instance.ID)
-	o.truth("synthetic", true)
-	o.time("start", time.Unix(b.start, 0))
-	o.time("end", time.Unix(b.end, 0))
-	o.number("step", int(b.step))
-	o.name("series")
-	o.b = append(o.b, '[')
+	o := resource.OpenObject(to)
+	o.Text("instance_id", b.instance.ID)
+	o.Bool("synthetic", true)
+	o.Time("start", time.Unix(b.start, 0))
+	o.Time("end", time.Unix(b.end, 0))
+	o.Number("step", int(b.step))
+	o.Name("series")
+	o.B = append(o.B, '[')
 	for n := range b.series {
 		s := &b.series[n]
-		o.comma(n)
-		inner := object{append(o.b, '{')}
-		inner.text("name", s.name)
-		inner.text("unit", s.unit)
-		inner.name("points")
-		inner.b = append(inner.b, '[')
+		o.Comma(n)
+		inner := resource.OpenObject(o.B)
+		inner.Text("name", s.name)
+		inner.Text("unit", s.unit)
+		inner.Name("points")
+		inner.B = append(inner.B, '[')
 		for k := range moments {
 			m := &moments[k]
-			inner.comma(k)
-			inner.b = append(inner.b, m.stamp[:]...)
-			inner.b = append(appendScaled(inner.b, s.value(s.noise, *m.load, m.at), s.scale), ']')
+			inner.Comma(k)
+			inner.B = append(inner.B, m.stamp[:]...)
+			inner.B = append(appendScaled(inner.B, s.value(s.noise, *m.load, m.at), s.scale), ']')
 		}
-		o.b = append(inner.b, "]}"...)
+		o.B = append(inner.B, "]}"...)
 	}
-	return append(o.b, "]}"...)
+	return append(o.B, "]}"...)
 }
 
 // moments lists the points of time that the response has: those of the window that
@@ -105,7 +106,7 @@ func (b *metricsBody) moments() []moment {
 		}
 		if b.instance.ranAt(t) {
 			m := moment{at: at, load: now}
-			stamped := appendStamp(append(m.stamp[:0], '[', '"'), t)
+			stamped := resource.AppendStamp(append(m.stamp[:0], '[', '"'), t)
 			copy(m.stamp[len(stamped):], `",`)
 			out = append(out, m)
 		}

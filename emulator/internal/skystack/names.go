@@ -10,6 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/near"
+	"skystack.dev/sandbox/emulator/internal/resource"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -29,7 +30,7 @@ func (a *API) CheckRequestMatch(m sandbox.Match) error {
 		bad.check("operation", "operation", m.Operation, operationIDs(c))
 	}
 	if m.Operation != "" && m.Unmatched {
-		bad.add("unmatched", fmt.Sprintf("no request is both unmatched and of the operation %q; leave out one of them", clip(m.Operation)), nil)
+		bad.add("unmatched", fmt.Sprintf("no request is both unmatched and of the operation %q; leave out one of them", fail.Clip(m.Operation)), nil)
 	}
 	if all := statuses(c); m.Status < 0 || m.Status > 5 && !slices.Contains(all, m.Status) {
 		bad.add("status", fmt.Sprintf("unknown status %d; a response has one of %s, and 1 to 5 stand for all of a class", m.Status, numbers(all)), nil)
@@ -42,10 +43,10 @@ func (a *API) CheckRequestMatch(m sandbox.Match) error {
 	}
 	switch {
 	case m.Path != "" && m.Path[0] != '/':
-		bad.add("path", fmt.Sprintf("the path %q does not begin with /", clip(m.Path)), []string{"/" + m.Path})
+		bad.add("path", fmt.Sprintf("the path %q does not begin with /", fail.Clip(m.Path)), []string{"/" + m.Path})
 	case strings.Contains(m.Path, "?"):
 		path, _, _ := strings.Cut(m.Path, "?")
-		bad.add("path", fmt.Sprintf("the path %q has a query, which is not compared", clip(m.Path)), []string{path})
+		bad.add("path", fmt.Sprintf("the path %q has a query, which is not compared", fail.Clip(m.Path)), []string{path})
 	}
 	return bad.err()
 }
@@ -75,7 +76,7 @@ func (a *API) CheckDeliveryMatch(m sandbox.DeliveryMatch) error {
 // CheckStatus refuses a status that no instance can have.
 func (a *API) CheckStatus(status string) error {
 	var bad misnamed
-	bad.check("status", "instance status", status, words(Statuses()))
+	bad.check("status", "instance status", status, resource.Words(Statuses()))
 	return bad.err()
 }
 
@@ -99,7 +100,7 @@ func (b *misnamed) check(field, noun, name string, names []string) {
 	if slices.Contains(names, name) {
 		return
 	}
-	message, meant := fmt.Sprintf("unknown %s %q", noun, clip(name)), near.Names(name, names...)
+	message, meant := fmt.Sprintf("unknown %s %q", noun, fail.Clip(name)), near.Names(name, names...)
 	switch {
 	case meant != nil:
 	case len(names) > fewNames:
@@ -112,7 +113,7 @@ func (b *misnamed) check(field, noun, name string, names []string) {
 
 // noEventType says that a pattern covers no type of event, and which it may be.
 func noEventType(pattern string) string {
-	return fmt.Sprintf("There is no event type %q%s", clip(pattern), near.Hint(pattern, patterns()...))
+	return fmt.Sprintf("There is no event type %q%s", fail.Clip(pattern), near.Hint(pattern, patterns()...))
 }
 
 // eventType checks a type of events, or a family of them.

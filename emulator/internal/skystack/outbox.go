@@ -16,8 +16,8 @@ func (a *API) newOutbox(schema *engine.Schema) *webhook.Outbox {
 			}
 			return e.write(nil, tx.World().ID(), version), true
 		},
-		ProjectExists: func(tx *engine.Tx, id string) bool { return has(a.projects, tx, id) },
-		Removed:       func(tx *engine.Tx, w webhook.Endpoint) { a.addTombstone(tx, w.ID, w.ProjectID) },
+		ProjectExists: func(tx *engine.Tx, id string) bool { return a.projects.Has(tx, id) },
+		Removed:       func(tx *engine.Tx, w webhook.Endpoint) { a.tombstones.Add(tx, w.ID, w.ProjectID) },
 	}
 	if a.CheckEvents {
 		c.CheckBody = func(body []byte) error {

@@ -6,6 +6,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // Profile is a size of instances; the documents call it size, profile and
@@ -49,7 +50,7 @@ func (a *API) ownProfiles(tx *engine.Tx) int {
 //
 //	GET /v1/profiles and GET /v1/sizes
 func (a *API) listProfiles(c *httpapi.Call, in paging) (listBody[Profile], error) {
-	p, err := list(c, view[Profile]{table: a.profiles, shared: true, name: "profiles"}, in)
+	p, err := list(c, resource.List[Profile]{Table: a.profiles, Shared: true, Name: "profiles"}, in)
 	return body(p, as(same[Profile])), err
 }
 
@@ -72,7 +73,7 @@ type createProfileInput struct {
 //
 //	POST /v1/profiles and POST /v1/sizes
 func (a *API) createProfile(c *httpapi.Call, in createProfileInput) (Profile, error) {
-	if has(a.profiles, c.Tx, in.Slug) {
+	if a.profiles.Has(c.Tx, in.Slug) {
 		return Profile{}, fail.Newf(fail.Conflict, "profile_exists", "There is a profile %q already; choose another slug.", in.Slug)
 	}
 	if used := a.ownProfiles(c.Tx); used >= maxProfiles {
@@ -90,13 +91,13 @@ func (a *API) deleteProfile(c *httpapi.Call, in slugInput) (httpapi.Nothing, err
 	p, err := entry(a.profiles, c, "profile", in.Slug)
 	switch {
 	case err != nil:
-		return httpapi.Nothing{}, a.unlessBuried(c.Tx, profileUse+in.Slug, err)
+		return httpapi.Nothing{}, a.unlessDeleted(c.Tx, profileUse, profileUse+in.Slug, err)
 	case !p.Custom:
 		return httpapi.Nothing{}, fail.Newf(fail.Conflict, "profile_is_builtin", "%s is built in; only profiles of your own can be deleted.", p.Slug)
 	case a.used(c.Tx, profileUse+p.Slug):
 		return httpapi.Nothing{}, fail.Newf(fail.Conflict, "profile_in_use", "Instances have the profile %s, or are being resized to it; resize or delete them first.", p.Slug)
 	}
 	a.profiles.Delete(c.Tx, p.Slug)
-	a.addTombstone(c.Tx, profileUse+p.Slug, "")
+	a.tombstones.Add(c.Tx, profileUse+p.Slug, "")
 	return httpapi.Nothing{}, nil
 }

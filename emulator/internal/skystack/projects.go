@@ -7,6 +7,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // Project groups instances (S13).
@@ -51,7 +52,7 @@ func (a *API) projectBody(tx *engine.Tx) func(Project) projectBody {
 	return func(p Project) projectBody {
 		return projectBody{
 			ID: p.ID, Name: p.Name, Description: p.Description, Environment: p.Environment, IsDefault: p.ID == standard,
-			Version: p.Version, CreatedAt: stamp(p.CreatedAt), UpdatedAt: stamp(p.UpdatedAt),
+			Version: p.Version, CreatedAt: resource.Stamp(p.CreatedAt), UpdatedAt: resource.Stamp(p.UpdatedAt),
 		}
 	}
 }
@@ -77,7 +78,7 @@ func (a *API) targetProject(c *httpapi.Call, body, query string) (string, error)
 	}
 	if named == "" {
 		project := cmp.Or(c.Project, a.settingsOf(c.Tx).DefaultProject)
-		if !has(a.projects, c.Tx, project) { // the key outlived its project
+		if !a.projects.Has(c.Tx, project) { // the key outlived its project
 			return "", noProject(project)
 		}
 		return project, nil
@@ -86,7 +87,7 @@ func (a *API) targetProject(c *httpapi.Call, body, query string) (string, error)
 		if violation.Location != fail.Body {
 			return "", noProject(named)
 		}
-		violation.Code, violation.Message = "unknown_value", "There is no project "+clip(named)+" in this workspace."
+		violation.Code, violation.Message = "unknown_value", "There is no project "+fail.Clip(named)+" in this workspace."
 		return "", &fail.Error{Kind: fail.Invalid, Code: "invalid_parameter", Message: violation.Message, Details: []fail.Detail{violation}}
 	}
 	return named, nil
@@ -112,14 +113,14 @@ func (a *API) listedProject(c *httpapi.Call, query string) (string, error) {
 }
 
 func noProject(id string) error {
-	return fail.Newf(fail.NotFound, "project_not_found", "There is no project %q in this workspace.", clip(id))
+	return fail.Newf(fail.NotFound, "project_not_found", "There is no project %q in this workspace.", fail.Clip(id))
 }
 
 // listProjects lists the workspace's projects (S29).
 //
 //	GET /v1/projects
 func (a *API) listProjects(c *httpapi.Call, in paging) (listBody[Project], error) {
-	p, err := list(c, view[Project]{table: a.projects, project: func(p Project) string { return p.ID }, name: "projects"}, in)
+	p, err := list(c, resource.List[Project]{Table: a.projects, Project: func(p Project) string { return p.ID }, Name: "projects"}, in)
 	return body(p, as(a.projectBody(c.Tx))), err
 }
 
@@ -203,7 +204,7 @@ func (a *API) deleteProject(c *httpapi.Call, in projectInput) (httpapi.Nothing, 
 	p, ok := a.projects.Get(c.Tx, in.ID)
 	s := a.settingsOf(c.Tx)
 	if !ok {
-		return httpapi.Nothing{}, a.unlessBuried(c.Tx, in.ID, noProject(in.ID))
+		return httpapi.Nothing{}, a.unlessDeleted(c.Tx, "prj_", in.ID, noProject(in.ID))
 	}
 	if err := c.Precondition(p.Version); err != nil {
 		return httpapi.Nothing{}, err
@@ -218,7 +219,7 @@ func (a *API) deleteProject(c *httpapi.Call, in projectInput) (httpapi.Nothing, 
 	a.revokeTokensOf(c, p.ID)
 	a.projects.Delete(c.Tx, p.ID)
 	a.members.Delete(c.Tx, p.ID)
-	a.addTombstone(c.Tx, p.ID, p.ID)
+	a.tombstones.Add(c.Tx, p.ID, p.ID)
 	a.emit(c.Tx, newEvent{Type: "project.deleted", Project: p.ID, Object: a.projectBody(c.Tx)(p), Cause: causeOf(c)})
 	a.outbox.RemoveOrphans(c.Tx, p.ID)
 	return httpapi.Nothing{}, nil

@@ -4,6 +4,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // quota is how many objects of one kind a workspace may have.
@@ -65,19 +66,19 @@ func (b quotaBody) MarshalJSON() ([]byte, error) { return b.AppendJSON(nil), nil
 
 // AppendJSON implements httpapi.Appender.
 func (b quotaBody) AppendJSON(to []byte) []byte {
-	o := object{append(to, '{')}
+	o := resource.OpenObject(to)
 	for _, q := range b {
-		o.name(q.name)
-		inner := object{append(o.b, '{')}
+		o.Name(q.name)
+		inner := resource.OpenObject(o.B)
 		if q.limit == nil {
-			inner.null("limit")
+			inner.Null("limit")
 		} else {
-			inner.number("limit", *q.limit)
+			inner.Number("limit", *q.limit)
 		}
-		inner.number("used", q.now)
-		o.b = append(inner.b, '}')
+		inner.Number("used", q.now)
+		o.B = inner.Close()
 	}
-	return append(o.b, '}')
+	return o.Close()
 }
 
 // getQuota shows how much of everything there may be, and is.

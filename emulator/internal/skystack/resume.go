@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // Where a client reads on in the events of a workspace. A position is good for the
@@ -87,7 +88,7 @@ func (a *API) isKept(tx *engine.Tx, seq uint64) bool {
 	switch seq {
 	case 0:
 		return a.wholeHistory(tx)
-	case oldestRow:
+	case resource.OldestRow:
 		return true
 	}
 	for row := range a.events.After(tx, seq-1) {
@@ -133,12 +134,12 @@ func (a *API) notice(tx *engine.Tx) Event {
 	}
 	b := generationBody{ID: tx.World().ID()}
 	if g.Origin == engine.WasRestored {
-		e.Type, b.RestoredAt = restoredEvent, stamp(e.At)
+		e.Type, b.RestoredAt = restoredEvent, resource.Stamp(e.At)
 	} else {
-		b.ResetAt = stamp(e.At)
+		b.ResetAt = resource.Stamp(e.At)
 	}
 	if next := tx.NextReset(); !next.IsZero() {
-		text := stamp(next)
+		text := resource.Stamp(next)
 		b.Next = &text
 	}
 	e.Object = shownAs(b)

@@ -6,6 +6,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // Nobody makes, runs, rotates or revokes more than he may do himself: neither a key
@@ -88,9 +89,9 @@ func (a *API) checkExpiry(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
 	at, end := secondOf(text), a.endOfCaller(c)
 	switch {
 	case !at.After(c.Now()):
-		violation.Message = "expires_at must lie in the future; by the workspace's clock it is " + stamp(c.Now()) + "."
+		violation.Message = "expires_at must lie in the future; by the workspace's clock it is " + resource.Stamp(c.Now()) + "."
 	case !end.IsZero() && at.After(end):
-		violation.Message = "expires_at must not be later than that of the token that asks, " + stamp(end) + ": leave it out for the same, or ask with a token that lasts longer."
+		violation.Message = "expires_at must not be later than that of the token that asks, " + resource.Stamp(end) + ": leave it out for the same, or ask with a token that lasts longer."
 	default:
 		return nil
 	}

@@ -3,6 +3,8 @@ package skystack
 import (
 	"slices"
 	"time"
+
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // maxRuns is how many beginnings and ends of runs an instance remembers, an even
@@ -45,16 +47,16 @@ func (i *Instance) since() time.Time {
 }
 
 // checkRuns checks the runs of a saved instance.
-func (i *Instance) checkRuns(f *violations) {
-	f.within("runs", len(i.Runs), 0, maxRuns)
-	f.time("status_since", i.StatusSince)
+func (i *Instance) checkRuns(f *resource.Violations) {
+	f.Within("runs", len(i.Runs), 0, maxRuns)
+	f.Time("status_since", i.StatusSince)
 	if n := len(i.Runs); n > 0 && n%2 == 1 != (i.Status == Running) {
-		f.add("runs", "has %d entries, which does not go with the status %s", n, i.Status)
+		f.Add("runs", "has %d entries, which does not go with the status %s", n, i.Status)
 	}
 	for n, at := range i.Runs {
-		f.time("runs", at)
+		f.Time("runs", at)
 		if at.IsZero() || n > 0 && at.Before(i.Runs[n-1]) {
-			f.add("runs", "is not in the order of time")
+			f.Add("runs", "is not in the order of time")
 		}
 	}
 }

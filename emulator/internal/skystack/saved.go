@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // What a row must be like that comes from a saved world, so that no such world makes
@@ -31,153 +33,139 @@ func (t Action) rescheduled(old, moved engine.Booking) Action {
 	return t
 }
 
-func (t tombstone) rescheduled(old, moved engine.Booking) tombstone {
-	if t.Due == old {
-		t.DeletedAt, t.Due = t.DeletedAt.Add(moved.At.Sub(old.At)), moved
-	}
-	return t
-}
-
 func (s Settings) checkSaved(string) error {
 	if err := s.Check(); err != nil {
 		return err
 	}
-	var f violations
-	f.id("default_project", "prj", cmp.Or(s.DefaultProject, "?"))
-	f.slug("default_image", cmp.Or(s.DefaultImage, "?"))
-	return f.first()
+	var f resource.Violations
+	f.ID("default_project", "prj", cmp.Or(s.DefaultProject, "?"))
+	f.Slug("default_image", cmp.Or(s.DefaultImage, "?"))
+	return f.First()
 }
 
 func (i Instance) checkSaved(id string) error {
-	var f violations
-	f.same(i.ID, id)
+	var f resource.Violations
+	f.Same(i.ID, id)
 	if i.Status.passing() && i.PendingAction == "" {
-		f.add("status", "is %s without a pending action", i.Status)
+		f.Add("status", "is %s without a pending action", i.Status)
 	}
-	return f.orElse(i.check())
+	return f.OrElse(i.check())
 }
 
 // check refuses an instance that is wrong by itself, also where it is one that a job
 // will create.
 func (i Instance) check() error {
-	var f violations
+	var f resource.Violations
 	i.shapes(&f)
 	i.freeShapes(&f)
 	for _, m := range [][2]string{{"id", i.ID}, {"project_id", i.ProjectID}, {"region", i.Region}, {"size", i.Size}, {"image", i.Image}} {
 		if m[1] == "" {
-			f.add(m[0], "is missing")
+			f.Add(m[0], "is missing")
 		}
 	}
-	f.within("version", i.Version, 1, maxNumber)
+	f.Within("version", i.Version, 1, maxNumber)
 	i.checkRuns(&f)
 	for _, v := range i.Storage {
-		f.within("storage.size_gb", v.SizeGB, 1, 16384)
+		f.Within("storage.size_gb", v.SizeGB, 1, 16384)
 		if !slices.Contains([]string{"ssd", "nvme", "hdd"}, v.Type) {
-			f.add("storage.type", "%q is unknown", clip(v.Type))
+			f.Add("storage.type", "%q is unknown", fail.Clip(v.Type))
 		}
 	}
-	f.id("policy", "asp", i.Policy)
+	f.ID("policy", "asp", i.Policy)
 	if s := i.Autoscale; s != nil {
 		if i.Policy == "" {
-			f.add("policy", "is missing")
+			f.Add("policy", "is missing")
 		}
 		if s.Min > s.Max {
-			f.add("autoscale.min", "is above autoscale.max")
+			f.Add("autoscale.min", "is above autoscale.max")
 		}
-		f.within("autoscale.min", s.Min, 1, 500)
-		f.within("autoscale.max", s.Max, 1, 1000)
-		f.within("autoscale.target_cpu", s.TargetCPU, 1, 100)
-		f.within("autoscale.cooldown_seconds", s.CooldownSeconds, 60, 3600)
+		f.Within("autoscale.min", s.Min, 1, 500)
+		f.Within("autoscale.max", s.Max, 1, 1000)
+		f.Within("autoscale.target_cpu", s.TargetCPU, 1, 100)
+		f.Within("autoscale.cooldown_seconds", s.CooldownSeconds, 60, 3600)
 	}
-	return f.first()
+	return f.First()
 }
 
 func (p Project) checkSaved(id string) error {
-	var f violations
+	var f resource.Violations
 	p.shapes(&f)
-	f.same(p.ID, id)
-	f.within("version", p.Version, 1, maxNumber)
-	return f.first()
+	f.Same(p.ID, id)
+	f.Within("version", p.Version, 1, maxNumber)
+	return f.First()
 }
 
 func (t Action) checkSaved(id string) error {
-	var f violations
-	f.same(t.ID, id)
+	var f resource.Violations
+	f.Same(t.ID, id)
 	if _, ok := transitions[t.Type]; !ok {
-		f.add("type", "%q is unknown", clip(string(t.Type)))
+		f.Add("type", "%q is unknown", fail.Clip(string(t.Type)))
 	}
 	if !slices.Contains([]ActionStatus{InProgress, Completed, Failed, Cancelled}, t.Status) {
-		f.add("status", "%q is unknown", clip(string(t.Status)))
+		f.Add("status", "%q is unknown", fail.Clip(string(t.Status)))
 	}
-	f.within("progress", t.Progress, 0, 100)
-	f.time("started_at", t.StartedAt)
-	f.time("completed_at", t.CompletedAt)
-	return f.first()
+	f.Within("progress", t.Progress, 0, 100)
+	f.Time("started_at", t.StartedAt)
+	f.Time("completed_at", t.CompletedAt)
+	return f.First()
 }
 
 var tokenID = regexp.MustCompile(`^tok_[0-9A-Za-z_]{1,60}$`)
 
 func (t Token) checkSaved(id string) error {
-	var f violations
-	f.same(t.ID, id)
+	var f resource.Violations
+	f.Same(t.ID, id)
 	if !tokenID.MatchString(t.ID) {
-		f.add("id", "%q is not an id for this place", clip(t.ID))
+		f.Add("id", "%q is not an id for this place", fail.Clip(t.ID))
 	}
 	t.shapes(&f)
-	f.time("created_at", t.CreatedAt)
-	f.time("expires_at", t.ExpiresAt)
-	f.time("revoked_at", t.RevokedAt)
-	return f.first()
+	f.Time("created_at", t.CreatedAt)
+	f.Time("expires_at", t.ExpiresAt)
+	f.Time("revoked_at", t.RevokedAt)
+	return f.First()
 }
 
 func (r Region) checkSaved(id string) error { return checkEntry(id, r.Slug) }
 
 func (p Profile) checkSaved(id string) error {
-	var f violations
-	f.within("vcpus", p.VCPUs, 0, maxNumber)
-	f.within("memory_mb", p.MemoryMB, 0, maxNumber)
-	f.within("disk_gb", p.DiskGB, 0, maxNumber)
-	return f.orElse(checkEntry(id, p.Slug))
+	var f resource.Violations
+	f.Within("vcpus", p.VCPUs, 0, maxNumber)
+	f.Within("memory_mb", p.MemoryMB, 0, maxNumber)
+	f.Within("disk_gb", p.DiskGB, 0, maxNumber)
+	return f.OrElse(checkEntry(id, p.Slug))
 }
 
 func (i Image) checkSaved(id string) error {
-	var f violations
-	f.within("size_gb", i.SizeGB, 0, maxNumber)
-	f.within("min_disk_gb", i.MinDiskGB, 0, maxNumber)
-	f.time("created_at", i.CreatedAt)
-	return f.orElse(checkEntry(id, i.Slug))
+	var f resource.Violations
+	f.Within("size_gb", i.SizeGB, 0, maxNumber)
+	f.Within("min_disk_gb", i.MinDiskGB, 0, maxNumber)
+	f.Time("created_at", i.CreatedAt)
+	return f.OrElse(checkEntry(id, i.Slug))
 }
 
 // checkEntry refuses a row of the catalogue that no slug leads to.
 func checkEntry(id, slug string) error {
-	var f violations
-	f.same(slug, id)
-	f.slug("slug", slug)
-	return f.first()
+	var f resource.Violations
+	f.Same(slug, id)
+	f.Slug("slug", slug)
+	return f.First()
 }
 
 func (a address) checkSaved(id string) error {
 	if addr, err := netip.ParseAddr(id); err != nil || !addr.Is4() {
-		return fmt.Errorf("id: %q is not an IPv4 address", clip(id))
+		return fmt.Errorf("id: %q is not an IPv4 address", fail.Clip(id))
 	}
 	return nil
 }
 
 func (w watch) checkSaved(string) error {
-	var f violations
-	f.within("reads", w.Reads, 0, maxNumber)
-	return f.first()
+	var f resource.Violations
+	f.Within("reads", w.Reads, 0, maxNumber)
+	return f.First()
 }
 
 func (m members) checkSaved(string) error {
-	var f violations
-	f.within("instances", m.Instances, 0, maxNumber)
-	return f.first()
-}
-
-// same refuses a row that has another id than its place.
-func (f *violations) same(id, place string) {
-	if id != place {
-		f.add("id", "is %q", clip(id))
-	}
+	var f resource.Violations
+	f.Within("instances", m.Instances, 0, maxNumber)
+	return f.First()
 }

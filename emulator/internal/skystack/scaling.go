@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // A policy is evaluated every minute of its life. What it goes by changes only
@@ -234,10 +235,10 @@ func (a *API) replicaName(tx *engine.Tx, p Policy, leader string) string {
 // tell a replica.
 func replicaLabels(leader jsontext.Value, policy string) jsontext.Value {
 	own, _ := json.Marshal(map[string]string{policyLabel: policy, managedByLabel: autoscaler}, json.Deterministic(true))
-	if all := merge(leader, own); len(membersOf(all)) <= maxMembers {
-		return plainText(all)
+	if all := resource.Merge(leader, own); len(resource.MembersOf(all)) <= maxMembers {
+		return resource.PlainText(all)
 	}
-	return plainText(own)
+	return resource.PlainText(own)
 }
 
 // leave takes an instance that is about to be deleted out of its policy. With the

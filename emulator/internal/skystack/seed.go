@@ -129,9 +129,9 @@ func (a *API) seedInstance(tx *engine.Tx, f *fixtures.Fixture, s Settings, n int
 		member, noun, slug string
 		ok                 bool
 	}{
-		{"region", "region", i.Region, has(a.regions, tx, i.Region)},
-		{"size", "size", i.Size, has(a.profiles, tx, i.Size)},
-		{"image", "image", i.Image, has(a.images, tx, i.Image)},
+		{"region", "region", i.Region, a.regions.Has(tx, i.Region)},
+		{"size", "size", i.Size, a.profiles.Has(tx, i.Size)},
+		{"image", "image", i.Image, a.images.Has(tx, i.Image)},
 	} {
 		if !known.ok && !s.OpenCatalog {
 			return f.Errorf(fmt.Sprintf("instances[%d].%s", n, known.member), "there is no %s %q in the catalogue; add it to the fixture's %ss or choose another", known.noun, known.slug, known.noun)

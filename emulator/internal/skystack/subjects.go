@@ -99,7 +99,7 @@ func (a *API) topicOf(eventType string) topic {
 // It reports whether it is an example.
 func (a *API) subject(tx *engine.Tx, t sandbox.Trigger) (_ subject, example bool, _ error) {
 	about := a.topicOf(t.Type)
-	if t.Project != "" && !has(a.projects, tx, t.Project) {
+	if t.Project != "" && !a.projects.Has(tx, t.Project) {
 		return subject{}, false, noProject(t.Project)
 	}
 	if t.Project != "" && about.newest == nil {
@@ -118,13 +118,13 @@ func (a *API) subject(tx *engine.Tx, t sandbox.Trigger) (_ subject, example bool
 		if s, ok := about.find(tx, id); ok && (t.Project == "" || t.Project == s.project) {
 			return s, false, nil
 		} else if ok {
-			return subject{}, false, fail.Newf(fail.Invalid, "wrong_project", "%q belongs to %s, not to the project %q; leave one of them out.", clip(id), cmp.Or(s.project, "no project"), clip(t.Project))
+			return subject{}, false, fail.Newf(fail.Invalid, "wrong_project", "%q belongs to %s, not to the project %q; leave one of them out.", fail.Clip(id), cmp.Or(s.project, "no project"), fail.Clip(t.Project))
 		}
 	}
 	if prefix, _, ok := strings.Cut(id, "_"); ok && prefix != about.prefix {
-		return subject{}, false, fail.Newf(fail.Invalid, "wrong_object", "%s is about %s, whose id begins with %s_; %q is something else. Without an id the newest one is taken.", t.Type, about.kind, about.prefix, clip(id))
+		return subject{}, false, fail.Newf(fail.Invalid, "wrong_object", "%s is about %s, whose id begins with %s_; %q is something else. Without an id the newest one is taken.", t.Type, about.kind, about.prefix, fail.Clip(id))
 	}
-	return subject{}, false, fail.Newf(fail.NotFound, "object_not_found", "There is no object %q here; %s is about %s. Without an id the newest one is taken.", clip(id), t.Type, about.kind)
+	return subject{}, false, fail.Newf(fail.NotFound, "object_not_found", "There is no object %q here; %s is about %s. Without an id the newest one is taken.", fail.Clip(id), t.Type, about.kind)
 }
 
 func found[T any](of *engine.Table[T], show func(*engine.Tx, T) subject) func(*engine.Tx, string) (subject, bool) {

@@ -2,6 +2,7 @@ package skystack
 
 import (
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 type none struct{}
@@ -53,7 +54,7 @@ func (a *API) getVersion(c *httpapi.Call, _ none) (versionBody, error) {
 		}
 	}
 	if at := c.Workspace().GlanceAtReset(); !at.IsZero() {
-		b.NextResetAt = text(stamp(at))
+		b.NextResetAt = text(resource.Stamp(at))
 	}
 	return b, nil
 }

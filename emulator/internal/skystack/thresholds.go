@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // Metrics are subscribed to like everything that happens: by events (S15). One tells
@@ -42,7 +43,7 @@ type thresholdCrossing struct {
 
 // crossing is the event's object of a metric of an instance.
 func (a *API) crossing(tx *engine.Tx, id string, m *metric, value float64, high bool) thresholdCrossing {
-	c := thresholdCrossing{id, m.name, m.unit, stateNormal, lowThreshold, value, stamp(tx.Now())}
+	c := thresholdCrossing{id, m.name, m.unit, stateNormal, lowThreshold, value, resource.Stamp(tx.Now())}
 	if high {
 		c.State, c.Threshold = stateHigh, highThreshold
 	}

@@ -10,6 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 	"skystack.dev/sandbox/emulator/internal/secret"
 )
 
@@ -71,7 +72,7 @@ func (a *API) tokenBody(tx *engine.Tx) func(Token) tokenBody {
 		l, _ := a.ledgers.Get(tx, t.ID)
 		b := tokenBody{
 			ID: t.ID, Name: t.Name, Last4: orNull(t.Last4), Status: t.status(now), Scopes: t.Scopes, Environment: t.Environment, Owner: t.Owner,
-			ProjectID: orNull(t.ProjectID), APIVersion: orNull(t.APIVersion), CreatedAt: stamp(t.CreatedAt), CreatedBy: orNull(t.CreatedBy),
+			ProjectID: orNull(t.ProjectID), APIVersion: orNull(t.APIVersion), CreatedAt: resource.Stamp(t.CreatedAt), CreatedBy: orNull(t.CreatedBy),
 			ExpiresAt: stampOrNull(t.ExpiresAt), LastUsedAt: stampOrNull(l.LastUsedAt), LastUsedIP: orNull(l.LastUsedIP),
 			RevokedAt: stampOrNull(t.RevokedAt), RotatedFrom: orNull(t.RotatedFrom), ReplacedBy: orNull(t.ReplacedBy),
 		}
@@ -97,7 +98,7 @@ func stampOrNull(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}
-	s := stamp(t)
+	s := resource.Stamp(t)
 	return &s
 }
 
@@ -113,7 +114,7 @@ func (a *API) tokenOf(tx *engine.Tx, id string) (Token, error) {
 	if t, ok := a.tokens.Get(tx, id); ok && a.here(tx, t) {
 		return t, nil
 	}
-	return Token{}, fail.Newf(fail.NotFound, "token_not_found", "There is no token %q in this workspace.", clip(id))
+	return Token{}, fail.Newf(fail.NotFound, "token_not_found", "There is no token %q in this workspace.", fail.Clip(id))
 }
 
 type listTokensInput struct {
@@ -133,7 +134,7 @@ func (a *API) listTokens(c *httpapi.Call, in listTokensInput) (listBody[tokenBod
 		}
 		return ""
 	}
-	p, err := list(c, view[Token]{table: a.tokens, inside: true, project: own, name: "tokens?" + filter.Encode(), keep: func(t Token) bool {
+	p, err := list(c, resource.List[Token]{Table: a.tokens, Locked: true, Project: own, Name: "tokens?" + filter.Encode(), Keep: func(t Token) bool {
 		return (in.Environment == "" || t.Environment == in.Environment) && (in.Status == "" || t.status(now) == in.Status) && a.here(c.Tx, t)
 	}}, in.paging)
 	return shown(p, a.tokenBody(c.Tx)), err
@@ -174,8 +175,8 @@ func (a *API) checkToken(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
 	if err := CheckVersion(b.Text("api_version")); err != nil {
 		violation("api_version", "unknown_value", "api_version must be one of "+strings.Join(versionNames(supported()), ", ")+".")
 	}
-	if project := b.Text("project_id"); project != "" && !has(a.projects, c.Tx, project) {
-		violation("project_id", "unknown_value", "There is no project "+clip(project)+" in this workspace.")
+	if project := b.Text("project_id"); project != "" && !a.projects.Has(c.Tx, project) {
+		violation("project_id", "unknown_value", "There is no project "+fail.Clip(project)+" in this workspace.")
 	}
 	return details
 }

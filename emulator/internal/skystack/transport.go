@@ -8,6 +8,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // transport is the stage that refuses plain HTTP where a credential is needed,
@@ -77,7 +78,7 @@ func (a *API) revokeKey(w *engine.World, id string, digest engine.Digest) bool {
 	if at.IsZero() {
 		return false
 	}
-	a.Log.Warn("a key was revoked, because it was sent over plain HTTP", "key", id, "workspace", w.ID(), "at", stamp(at))
+	a.Log.Warn("a key was revoked, because it was sent over plain HTTP", "key", id, "workspace", w.ID(), "at", resource.Stamp(at))
 	return true
 }
 

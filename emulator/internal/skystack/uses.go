@@ -1,6 +1,9 @@
 package skystack
 
-import "skystack.dev/sandbox/emulator/internal/engine"
+import (
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/resource"
+)
 
 // uses counts what an entry of the catalogue is needed for: a profile by the
 // instances that have it and the resizes that lead to it, an image by the
@@ -13,9 +16,9 @@ type uses struct {
 func (u uses) Clone() uses { return u }
 
 func (u uses) checkSaved(string) error {
-	var f violations
-	f.within("count", u.Count, 0, maxNumber)
-	return f.first()
+	var f resource.Violations
+	f.Within("count", u.Count, 0, maxNumber)
+	return f.First()
 }
 
 // Slugs are unique within one kind of entry only. What is kept of entries

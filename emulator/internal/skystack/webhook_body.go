@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/resource"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
@@ -44,7 +46,7 @@ func (a *API) webhookBody(tx *engine.Tx, w webhook.Endpoint) webhookBody {
 		ID: w.ID, ProjectID: w.ProjectID, URL: w.URL, EventTypes: w.EventTypes, Status: "enabled", DisabledReason: text(w.Disabled),
 		Description: w.Description, SignatureFormat: w.Format, APIVersion: w.APIVersion, TimeoutMS: w.TimeoutMS, MaxInFlight: w.MaxInFlight,
 		HonorGone: w.HonorGone, InsecureTLS: w.InsecureTLS, Sandbox: w.Faults, Health: "ok", Version: w.Version,
-		CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt),
+		CreatedAt: resource.Stamp(w.CreatedAt), UpdatedAt: resource.Stamp(w.UpdatedAt),
 	}
 	if w.Disabled != "" {
 		b.Status = "disabled"
@@ -53,10 +55,10 @@ func (a *API) webhookBody(tx *engine.Tx, w webhook.Endpoint) webhookBody {
 		b.AutoDisable = &w.AutoDisable
 	}
 	if since := a.outbox.FailingSince(tx, w.ID); !since.IsZero() {
-		b.Health, b.FailingSince = "failing", text(stamp(since))
+		b.Health, b.FailingSince = "failing", text(resource.Stamp(since))
 	}
 	if s := a.outbox.Secrets(tx, w.ID); tx.Now().Before(s.Until) {
-		b.SecretRotatesAt = text(stamp(s.Until))
+		b.SecretRotatesAt = text(resource.Stamp(s.Until))
 	}
 	return b
 }
@@ -67,42 +69,42 @@ const maxEventTypes = 50
 // checkEndpoint refuses an endpoint of a saved state that a request could not make. Its
 // address is checked when it is dialed, by the policy of the sandbox that loads it.
 func checkEndpoint(w webhook.Endpoint, id string) error {
-	var f violations
-	f.same(w.ID, id)
-	f.id("id", "whk", w.ID)
-	f.id("project_id", "prj", w.ProjectID)
+	var f resource.Violations
+	f.Same(w.ID, id)
+	f.ID("id", "whk", w.ID)
+	f.ID("project_id", "prj", w.ProjectID)
 	if why := webhook.Malformed(w.URL); why != "" {
-		f.add("url", "%s", why)
+		f.Add("url", "%s", why)
 	}
-	f.within("event_types", len(w.EventTypes), 1, maxEventTypes)
+	f.Within("event_types", len(w.EventTypes), 1, maxEventTypes)
 	for _, pattern := range w.EventTypes {
 		if !knownPattern(pattern) {
-			f.add("event_types", "%q is unknown", clip(pattern))
+			f.Add("event_types", "%q is unknown", fail.Clip(pattern))
 		}
 	}
-	f.text("description", w.Description, 0, 255)
+	f.Text("description", w.Description, 0, 255)
 	if w.Disabled != "" && !slices.Contains(webhook.DisabledReasons(), w.Disabled) {
-		f.add("disabled", "%q is unknown", clip(w.Disabled))
+		f.Add("disabled", "%q is unknown", fail.Clip(w.Disabled))
 	}
 	if !slices.Contains(webhook.Formats(), w.Format) {
-		f.add("signature_format", "%q is unknown", clip(string(w.Format)))
+		f.Add("signature_format", "%q is unknown", fail.Clip(string(w.Format)))
 	}
-	f.within("version", w.Version, 1, maxNumber)
-	f.within("timeout_ms", w.TimeoutMS, 100, 30_000)
-	f.within("max_in_flight", w.MaxInFlight, 1, 8)
+	f.Within("version", w.Version, 1, maxNumber)
+	f.Within("timeout_ms", w.TimeoutMS, 100, 30_000)
+	f.Within("max_in_flight", w.MaxInFlight, 1, 8)
 	if w.AutoDisable != 0 {
-		f.within("auto_disable_after_seconds", w.AutoDisable, 60, 30*24*60*60)
+		f.Within("auto_disable_after_seconds", w.AutoDisable, 60, 30*24*60*60)
 	}
-	f.within("sandbox.delay_seconds", w.Faults.DelaySeconds, 0, 24*60*60)
-	for member, share := range inOrder(map[string]float64{
+	f.Within("sandbox.delay_seconds", w.Faults.DelaySeconds, 0, 24*60*60)
+	for member, share := range resource.InOrder(map[string]float64{
 		"duplicates": w.Faults.Duplicates, "reorder": w.Faults.Reorder, "wrong_signature": w.Faults.WrongSignature,
 		"old_timestamp": w.Faults.OldTimestamp, "rotation": w.Faults.Rotation,
 	}) {
 		if !(share >= 0 && share <= 1) {
-			f.add("sandbox."+member, "is %v; it must be between 0 and 1", share)
+			f.Add("sandbox."+member, "is %v; it must be between 0 and 1", share)
 		}
 	}
-	f.time("created_at", w.CreatedAt)
-	f.time("updated_at", w.UpdatedAt)
-	return f.orElse(CheckVersion(w.APIVersion))
+	f.Time("created_at", w.CreatedAt)
+	f.Time("updated_at", w.UpdatedAt)
+	return f.OrElse(CheckVersion(w.APIVersion))
 }

@@ -14,6 +14,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
@@ -37,7 +38,7 @@ func (a *API) webhook(tx *engine.Tx, at webhookPath) (webhook.Endpoint, error) {
 }
 
 func noWebhook(id string) error {
-	return fail.Newf(fail.NotFound, "webhook_not_found", "There is no webhook %q in this workspace or project.", clip(id))
+	return fail.Newf(fail.NotFound, "webhook_not_found", "There is no webhook %q in this workspace or project.", fail.Clip(id))
 }
 
 type listWebhooksInput struct {
@@ -56,13 +57,13 @@ func (a *API) listWebhooks(c *httpapi.Call, in listWebhooksInput) (listBody[webh
 		if project, err = a.listedProject(c, in.QueryProject); err != nil {
 			return listBody[webhookBody]{}, err
 		}
-	} else if !has(a.projects, c.Tx, project) {
+	} else if !a.projects.Has(c.Tx, project) {
 		return listBody[webhookBody]{}, noProject(project)
 	}
 	a.await(c, a.outbox.Due(c.Tx, func(w webhook.Endpoint, _ webhook.Delivery) bool { return project == "" || w.ProjectID == project }))
-	v := view[webhook.Endpoint]{table: a.outbox.Endpoints, project: func(w webhook.Endpoint) string { return w.ProjectID }, name: "webhooks\x01" + project}
+	v := resource.List[webhook.Endpoint]{Table: a.outbox.Endpoints, Project: func(w webhook.Endpoint) string { return w.ProjectID }, Name: "webhooks\x01" + project}
 	if project != "" {
-		v.keep = func(w webhook.Endpoint) bool { return w.ProjectID == project }
+		v.Keep = func(w webhook.Endpoint) bool { return w.ProjectID == project }
 	}
 	p, err := list(c, v, in.paging)
 	return shown(p, func(w webhook.Endpoint) webhookBody { return a.webhookBody(c.Tx, w) }), err
@@ -120,7 +121,7 @@ func (a *API) createWebhook(c *httpapi.Call, in createWebhookInput) (webhookBody
 	}
 	var project string
 	if in.PathProject != "" {
-		if !has(a.projects, c.Tx, in.PathProject) {
+		if !a.projects.Has(c.Tx, in.PathProject) {
 			return webhookBody{}, noProject(in.PathProject)
 		}
 		if in.ProjectID != "" && in.ProjectID != in.PathProject {
@@ -251,10 +252,7 @@ func set[T any](to, from *T) {
 func (a *API) deleteWebhook(c *httpapi.Call, in webhookPath) (httpapi.Nothing, error) {
 	w, err := a.webhook(c.Tx, in)
 	if err != nil {
-		if has(a.tombstones, c.Tx, in.ID) && !a.settingsOf(c.Tx).RepeatedDelete404 {
-			err = nil
-		}
-		return httpapi.Nothing{}, err
+		return httpapi.Nothing{}, a.unlessDeleted(c.Tx, "whk_", in.ID, err)
 	}
 	if err := c.Precondition(w.Version); err != nil {
 		return httpapi.Nothing{}, err

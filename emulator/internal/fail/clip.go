@@ -1,0 +1,14 @@
+package fail
+
+import "strings"
+
+// Clip shortens a text that a client sent so that it fits in a sentence.
+func Clip(s string) string { return ClipAt(s, 80) }
+
+// ClipAt shortens a text to n bytes and an ellipsis.
+func ClipAt(s string, n int) string {
+	if len(s) > n {
+		return strings.ToValidUTF8(s[:n], "") + "…"
+	}
+	return s
+}
