@@ -48,9 +48,6 @@ func (a *API) Listen(w *engine.World, l sandbox.Listener) (_ sandbox.Listener, e
 		}, l.Secret).ID
 		return nil
 	})
-	if err == nil {
-		a.outbox.OpenListener(w, l.ID)
-	}
 	return l, err
 }
 

@@ -35,7 +35,7 @@ func (a *API) Trigger(w *engine.World, t sandbox.Trigger) (out sandbox.Triggered
 			out.Webhooks = append(out.Webhooks, sandbox.TriggeredWebhook{ID: w.ID, URL: w.URL})
 		}
 		if len(out.Webhooks) == 0 {
-			out.Note = a.whyNobody(tx, e)
+			out.Note = a.whyNoWebhook(tx, e)
 		}
 		a.post(tx, e)
 		return nil
@@ -43,8 +43,8 @@ func (a *API) Trigger(w *engine.World, t sandbox.Trigger) (out sandbox.Triggered
 	return out, err
 }
 
-// whyNobody says why no webhook gets an event, and what to do.
-func (a *API) whyNobody(tx *engine.Tx, e Event) string {
+// whyNoWebhook says why no webhook gets an event, and what to do.
+func (a *API) whyNoWebhook(tx *engine.Tx, e Event) string {
 	if a.outbox.Endpoints.Len(tx) == 0 {
 		return fmt.Sprintf("No webhook gets it: the workspace has none. Create one with POST /v1/projects/%s/webhooks, or run skystack-sandbox listen.",
 			cmp.Or(e.ProjectID, a.settingsOf(tx).DefaultProject))

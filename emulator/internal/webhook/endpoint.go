@@ -76,6 +76,9 @@ func (o *Outbox) Add(tx *engine.Tx, e Endpoint, secret string) Endpoint {
 	e.ID = o.Endpoints.NewID(tx, "whk")
 	o.Endpoints.Put(tx, e.ID, e)
 	o.secrets.Put(tx, e.ID, Secrets{Current: secret})
+	if e.Listener {
+		o.pulled.open(listenerKey{tx.World(), e.ID})
+	}
 	return e
 }
 

@@ -10,10 +10,6 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// OpenListener prepares an endpoint that is a listener, which was added, for its
-// messages.
-func (o *Outbox) OpenListener(w *engine.World, id string) { o.pulled.open(listenerKey{w, id}) }
-
 // Forget drops what is kept for the listeners of a world that has ended.
 func (o *Outbox) Forget(w *engine.World) { o.pulled.closeWorld(w) }
 
