@@ -11,7 +11,6 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/metrics"
-	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -40,13 +39,13 @@ func (f handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.ServeHTTP(w, r)
 }
 
-// newControl makes the server of the control API.
-func (e *Emulator) newControl(o httpapi.Options) (http.Handler, error) {
+// newControl makes the server of the control API, which looks like another API.
+func (e *Emulator) newControl(o httpapi.Options, like *httpapi.API) (http.Handler, error) {
 	o.Record, o.Home = nil, e.world
 	api, err := control.New(control.Config{
 		Pages:  pages{e.sky},
 		Names:  e.sky,
-		Server: e, Home: e.ID(), Origins: o.Origins, Secure: e.sky.Secure, Refuse: skystack.Refuse, Hosts: skystack.Hosts(), Headers: skystack.Headers(),
+		Server: e, Home: e.ID(), Origins: o.Origins, Secure: e.sky.Secure, Like: like,
 		Workspace: func(id string) (sandbox.Workspace, bool) {
 			w := e.workspace(id)
 			return w, w != nil
@@ -77,37 +76,6 @@ func (e *Emulator) newControl(o httpapi.Options) (http.Handler, error) {
 		return nil, err
 	}
 	return httpapi.NewServer(o, described)
-}
-
-// acting is a workspace in the hands of one of its keys: what that brings into it is
-// held against the rights of the key.
-type acting struct {
-	*Workspace
-	key string // its id
-}
-
-// Import implements sandbox.Workspace.
-func (w acting) Import(r io.Reader) error { return w.bring(r, w.e.sky.Bringing(w.key)) }
-
-// Load implements sandbox.Workspace.
-func (w acting) Load(fixture string) error { return w.start(fixture, w.e.sky.Bringing(w.key)) }
-
-// LoadData implements sandbox.Workspace.
-func (w acting) LoadData(name string, data []byte) error {
-	return w.startData(name, data, w.e.sky.Bringing(w.key))
-}
-
-// pages is the parts of what a world holds, for the control API.
-type pages struct{ *skystack.API }
-
-// AgendaPage is a part of Agenda.
-func (pages) AgendaPage(w *engine.World, after string, most int) ([]sandbox.Event, string, error) {
-	events, next, err := w.AgendaPage(after, most)
-	out := make([]sandbox.Event, len(events))
-	for i, e := range events {
-		out[i] = sandbox.Event(e)
-	}
-	return out, next, err
 }
 
 // ForgetRequests empties the record of requests of a workspace.

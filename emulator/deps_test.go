@@ -164,6 +164,38 @@ func TestOneFileStartsPrograms(t *testing.T) {
 	}
 }
 
+// The emulator mounts APIs by an interface. It names one in the file that mounts it and
+// gives typed access to it, and in those that begin with its name, nowhere else.
+func TestAPIsAreNamedInTheirFiles(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	naming := map[string]bool{}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range f.Imports {
+			for _, api := range []string{"skystack", "computestacks"} {
+				if i.Path.Value != `"`+module+"/emulator/internal/"+api+`"` {
+					continue
+				}
+				if naming[api] = true; !strings.HasPrefix(name, api) {
+					t.Errorf("%s imports %s; only files that begin with its name may", name, api)
+				}
+			}
+		}
+	}
+	if !naming["skystack"] {
+		t.Error("no file names the SkyStack API: this test looks for the wrong path")
+	}
+}
+
 // docker is what only the testcontainer room may pull in, directly or not.
 var docker = []string{"github.com/testcontainers", "github.com/moby", "github.com/docker"}
 

@@ -37,6 +37,7 @@ type Emulator struct {
 	*Workspace
 	registry   *engine.Registry
 	schema     *engine.Schema
+	apis       []api
 	sky        *skystack.API
 	findings   finding.Log
 	server     *httpapi.Server
@@ -95,21 +96,14 @@ func New(opts ...Option) (*Emulator, error) {
 func (e *Emulator) build(asked, c config, fixture *fixtures.Fixture) error {
 	log := slog.New(redact.NewHandler(c.log.Handler()))
 	e.log = log
-	if c.anyToken {
-		c.sky.Adopt = e.adopt
-	}
-	c.sky.Closing = e.closing
 	e.connections = newConnections(e.closing, log)
-	c.sky.Registry, c.sky.Home, c.sky.Build, c.sky.Fixture, c.sky.Log = e.registry, fixture.Workspace.ID, Version, fixture.Name(), log
-	c.sky.Audit, c.sky.Findings = e.audit, &e.findings
 	e.sender = e.newSender(c.webhooks)
-	c.sky.Sender = e.sender
-	e.sky = skystack.New(e.schema, c.sky)
+	e.apis = e.mount(c, fixture)
 	e.schema.OnReset(e.forgetWithReset)
 	if err := e.populate(asked, c, fixture); err != nil {
 		return err
 	}
-	api, err := e.sky.HTTP()
+	described, err := e.describe()
 	if err != nil {
 		return err
 	}
@@ -117,10 +111,10 @@ func (e *Emulator) build(asked, c config, fixture *fixtures.Fixture) error {
 	if e.secure, err = c.prepare(log); err != nil {
 		return err
 	}
-	e.control = sync.OnceValues(func() (http.Handler, error) { return e.newControl(c.server) })
+	e.control = sync.OnceValues(func() (http.Handler, error) { return e.newControl(c.server, described[0]) })
 	e.meter.init()
 	c.server.Record = e.record
-	e.server, err = httpapi.NewServer(c.server, api)
+	e.server, err = httpapi.NewServer(c.server, described...)
 	return err
 }
 

@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"time"
 
 	"skystack.dev/sandbox/emulator/internal/secret"
-	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/fixtures"
 )
 
@@ -35,20 +33,6 @@ func checkID(workspace string) error {
 }
 
 var workspaceID = regexp.MustCompile(`^wsp_[0-9A-Za-z]{1,60}$`)
-
-// known is the key as the API wants it.
-func known(k Key) skystack.NewKey {
-	t := skystack.Token{
-		ID: k.ID, Name: k.Name, Scopes: k.Scopes, Environment: k.Environment, Owner: k.Owner, ProjectID: k.Project, APIVersion: k.APIVersion,
-		CreatedBy: "configuration",
-	}
-	for to, from := range map[*time.Time]*time.Time{&t.CreatedAt: k.CreatedAt, &t.ExpiresAt: k.ExpiresAt, &t.RevokedAt: k.RevokedAt} {
-		if from != nil {
-			*to = *from
-		}
-	}
-	return skystack.NewKey{Secret: k.Token, Token: t}
-}
 
 // fixtureKeys is the keys of a fixture.
 func fixtureKeys(f *fixtures.Fixture) []Key {

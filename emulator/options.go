@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/httpapi"
-	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/fixtures"
 )
 
@@ -23,7 +22,6 @@ type config struct {
 	fixture      string
 	given        *fixtures.Fixture
 	clock        Clock
-	settings     skystack.Settings
 	limits       bool
 	rate         *RateLimit
 	allowance    RateLimit // what rate, the fixture and the defaults come to
@@ -42,7 +40,7 @@ type config struct {
 	https        *HTTPS // nil: none
 	webhooks     senderConfig
 	log          *slog.Logger
-	sky          skystack.Config
+	sky          skystackConfig
 	server       httpapi.Options
 }
 
@@ -94,7 +92,7 @@ func (c config) with(s Setup) (config, error) {
 	if s.Speed != "" {
 		opts = append(opts, WithSpeed(s.Speed))
 	}
-	c.settings.Durations = maps.Clone(c.settings.Durations)
+	c.sky.settings.Durations = maps.Clone(c.sky.settings.Durations)
 	for action, d := range s.Durations {
 		opts = append(opts, WithDuration(action, d))
 	}
@@ -117,8 +115,7 @@ func (c config) with(s Setup) (config, error) {
 	return c, errors.Join(faults...)
 }
 
-// complete settles what depends on the fixture: options win over it, and it wins
-// over what WithLimits stands for.
+// complete applies the fixture: options win over it, and it wins over the defaults.
 func (c *config) complete(f *fixtures.Fixture) error {
 	if f.Clock != nil {
 		if c.clock.Mode == "" {
@@ -128,47 +125,7 @@ func (c *config) complete(f *fixtures.Fixture) error {
 			c.clock.Now = *f.Clock.Now
 		}
 	}
-	s := &c.settings
-	r := RateLimit{PerMinute: 120, PerDay: 10_000}
-	if l := f.Limits; l != nil {
-		for _, m := range []struct {
-			from *fixtures.Limit
-			to   *int
-		}{{l.PerMinute, &r.PerMinute}, {l.PerDay, &r.PerDay}} {
-			if m.from != nil {
-				*m.to = m.from.Max
-				if m.from.Unlimited {
-					*m.to = Unlimited
-				}
-			}
-		}
-		r.Shared = l.Scope == "workspace"
-	}
-	s.Limited = c.limits
-	if c.rate != nil {
-		s.Limited = true
-		r.PerMinute, r.PerDay = cmp.Or(c.rate.PerMinute, r.PerMinute), cmp.Or(c.rate.PerDay, r.PerDay)
-		r.Shared, r.Fixed = (r.Shared || c.rate.Shared) && !c.rate.Separate, c.rate.Fixed
-	}
-	s.Limits.PerMinute, s.Limits.PerDay = finite(r.PerMinute), finite(r.PerDay)
-	s.Limits.Fixed, s.SharedLimits = r.Fixed, r.Shared
-	c.allowance = r
-	switch {
-	case c.quota != nil:
-		s.Quota = finite(*c.quota)
-	case f.Quota != nil && !f.Quota.Off:
-		s.Quota = &f.Quota.Max
-	case f.Quota == nil && c.limits:
-		s.Quota = finite(100)
-	}
-	return s.Check()
-}
-
-func finite(n int) *int {
-	if n < 0 {
-		return nil
-	}
-	return &n
+	return c.completeSkyStack(f)
 }
 
 // WithSeed decides everything random; default 1.
@@ -197,31 +154,6 @@ func WithClock(clock Clock) Option {
 	return func(c *config) error { c.clock = clock; return nil }
 }
 
-// WithSpeed sets how long transitions take: "instant", "fast" or "realistic";
-// default "fast".
-func WithSpeed(speed string) Option {
-	return func(c *config) error { c.settings.Speed = skystack.Speed(speed); return c.settings.Check() }
-}
-
-// WithDuration sets how long one action takes, whatever the speed: create,
-// start, stop, reboot, resize, rebuild, snapshot or delete.
-func WithDuration(action string, d time.Duration) Option {
-	return func(c *config) error {
-		if c.settings.Durations == nil {
-			c.settings.Durations = map[skystack.ActionType]int64{}
-		}
-		c.settings.Durations[skystack.ActionType(action)] = int64(d)
-		return c.settings.Check()
-	}
-}
-
-// WithProgression sets what moves instances on: "time", "immediate" (the next
-// read), "reads:N" (the N-th read that shows them) or "manual" (Finish alone);
-// default "time".
-func WithProgression(p string) Option {
-	return func(c *config) error { c.settings.Progression = skystack.Progression(p); return c.settings.Check() }
-}
-
 // WithLimits turns on what limits a customer of the real service: requests as
 // WithRateLimit has them, and 100 instances a workspace. Limits of the fixture
 // win over these.
@@ -238,49 +170,6 @@ func WithRateLimit(r RateLimit) Option {
 // limit.
 func WithQuota(n int) Option {
 	return func(c *config) error { c.quota = &n; return nil }
-}
-
-// WithOpenCatalog accepts any well-formed region, size and image.
-func WithOpenCatalog() Option {
-	return func(c *config) error { c.settings.OpenCatalog = true; return nil }
-}
-
-// WithSlowDelete shows a deleted instance as deleting for a while.
-func WithSlowDelete() Option {
-	return func(c *config) error { c.settings.SlowDelete = true; return nil }
-}
-
-// WithRepeatedDelete404 answers a repeated DELETE with 404 instead of 204.
-func WithRepeatedDelete404() Option {
-	return func(c *config) error { c.settings.RepeatedDelete404 = true; return nil }
-}
-
-// WithNoopConflict answers an action that has nothing to do with 409 instead of
-// a completed action.
-func WithNoopConflict() Option {
-	return func(c *config) error { c.settings.RefuseNoops = true; return nil }
-}
-
-// WithStrict makes unknown parameters and members errors in every API version.
-func WithStrict() Option {
-	return func(c *config) error { c.sky.Strict = true; return nil }
-}
-
-// WithDocumentedOnly serves only the operations that the SkyStack documents
-// print.
-func WithDocumentedOnly() Option {
-	return func(c *config) error { c.sky.DocumentedOnly = true; return nil }
-}
-
-// WithLenientBearer accepts more than one space after Bearer.
-func WithLenientBearer() Option {
-	return func(c *config) error { c.sky.LenientBearer = true; return nil }
-}
-
-// WithEnforcedSunset refuses an API version past its sunset also when the wall
-// clock took the world there.
-func WithEnforcedSunset() Option {
-	return func(c *config) error { c.sky.EnforceSunset = true; return nil }
 }
 
 // WithResetEvery returns every workspace to its start after each period of its

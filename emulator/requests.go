@@ -2,13 +2,11 @@ package emulator
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/journal"
-	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -63,27 +61,13 @@ func (e *Emulator) forgetWithReset(tx *engine.Tx) {
 	}
 }
 
-// audit reads the journal of a world's workspace for its audit log.
-func (e *Emulator) audit(world *engine.World, q skystack.AuditQuestion, after uint64, skip, limit int) ([]skystack.AuditCall, int, int) {
-	w := e.of(world)
-	if w == nil { // it has just ended
-		return nil, 0, 0
-	}
-	calls, before, total := w.journal.Calls(journal.Question(q), after, skip, limit)
-	out := make([]skystack.AuditCall, len(calls))
-	for i, c := range calls {
-		out[i] = skystack.AuditCall(c)
-	}
-	return out, before, total
-}
-
 // Requests lists the recorded requests that match, oldest first unless the match
 // says otherwise. Requests without a key that is known belong to the default
 // workspace. A match that names an operation, a status or a method that does not
 // exist fails the test; see Err.
 func (w *Workspace) Requests(m Match) []Request {
 	w.helper()
-	if err := w.e.sky.CheckRequestMatch(m); err != nil {
+	if err := w.e.checkMatch(m); err != nil {
 		w.fail("Requests", err)
 		return nil
 	}
@@ -101,7 +85,7 @@ func (w *Workspace) Dropped() uint64 { return w.journal.Dropped() }
 // Requests refuses.
 func (w *Workspace) DroppedOf(m Match) uint64 {
 	w.helper()
-	if err := w.e.sky.CheckRequestMatch(m); err != nil {
+	if err := w.e.checkMatch(m); err != nil {
 		w.fail("DroppedOf", err)
 		return 0
 	}
@@ -122,45 +106,10 @@ func (w *Workspace) named(m Match) Match {
 // set Match.Since to leave out those of the past. Its error says what came
 // instead. It refuses what Requests refuses.
 func (w *Workspace) WaitForRequest(ctx context.Context, m Match) (Request, error) {
-	if err := w.e.sky.CheckRequestMatch(m); err != nil {
+	if err := w.e.checkMatch(m); err != nil {
 		return Request{}, err
 	}
 	return w.journal.Wait(ctx, w.named(m))
-}
-
-// WaitForStatus returns an instance as soon as it has the status. It does not move
-// time: with a frozen clock somebody else must. Its error says what the instance
-// waits for. It refuses a status that does not exist.
-func (w *Workspace) WaitForStatus(ctx context.Context, instance, status string) (Instance, error) {
-	if err := w.e.sky.CheckStatus(status); err != nil {
-		return Instance{}, err
-	}
-	for {
-		changed := w.world.Changed()
-		i, ok := w.Instance(instance)
-		if ok && i.Status == status {
-			return i, nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return i, w.stillWaiting(ctx, instance, status, i, ok)
-		}
-	}
-}
-
-func (w *Workspace) stillWaiting(ctx context.Context, instance, status string, i Instance, there bool) error {
-	if !there {
-		return fmt.Errorf("waiting for instance %s to be %s: there is no such instance: %w", instance, status, context.Cause(ctx))
-	}
-	next := "nothing is booked that could change it"
-	for _, event := range w.Agenda() {
-		if event.Subject == i.PendingAction && event.Subject != "" {
-			next = fmt.Sprintf("its %s falls due in %v, and the clock is %s", event.Step, event.At.Sub(w.Now()), w.Clock().Mode)
-			break
-		}
-	}
-	return fmt.Errorf("waiting for instance %s to be %s: it is %s; %s: %w", instance, status, i.Status, next, context.Cause(ctx))
 }
 
 // AssertRequested fails the test unless an operation, as createInstance, was
@@ -168,7 +117,7 @@ func (w *Workspace) stillWaiting(ctx context.Context, instance, status string, i
 // that does not exist.
 func (w *Workspace) AssertRequested(t TB, operation string, times int) {
 	t.Helper()
-	if err := w.e.sky.CheckRequestMatch(Match{Operation: operation}); err != nil {
+	if err := w.e.checkMatch(Match{Operation: operation}); err != nil {
 		t.Fatalf("emulator: AssertRequested: %v", err)
 		return
 	}

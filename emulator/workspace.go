@@ -9,12 +9,10 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/journal"
 	"skystack.dev/sandbox/emulator/internal/redact"
-	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/emulator/sandbox"
 	"skystack.dev/sandbox/fixtures"
 )
@@ -57,7 +55,7 @@ func (e *Emulator) newWorld(c config, f *fixtures.Fixture, id string, b engine.B
 		return nil, err
 	}
 	w.SetBudget(b)
-	if err := e.sky.Seed(w, f, c.settings); err != nil {
+	if err := e.seed(w, f, &c); err != nil {
 		w.Close()
 		return nil, err
 	}
@@ -79,7 +77,9 @@ func (e *Emulator) leave(w *Workspace) {
 	e.registry.Remove(w.world)
 	e.spaces.Delete(w.world)
 	e.findings.Forget(w.ID())
-	e.sky.ForgetListeners(w.world)
+	for _, a := range e.apis {
+		a.Forget(w.world)
+	}
 	if api := e.controlAPI.Load(); api != nil {
 		api.Forget(w.world)
 	}
@@ -197,7 +197,9 @@ func (e *Emulator) again(of *Workspace, id string) *Workspace {
 func (e *Emulator) copied(of *Workspace, world *engine.World) *Workspace {
 	of.mu.Lock()
 	defer of.mu.Unlock()
-	e.sky.DropKeys(world)
+	for _, a := range e.apis {
+		a.Fork(world)
+	}
 	return e.newWorkspace(world, of.asked, of.config, of.fixture)
 }
 
@@ -305,29 +307,12 @@ func (w *Workspace) Setup() Setup {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := &w.config
-	s := Setup{
-		Fixture: w.fixture.Name(), Workspace: w.ID(), Seed: w.world.Seed(), Clock: c.clock,
-		Speed:       string(cmp.Or(c.settings.Speed, skystack.Fast)),
-		Progression: string(cmp.Or(c.settings.Progression, skystack.ByTime)),
-		Quota:       Unlimited, ResetEvery: c.resetEvery,
-	}
+	s := Setup{Fixture: w.fixture.Name(), Workspace: w.ID(), Seed: w.world.Seed(), Clock: c.clock, ResetEvery: c.resetEvery}
 	s.Clock.Mode = cmp.Or(s.Clock.Mode, RealClock)
 	if s.Clock.Mode == ScaledClock {
 		s.Clock.Scale = cmp.Or(s.Clock.Scale, 1)
 	}
-	if c.settings.Durations != nil {
-		s.Durations = map[string]time.Duration{}
-		for action, d := range c.settings.Durations {
-			s.Durations[string(action)] = time.Duration(d)
-		}
-	}
-	if r := c.allowance; c.settings.Limited && (r.PerMinute != Unlimited || r.PerDay != Unlimited) {
-		r.Separate = !r.Shared
-		s.RateLimit = &r
-	}
-	if c.settings.Quota != nil {
-		s.Quota = *c.settings.Quota
-	}
+	c.skystackSetup(&s)
 	return s
 }
 

@@ -41,7 +41,7 @@ type Server interface {
 	CA() []byte
 }
 
-// Config is what the API is told once. All of it but Origins, Hosts and Headers must be
+// Config is what the API is told once. All of it but Origins must be
 // given.
 type Config struct {
 	Server Server
@@ -70,11 +70,9 @@ type Config struct {
 	Admin func(token string) bool
 	// Secure refuses a request that came over plain HTTP, if HTTPS is required.
 	Secure func(r *http.Request) error
-	// Refuse renders an error.
-	Refuse func(x *httpapi.RequestContext, err *fail.Error) httpapi.Response
-	// Hosts and Headers are those of the APIs beside which this one is served.
-	Hosts   []string
-	Headers httpapi.Headers
+	// Like is the API whose way to render errors, hosts and names of headers this one
+	// shares.
+	Like *httpapi.API
 	// Origins are the web origins, as https://app.test, that may call from a page
 	// besides the sandbox's own; none by default.
 	Origins []string
@@ -114,8 +112,8 @@ func (a *API) HTTP() (*httpapi.API, error) {
 		return nil, err
 	}
 	return &httpapi.API{
-		Contract: c, Document: "/_sandbox/openapi.json", Prefix: "/_sandbox/", Hosts: a.Hosts, Headers: a.Headers, Handlers: a.handlers(), Pipeline: a.pipeline(),
-		Refuse: a.Refuse, Open: a.open, Complete: complete,
+		Contract: c, Document: "/_sandbox/openapi.json", Prefix: "/_sandbox/", Hosts: a.Like.Hosts, Headers: a.Like.Headers, Handlers: a.handlers(), Pipeline: a.pipeline(),
+		Refuse: a.Like.Refuse, Open: a.open, Complete: complete,
 		Render: func(_ *httpapi.RequestContext, out any) any { return out },
 		Known:  func(*httpapi.RequestContext, fail.Location, string) bool { return true },
 		Strict: func(*httpapi.RequestContext) bool { return true },

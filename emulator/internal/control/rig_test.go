@@ -65,7 +65,7 @@ func newRig(t testing.TB, change ...func(*rig)) *rig {
 	}
 	var err error
 	r.api, err = New(Config{
-		Server: r, Home: "wsp_a", Admin: func(token string) bool { return token == admin }, Bearer: bearer, Authenticate: r.authenticate, Refuse: skystack.Refuse, Secure: func(*http.Request) error { return nil },
+		Server: r, Home: "wsp_a", Admin: func(token string) bool { return token == admin }, Bearer: bearer, Authenticate: r.authenticate, Like: &httpapi.API{Refuse: skystack.Refuse, Hosts: skystack.Hosts(), Headers: skystack.Headers()}, Secure: func(*http.Request) error { return nil },
 		Workspace: func(id string) (sandbox.Workspace, bool) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -78,8 +78,6 @@ func newRig(t testing.TB, change ...func(*rig)) *rig {
 			defer r.mu.Unlock()
 			return r.worlds[id]
 		},
-		Hosts:   skystack.Hosts(),
-		Headers: skystack.Headers(),
 		Pages:   fakePages{r},
 		Names:   fakeNames{},
 		Origins: r.origins,

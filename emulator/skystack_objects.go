@@ -1,6 +1,10 @@
 package emulator
 
-import "cmp"
+import (
+	"cmp"
+	"context"
+	"fmt"
+)
 
 // Instances lists the workspace's instances, oldest first. Unlike a GET, that is
 // no read.
@@ -62,3 +66,38 @@ func (w *Workspace) Refill() error { return w.e.sky.Refill(w.world) }
 
 // Limits lists the limits of each key that is limited and what is left of them.
 func (w *Workspace) Limits() []Limit { return w.e.sky.Limits(w.world) }
+
+// WaitForStatus returns an instance as soon as it has the status. It does not move
+// time: with a frozen clock somebody else must. Its error says what the instance
+// waits for. It refuses a status that does not exist.
+func (w *Workspace) WaitForStatus(ctx context.Context, instance, status string) (Instance, error) {
+	if err := w.e.sky.CheckStatus(status); err != nil {
+		return Instance{}, err
+	}
+	for {
+		changed := w.world.Changed()
+		i, ok := w.Instance(instance)
+		if ok && i.Status == status {
+			return i, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return i, w.stillWaiting(ctx, instance, status, i, ok)
+		}
+	}
+}
+
+func (w *Workspace) stillWaiting(ctx context.Context, instance, status string, i Instance, there bool) error {
+	if !there {
+		return fmt.Errorf("waiting for instance %s to be %s: there is no such instance: %w", instance, status, context.Cause(ctx))
+	}
+	next := "nothing is booked that could change it"
+	for _, event := range w.Agenda() {
+		if event.Subject == i.PendingAction && event.Subject != "" {
+			next = fmt.Sprintf("its %s falls due in %v, and the clock is %s", event.Step, event.At.Sub(w.Now()), w.Clock().Mode)
+			break
+		}
+	}
+	return fmt.Errorf("waiting for instance %s to be %s: it is %s; %s: %w", instance, status, i.Status, next, context.Cause(ctx))
+}

@@ -1,0 +1,110 @@
+package emulator
+
+import (
+	"io"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/journal"
+	"skystack.dev/sandbox/emulator/internal/skystack"
+	"skystack.dev/sandbox/emulator/sandbox"
+	"skystack.dev/sandbox/fixtures"
+)
+
+// This file and the mount list are all that names the SkyStack API: its options, and
+// typed access to its objects.
+
+// skystackConfig is what the options choose of the SkyStack API: for all workspaces, and
+// for each.
+type skystackConfig struct {
+	skystack.Config
+	settings skystack.Settings
+}
+
+// skystackAPI is the SkyStack API as the emulator mounts it.
+type skystackAPI struct{ *skystack.API }
+
+// newSkyStack makes the SkyStack API, whose keys open the control API too.
+func (e *Emulator) newSkyStack(c config, fixture *fixtures.Fixture) skystackAPI {
+	s := c.sky.Config
+	if c.anyToken {
+		s.Adopt = e.adopt
+	}
+	s.Registry, s.Home, s.Build, s.Fixture = e.registry, fixture.Workspace.ID, Version, fixture.Name()
+	s.Closing, s.Log, s.Findings, s.Sender, s.Audit = e.closing, e.log, &e.findings, e.sender, e.audit
+	e.sky = skystack.New(e.schema, s)
+	return skystackAPI{e.sky}
+}
+
+// Seed implements api.
+func (a skystackAPI) Seed(w *engine.World, f *fixtures.Fixture, c *config) error {
+	return a.API.Seed(w, f, c.sky.settings)
+}
+
+// CheckMatch implements api.
+func (a skystackAPI) CheckMatch(m Match) error { return a.CheckRequestMatch(m) }
+
+// Fork implements api.
+func (a skystackAPI) Fork(w *engine.World) { a.DropKeys(w) }
+
+// Forget implements api.
+func (a skystackAPI) Forget(w *engine.World) { a.ForgetListeners(w) }
+
+// known is the key as the API wants it.
+func known(k Key) skystack.NewKey {
+	t := skystack.Token{
+		ID: k.ID, Name: k.Name, Scopes: k.Scopes, Environment: k.Environment, Owner: k.Owner, ProjectID: k.Project, APIVersion: k.APIVersion,
+		CreatedBy: "configuration",
+	}
+	for to, from := range map[*time.Time]*time.Time{&t.CreatedAt: k.CreatedAt, &t.ExpiresAt: k.ExpiresAt, &t.RevokedAt: k.RevokedAt} {
+		if from != nil {
+			*to = *from
+		}
+	}
+	return skystack.NewKey{Secret: k.Token, Token: t}
+}
+
+// audit reads the journal of a world's workspace for its audit log.
+func (e *Emulator) audit(world *engine.World, q skystack.AuditQuestion, after uint64, skip, limit int) ([]skystack.AuditCall, int, int) {
+	w := e.of(world)
+	if w == nil { // it has just ended
+		return nil, 0, 0
+	}
+	calls, before, total := w.journal.Calls(journal.Question(q), after, skip, limit)
+	out := make([]skystack.AuditCall, len(calls))
+	for i, c := range calls {
+		out[i] = skystack.AuditCall(c)
+	}
+	return out, before, total
+}
+
+// acting is a workspace in the hands of one of its keys: what that brings into it is
+// held against the rights of the key.
+type acting struct {
+	*Workspace
+	key string // its id
+}
+
+// Import implements sandbox.Workspace.
+func (w acting) Import(r io.Reader) error { return w.bring(r, w.e.sky.Bringing(w.key)) }
+
+// Load implements sandbox.Workspace.
+func (w acting) Load(fixture string) error { return w.start(fixture, w.e.sky.Bringing(w.key)) }
+
+// LoadData implements sandbox.Workspace.
+func (w acting) LoadData(name string, data []byte) error {
+	return w.startData(name, data, w.e.sky.Bringing(w.key))
+}
+
+// pages is the parts of what a world holds, for the control API.
+type pages struct{ *skystack.API }
+
+// AgendaPage is a part of Agenda.
+func (pages) AgendaPage(w *engine.World, after string, most int) ([]sandbox.Event, string, error) {
+	events, next, err := w.AgendaPage(after, most)
+	out := make([]sandbox.Event, len(events))
+	for i, e := range events {
+		out[i] = sandbox.Event(e)
+	}
+	return out, next, err
+}
