@@ -9,6 +9,7 @@ import (
 func (a *API) newOutbox(schema *engine.Schema) *webhook.Outbox {
 	c := webhook.Config{
 		Sender: a.Sender, Jitter: a.WebhookJitter, Findings: a.Findings, KeepFor: eventLife, Selects: selects, CheckEndpoint: checkEndpoint,
+		ProjectExists: a.projects.Has,
 		Render: func(tx *engine.Tx, event, version string) ([]byte, bool) {
 			e, ok := a.events.Get(tx, event)
 			if !ok {
@@ -16,8 +17,7 @@ func (a *API) newOutbox(schema *engine.Schema) *webhook.Outbox {
 			}
 			return e.write(nil, tx.World().ID(), version), true
 		},
-		ProjectExists: func(tx *engine.Tx, id string) bool { return a.projects.Has(tx, id) },
-		Removed:       func(tx *engine.Tx, w webhook.Endpoint) { a.tombstones.Add(tx, w.ID, w.ProjectID) },
+		Removed: func(tx *engine.Tx, w webhook.Endpoint) { a.tombstones.Add(tx, w.ID, w.ProjectID) },
 	}
 	if a.CheckEvents {
 		c.CheckBody = func(body []byte) error {

@@ -1,8 +1,6 @@
 package skystack
 
 import (
-	"slices"
-
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/resource"
@@ -66,16 +64,13 @@ func (a *API) webhookBody(tx *engine.Tx, w webhook.Endpoint) webhookBody {
 // maxEventTypes bounds the types that an endpoint names.
 const maxEventTypes = 50
 
-// checkEndpoint refuses an endpoint of a saved state that a request could not make. Its
-// address is checked when it is dialed, by the policy of the sandbox that loads it.
+// checkEndpoint refuses an endpoint of a saved state that a request could not make; see
+// webhook.Config.
 func checkEndpoint(w webhook.Endpoint, id string) error {
 	var f resource.Violations
 	f.Same(w.ID, id)
 	f.ID("id", "whk", w.ID)
 	f.ID("project_id", "prj", w.ProjectID)
-	if why := webhook.Malformed(w.URL); why != "" {
-		f.Add("url", "%s", why)
-	}
 	f.Within("event_types", len(w.EventTypes), 1, maxEventTypes)
 	for _, pattern := range w.EventTypes {
 		if !knownPattern(pattern) {
@@ -83,12 +78,6 @@ func checkEndpoint(w webhook.Endpoint, id string) error {
 		}
 	}
 	f.Text("description", w.Description, 0, 255)
-	if w.Disabled != "" && !slices.Contains(webhook.DisabledReasons(), w.Disabled) {
-		f.Add("disabled", "%q is unknown", fail.Clip(w.Disabled))
-	}
-	if !slices.Contains(webhook.Formats(), w.Format) {
-		f.Add("signature_format", "%q is unknown", fail.Clip(string(w.Format)))
-	}
 	f.Within("version", w.Version, 1, maxNumber)
 	f.Within("timeout_ms", w.TimeoutMS, 100, 30_000)
 	f.Within("max_in_flight", w.MaxInFlight, 1, 8)
@@ -96,14 +85,6 @@ func checkEndpoint(w webhook.Endpoint, id string) error {
 		f.Within("auto_disable_after_seconds", w.AutoDisable, 60, 30*24*60*60)
 	}
 	f.Within("sandbox.delay_seconds", w.Faults.DelaySeconds, 0, 24*60*60)
-	for member, share := range resource.InOrder(map[string]float64{
-		"duplicates": w.Faults.Duplicates, "reorder": w.Faults.Reorder, "wrong_signature": w.Faults.WrongSignature,
-		"old_timestamp": w.Faults.OldTimestamp, "rotation": w.Faults.Rotation,
-	}) {
-		if !(share >= 0 && share <= 1) {
-			f.Add("sandbox."+member, "is %v; it must be between 0 and 1", share)
-		}
-	}
 	f.Time("created_at", w.CreatedAt)
 	f.Time("updated_at", w.UpdatedAt)
 	return f.OrElse(CheckVersion(w.APIVersion))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -164,9 +165,9 @@ func (d Delivery) Public() sandbox.Delivery {
 func (d Delivery) checkSaved(id string) error {
 	switch {
 	case id != d.ID:
-		return fmt.Errorf("id is %q", clip(d.ID))
+		return fmt.Errorf("id is %q", fail.Clip(d.ID))
 	case !slices.Contains(Statuses(), d.Status):
-		return fmt.Errorf("status %q is unknown", clip(string(d.Status)))
+		return fmt.Errorf("status %q is unknown", fail.Clip(string(d.Status)))
 	case d.Tries < 0 || d.Tries > Attempts || len(d.Attempts) > 4*Attempts:
 		return fmt.Errorf("%d tries and %d attempts are more than there can be", d.Tries, len(d.Attempts))
 	case d.Next == d.ID:

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
 // Endpoint is a URL that events of a project are delivered to (S77, S78). Its secrets
@@ -17,7 +19,7 @@ type Endpoint struct {
 	URL         string   `json:"url"`
 	EventTypes  []string `json:"event_types"` // patterns
 	Description string   `json:"description"`
-	// Disabled is one of DisabledReasons; "" while the endpoint is enabled.
+	// Disabled says why the endpoint is disabled; "" while it is enabled.
 	Disabled    string `json:"disabled"`
 	Format      Format `json:"signature_format"`
 	APIVersion  string `json:"api_version"`
@@ -44,11 +46,6 @@ const (
 	DisabledFailing   = "failing"
 )
 
-// DisabledReasons lists the values of Endpoint.Disabled, apart from "".
-func DisabledReasons() []string {
-	return []string{DisabledByRequest, DisabledByImport, DisabledGone, DisabledFailing}
-}
-
 // Why deliveries are abandoned; see Delivery.Reason.
 const (
 	disabledReason = "the webhook was disabled"
@@ -68,6 +65,40 @@ func (e Endpoint) WithDefaults(now time.Time) Endpoint {
 func (e Endpoint) loaded() Endpoint {
 	e.Disabled = cmp.Or(e.Disabled, DisabledByImport)
 	return e
+}
+
+// checkEndpoint refuses an endpoint of a saved state. Its address is checked when it is
+// dialed, by the policy of the sandbox that loads it.
+func (o *Outbox) checkEndpoint(e Endpoint, id string) error {
+	if check := o.config.CheckEndpoint; check != nil {
+		if err := check(e, id); err != nil {
+			return err
+		}
+	}
+	switch why := Malformed(e.URL); {
+	case id != e.ID:
+		return fmt.Errorf("id is %q", fail.Clip(e.ID))
+	case why != "":
+		return errors.New("url: " + why)
+	case !slices.Contains([]string{"", DisabledByRequest, DisabledByImport, DisabledGone, DisabledFailing}, e.Disabled):
+		return fmt.Errorf("disabled: %q is unknown", fail.Clip(e.Disabled))
+	case !slices.Contains(Formats(), e.Format):
+		return fmt.Errorf("signature_format: %q is unknown", fail.Clip(string(e.Format)))
+	case e.MaxInFlight < 1:
+		return fmt.Errorf("max_in_flight: is %d, not at least 1", e.MaxInFlight)
+	}
+	for _, f := range []struct {
+		name  string
+		share float64
+	}{
+		{"duplicates", e.Faults.Duplicates}, {"reorder", e.Faults.Reorder}, {"wrong_signature", e.Faults.WrongSignature},
+		{"old_timestamp", e.Faults.OldTimestamp}, {"rotation", e.Faults.Rotation},
+	} {
+		if !(f.share >= 0 && f.share <= 1) {
+			return fmt.Errorf("sandbox.%s: is %v; it must be between 0 and 1", f.name, f.share)
+		}
+	}
+	return nil
 }
 
 // Add adds an endpoint under a new id, with its defaults and a secret.

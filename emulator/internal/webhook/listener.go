@@ -17,7 +17,7 @@ func (o *Outbox) Forget(w *engine.World) { o.pulled.closeWorld(w) }
 func (o *Outbox) isListener(w *engine.World, id string) error {
 	return w.Do(func(tx *engine.Tx) error {
 		if e, ok := o.Endpoints.Get(tx, id); !ok || !e.Listener {
-			return fail.Newf(fail.NotFound, "listener_not_found", "There is no listener %q; it was deleted, or the workspace was reset.", clip(id))
+			return fail.Newf(fail.NotFound, "listener_not_found", "There is no listener %q; it was deleted, or the workspace was reset.", fail.Clip(id))
 		}
 		return nil
 	})
@@ -62,10 +62,10 @@ func (o *Outbox) AnswerMessage(w *engine.World, id, attempt string, r sandbox.An
 	case !slices.Contains(Errors(), r.Error):
 		return fail.New(fail.Invalid, "invalid_error", "Give the status of the receiver's response, or the error that there was instead of one, such as connection_refused.")
 	default:
-		out = Outcome{Error: r.Error, Message: clipAt(r.Message, maxReport)}
+		out = Outcome{Error: r.Error, Message: fail.ClipAt(r.Message, maxReport)}
 	}
 	if !o.pulled.report(listenerKey{w, id}, attempt, out) {
-		return fail.Newf(fail.NotFound, "attempt_not_found", "No delivery waits for the attempt %q; its time may be over.", clip(attempt))
+		return fail.Newf(fail.NotFound, "attempt_not_found", "No delivery waits for the attempt %q; its time may be over.", fail.Clip(attempt))
 	}
 	return nil
 }

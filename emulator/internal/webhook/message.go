@@ -145,13 +145,3 @@ func digest(key []byte, parts ...[]byte) []byte {
 	}
 	return mac.Sum(nil)
 }
-
-// clip shortens a text of a client for an error message.
-func clip(s string) string { return clipAt(s, 80) }
-
-func clipAt(s string, n int) string {
-	if len(s) > n {
-		return strings.ToValidUTF8(s[:n], "") + "…"
-	}
-	return s
-}

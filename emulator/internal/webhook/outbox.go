@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/finding"
 )
 
@@ -30,8 +31,9 @@ type Config struct {
 	ProjectExists func(tx *engine.Tx, id string) bool
 	// Removed is called when an endpoint was removed; nil when the API does nothing then.
 	Removed func(tx *engine.Tx, e Endpoint)
-	// CheckEndpoint refuses an endpoint of a saved state that the API would not
-	// accept; nil refuses none.
+	// CheckEndpoint refuses an endpoint of a saved state that the API would not accept:
+	// its ids, event types, version and limits. The outbox checks the rest. nil refuses
+	// none.
 	CheckEndpoint func(e Endpoint, id string) error
 	// CheckBody refuses a body that breaks the contract of the API; nil sends all.
 	CheckBody func(body []byte) error
@@ -81,7 +83,7 @@ const (
 // New adds the tables, steps and hooks of an outbox to a schema.
 func New(schema *engine.Schema, c Config) *Outbox {
 	o := &Outbox{config: c}
-	o.Endpoints = engine.AddTable(schema, engine.Kind[Endpoint]{Name: "webhooks", Check: c.CheckEndpoint, Loaded: Endpoint.loaded})
+	o.Endpoints = engine.AddTable(schema, engine.Kind[Endpoint]{Name: "webhooks", Check: o.checkEndpoint, Loaded: Endpoint.loaded})
 	o.secrets = engine.AddTable(schema, engine.Kind[Secrets]{Name: "webhook_secrets", Check: Secrets.checkSaved, Confidential: true})
 	o.queues = engine.AddTable(schema, engine.Kind[queues]{Name: "delivery_queues"})
 	o.Deliveries = engine.AddTable(schema, engine.Kind[Delivery]{Name: "deliveries", Check: Delivery.checkSaved, Rescheduled: Delivery.rescheduled})
@@ -99,12 +101,12 @@ func New(schema *engine.Schema, c Config) *Outbox {
 func (o *Outbox) checkReferences(tx *engine.Tx) error {
 	for row := range o.Endpoints.After(tx, 0) {
 		if q, _ := o.queues.Get(tx, row.ID); q.Open == 0 && !o.config.ProjectExists(tx, row.Value.ProjectID) {
-			return fmt.Errorf("/tables: webhooks %q: project_id: there is no project %q in the file", clip(row.ID), clip(row.Value.ProjectID))
+			return fmt.Errorf("/tables: webhooks %q: project_id: there is no project %q in the file", fail.Clip(row.ID), fail.Clip(row.Value.ProjectID))
 		}
 	}
 	for row := range o.secrets.After(tx, 0) {
-		if _, ok := o.Endpoints.Get(tx, row.ID); !ok {
-			return fmt.Errorf("/tables: webhook_secrets %q: there is no such webhook in the file", clip(row.ID))
+		if !o.Endpoints.Has(tx, row.ID) {
+			return fmt.Errorf("/tables: webhook_secrets %q: there is no such webhook in the file", fail.Clip(row.ID))
 		}
 	}
 	return nil

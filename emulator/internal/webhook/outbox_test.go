@@ -175,9 +175,8 @@ func TestOutboxRemovesOrphans(t *testing.T) {
 	a.want("arrived", a.got, `evt_1 v7 {"a":1}`)
 }
 
-// A state in which an endpoint has no project is refused, and so is one in which a
-// secret has no endpoint. An endpoint that was loaded is disabled until a client
-// enables it; its open deliveries are sent then.
+// A state in which an endpoint has no project is refused. An endpoint that was loaded is
+// disabled until a client enables it; its open deliveries are sent then.
 func TestOutboxIsSavedAndLoaded(t *testing.T) {
 	a := newSmallAPI(t, nil)
 	e := a.add("p1")

@@ -66,7 +66,7 @@ func (o *Outbox) enqueue(tx *engine.Tx, d Delivery) {
 // requeue puts a delivery that had left its queue at the front of it.
 func (o *Outbox) requeue(tx *engine.Tx, d Delivery) {
 	q := o.queueOf(tx, d)
-	if _, ok := o.Deliveries.Get(tx, q.Head); !ok {
+	if !o.Deliveries.Has(tx, q.Head) {
 		q.Head, q.Tail = "", d.ID
 	}
 	d.Next, q.Head = q.Head, d.ID
