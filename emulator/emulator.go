@@ -19,7 +19,6 @@ import (
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/redact"
 	"skystack.dev/sandbox/emulator/internal/secret"
-	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 	"skystack.dev/sandbox/fixtures"
 )
@@ -38,7 +37,7 @@ type Emulator struct {
 	registry   *engine.Registry
 	schema     *engine.Schema
 	apis       []api
-	sky        *skystack.API
+	sky        skystackAPI
 	findings   finding.Log
 	server     *httpapi.Server
 	control    func() (http.Handler, error)

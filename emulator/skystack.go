@@ -32,8 +32,8 @@ func (e *Emulator) newSkyStack(c config, fixture *fixtures.Fixture) skystackAPI 
 	}
 	s.Registry, s.Home, s.Build, s.Fixture = e.registry, fixture.Workspace.ID, Version, fixture.Name()
 	s.Closing, s.Log, s.Findings, s.Sender, s.Audit = e.closing, e.log, &e.findings, e.sender, e.audit
-	e.sky = skystack.New(e.schema, s)
-	return skystackAPI{e.sky}
+	e.sky = skystackAPI{skystack.New(e.schema, s)}
+	return e.sky
 }
 
 // Seed implements api.
