@@ -72,6 +72,9 @@ var rooms = []room{
 	{path: "emulator/internal/resource", modules: []string{jsonexp}, rooms: []string{
 		"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/httpapi", "emulator/sandbox",
 	}},
+	{path: "emulator/internal/event", modules: []string{jsonexp}, rooms: []string{
+		"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/httpapi", "emulator/internal/resource", "emulator/sandbox",
+	}},
 
 	// The two APIs; neither knows of the other.
 	{path: "emulator/internal/genopenapi", modules: []string{yaml}},
@@ -79,7 +82,7 @@ var rooms = []room{
 	{path: "emulator/internal/conformance", modules: []string{yaml}},
 	{path: "emulator/internal/genconformance", rooms: []string{"emulator/internal/conformance"}},
 	{path: "emulator/internal/skystack", modules: []string{jsonexp, cronlib}, rooms: []string{
-		"emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/fail",
+		"emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/event", "emulator/internal/fail",
 		"emulator/internal/finding", "emulator/internal/limit", "emulator/internal/near", "emulator/internal/resource", "emulator/internal/secret", "emulator/internal/webhook", "emulator/sandbox", "fixtures",
 	}},
 	{path: "emulator/internal/computestacks", modules: []string{jsonexp}, rooms: []string{

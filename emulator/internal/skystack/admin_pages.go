@@ -2,6 +2,7 @@ package skystack
 
 import (
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -26,8 +27,7 @@ func (a *API) ProjectsPage(w *engine.World, after string, most int) ([]sandbox.P
 
 // EventsPage is a part of Events.
 func (a *API) EventsPage(w *engine.World, m sandbox.EventMatch, after string, most int) ([]sandbox.APIEvent, string, error) {
-	keep := func(e *Event) bool { return chosen(m, e) }
-	return pageOf(w, a.events, after, most, keep, func(_ *engine.Tx, e *Event) sandbox.APIEvent { return e.public() })
+	return pageOf(w, a.events.Rows, after, most, a.events.Matching(m), func(_ *engine.Tx, e *event.Event) sandbox.APIEvent { return e.Public() })
 }
 
 // DeliveriesPage is a part of Deliveries.

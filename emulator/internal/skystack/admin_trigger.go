@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/near"
 	"skystack.dev/sandbox/emulator/sandbox"
@@ -27,9 +28,9 @@ func (a *API) Trigger(w *engine.World, t sandbox.Trigger) (out sandbox.Triggered
 		if err := tx.Room(ownGrowth); err != nil {
 			return err
 		}
-		e := a.keep(tx, t.Type, s.project, shownAs(s.object), nil, nil)
+		e := a.events.Record(tx, newEvent{Type: t.Type, Project: s.project, Object: s.object})
 		out = sandbox.Triggered{
-			Event: e.ID, Type: e.Type, Object: e.objectID(), Example: example, Project: e.ProjectID, Webhooks: []sandbox.TriggeredWebhook{},
+			Event: e.ID, Type: e.Type, Object: objectID(&e), Example: example, Project: e.ProjectID, Webhooks: []sandbox.TriggeredWebhook{},
 		}
 		for _, w := range a.outbox.Receivers(tx, posted(e)) {
 			out.Webhooks = append(out.Webhooks, sandbox.TriggeredWebhook{ID: w.ID, URL: w.URL})
@@ -44,7 +45,7 @@ func (a *API) Trigger(w *engine.World, t sandbox.Trigger) (out sandbox.Triggered
 }
 
 // whyNoWebhook says why no webhook gets an event, and what to do.
-func (a *API) whyNoWebhook(tx *engine.Tx, e Event) string {
+func (a *API) whyNoWebhook(tx *engine.Tx, e event.Event) string {
 	if a.outbox.Endpoints.Len(tx) == 0 {
 		return fmt.Sprintf("No webhook gets it: the workspace has none. Create one with POST /v1/projects/%s/webhooks, or run skystack-sandbox listen.",
 			cmp.Or(e.ProjectID, a.settingsOf(tx).DefaultProject))

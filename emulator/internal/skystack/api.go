@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/finding"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
@@ -81,7 +82,7 @@ type API struct {
 	regions     *engine.Table[Region]
 	profiles    *engine.Table[Profile]
 	images      *engine.Table[Image]
-	events      *engine.Table[Event]
+	events      *event.Log
 	uses        *engine.Table[uses]
 	outbox      *webhook.Outbox
 	jobs        *engine.Table[Job]
@@ -89,7 +90,6 @@ type API struct {
 	runSlots    *engine.Table[slotRow]
 	listeners   *engine.Table[listeners]
 	idempotency *httpapi.Idempotency
-	waits       waits
 	// Header values that responses share.
 	vary         []string
 	versionLines map[string][]string
@@ -126,7 +126,7 @@ func New(schema *engine.Schema, c Config) *API {
 	a.regions = engine.AddTable(schema, engine.Kind[Region]{Name: "regions", Check: Region.checkSaved})
 	a.profiles = engine.AddTable(schema, engine.Kind[Profile]{Name: "profiles", Check: Profile.checkSaved})
 	a.images = engine.AddTable(schema, engine.Kind[Image]{Name: "images", Check: Image.checkSaved})
-	a.events = engine.AddTable(schema, engine.Kind[Event]{Name: "events", Check: Event.checkSaved, Internal: engine.Always[Event]})
+	a.events = a.newLog(schema)
 	a.uses = engine.AddTable(schema, engine.Kind[uses]{Name: "uses", Check: uses.checkSaved, Internal: engine.Always[uses]})
 	a.outbox = a.newOutbox(schema)
 	a.jobs = engine.AddTable(schema, engine.Kind[Job]{Name: "jobs", Check: Job.checkSaved, Rescheduled: Job.rescheduled})
@@ -134,7 +134,6 @@ func New(schema *engine.Schema, c Config) *API {
 	a.runSlots = engine.AddTable(schema, engine.Kind[slotRow]{Name: "run_slots"})
 	a.listeners = engine.AddTable(schema, engine.Kind[listeners]{Name: "listeners"})
 	a.idempotency = httpapi.NewIdempotency(schema)
-	schema.OnReset(a.emitReset)
 	schema.AddStep(finishStep, a.finish)
 	schema.AddStep(evaluateStep, a.evaluate)
 	schema.AddStep(tickStep, a.ticks)

@@ -64,7 +64,7 @@ func bounds() map[string]bound {
 		}, noJob},
 		"runs": {access: ofProject},
 		"events": {ofProject, func(a *API, tx *engine.Tx, id string) (string, bool) {
-			e, ok := a.eventNamed(tx, id)
+			e, ok := a.events.Find(tx, id)
 			return e.ProjectID, ok
 		}, noEvent},
 		"tokens":     {access: ofTokens},

@@ -150,7 +150,7 @@ func (a *API) replayDelivery(c *httpapi.Call, in deliveryPath) (deliveryBody, er
 	if err := checkEnabled(w); err != nil {
 		return deliveryBody{}, err
 	}
-	e, ok := a.events.Get(c.Tx, d.EventID)
+	e, ok := a.events.Rows.Get(c.Tx, d.EventID)
 	if !ok {
 		return deliveryBody{}, fail.Newf(fail.Conflict, "event_gone", "The event %s is no longer kept, so it cannot be delivered again.", d.EventID)
 	}
@@ -168,7 +168,7 @@ func (a *API) testWebhook(c *httpapi.Call, in webhookPath) (deliveryBody, error)
 	if err := checkEnabled(w); err != nil {
 		return deliveryBody{}, err
 	}
-	e := a.keep(c.Tx, "webhook.test", w.ProjectID, shownAs(a.webhookBody(c.Tx, w)), nil, causeOf(c))
+	e := a.events.Record(c.Tx, newEvent{Type: "webhook.test", Project: w.ProjectID, Object: a.webhookBody(c.Tx, w), Cause: causeOf(c)})
 	return a.deliveryBody(c.Tx, a.outbox.Enqueue(c.Tx, w, posted(e), "")), nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/resource"
@@ -155,7 +156,7 @@ func oneOf(m map[string]any, names ...string) int {
 // aboutInstances reports whether every event of a pattern is about an instance.
 func aboutInstances(pattern string) bool {
 	for _, t := range EventTypes() {
-		if selects(pattern, t) && instanceMember(t) == "" {
+		if event.Selects(pattern, t) && instanceMember(t) == "" {
 			return false
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
@@ -55,7 +56,7 @@ func (a *API) listen(tx *engine.Tx, id string, wanted bool) {
 
 // jobsOn starts the jobs that an event triggers, as soon as whoever caused it is
 // done. A job does not answer what its own run did.
-func (a *API) jobsOn(tx *engine.Tx, e *Event) {
+func (a *API) jobsOn(tx *engine.Tx, e *event.Event) {
 	row, ok := a.listeners.Get(tx, listenersID)
 	if !ok || len(row.Jobs) == 0 {
 		return
@@ -66,7 +67,7 @@ func (a *API) jobsOn(tx *engine.Tx, e *Event) {
 	}
 	for _, id := range row.Jobs {
 		j, ok := a.jobs.Get(tx, id)
-		if !ok || !j.Enabled || j.ID == by.JobID || e.ProjectID != "" && e.ProjectID != j.ProjectID || !selects(j.Trigger.Event, e.Type) {
+		if !ok || !j.Enabled || j.ID == by.JobID || e.ProjectID != "" && e.ProjectID != j.ProjectID || !event.Selects(j.Trigger.Event, e.Type) {
 			continue
 		}
 		r := Run{Trigger: byEvent, EventID: e.ID, ScheduledFor: e.At, InstanceID: eventInstance(e)}
@@ -149,7 +150,7 @@ func instanceMember(eventType string) string {
 }
 
 // eventInstance is the instance an event is about, "" for none.
-func eventInstance(e *Event) (id string) {
+func eventInstance(e *event.Event) (id string) {
 	if member := instanceMember(e.Type); member != "" {
 		_ = json.Unmarshal(resource.MembersOf(e.Object)[member], &id) // what is no text is no id
 	}

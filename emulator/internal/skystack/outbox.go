@@ -2,20 +2,21 @@ package skystack
 
 import (
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
 // newOutbox connects the outbox to the API: its events, its projects and its contract.
 func (a *API) newOutbox(schema *engine.Schema) *webhook.Outbox {
 	c := webhook.Config{
-		Sender: a.Sender, Jitter: a.WebhookJitter, Findings: a.Findings, KeepFor: eventLife, Selects: selects, CheckEndpoint: checkEndpoint,
+		Sender: a.Sender, Jitter: a.WebhookJitter, Findings: a.Findings, KeepFor: event.Lifetime, Selects: event.Selects, CheckEndpoint: checkEndpoint,
 		ProjectExists: a.projects.Has,
-		Render: func(tx *engine.Tx, event, version string) ([]byte, bool) {
-			e, ok := a.events.Get(tx, event)
+		Render: func(tx *engine.Tx, id, version string) ([]byte, bool) {
+			e, ok := a.events.Rows.Get(tx, id)
 			if !ok {
 				return nil, false
 			}
-			return e.write(nil, tx.World().ID(), version), true
+			return appendEvent(nil, &e, tx.World().ID(), version), true
 		},
 		Removed: func(tx *engine.Tx, w webhook.Endpoint) { a.tombstones.Add(tx, w.ID, w.ProjectID) },
 	}
@@ -32,9 +33,9 @@ func (a *API) newOutbox(schema *engine.Schema) *webhook.Outbox {
 }
 
 // posted is an event as the outbox knows it.
-func posted(e Event) webhook.Event {
+func posted(e event.Event) webhook.Event {
 	return webhook.Event{ID: e.ID, Type: e.Type, ProjectID: e.ProjectID}
 }
 
 // post enqueues an event for the webhooks that select it.
-func (a *API) post(tx *engine.Tx, e Event) { a.outbox.Post(tx, posted(e)) }
+func (a *API) post(tx *engine.Tx, e event.Event) { a.outbox.Post(tx, posted(e)) }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 	"skystack.dev/sandbox/emulator/sandbox"
@@ -198,7 +199,7 @@ func (a *API) runSubject(tx *engine.Tx, r Run) subject {
 }
 
 func (a *API) workspaceSubject(tx *engine.Tx) subject {
-	return subject{"", generationBody{ID: tx.World().ID()}}
+	return subject{"", event.Workspace{ID: tx.World().ID()}}
 }
 
 // anInstance is the newest instance of a project, or one that is made up.

@@ -1,4 +1,4 @@
-package skystack
+package event
 
 import (
 	"fmt"
@@ -9,19 +9,19 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// maxWaiting is how many requests of a workspace may wait for events at a time,
+// maxWaiting bounds how many requests of a world wait for events at a time,
 // streams included (10.2, row 9).
 const maxWaiting = 100
 
-// waits counts the requests that wait, by their world. The zero waits is ready.
+// waits counts the requests that wait, by their world. The zero value is ready.
 type waits struct {
 	mu sync.Mutex
 	n  map[*engine.World]int
 }
 
-// enter takes one of the places of a world until leave; code is that of the
-// refusal when there is none.
-func (w *waits) enter(world *engine.World, code string) error {
+// acquire counts one more request of a world until release; the error has the code when
+// too many wait already.
+func (w *waits) acquire(world *engine.World, code string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.n[world] >= maxWaiting {
@@ -37,7 +37,7 @@ func (w *waits) enter(world *engine.World, code string) error {
 	return nil
 }
 
-func (w *waits) leave(world *engine.World) {
+func (w *waits) release(world *engine.World) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.n[world]--; w.n[world] == 0 {
