@@ -73,6 +73,16 @@ func (w *Workspace) Restore(s Snapshot) error {
 // sandbox.ErrOverBudget.
 func (w *Workspace) Import(r io.Reader) error { return w.bring(r) }
 
+// ReadSnapshot reads what Snapshot.Save wrote, and changes nothing. The snapshot can be
+// restored, dumped and compared. It refuses what Import refuses.
+func (w *Workspace) ReadSnapshot(r io.Reader) (Snapshot, error) {
+	p, err := w.world.Load(r)
+	if err != nil {
+		return nil, overBudget(err)
+	}
+	return snapshot{p}, nil
+}
+
 // bring imports what the checks allow.
 func (w *Workspace) bring(r io.Reader, checks ...engine.Replacing) error {
 	// The first bytes are waited for before it is an import's turn: one that sends

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -140,41 +139,18 @@ func (c snapshotCommand) dump(ctx context.Context, command, name string, environ
 	return nil
 }
 
-// reader is the id of a key that is nobody's.
-const reader = "tok_ofwhoeverreadsthefile"
-
-// dumpOf writes the text of a saved world: that of a workspace which becomes it,
-// but for the key that the workspace keeps.
+// dumpOf writes the text of a saved world as it was saved.
 func dumpOf(saved io.Reader, to io.Writer) error {
-	e, err := emulator.New(emulator.WithFixture("empty"), emulator.WithoutDefaultKey(), emulator.WithKey(emulator.Key{Token: emulator.NewKey(), ID: reader}))
+	e, err := emulator.New(emulator.WithFixture("empty"))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = e.Close() }()
-	if err := e.Import(saved); err != nil {
+	s, err := e.ReadSnapshot(saved)
+	if err != nil {
 		return err
 	}
-	text, out := io.Pipe()
-	go func() { _ = out.CloseWithError(e.Snapshot().WriteDump(out)) }()
-	defer func() { _ = text.Close() }()
-	lines, written, hidden := bufio.NewReaderSize(text, 64<<10), bufio.NewWriterSize(to, 64<<10), false
-	for {
-		line, err := lines.ReadString('\n')
-		if errors.Is(err, io.EOF) {
-			return written.Flush()
-		}
-		if err != nil {
-			return err
-		}
-		if !strings.HasPrefix(line, " ") {
-			hidden = line == "tokens "+reader+"\n"
-		}
-		if !hidden {
-			if _, err := written.WriteString(line); err != nil {
-				return err
-			}
-		}
-	}
+	return s.WriteDump(to)
 }
 
 // dumped is a snapshot of which the text is all that is needed.

@@ -139,3 +139,24 @@ func TestSaveNamesTheFile(t *testing.T) {
 		t.Errorf("exit code %d, %q, %q, want %q", code, out, message, want)
 	}
 }
+
+// A file that was just saved does not differ from the workspace, although a webhook
+// from a file is disabled once it is loaded (10.2, row 12).
+func TestSavedWebhooksDoNotDiffer(t *testing.T) {
+	e := frozen(t)
+	wire.In(t, e).Post("/v1/webhooks", `{"url":"http://127.0.0.1:9999/","event_types":["instance.*"]}`).Wants(201)
+	file := filepath.Join(t.TempDir(), "world.json")
+	if code, out, faults := commanded(t, e, "snapshot", "save", file); code != 0 || out+faults != "" {
+		t.Fatalf("exit code %d, %s%s", code, out, faults)
+	}
+	if code, out, faults := commanded(t, e, "snapshot", "diff", file); code != 0 || out+faults != "" {
+		t.Errorf("exit code %d, %s%s", code, out, faults)
+	}
+	if code, out, faults := commanded(t, e, "snapshot", "load", file); code != 0 || out+faults != "" {
+		t.Fatalf("exit code %d, %s%s", code, out, faults)
+	}
+	code, out, faults := commanded(t, e, "snapshot", "diff", file)
+	if code != 0 || !strings.Contains(out, `+   disabled "imported"`) {
+		t.Errorf("exit code %d, %s%s", code, out, faults)
+	}
+}

@@ -39,7 +39,9 @@ func load(schema *Schema, in io.Reader, b Budget) (*Snapshot, error) {
 	case err != nil:
 		return nil, fmt.Errorf("saved world: %w", err)
 	}
-	return newSnapshot(schema, l.s), nil
+	p := newSnapshot(schema, l.s)
+	p.saved = true
+	return p, nil
 }
 
 // loader builds a state while it reads. What is refused has replaced nothing.
@@ -363,9 +365,6 @@ func (r *rows[T]) decode(row savedRow) (size int, err error) {
 		if err := check(value, row.ID); err != nil {
 			return 0, err
 		}
-	}
-	if loaded := r.kind.Loaded; loaded != nil {
-		value = loaded(value)
 	}
 	if _, taken := r.byID.Set(row.ID, row.Seq); taken {
 		return 0, errors.New("the id appears twice")

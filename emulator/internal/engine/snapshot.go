@@ -17,6 +17,7 @@ type Snapshot struct {
 	// resetAt is when the world would have returned to its baseline by itself; 0 if
 	// that is not known.
 	resetAt int64
+	saved   bool       // it was loaded, so that Kind.Loaded acts when it is restored
 	mu      sync.Mutex // copying marks the trees it reads
 	s       *state
 }
@@ -117,6 +118,11 @@ func (w *World) restore(p *Snapshot) {
 	}
 	w.abandon()
 	w.s = p.state()
+	if p.saved {
+		for _, t := range w.s.tables {
+			t.takeIn()
+		}
+	}
 	w.near, w.pinned = w.pins(w.s)
 	w.s.clock.resume(wallNow())
 	for _, f := range w.schema.taken {

@@ -63,6 +63,7 @@ type store interface {
 	each(f func(id string, row any) error) error // row is a pointer, only to be read
 	find(id string) any                          // a pointer, only to be read; nil if there is none
 	rebook(id string, old, moved Booking) (size int)
+	takeIn() // applies Kind.Loaded to every row
 	encode(w *writer)
 	decode(row savedRow) (size int, err error)
 }
@@ -103,14 +104,27 @@ func (r *rows[T]) rebook(id string, old, moved Booking) int {
 	return e.size
 }
 
+func (r *rows[T]) takeIn() {
+	loaded := r.kind.Loaded
+	if loaded == nil {
+		return
+	}
+	r.bySeq.Copy().Scan(func(seq uint64, e entry) bool {
+		row := loaded(*e.value.(*T))
+		r.bySeq.Set(seq, entry{id: e.id, value: &row, size: e.size})
+		return true
+	})
+}
+
 // Kind describes the rows of a table. Only the name is required. Members of a row
 // that are tagged `dump:"-"` are left out of dumps.
 type Kind[T any] struct {
 	Name string
 	// Check refuses a row that a saved world holds under an id; nil refuses none.
 	Check func(row T, id string) error
-	// Loaded is the row in place of one that comes from a saved world; nil keeps it
-	// as it is.
+	// Loaded returns the row that a world gets when a saved state becomes its present
+	// one; nil keeps rows as they were saved. The size of the row must not grow much: it
+	// is not counted again.
 	Loaded func(row T) T
 	// Rescheduled is the row after an event whose subject it is was moved; nil for
 	// rows that keep no timer.
