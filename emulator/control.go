@@ -59,7 +59,7 @@ func (e *Emulator) newControl(o httpapi.Options, like *httpapi.API) (http.Handle
 			return e.sky.Bearer(r, "a key of the workspace, or the admin token")
 		},
 		Authenticate: func(token string) (*engine.World, sandbox.Key, error) {
-			world, t, err := e.sky.Identify(token)
+			world, t, err := e.sky.Credentials.Identify(token)
 			return world, sandbox.Key{ID: t.ID, Project: t.ProjectID, Scopes: t.Scopes}, err
 		},
 		Admin: func(token string) bool { return subtle.ConstantTimeCompare([]byte(token), []byte(e.admin)) == 1 },

@@ -75,6 +75,10 @@ var rooms = []room{
 	{path: "emulator/internal/event", modules: []string{jsonexp}, rooms: []string{
 		"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/httpapi", "emulator/internal/resource", "emulator/sandbox",
 	}},
+	{path: "emulator/internal/credential", rooms: []string{
+		"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/httpapi", "emulator/internal/limit",
+		"emulator/internal/resource", "emulator/internal/secret", "emulator/sandbox",
+	}},
 
 	// The two APIs; neither knows of the other.
 	{path: "emulator/internal/genopenapi", modules: []string{yaml}},
@@ -82,7 +86,7 @@ var rooms = []room{
 	{path: "emulator/internal/conformance", modules: []string{yaml}},
 	{path: "emulator/internal/genconformance", rooms: []string{"emulator/internal/conformance"}},
 	{path: "emulator/internal/skystack", modules: []string{jsonexp, cronlib}, rooms: []string{
-		"emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/event", "emulator/internal/fail",
+		"emulator/internal/credential", "emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/event", "emulator/internal/fail",
 		"emulator/internal/finding", "emulator/internal/limit", "emulator/internal/near", "emulator/internal/resource", "emulator/internal/secret", "emulator/internal/webhook", "emulator/sandbox", "fixtures",
 	}},
 	{path: "emulator/internal/computestacks", modules: []string{jsonexp}, rooms: []string{
@@ -98,7 +102,7 @@ var rooms = []room{
 	{path: "emulator", rooms: []string{
 		"emulator/internal/fail", "emulator/internal/finding", "emulator/internal/limit", "emulator/internal/redact", "emulator/internal/secret",
 		"emulator/internal/fault", "emulator/internal/journal", "fixtures",
-		"emulator/internal/engine", "emulator/internal/httpapi", "emulator/internal/webhook",
+		"emulator/internal/credential", "emulator/internal/engine", "emulator/internal/httpapi", "emulator/internal/webhook",
 		"emulator/internal/skystack", "emulator/internal/computestacks",
 		"emulator/internal/control", "emulator/internal/dashboard",
 		"emulator/internal/localca", "emulator/internal/metrics", "emulator/sandbox",

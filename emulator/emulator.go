@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/control"
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/finding"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
@@ -132,7 +133,7 @@ func (e *Emulator) populate(asked, c config, f *fixtures.Fixture) error {
 		if c.isKnownToAll(f, k) {
 			continue
 		}
-		if err := e.sky.AddKey(world, known(k)); err != nil {
+		if err := e.sky.Credentials.Add(world, credential.Configured(k)); err != nil {
 			return f.Errorf(fmt.Sprintf("keys[%d]", i), "%v", err)
 		}
 		e.key = cmp.Or(e.key, k.Token)
@@ -151,7 +152,7 @@ func (e *Emulator) populate(asked, c config, f *fixtures.Fixture) error {
 				}
 			}
 		}
-		if err := e.sky.AddKey(w.world, known(k)); err != nil {
+		if err := e.sky.Credentials.Add(w.world, credential.Configured(k)); err != nil {
 			return fmt.Errorf("key %d: %w", i+1, err)
 		}
 		if w == e.Workspace {
@@ -166,7 +167,7 @@ func (e *Emulator) populate(asked, c config, f *fixtures.Fixture) error {
 			e.key = NewKey()
 			e.needSalt()
 		}
-		if err := e.sky.AddKey(e.world, known(Key{Token: e.key, Name: "default"})); err != nil {
+		if err := e.sky.Credentials.Add(e.world, credential.Configured(Key{Token: e.key, Name: "default"})); err != nil {
 			return err
 		}
 	}

@@ -16,7 +16,7 @@ func WithKey(k Key) Option {
 		if err := checkID(k.Workspace); err != nil {
 			return err
 		}
-		if err := known(k).Check(); err != nil {
+		if err := checkKey(k); err != nil {
 			return err
 		}
 		c.keys = append(c.keys, k)
@@ -59,7 +59,7 @@ func (w *Workspace) KeyFor(scope string) string {
 	}
 	w.mu.Unlock()
 	for _, k := range keys {
-		if w.e.sky.Allows(w.world, k.Token, scope) {
+		if w.e.sky.Credentials.Allows(w.world, k.Token, scope) {
 			return k.Token
 		}
 	}

@@ -95,7 +95,7 @@ func (w *Workspace) DroppedOf(m Match) uint64 {
 // named is a match with the key's id in the place of its token.
 func (w *Workspace) named(m Match) Match {
 	if m.Key != "" {
-		if id, ok := w.e.sky.KeyID(w.world, m.Key); ok {
+		if id, ok := w.e.sky.Credentials.ID(w.world, m.Key); ok {
 			m.Key = id
 		}
 	}

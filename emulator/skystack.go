@@ -2,8 +2,8 @@ package emulator
 
 import (
 	"io"
-	"time"
 
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/journal"
 	"skystack.dev/sandbox/emulator/internal/skystack"
@@ -45,35 +45,24 @@ func (a skystackAPI) Seed(w *engine.World, f *fixtures.Fixture, c *config) error
 func (a skystackAPI) CheckMatch(m Match) error { return a.CheckRequestMatch(m) }
 
 // Fork implements api.
-func (a skystackAPI) Fork(w *engine.World) { a.DropKeys(w) }
+func (a skystackAPI) Fork(w *engine.World) { a.Credentials.Drop(w) }
 
 // Forget implements api.
 func (a skystackAPI) Forget(w *engine.World) { a.ForgetListeners(w) }
 
-// known is the key as the API wants it.
-func known(k Key) skystack.NewKey {
-	t := skystack.Token{
-		ID: k.ID, Name: k.Name, Scopes: k.Scopes, Environment: k.Environment, Owner: k.Owner, ProjectID: k.Project, APIVersion: k.APIVersion,
-		CreatedBy: "configuration",
-	}
-	for to, from := range map[*time.Time]*time.Time{&t.CreatedAt: k.CreatedAt, &t.ExpiresAt: k.ExpiresAt, &t.RevokedAt: k.RevokedAt} {
-		if from != nil {
-			*to = *from
-		}
-	}
-	return skystack.NewKey{Secret: k.Token, Token: t}
-}
+// checkKey refuses a key that could not be used.
+func checkKey(k Key) error { return skystack.CheckKey(credential.Configured(k)) }
 
 // audit reads the journal of a world's workspace for its audit log.
-func (e *Emulator) audit(world *engine.World, q skystack.AuditQuestion, after uint64, skip, limit int) ([]skystack.AuditCall, int, int) {
+func (e *Emulator) audit(world *engine.World, q credential.AuditQuery, after uint64, skip, limit int) ([]credential.AuditCall, int, int) {
 	w := e.of(world)
 	if w == nil { // it has just ended
 		return nil, 0, 0
 	}
 	calls, before, total := w.journal.Calls(journal.Question(q), after, skip, limit)
-	out := make([]skystack.AuditCall, len(calls))
+	out := make([]credential.AuditCall, len(calls))
 	for i, c := range calls {
-		out[i] = skystack.AuditCall(c)
+		out[i] = credential.AuditCall(c)
 	}
 	return out, before, total
 }
@@ -86,14 +75,16 @@ type acting struct {
 }
 
 // Import implements sandbox.Workspace.
-func (w acting) Import(r io.Reader) error { return w.bring(r, w.e.sky.Bringing(w.key)) }
+func (w acting) Import(r io.Reader) error { return w.bring(r, w.e.sky.Credentials.Bringing(w.key)) }
 
 // Load implements sandbox.Workspace.
-func (w acting) Load(fixture string) error { return w.start(fixture, w.e.sky.Bringing(w.key)) }
+func (w acting) Load(fixture string) error {
+	return w.start(fixture, w.e.sky.Credentials.Bringing(w.key))
+}
 
 // LoadData implements sandbox.Workspace.
 func (w acting) LoadData(name string, data []byte) error {
-	return w.startData(name, data, w.e.sky.Bringing(w.key))
+	return w.startData(name, data, w.e.sky.Credentials.Bringing(w.key))
 }
 
 // pages is the parts of what a world holds, for the control API.

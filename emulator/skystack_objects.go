@@ -58,14 +58,14 @@ func (w *Workspace) SetRateLimit(r RateLimit) error { return w.e.sky.SetRateLimi
 // in the minute unless others are named; "" is Key. It refuses a window that is not
 // limited.
 func (w *Workspace) Exhaust(key string, window ...Window) error {
-	return w.e.sky.Exhaust(w.world, cmp.Or(key, w.key), window...)
+	return w.e.sky.Credentials.Exhaust(w.world, cmp.Or(key, w.key), window...)
 }
 
 // Refill gives back everything that was used of all limits.
-func (w *Workspace) Refill() error { return w.e.sky.Refill(w.world) }
+func (w *Workspace) Refill() error { return w.e.sky.Credentials.Refill(w.world) }
 
 // Limits lists the limits of each key that is limited and what is left of them.
-func (w *Workspace) Limits() []Limit { return w.e.sky.Limits(w.world) }
+func (w *Workspace) Limits() []Limit { return w.e.sky.Credentials.Limits(w.world) }
 
 // WaitForStatus returns an instance as soon as it has the status. It does not move
 // time: with a frozen clock somebody else must. Its error says what the instance

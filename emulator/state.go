@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/sandbox"
 	"skystack.dev/sandbox/fixtures"
@@ -170,7 +171,7 @@ func (w *Workspace) load(f *fixtures.Fixture, checks []engine.Replacing) error {
 		if home, _ := w.e.registry.Home(engine.DigestOf(k.Token)); home != nil && home != w.world {
 			continue
 		}
-		if err := w.e.sky.StoreKey(fresh, known(k)); err != nil {
+		if err := w.e.sky.Credentials.Prepare(fresh, credential.Configured(k)); err != nil {
 			return f.Errorf(fmt.Sprintf("keys[%d]", i), "%v", err)
 		}
 	}

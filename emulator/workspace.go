@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/journal"
 	"skystack.dev/sandbox/emulator/internal/redact"
@@ -229,7 +230,7 @@ func (e *Emulator) publish(w *Workspace, k Key) error {
 	if err := e.enter(w); err != nil {
 		return err
 	}
-	if err := e.sky.AddKey(w.world, known(k)); err != nil {
+	if err := e.sky.Credentials.Add(w.world, credential.Configured(k)); err != nil {
 		e.leave(w)
 		return err
 	}
@@ -291,16 +292,16 @@ func (w *Workspace) AddKey(k Key) (Key, error) {
 		return Key{}, fmt.Errorf("the key names workspace %q, and this is %q", k.Workspace, w.ID())
 	}
 	k.Token = cmp.Or(k.Token, NewKey())
-	if err := w.e.sky.AddKey(w.world, known(k)); err != nil {
+	if err := w.e.sky.Credentials.Add(w.world, credential.Configured(k)); err != nil {
 		return Key{}, err
 	}
-	k.ID, _ = w.e.sky.KeyID(w.world, k.Token)
+	k.ID, _ = w.e.sky.Credentials.ID(w.world, k.Token)
 	k.Workspace = w.ID()
 	return k, nil
 }
 
 // Keys lists the workspace's keys, oldest first, with masked tokens.
-func (w *Workspace) Keys() []Key { return w.e.sky.Keys(w.world) }
+func (w *Workspace) Keys() []Key { return w.e.sky.Credentials.Public(w.world) }
 
 // Setup returns what the workspace started with.
 func (w *Workspace) Setup() Setup {

@@ -69,9 +69,6 @@ type minted struct{}
 // memory is how long a key is kept that can no longer be used.
 const memory = 90 * 24 * time.Hour
 
-// lastYear is the last year of a world's time: a key that expires later never does.
-const lastYear = 2200
-
 // New adds the tables, steps and hooks of the keys of an API to a schema.
 func New(schema *engine.Schema, c Config) *Store {
 	s := &Store{config: c, expire: c.Prefix + "token.expire", endOverlap: c.Prefix + "token.revoke", forget: c.Prefix + "token.forget"}

@@ -29,7 +29,7 @@ func (s *Store) Mint(tx *engine.Tx, by string, k Key) (made Key, plain string) {
 	}
 	s.Keys.Put(tx, k.ID, k)
 	s.minted.Put(tx, k.ID, minted{})
-	if k.ExpiresAt.Year() < lastYear && !k.ExpiresAt.IsZero() {
+	if k.ExpiresAt.Year() < engine.LastYear && !k.ExpiresAt.IsZero() {
 		tx.After(k.ExpiresAt.Sub(tx.Now()), s.expire, k.ID)
 	}
 	return k, plain
@@ -66,17 +66,18 @@ func (s *Store) EndOf(tx *engine.Tx, id string) time.Time {
 	return k.ExpiresAt
 }
 
-// Full reports whether the workspace has MaxMinted keys made by API that can be used.
-// Those of another workspace, which came with a state of it, do not count.
+// Full reports whether the workspace has as many keys as MaxMinted allows.
 func (s *Store) Full(tx *engine.Tx) bool {
-	if s.minted.Len(tx) < MaxMinted {
-		return false
-	}
-	n := 0
+	return s.minted.Len(tx) >= MaxMinted && s.CountMinted(tx) >= MaxMinted
+}
+
+// CountMinted counts the keys made by API that can be used here. Those of another
+// workspace, which came with a state of it, do not count.
+func (s *Store) CountMinted(tx *engine.Tx) (n int) {
 	for row := range s.minted.After(tx, 0) {
 		if _, ok := s.Find(tx, row.ID); ok {
 			n++
 		}
 	}
-	return n >= MaxMinted
+	return n
 }

@@ -52,16 +52,16 @@ func (c Clock) check() error {
 	if c.Scale < 0 || c.Scale > maxScale || math.IsNaN(c.Scale) {
 		return fmt.Errorf("clock scale %v is out of range: use a number above 0 and at most %d", c.Scale, int(maxScale))
 	}
-	if !c.Now.IsZero() && (c.Now.Year() < 1970 || c.Now.Year() > lastYear) {
-		return fmt.Errorf("clock time %s is out of range: use a year from 1970 to %d", c.Now.Format(time.RFC3339), lastYear)
+	if !c.Now.IsZero() && (c.Now.Year() < 1970 || c.Now.Year() > LastYear) {
+		return fmt.Errorf("clock time %s is out of range: use a year from 1970 to %d", c.Now.Format(time.RFC3339), LastYear)
 	}
 	return nil
 }
 
 // reachable refuses an instant a world cannot be advanced to.
 func reachable(t time.Time) error {
-	if t.Year() > lastYear {
-		return fmt.Errorf("cannot advance to the year %d: the latest supported year is %d", t.Year(), lastYear)
+	if t.Year() > LastYear {
+		return fmt.Errorf("cannot advance to the year %d: the latest supported year is %d", t.Year(), LastYear)
 	}
 	return nil
 }

@@ -192,7 +192,7 @@ func (c savedClock) clock() (clock, error) {
 	if c.Mode == "" || c.Scale == 0 || c.Now.IsZero() {
 		return clock{}, errors.New("mode, now and scale must be given")
 	}
-	if reach := time.Date(lastYear, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano(); max(c.OffsetNS, c.MovedNS) > reach || c.OffsetNS < -reach || c.MovedNS < 0 {
+	if reach := time.Date(LastYear, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano(); max(c.OffsetNS, c.MovedNS) > reach || c.OffsetNS < -reach || c.MovedNS < 0 {
 		return clock{}, fmt.Errorf("offset_ns or moved_ns is out of range: they reach to %d", reach)
 	}
 	now := c.Now.UnixNano()

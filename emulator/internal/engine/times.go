@@ -10,8 +10,8 @@ import (
 // becomes the nearest one that can, so that nothing far ahead turns out past.
 
 const (
-	// lastYear is how far the time of a world reaches.
-	lastYear = 2200
+	// LastYear is the last year of the time of a world.
+	LastYear = 2200
 	// lastBooking is the last year that something can be booked for, which is the
 	// last whole one that nanoseconds reach.
 	lastBooking = 2261
@@ -19,7 +19,7 @@ const (
 
 //nolint:gochecknoglobals // constants that Go cannot express as such
 var (
-	endOfTime    = time.Date(lastYear+1, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano() - 1
+	endOfTime    = time.Date(LastYear+1, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano() - 1
 	endOfAgenda  = time.Date(lastBooking+1, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano() - 1
 	beginOfTimes = time.Unix(0, math.MinInt64)
 	endOfTimes   = time.Unix(0, math.MaxInt64)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
@@ -175,7 +176,7 @@ func TestKeysAreKept(t *testing.T) {
 	r := newRig(t, "empty")
 	end := aMoment().Add(24 * time.Hour)
 	for _, env := range []string{"dev", "staging", "prod"} {
-		r.addKey(t, "secret-of-"+env, skystack.Token{
+		r.addKey(t, "secret-of-"+env, credential.Key{
 			ID: "tok_" + env, Name: env + " key", Environment: env, Owner: "ada@example.test", Scopes: []string{"projects:read"}, ExpiresAt: end, CreatedBy: "test",
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/emulator/sandbox"
@@ -20,12 +21,12 @@ const otherKey = "sky_test_0000000000000000000000000000001vWQpT"
 // the last characters of one the sandbox made.
 func TestKeys(t *testing.T) {
 	r := newLook(t, "empty", skystack.Settings{}, engine.Clock{})
-	r.addKey(t, "abcd", skystack.Token{
+	r.addKey(t, "abcd", credential.Key{
 		ID: "tok_short", Name: "short", Scopes: []string{"catalog:read"}, Environment: "ci", Owner: "o", ProjectID: "prj_default", APIVersion: "2026-10-01",
 		CreatedAt: aMoment().Add(-time.Hour), ExpiresAt: aMoment().Add(time.Hour), RevokedAt: aMoment().Add(2 * time.Hour),
 	})
-	r.addKey(t, otherKey, skystack.Token{})
-	keys := r.api.Keys(r.world)
+	r.addKey(t, otherKey, credential.Key{})
+	keys := r.api.Credentials.Public(r.world)
 	if len(keys) != 3 {
 		t.Fatalf("got %+v", keys)
 	}
@@ -44,7 +45,7 @@ func TestKeys(t *testing.T) {
 	if text := r.saved(t); strings.Contains(text, "abcd") || strings.Contains(text, otherKey) {
 		t.Error("the saved world holds a key")
 	}
-	if err := r.api.AddKey(r.world, skystack.NewKey{Secret: "x", Token: skystack.Token{ID: "my key"}}); err == nil ||
+	if err := r.api.Credentials.Add(r.world, credential.Registration{Secret: "x", Key: credential.Key{ID: "my key"}}); err == nil ||
 		err.Error() != `the key's id "my key" is none: write tok_ and 1 to 60 letters, digits or underscores` {
 		t.Errorf("got %v", err)
 	}
@@ -53,23 +54,23 @@ func TestKeys(t *testing.T) {
 // No key takes the id of another, not even one that was kept from another state.
 func TestKeyIDsAreTaken(t *testing.T) {
 	r := newLook(t, "empty", skystack.Settings{}, engine.Clock{})
-	err := r.api.AddKey(r.world, skystack.NewKey{Secret: "x", Token: skystack.Token{ID: "tok_default"}})
+	err := r.api.Credentials.Add(r.world, credential.Registration{Secret: "x", Key: credential.Key{ID: "tok_default"}})
 	if !errors.Is(err, sandbox.ErrConflict) || err.Error() != `the key's id "tok_default" is that of another key; choose another, or leave it out: conflict` {
 		t.Errorf("got %v", err)
 	}
-	r.addKey(t, r.key, skystack.Token{ID: "tok_default", Name: "again"}) // the same key is no other
+	r.addKey(t, r.key, credential.Key{ID: "tok_default", Name: "again"}) // the same key is no other
 	p := r.world.Snapshot()
-	r.addKey(t, "first", skystack.Token{})
-	id, ok := r.api.KeyID(r.world, "first")
+	r.addKey(t, "first", credential.Key{})
+	id, ok := r.api.Credentials.ID(r.world, "first")
 	if err := r.world.Restore(p); err != nil || !ok {
 		t.Fatal(err)
 	}
-	r.addKey(t, "kept", skystack.Token{ID: id}) // the id that comes next
-	r.addKey(t, "second", skystack.Token{})
-	if second, _ := r.api.KeyID(r.world, "second"); second == id || second == "" {
+	r.addKey(t, "kept", credential.Key{ID: id}) // the id that comes next
+	r.addKey(t, "second", credential.Key{})
+	if second, _ := r.api.Credentials.ID(r.world, "second"); second == id || second == "" {
 		t.Errorf("got %s", second)
 	}
-	if keys := r.api.Keys(r.world); len(keys) != 3 {
+	if keys := r.api.Credentials.Public(r.world); len(keys) != 3 {
 		t.Errorf("got %+v", keys)
 	}
 }
@@ -78,11 +79,11 @@ func TestKeyIDsAreTaken(t *testing.T) {
 func TestOwnKeysAreNotInTheDump(t *testing.T) {
 	r := newLook(t, "empty", skystack.Settings{}, engine.Clock{})
 	before := dump(t, r.world)
-	r.addKey(t, "own", skystack.Token{CreatedBy: "configuration"})
+	r.addKey(t, "own", credential.Key{CreatedBy: "configuration"})
 	if after := dump(t, r.world); after != before {
 		t.Errorf("got\n%s", after)
 	}
-	r.addKey(t, "other", skystack.Token{ID: "tok_other", CreatedBy: "ada"})
+	r.addKey(t, "other", credential.Key{ID: "tok_other", CreatedBy: "ada"})
 	if after := dump(t, r.world); !strings.Contains(after, "\ntokens tok_other\n") || strings.Contains(after, "digest") {
 		t.Errorf("got\n%s", after)
 	}
@@ -96,16 +97,16 @@ func TestKeysOfACopy(t *testing.T) {
 	if err := r.api.Registry.Add(f); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.api.Keys(f); len(got) != 0 || got == nil {
+	if got := r.api.Credentials.Public(f); len(got) != 0 || got == nil {
 		t.Errorf("got %+v", got)
 	}
-	if err := r.api.AddKey(f, skystack.NewKey{Secret: "own"}); err != nil {
+	if err := r.api.Credentials.Add(f, credential.Registration{Secret: "own"}); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.api.Keys(f); len(got) != 1 || got[0].Workspace != "wsp_fork" {
+	if got := r.api.Credentials.Public(f); len(got) != 1 || got[0].Workspace != "wsp_fork" {
 		t.Errorf("got %+v", got)
 	}
-	if got := r.api.Keys(r.world); len(got) != 1 || got[0].ID != "tok_default" {
+	if got := r.api.Credentials.Public(r.world); len(got) != 1 || got[0].ID != "tok_default" {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -115,8 +116,8 @@ func TestKeysOfACopy(t *testing.T) {
 func TestFindingsBelongToWorkspaces(t *testing.T) {
 	r := newLook(t, "empty", skystack.Settings{}, engine.Clock{})
 	w := joined(t, r, "wsp_other", engine.Clock{Mode: engine.Frozen, Now: aMoment().AddDate(1, 0, 0)})
-	expired := skystack.NewKey{Secret: "expired", Token: skystack.Token{ID: "tok_expired", ExpiresAt: aMoment()}}
-	if err := r.api.AddKey(w, expired); err != nil {
+	expired := credential.Registration{Secret: "expired", Key: credential.Key{ID: "tok_expired", ExpiresAt: aMoment()}}
+	if err := r.api.Credentials.Add(w, expired); err != nil {
 		t.Fatal(err)
 	}
 	insist := func(key string, times int) {

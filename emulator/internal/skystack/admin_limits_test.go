@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/skystack"
 	"skystack.dev/sandbox/emulator/sandbox"
@@ -30,23 +31,23 @@ func (r *rig) status() int {
 // Limits can be changed, used up and given back while the world runs (S61 to S63).
 func TestRateLimitsOfARunningWorld(t *testing.T) {
 	r := newLook(t, "empty", skystack.Settings{}, engine.Clock{})
-	r.addKey(t, "second", skystack.Token{ID: "tok_second", Scopes: []string{"catalog:read"}})
+	r.addKey(t, "second", credential.Key{ID: "tok_second", Scopes: []string{"catalog:read"}})
 	set := func(limit sandbox.RateLimit, want string) {
 		t.Helper()
 		if err := r.api.SetRateLimit(r.world, limit); err != nil {
 			t.Fatal(err)
 		}
-		if got := left(r.api.Limits(r.world)); got != want {
+		if got := left(r.api.Credentials.Limits(r.world)); got != want {
 			t.Errorf("%+v: got %s, want %s", limit, got, want)
 		}
 	}
 	refused := func(key, want string, is error) {
 		t.Helper()
-		if err := r.api.Exhaust(r.world, key); err == nil || err.Error() != want || !errors.Is(err, is) {
+		if err := r.api.Credentials.Exhaust(r.world, key); err == nil || err.Error() != want || !errors.Is(err, is) {
 			t.Errorf("%q: got %v, want %s", key, err, want)
 		}
 	}
-	if got := r.api.Limits(r.world); len(got) != 0 || got == nil {
+	if got := r.api.Credentials.Limits(r.world); len(got) != 0 || got == nil {
 		t.Errorf("got %v", got)
 	}
 	refused("tok_second", "requests are not limited in this workspace; set a rate limit first: conflict", sandbox.ErrConflict)
@@ -64,7 +65,7 @@ func TestRateLimitsOfARunningWorld(t *testing.T) {
 		}
 	}
 	set(sandbox.RateLimit{PerMinute: 4, PerDay: sandbox.Unlimited}, "tok_default minute 2/4 10:23:44, tok_second minute 4/4 10:22:44")
-	if err := r.api.Exhaust(r.world, r.key); err != nil { // by its token
+	if err := r.api.Credentials.Exhaust(r.world, r.key); err != nil { // by its token
 		t.Fatal(err)
 	}
 	if code := r.status(); code != 429 {
@@ -77,14 +78,14 @@ func TestRateLimitsOfARunningWorld(t *testing.T) {
 		t.Errorf("a minute later: %d", code)
 	}
 	for _, key := range []string{"tok_default", "tok_second"} {
-		if err := r.api.Exhaust(r.world, key); err != nil {
+		if err := r.api.Credentials.Exhaust(r.world, key); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := left(r.api.Limits(r.world)); got != "tok_default minute 0/4 10:24:44, tok_second minute 0/4 10:24:44" {
+	if got := left(r.api.Credentials.Limits(r.world)); got != "tok_default minute 0/4 10:24:44, tok_second minute 0/4 10:24:44" {
 		t.Errorf("both exhausted: %s", got)
 	}
-	if err := r.api.Refill(r.world); err != nil {
+	if err := r.api.Credentials.Refill(r.world); err != nil {
 		t.Fatal(err)
 	}
 	if code := r.status(); code != 200 {
@@ -96,7 +97,7 @@ func TestRateLimitsOfARunningWorld(t *testing.T) {
 	r.status()
 	r.status()
 	set(sandbox.RateLimit{Fixed: true}, " minute 1/3 10:24:00")
-	if err := r.api.Exhaust(r.world, "tok_second"); err != nil {
+	if err := r.api.Credentials.Exhaust(r.world, "tok_second"); err != nil {
 		t.Fatal(err)
 	}
 	if code := r.status(); code != 429 {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/skystack"
@@ -37,7 +38,7 @@ func newLook(t testing.TB, fixture string, s skystack.Settings, c engine.Clock) 
 	if err := r.api.Seed(r.world, f, s); err != nil {
 		t.Fatal(err)
 	}
-	r.addKey(t, r.key, skystack.Token{ID: "tok_default", Name: "default"})
+	r.addKey(t, r.key, credential.Key{ID: "tok_default", Name: "default"})
 	described, err := r.api.HTTP()
 	if err != nil {
 		t.Fatal(err)
@@ -150,8 +151,8 @@ func TestALookIsNoRead(t *testing.T) {
 			r.api.Instances(r.world)
 			r.api.Projects(r.world)
 			r.api.Project(r.world, "prj_default")
-			r.api.Limits(r.world)
-			r.api.Keys(r.world)
+			r.api.Credentials.Limits(r.world)
+			r.api.Credentials.Public(r.world)
 			r.api.Settings(r.world)
 			dump(t, r.world)
 			if i := r.find(t, id); i.Status != "provisioning" {
@@ -183,7 +184,7 @@ func TestALookSharesNothing(t *testing.T) {
 	for _, i := range append(r.api.Instances(r.world), r.find(t, id)) {
 		i.Labels["a"], i.Metadata["list"].([]any)[1].(map[string]any)["deep"], i.Reason.Code = "2", "changed", "changed"
 	}
-	r.api.Keys(r.world)[0].Scopes[0] = "changed"
+	r.api.Credentials.Public(r.world)[0].Scopes[0] = "changed"
 	if after := dump(t, r.world); after != before {
 		t.Errorf("before\n%s\nafter\n%s", before, after)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
@@ -46,7 +47,7 @@ type Config struct {
 	// refuses such keys.
 	Adopt func(token string) error
 	// Audit reads the record of requests of a workspace (S37); nil if there is none.
-	Audit func(w *engine.World, q AuditQuestion, after uint64, skip, limit int) (calls []AuditCall, before, total int)
+	Audit credential.AuditSource
 	// Sender sends webhooks to their receivers; nil fails every attempt.
 	Sender *webhook.Sender
 	// WebhookJitter moves each delay of a retry by up to a tenth (5.2).
@@ -65,10 +66,8 @@ type Config struct {
 // worlds that use its tables.
 type API struct {
 	Config
+	Credentials *credential.Store
 	settings    *engine.Table[Settings]
-	tokens      *engine.Table[Token]
-	minted      *engine.Table[minted]
-	ledgers     *engine.Table[ledger]
 	projects    *engine.Table[Project]
 	instances   *engine.Table[Instance]
 	actions     *engine.Table[Action]
@@ -108,11 +107,8 @@ func New(schema *engine.Schema, c Config) *API {
 		a.versionLines[v.name] = []string{v.name}
 	}
 	schema.OnLoad(a.checkReferences)
-	schema.OnRestore(a.keepKeys)
 	a.settings = engine.AddTable(schema, engine.Kind[Settings]{Name: "settings", Check: Settings.checkSaved, Only: settingsID})
-	a.tokens = engine.AddTable(schema, engine.Kind[Token]{Name: "tokens", Check: Token.checkSaved, Internal: Token.ofWorkspace})
-	a.minted = engine.AddTable(schema, engine.Kind[minted]{Name: "minted", Internal: engine.Always[minted]})
-	a.ledgers = engine.AddTable(schema, engine.Kind[ledger]{Name: "ledgers", Check: ledger.checkSaved, Internal: engine.Always[ledger]})
+	a.Credentials = a.newCredentials(schema)
 	a.projects = engine.AddTable(schema, engine.Kind[Project]{Name: "projects", Check: Project.checkSaved})
 	a.instances = engine.AddTable(schema, engine.Kind[Instance]{Name: "instances", Check: Instance.checkSaved})
 	a.actions = engine.AddTable(schema, engine.Kind[Action]{Name: "actions", Check: Action.checkSaved, Rescheduled: Action.rescheduled})
@@ -138,9 +134,6 @@ func New(schema *engine.Schema, c Config) *API {
 	schema.AddStep(evaluateStep, a.evaluate)
 	schema.AddStep(tickStep, a.ticks)
 	schema.AddStep(runStep, a.resume)
-	schema.AddStep(expireStep, a.tokenExpires)
-	schema.AddStep(revokeStep, a.overlapEnds)
-	schema.AddStep(forgetStep, a.forgetToken)
 	return a
 }
 

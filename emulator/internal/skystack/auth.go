@@ -1,12 +1,11 @@
 package skystack
 
 import (
-	"crypto/subtle"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/finding"
@@ -30,9 +29,9 @@ func (a *API) authenticate(x *httpapi.RequestContext) error {
 	if err := credible(token); err != nil {
 		return a.reportRefused(digest, token, err)
 	}
-	w, id := a.lead(token, digest)
+	w, id := a.Credentials.World(token, digest)
 	if w == nil {
-		return a.reportRefused(digest, token, unauthenticated("invalid_token", "The token is unknown here."))
+		return a.reportRefused(digest, token, refuseKey(credential.Key{}, credential.Unknown))
 	}
 	_ = w.Do(func(tx *engine.Tx) error {
 		x.Open(tx)
@@ -41,7 +40,7 @@ func (a *API) authenticate(x *httpapi.RequestContext) error {
 			err = a.admit(tx, x, id, digest)
 		}
 		if err == nil {
-			d := a.count(tx, x.Caller.Token)
+			d := a.Credentials.Count(tx, x.Caller.Token)
 			x.Admission = &d
 		}
 		return nil
@@ -55,26 +54,16 @@ func (a *API) authenticate(x *httpapi.RequestContext) error {
 
 // admit holds a token against what the world knows of it.
 func (a *API) admit(tx *engine.Tx, x *httpapi.RequestContext, id string, digest engine.Digest) error {
-	t, err := a.valid(tx, id, digest)
+	t, err := a.Credentials.Valid(tx, id, digest)
 	if err != nil {
 		return err
 	}
-	now := tx.Now()
-	x.Caller = t.caller()
-	if !t.ExpiresAt.IsZero() && t.ExpiresAt.Sub(now) < 7*24*time.Hour {
+	x.Caller = t.Caller()
+	if !t.ExpiresAt.IsZero() && t.ExpiresAt.Sub(tx.Now()) < 7*24*time.Hour {
 		x.Set("Skystack-Token-Expires", resource.Stamp(t.ExpiresAt))
 	}
-	l := engine.Own(a.ledgers, tx, t.ID)
-	l.LastUsedAt = now
-	if ip, _, err := net.SplitHostPort(x.Request.RemoteAddr); err == nil && ip != l.LastUsedIP {
-		l.LastUsedIP = ip
-	}
+	a.Credentials.Use(tx, t.ID, x.Request.RemoteAddr)
 	return nil
-}
-
-// caller is who sends requests with the key.
-func (t Token) caller() httpapi.Caller {
-	return httpapi.Caller{Token: t.ID, Digest: t.Digest, Project: t.ProjectID, Scopes: t.Scopes, Version: t.APIVersion}
 }
 
 // readmit refuses a request, in the transaction in which its handler acts, whose key
@@ -84,35 +73,15 @@ func (a *API) readmit(c *httpapi.Call) error {
 	if c.Operation().Public {
 		return nil
 	}
-	t, err := a.valid(c.Tx, c.Token, c.Digest)
+	t, err := a.Credentials.Valid(c.Tx, c.Token, c.Digest)
 	if err == nil && t.ProjectID != c.Project { // of a state that was restored meanwhile
 		err = unauthenticated("invalid_token", "The token was bound to another project meanwhile; send the request again.")
 	}
 	if err != nil {
 		return err
 	}
-	c.Caller = t.caller()
+	c.Caller = t.Caller()
 	return mayCall(c, c.SentQuery)
-}
-
-// valid is the key that a token leads to, unless it may not be used now.
-func (a *API) valid(tx *engine.Tx, id string, digest engine.Digest) (Token, error) {
-	t, ok := a.tokens.Get(tx, id)
-	if !ok || subtle.ConstantTimeCompare(t.Digest[:], digest[:]) != 1 || !a.here(tx, t) && !tx.Closed() {
-		return t, unauthenticated("invalid_token", "The token is unknown here.")
-	}
-	return t, t.unusable(tx.Now())
-}
-
-// unusable is why a key may not be used at a time (S38); nil if it may.
-func (t Token) unusable(now time.Time) error {
-	switch t.status(now) {
-	case tokenRevoked:
-		return unauthenticated("token_revoked", "The token was revoked at "+resource.Stamp(t.RevokedAt)+".")
-	case tokenExpired:
-		return unauthenticated("token_expired", "The token expired at "+resource.Stamp(t.ExpiresAt)+".")
-	}
-	return nil
 }
 
 // Bearer reads the Authorization header, strictly (S30): the scheme in any case,
@@ -150,18 +119,6 @@ func (a *API) Bearer(r *http.Request, wanted string) (string, error) {
 	return token, nil
 }
 
-// credible refuses a token that cannot be one of a sandbox (S74).
-func credible(token string) error {
-	if liveKey(token) {
-		return unauthenticated("live_key_in_sandbox",
-			"This is a production token. It is not accepted, stored or logged here, but it was exposed to a sandbox: rotate it, and use a sandbox token.")
-	}
-	if !wellFormed(token) {
-		return malformed("This is not a well-formed SkyStack token: its checksum is wrong, so it was mistyped or cut.")
-	}
-	return nil
-}
-
 // elsewhere hints at credentials sent where they do not count (S28).
 func elsewhere(r *http.Request) string {
 	if strings.Contains(r.URL.RawQuery, "access_token=") {
@@ -181,6 +138,16 @@ func unauthenticated(code, message string) error {
 		Kind: fail.Unauthenticated, Code: code, Message: message,
 		Challenge: challenge + `, error="invalid_token", error_description="` + description + `"`,
 	}
+}
+
+// owner returns the workspace of a request whose key was refused or not looked at, and the
+// id of the key if the workspace knows it.
+func (a *API) owner(x *httpapi.RequestContext) (*engine.World, string) {
+	token, _ := a.Bearer(x.Request, "")
+	if token == "" {
+		return nil, ""
+	}
+	return a.Credentials.Owner(engine.DigestOf(token))
 }
 
 // scope is the stage that refuses what the token may not do (S26; 8.3).

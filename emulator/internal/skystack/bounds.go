@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
@@ -144,7 +145,7 @@ func boundaryOf(op *httpapi.Operation) boundary {
 func mayCall(c *httpapi.Call, query func(name string) string) error {
 	op, b := c.Operation(), boundaryOf(c.Operation())
 	own := b.access == ofTokens && len(b.objects) > 0 && c.Param(b.objects[0].name) == c.Token
-	if !own && !grants(c.Scopes, op.Scope) {
+	if !own && !credential.Grants(c.Scopes, op.Scope) {
 		return lacksScopes("The token lacks the scope "+op.Scope+".", []string{op.Scope})
 	}
 	if c.Project == "" {

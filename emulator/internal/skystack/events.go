@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
@@ -113,8 +114,8 @@ func conflictingQuery(message string, fields ...string) error {
 
 // mayStream returns why a key may not read on in a stream that it opened; nil if it may.
 func (a *API) mayStream(tx *engine.Tx, caller httpapi.Caller) error {
-	t, err := a.valid(tx, caller.Token, caller.Digest)
-	if err == nil && (t.ProjectID != caller.Project || !grants(t.Scopes, "events:read")) { // another state has it with other rights
+	t, err := a.Credentials.Valid(tx, caller.Token, caller.Digest)
+	if err == nil && (t.ProjectID != caller.Project || !credential.Grants(t.Scopes, "events:read")) { // another state has it with other rights
 		return unauthenticated("invalid_token", "The token has other rights now; begin again.")
 	}
 	return err

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
-	"skystack.dev/sandbox/emulator/internal/skystack"
 )
 
 // S10; section 4: what a request did and the record of it are one. Whatever copy of
@@ -85,13 +85,13 @@ func TestKeyIsAskedAgainWhereItActsS38(t *testing.T) {
 				t.Fatalf("%d %s", w.Code, w.Body)
 			}
 		}, "token_revoked"},
-		"gone with a reset": {func(_ *testing.T, r *rig) { r.api.DropKeys(r.world) }, "invalid_token"},
+		"gone with a reset": {func(_ *testing.T, r *rig) { r.api.Credentials.Drop(r.world) }, "invalid_token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, "empty")
 			late := *r
 			late.key = "late"
-			r.addKey(t, "late", skystack.Token{ID: "tok_late", CreatedBy: "configuration"})
+			r.addKey(t, "late", credential.Key{ID: "tok_late", CreatedBy: "configuration"})
 			done := false
 			server := staged(t, r, "contract", func(*httpapi.RequestContext, *httpapi.Server) error {
 				if !done {

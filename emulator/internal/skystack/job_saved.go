@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/resource"
 )
@@ -26,8 +27,8 @@ func (j Job) checkSaved(id string) error {
 	for member, at := range resource.InOrder(map[string]time.Time{"created_at": j.CreatedAt, "updated_at": j.UpdatedAt, "last_run_at": j.LastRunAt, "due": j.Due, "anchor": j.Anchor}) {
 		f.Time(member, at)
 	}
-	if year := j.Anchor.UTC().Year(); j.Trigger.Every != "" && (year < 1970 || year > lastYear) {
-		f.Add("anchor", "is missing or in the year %d; a trigger with every needs the instant from which it counts, in a year from 1970 to %d", year, lastYear)
+	if year := j.Anchor.UTC().Year(); j.Trigger.Every != "" && (year < 1970 || year > engine.LastYear) {
+		f.Add("anchor", "is missing or in the year %d; a trigger with every needs the instant from which it counts, in a year from 1970 to %d", year, engine.LastYear)
 	}
 	if j.Concurrency != skipOverlap && j.Concurrency != queueOverlap {
 		f.Add("concurrency", "%q is unknown", fail.Clip(j.Concurrency))

@@ -100,8 +100,8 @@ func checkTriggerMember(kind, value string, now time.Time) (f fail.Detail) {
 		switch {
 		case err != nil:
 			f.Code, f.Message = "invalid_format", fmt.Sprintf("trigger.at %q is no RFC 3339 time such as 2026-03-19T10:30:00Z.", fail.Clip(value))
-		case !now.IsZero() && !at.After(now), at.UTC().Year() > lastYear:
-			f.Code, f.Message = "out_of_range", fmt.Sprintf("trigger.at must lie in the future, up to the year %d; it is %s now.", lastYear, resource.Stamp(now))
+		case !now.IsZero() && !at.After(now), at.UTC().Year() > engine.LastYear:
+			f.Code, f.Message = "out_of_range", fmt.Sprintf("trigger.at must lie in the future, up to the year %d; it is %s now.", engine.LastYear, resource.Stamp(now))
 		}
 	case "event":
 		if !knownPattern(value) {

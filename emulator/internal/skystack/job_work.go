@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
@@ -209,8 +210,8 @@ type plan struct {
 // foresee finds what a run would do, and changes nothing. Status is that of the run
 // when there is a reason to do nothing.
 func (a *API) foresee(tx *engine.Tx, j *Job, r Run) (w work, status RunStatus) {
-	t, _ := a.tokens.Get(tx, j.TokenID)
-	if needed := j.Action.Type.scope(); !grants(t.Scopes, needed) {
+	t, _ := a.Credentials.Keys.Get(tx, j.TokenID)
+	if needed := j.Action.Type.scope(); !credential.Grants(t.Scopes, needed) {
 		return work{Reason: &Reason{"insufficient_scope", "The token the job acts with lacks the scope " + needed + "."}}, RunFailed
 	}
 	if t.ProjectID != "" && t.ProjectID != j.ProjectID {
@@ -369,13 +370,14 @@ func (a *API) actCreate(tx *engine.Tx, j *Job, t Action) runResult {
 
 // tokenGone says why a job can no longer act with a token; nil if it can.
 func (a *API) tokenGone(tx *engine.Tx, id string) *Reason {
-	t, ok := a.tokens.Get(tx, id)
-	switch now := tx.Now(); {
-	case !ok:
+	t, ok := a.Credentials.Keys.Get(tx, id)
+	if !ok {
 		return &Reason{"token_revoked", "The token the job acts with does not exist any more."}
-	case !t.RevokedAt.IsZero() && !now.Before(t.RevokedAt):
+	}
+	switch t.Status(tx.Now()) {
+	case credential.Revoked:
 		return &Reason{"token_revoked", "The token the job acts with was revoked at " + resource.Stamp(t.RevokedAt) + "."}
-	case !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt):
+	case credential.Expired:
 		return &Reason{"token_expired", "The token the job acts with expired at " + resource.Stamp(t.ExpiresAt) + "."}
 	}
 	return nil

@@ -3,12 +3,14 @@ package skystack
 import (
 	"strings"
 	"testing"
+
+	"skystack.dev/sandbox/emulator/internal/credential"
 )
 
 // Another prefix is somebody else's format and may have been imported (8.1).
 func TestImportedKeysHaveNoChecksum(t *testing.T) {
 	for _, imported := range []string{"YOUR_API_TOKEN", "sky_", "sky_tes", "SKY_TEST_0"} {
-		if err := (NewKey{Secret: imported}).Check(); err != nil {
+		if err := CheckKey(credential.Registration{Secret: imported}); err != nil {
 			t.Errorf("%s: %v", imported, err)
 		}
 	}
@@ -21,7 +23,7 @@ func TestProductionKeysAreRecognised(t *testing.T) {
 			if !liveKey(token) {
 				t.Errorf("%s is not taken for a production key", token)
 			}
-			if err := (NewKey{Secret: token}).Check(); err == nil || strings.Contains(err.Error(), token) {
+			if err := CheckKey(credential.Registration{Secret: token}); err == nil || strings.Contains(err.Error(), token) {
 				t.Errorf("%s as a configured key: %v", token, err)
 			}
 		}

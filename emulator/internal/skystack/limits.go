@@ -5,43 +5,13 @@ import (
 	"strconv"
 	"time"
 
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/limit"
+	"skystack.dev/sandbox/emulator/sandbox"
 )
-
-// workspaceLedger is the ledger that keys share when the workspace's limits are
-// not per key.
-const workspaceLedger = "workspace"
-
-// count counts a request of a known caller (S61 to S63; 3.2), unless it has to be
-// refused.
-func (a *API) count(tx *engine.Tx, key string) limit.Decision {
-	s := a.settingsOf(tx)
-	if !s.Limited {
-		return limit.Decision{Allowed: true}
-	}
-	token := key
-	if s.SharedLimits {
-		token = workspaceLedger
-	}
-	d := engine.Own(a.ledgers, tx, token).Usage.Take(tx.Now(), s.Limits)
-	d.RetryAfter = 0
-	for _, q := range [...]*limit.Quota{&d.Minute, &d.Day} {
-		if q.Wait > 0 {
-			q.Wait = tx.RetryAfter(q.Reset.Sub(tx.Now()))
-		}
-		if q.Exceeded {
-			q.RetryAfter = q.Wait
-		}
-		d.RetryAfter = max(d.RetryAfter, q.RetryAfter)
-	}
-	if !d.Allowed {
-		a.refusedUntil(tx, key, &d)
-	}
-	return d
-}
 
 // limited is the stage that announces the limits and refuses a request when an
 // allowance is used up. Refusals of later stages count, earlier ones do not.
@@ -143,4 +113,25 @@ func announce(x *httpapi.RequestContext, d *limit.Decision) {
 		x.Set(names[i], text[start:ends[i]])
 		start = ends[i]
 	}
+}
+
+// limits returns the limits among the settings.
+func (s Settings) limits() credential.Limits {
+	return credential.Limits{Limited: s.Limited, Policy: s.Limits, Shared: s.SharedLimits}
+}
+
+// SetRateLimit changes how many requests are served from the next one on. Limits of 0
+// stay as they are; where requests were not limited, they still are not. Requests that
+// were counted stay counted.
+func (a *API) SetRateLimit(w *engine.World, r sandbox.RateLimit) error {
+	return w.Do(func(tx *engine.Tx) error {
+		s := a.settingsOf(tx)
+		l, err := s.limits().Changed(r)
+		if err != nil {
+			return err
+		}
+		s.Limited, s.Limits, s.SharedLimits = l.Limited, l.Policy, l.Shared
+		a.settings.Put(tx, settingsID, s)
+		return nil
+	})
 }

@@ -216,7 +216,9 @@ func (a *API) deleteProject(c *httpapi.Call, in projectInput) (httpapi.Nothing, 
 		return httpapi.Nothing{}, fail.Newf(fail.Conflict, "project_not_empty", "The project holds %d instances; delete them first.", m.Instances)
 	}
 	a.removeJobsOf(c.Tx, p.ID)
-	a.revokeTokensOf(c, p.ID)
+	for _, t := range a.Credentials.BoundTo(c.Tx, p.ID) {
+		a.revokeNow(c.Tx, t, causeOf(c))
+	}
 	a.projects.Delete(c.Tx, p.ID)
 	a.members.Delete(c.Tx, p.ID)
 	a.tombstones.Add(c.Tx, p.ID, p.ID)

@@ -1,6 +1,7 @@
 package skystack
 
 import (
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
@@ -22,7 +23,7 @@ func (a *API) quotas(tx *engine.Tx) []quota {
 		{"profiles", new(maxProfiles), a.ownProfiles},
 		{"images", nil, a.ownImages},
 		{"jobs", new(maxJobs), a.jobs.Len},
-		{"tokens", new(maxTokens), a.countMinted},
+		{"tokens", new(credential.MaxMinted), a.Credentials.CountMinted},
 		{"webhooks", new(maxWebhooks), a.outbox.Endpoints.Len},
 	}
 }

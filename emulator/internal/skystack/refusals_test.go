@@ -111,11 +111,11 @@ func TestIdentifyS34(t *testing.T) {
 	r := newRig(t, "empty")
 	for token, code := range map[string]string{"sk_live_4242": "live_key_in_sandbox", "sky_test_wrong": "invalid_token", "unknown": "invalid_token"} {
 		var refused *fail.Error
-		if w, got, err := r.api.Identify(token); !errors.As(err, &refused) || refused.Code != code || w != nil || got.ID != "" {
+		if w, got, err := r.api.Credentials.Identify(token); !errors.As(err, &refused) || refused.Code != code || w != nil || got.ID != "" {
 			t.Errorf("%s: got %v, %q, %v, want %s", token, w, got.ID, err, code)
 		}
 	}
-	if w, got, err := r.api.Identify(r.key); err != nil || w != r.world || got.ID != "tok_default" {
+	if w, got, err := r.api.Credentials.Identify(r.key); err != nil || w != r.world || got.ID != "tok_default" {
 		t.Errorf("got %v, %q, %v", w, got.ID, err)
 	}
 }

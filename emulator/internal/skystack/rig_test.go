@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/redact"
@@ -57,7 +58,7 @@ func newRig(t testing.TB, fixture string) *rig {
 	if err := r.api.Seed(r.world, f, skystack.Settings{}); err != nil {
 		t.Fatal(err)
 	}
-	r.addKey(t, r.key, skystack.Token{ID: "tok_default", Name: "default"})
+	r.addKey(t, r.key, credential.Key{ID: "tok_default", Name: "default"})
 	described, err := r.api.HTTP()
 	if err != nil {
 		t.Fatal(err)
@@ -70,9 +71,9 @@ func newRig(t testing.TB, fixture string) *rig {
 	return r
 }
 
-func (r *rig) addKey(t testing.TB, secret string, token skystack.Token) {
+func (r *rig) addKey(t testing.TB, secret string, token credential.Key) {
 	t.Helper()
-	if err := r.api.AddKey(r.world, skystack.NewKey{Secret: secret, Token: token}); err != nil {
+	if err := r.api.Credentials.Add(r.world, credential.Registration{Secret: secret, Key: token}); err != nil {
 		t.Fatal(err)
 	}
 }

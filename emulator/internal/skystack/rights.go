@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/resource"
@@ -16,12 +17,7 @@ import (
 // mayHave refuses to let a key do something with the rights of others for want of
 // scopes. What it is stands in the message, as "A token can give no more than it has".
 func mayHave(c *httpapi.Call, scopes []string, what string) error {
-	var missing []string
-	for _, s := range scopes {
-		if !grants(c.Scopes, s) {
-			missing = append(missing, s)
-		}
-	}
+	missing := credential.Missing(c.Scopes, scopes)
 	if missing == nil {
 		return nil
 	}
@@ -29,7 +25,7 @@ func mayHave(c *httpapi.Call, scopes []string, what string) error {
 }
 
 // mayMake refuses a key that may do what its maker may not, or one too many.
-func (a *API) mayMake(c *httpapi.Call, t Token) error {
+func (a *API) mayMake(c *httpapi.Call, t credential.Key) error {
 	if err := mayHave(c, t.Scopes, "A token can give no more than it has"); err != nil {
 		return err
 	}
@@ -39,14 +35,14 @@ func (a *API) mayMake(c *httpapi.Call, t Token) error {
 	if c.Project != "" && t.ProjectID == "" {
 		return boundTo(c.Project, "it makes tokens for that one alone")
 	}
-	if a.minted.Len(c.Tx) >= maxTokens && a.countMinted(c.Tx) >= maxTokens {
-		return fail.Newf(fail.Forbidden, "quota_exceeded", "The workspace has %d tokens in use that were made by API; revoke some.", maxTokens)
+	if a.Credentials.Full(c.Tx) {
+		return fail.Newf(fail.Forbidden, "quota_exceeded", "The workspace has %d tokens in use that were made by API; revoke some.", credential.MaxMinted)
 	}
 	return nil
 }
 
 // mayEnd refuses to revoke a key that may do what the one that asks may not.
-func mayEnd(c *httpapi.Call, t Token) error {
+func mayEnd(c *httpapi.Call, t credential.Key) error {
 	if t.ID == c.Token {
 		return nil
 	}
@@ -63,21 +59,6 @@ func mayDeliver(c *httpapi.Call) error {
 	return mayHave(c, []string{"events:read"}, "A webhook delivers events, which the token must be allowed to read")
 }
 
-// endOfCaller is when the key of a request expires: what it makes expires no later.
-// The zero time is never.
-func (a *API) endOfCaller(c *httpapi.Call) time.Time {
-	t, _ := a.tokens.Get(c.Tx, c.Token)
-	return t.ExpiresAt
-}
-
-// sooner is the earlier of two ends; the zero time is never.
-func sooner(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
-}
-
 // checkExpiry refuses an end that has come, or that is later than that of
 // the key which asks. What is less than a second is not shown, so it does not count.
 func (a *API) checkExpiry(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
@@ -86,7 +67,7 @@ func (a *API) checkExpiry(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
 		return nil // what is no time is the contract's concern
 	}
 	violation := fail.Detail{Field: "expires_at", Location: fail.Body, Code: "out_of_range"}
-	at, end := secondOf(text), a.endOfCaller(c)
+	at, end := secondOf(text), a.Credentials.EndOf(c.Tx, c.Token)
 	switch {
 	case !at.After(c.Now()):
 		violation.Message = "expires_at must lie in the future; by the workspace's clock it is " + resource.Stamp(c.Now()) + "."

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
@@ -18,10 +17,6 @@ import (
 
 // maxNumber bounds what is written as a number of 32 bits.
 const maxNumber = 1 << 30
-
-// ofWorkspace tells whether a key belongs to the workspace itself: it stays when the
-// state is replaced, so it is no part of that.
-func (t Token) ofWorkspace() bool { return t.CreatedBy == configuration }
 
 // rescheduled has the action begin as much later as it ends, so that its progress
 // stays.
@@ -107,21 +102,6 @@ func (t Action) checkSaved(id string) error {
 	f.Within("progress", t.Progress, 0, 100)
 	f.Time("started_at", t.StartedAt)
 	f.Time("completed_at", t.CompletedAt)
-	return f.First()
-}
-
-var tokenID = regexp.MustCompile(`^tok_[0-9A-Za-z_]{1,60}$`)
-
-func (t Token) checkSaved(id string) error {
-	var f resource.Violations
-	f.Same(t.ID, id)
-	if !tokenID.MatchString(t.ID) {
-		f.Add("id", "%q is not an id for this place", fail.Clip(t.ID))
-	}
-	t.shapes(&f)
-	f.Time("created_at", t.CreatedAt)
-	f.Time("expires_at", t.ExpiresAt)
-	f.Time("revoked_at", t.RevokedAt)
 	return f.First()
 }
 

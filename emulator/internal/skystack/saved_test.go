@@ -308,11 +308,11 @@ func use(t interface{ Fatalf(string, ...any) }, r *rig) {
 	if code, body := r.ask(http.MethodPost, "/v1/instances", `{"name":"a","region":"us-east-1","size":"standard-1"}`); code >= 500 {
 		t.Fatalf("%d %v", code, body)
 	}
-	r.api.Keys(r.world)
-	r.api.Limits(r.world)
+	r.api.Credentials.Public(r.world)
+	r.api.Credentials.Limits(r.world)
 	_ = r.api.SetRateLimit(r.world, sandbox.RateLimit{PerMinute: 1000})
-	_ = r.api.Exhaust(r.world, "tok_default")
-	_ = r.api.Refill(r.world)
+	_ = r.api.Credentials.Exhaust(r.world, "tok_default")
+	_ = r.api.Credentials.Refill(r.world)
 	_, _ = r.api.CreateInstance(r.world, sandbox.Instance{Name: "a", Status: "stopping"})
 	_ = r.world.Advance(10 * time.Minute)
 	_ = r.world.AdvanceUntilIdle(100)

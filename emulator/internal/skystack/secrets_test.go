@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/skystack"
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
@@ -108,7 +108,7 @@ func TestPlantedSecretsAreNowhere(t *testing.T) {
 // four characters are (S24, S36, S41).
 func TestKeysInUseAreNowhere(t *testing.T) {
 	rig := newRig(t, "default")
-	rig.addKey(t, "an-imported-key-of-some-length", skystack.Token{ID: "tok_imported"})
+	rig.addKey(t, "an-imported-key-of-some-length", credential.Key{ID: "tok_imported"})
 	for _, key := range []string{rig.key, "an-imported-key-of-some-length"} {
 		for _, r := range routes(t) {
 			request := httptest.NewRequest(r.method, "http://localhost"+r.path, strings.NewReader(`{"name":"a"}`))

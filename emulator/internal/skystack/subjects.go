@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
@@ -61,9 +62,9 @@ func (a *API) topicOf(eventType string) topic {
 			return a.projectSubject(tx, Project{ID: "prj_example", Name: "example", Version: 1, CreatedAt: tx.Now(), UpdatedAt: tx.Now()})
 		}}
 	case "token":
-		project := func(_ *engine.Tx, t Token) string { return t.ProjectID }
-		return topic{"a key", "tok", found(a.tokens, a.tokenSubject), newestOf(a.tokens, project), func(tx *engine.Tx, project string) subject {
-			return a.tokenSubject(tx, Token{ID: "tok_example", Name: "example", ProjectID: project, CreatedAt: tx.Now()})
+		project := func(_ *engine.Tx, t credential.Key) string { return t.ProjectID }
+		return topic{"a key", "tok", found(a.Credentials.Keys, a.tokenSubject), newestOf(a.Credentials.Keys, project), func(tx *engine.Tx, project string) subject {
+			return a.tokenSubject(tx, credential.Key{ID: "tok_example", Name: "example", ProjectID: project, CreatedAt: tx.Now()})
 		}}
 	case "webhook":
 		project := func(_ *engine.Tx, w webhook.Endpoint) string { return w.ProjectID }
@@ -181,7 +182,7 @@ func (a *API) projectSubject(tx *engine.Tx, p Project) subject {
 	return subject{p.ID, a.projectBody(tx)(p)}
 }
 
-func (a *API) tokenSubject(tx *engine.Tx, t Token) subject {
+func (a *API) tokenSubject(tx *engine.Tx, t credential.Key) subject {
 	return subject{t.ProjectID, a.tokenBody(tx)(t)}
 }
 

@@ -7,33 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/resource"
 	"skystack.dev/sandbox/emulator/internal/secret"
 )
-
-// maxTokens bounds the keys made by API that can be used, of one workspace.
-const maxTokens = 1000
-
-// What a key can be at a time.
-const (
-	tokenActive  = "active"
-	tokenExpired = "expired"
-	tokenRevoked = "revoked"
-)
-
-// status is what the key is at a time: revoked outweighs expired.
-func (t Token) status(now time.Time) string {
-	switch {
-	case !t.RevokedAt.IsZero() && !now.Before(t.RevokedAt):
-		return tokenRevoked
-	case !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt):
-		return tokenExpired
-	}
-	return tokenActive
-}
 
 // tokenBody is a key on the wire: enough to recognise it, never its secret (S22).
 type tokenBody struct {
@@ -63,17 +43,17 @@ type newTokenBody struct {
 	Secret string `json:"secret"`
 }
 
-// Location implements httpapi.Located: a rotation is asked for elsewhere.
+// Location implements httpapi.Located: the path of a rotation is another one.
 func (b newTokenBody) Location() string { return "/v1/tokens/" + b.ID }
 
-func (a *API) tokenBody(tx *engine.Tx) func(Token) tokenBody {
+func (a *API) tokenBody(tx *engine.Tx) func(credential.Key) tokenBody {
 	now := tx.Now()
-	return func(t Token) tokenBody {
-		l, _ := a.ledgers.Get(tx, t.ID)
+	return func(t credential.Key) tokenBody {
+		usedAt, usedIP := a.Credentials.LastUsed(tx, t.ID)
 		b := tokenBody{
-			ID: t.ID, Name: t.Name, Last4: orNull(t.Last4), Status: t.status(now), Scopes: t.Scopes, Environment: t.Environment, Owner: t.Owner,
+			ID: t.ID, Name: t.Name, Last4: orNull(t.Last4), Status: string(t.Status(now)), Scopes: t.Scopes, Environment: t.Environment, Owner: t.Owner,
 			ProjectID: orNull(t.ProjectID), APIVersion: orNull(t.APIVersion), CreatedAt: resource.Stamp(t.CreatedAt), CreatedBy: orNull(t.CreatedBy),
-			ExpiresAt: stampOrNull(t.ExpiresAt), LastUsedAt: stampOrNull(l.LastUsedAt), LastUsedIP: orNull(l.LastUsedIP),
+			ExpiresAt: stampOrNull(t.ExpiresAt), LastUsedAt: stampOrNull(usedAt), LastUsedIP: orNull(usedIP),
 			RevokedAt: stampOrNull(t.RevokedAt), RotatedFrom: orNull(t.RotatedFrom), ReplacedBy: orNull(t.ReplacedBy),
 		}
 		if t.Last4 != "" {
@@ -102,19 +82,12 @@ func stampOrNull(t time.Time) *string {
 	return &s
 }
 
-// here reports whether a key leads to the transaction's world: a copy knows those
-// of its original too.
-func (a *API) here(tx *engine.Tx, t Token) bool {
-	home, _ := a.Registry.Home(t.Digest)
-	return home == tx.World()
-}
-
 // tokenOf is a key of the workspace.
-func (a *API) tokenOf(tx *engine.Tx, id string) (Token, error) {
-	if t, ok := a.tokens.Get(tx, id); ok && a.here(tx, t) {
+func (a *API) tokenOf(tx *engine.Tx, id string) (credential.Key, error) {
+	if t, ok := a.Credentials.Find(tx, id); ok {
 		return t, nil
 	}
-	return Token{}, fail.Newf(fail.NotFound, "token_not_found", "There is no token %q in this workspace.", fail.Clip(id))
+	return credential.Key{}, fail.Newf(fail.NotFound, "token_not_found", "There is no token %q in this workspace.", fail.Clip(id))
 }
 
 type listTokensInput struct {
@@ -128,14 +101,14 @@ type listTokensInput struct {
 //	GET /v1/tokens
 func (a *API) listTokens(c *httpapi.Call, in listTokensInput) (listBody[tokenBody], error) {
 	now, filter := c.Now(), url.Values{"environment": {in.Environment}, "status": {in.Status}}
-	own := func(t Token) string { // of a bound key: its own is all it sees
+	own := func(t credential.Key) string { // of a bound key: its own is all it sees
 		if t.ID == c.Token {
 			return c.Project
 		}
 		return ""
 	}
-	p, err := list(c, resource.List[Token]{Table: a.tokens, Locked: true, Project: own, Name: "tokens?" + filter.Encode(), Keep: func(t Token) bool {
-		return (in.Environment == "" || t.Environment == in.Environment) && (in.Status == "" || t.status(now) == in.Status) && a.here(c.Tx, t)
+	p, err := list(c, resource.List[credential.Key]{Table: a.Credentials.Keys, Locked: true, Project: own, Name: "tokens?" + filter.Encode(), Keep: func(t credential.Key) bool {
+		return (in.Environment == "" || t.Environment == in.Environment) && (in.Status == "" || string(t.Status(now)) == in.Status) && a.Credentials.LeadsHere(c.Tx, t)
 	}}, in.paging)
 	return shown(p, a.tokenBody(c.Tx)), err
 }
@@ -186,18 +159,17 @@ func (a *API) checkToken(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
 //
 //	POST /v1/tokens
 func (a *API) createToken(c *httpapi.Call, in createTokenInput) (newTokenBody, error) {
-	t := Token{
+	t := credential.Key{
 		Name: in.Name, Scopes: unique(in.Scopes), Environment: in.Environment, Owner: in.Owner, APIVersion: in.APIVersion,
 		ProjectID: cmp.Or(in.ProjectID, c.Project), ExpiresAt: secondOf(in.ExpiresAt),
 	}
 	if t.Scopes == nil {
 		t.Scopes = slices.Clone(c.Scopes)
 	}
-	t.ExpiresAt = sooner(t.ExpiresAt, a.endOfCaller(c))
 	if err := a.mayMake(c, t); err != nil {
 		return newTokenBody{}, err
 	}
-	t, key := a.mint(c, t)
+	t, key := a.Credentials.Mint(c.Tx, c.Token, t)
 	b := a.tokenBody(c.Tx)(t)
 	a.emit(c.Tx, newEvent{Type: "token.created", Project: t.ProjectID, Object: b, Cause: causeOf(c)})
 	return newTokenBody{b, key}, nil
@@ -220,36 +192,73 @@ func unique(list []string) []string {
 	return out
 }
 
-// mint completes a key and makes it known. The secret follows from the seed and the
-// salt: with the same of both the same requests give the same bytes, in this
-// workspace and in no other. The registry has the last word on whose it is.
-func (a *API) mint(c *httpapi.Call, t Token) (Token, string) {
-	t.ID, t.CreatedAt, t.CreatedBy = a.tokens.NewID(c.Tx, "tok"), c.Now(), c.Token
-	for {
-		random, digits := c.SecretRand("token"), [secret.Chars]byte{}
-		for i := range digits {
-			digits[i] = byte(random.IntN(62))
-		}
-		key := secret.Mint(secret.Key, digits)
-		t.Digest, t.Last4 = engine.DigestOf(key), lastOf(key)
-		if !a.bind(c, t) {
-			continue // it is that of another workspace, with the same seed and id once
-		}
-		a.tokens.Put(c.Tx, t.ID, t)
-		a.minted.Put(c.Tx, t.ID, minted{})
-		if t.ExpiresAt.Year() < lastYear && !t.ExpiresAt.IsZero() {
-			c.After(t.ExpiresAt.Sub(c.Now()), expireStep, t.ID)
-		}
-		return t, key
-	}
+type rotateTokenInput struct {
+	tokenInput
+	OverlapSeconds *int   `json:"overlap_seconds"`
+	ExpiresAt      string `json:"expires_at"`
 }
 
-// bind makes a key lead to its workspace, unless it leads to another one. A trial
-// only asks.
-func (a *API) bind(c *httpapi.Call, t Token) bool {
-	if c.Trial() {
-		w, _ := a.Registry.Home(t.Digest)
-		return w == nil || w == c.World()
+// rotateToken makes the key that takes another's place. The other one can be used until
+// it is revoked, or until the overlap is over (S33, S34).
+//
+//	POST /v1/tokens/{id}/rotate
+func (a *API) rotateToken(c *httpapi.Call, in rotateTokenInput) (newTokenBody, error) {
+	old, err := a.tokenOf(c.Tx, in.ID)
+	if err != nil {
+		return newTokenBody{}, err
 	}
-	return a.Registry.Bind(t.Digest, c.World(), t.ID) == nil
+	if err := a.mayMake(c, old); err != nil {
+		return newTokenBody{}, err
+	}
+	if status := old.Status(c.Now()); status != credential.Active {
+		return newTokenBody{}, fail.Newf(fail.Conflict, "invalid_state", "The token is %s and cannot be rotated; make a new one.", status)
+	}
+	next, key := a.Credentials.Rotate(c.Tx, c.Token, old, secondOf(in.ExpiresAt))
+	b := a.tokenBody(c.Tx)(next)
+	a.emit(c.Tx, newEvent{Type: "token.rotated", Project: next.ProjectID, Object: b, Cause: causeOf(c)})
+	if in.OverlapSeconds != nil {
+		old.ReplacedBy = next.ID
+		a.revokeIn(c, old, time.Duration(*in.OverlapSeconds)*time.Second)
+	}
+	return newTokenBody{b, key}, nil
+}
+
+// revokeIn revokes a key after an overlap, at once if there is none.
+func (a *API) revokeIn(c *httpapi.Call, t credential.Key, overlap time.Duration) {
+	if overlap == 0 {
+		a.revokeNow(c.Tx, t, causeOf(c))
+		return
+	}
+	a.Credentials.RevokeAfter(c.Tx, t, overlap)
+}
+
+// revokeToken revokes a key at once (S34). Revoking it again changes nothing.
+//
+//	DELETE /v1/tokens/{id}
+func (a *API) revokeToken(c *httpapi.Call, in tokenInput) (httpapi.Nothing, error) {
+	t, err := a.tokenOf(c.Tx, in.ID)
+	if err != nil {
+		return httpapi.Nothing{}, err
+	}
+	if err := mayEnd(c, t); err != nil {
+		return httpapi.Nothing{}, err
+	}
+	if t.Status(c.Now()) != credential.Revoked {
+		a.revokeNow(c.Tx, t, causeOf(c))
+	}
+	return httpapi.Nothing{}, nil
+}
+
+// revokeNow revokes a key at once. The cause is nil unless a request of a client asks
+// for it.
+func (a *API) revokeNow(tx *engine.Tx, t credential.Key, by *cause) {
+	before := t.Status(tx.Now())
+	a.emitRevoked(tx, a.Credentials.Revoke(tx, t), before, by)
+}
+
+// emitRevoked emits that a key was revoked.
+func (a *API) emitRevoked(tx *engine.Tx, t credential.Key, before credential.Status, by *cause) {
+	a.emit(tx, newEvent{
+		Type: "token.revoked", Project: t.ProjectID, Object: a.tokenBody(tx)(t), Previous: map[string]any{"status": string(before)}, Cause: by,
+	})
 }

@@ -41,7 +41,7 @@ func (a *API) Secure(r *http.Request) error {
 func (a *API) revoke(r *http.Request) bool {
 	if secret, err := a.Bearer(r, ""); err == nil && credible(secret) == nil {
 		digest := engine.DigestOf(secret)
-		w, id := a.lead(secret, digest)
+		w, id := a.Credentials.World(secret, digest)
 		return a.revokeKey(w, id, digest)
 	}
 	revoked := false
@@ -69,7 +69,7 @@ func (a *API) revokeKey(w *engine.World, id string, digest engine.Digest) bool {
 	}
 	var at time.Time
 	_ = w.Do(func(tx *engine.Tx) error {
-		if t, err := a.valid(tx, id, digest); err == nil {
+		if t, err := a.Credentials.Valid(tx, id, digest); err == nil {
 			at = tx.Now()
 			a.revokeNow(tx, t, nil)
 		}
@@ -80,14 +80,4 @@ func (a *API) revokeKey(w *engine.World, id string, digest engine.Digest) bool {
 	}
 	a.Log.Warn("a key was revoked, because it was sent over plain HTTP", "key", id, "workspace", w.ID(), "at", resource.Stamp(at))
 	return true
-}
-
-// lead is where a token leads: its workspace and its id there, nil if nowhere. A
-// token that nobody knows gets a workspace if such tokens are accepted.
-func (a *API) lead(secret string, digest engine.Digest) (*engine.World, string) {
-	w, id := a.Registry.Home(digest)
-	if w == nil && a.Adopt != nil && a.Adopt(secret) == nil {
-		w, id = a.Registry.Home(digest)
-	}
-	return w, id
 }
