@@ -12,6 +12,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/near"
 	"skystack.dev/sandbox/emulator/internal/resource"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -109,18 +110,11 @@ func (a *API) place(tx *engine.Tx, i *Instance, f *resource.Violations) {
 	if !a.projects.Has(tx, i.ProjectID) {
 		f.Add("project_id", "there is no project %q; add it first, or use one of %s", fail.Clip(i.ProjectID), firstIDs(a.projects, tx))
 	}
-	if !s.OpenCatalog {
-		for _, known := range []struct {
-			member, slug, some string
-			ok                 bool
-		}{
-			{"region", i.Region, firstIDs(a.regions, tx), a.regions.Has(tx, i.Region)},
-			{"size", i.Size, firstIDs(a.profiles, tx), a.profiles.Has(tx, i.Size)},
-			{"image", i.Image, firstIDs(a.images, tx), a.images.Has(tx, i.Image)},
-		} {
-			if !known.ok && resource.IsSlug(known.slug) {
-				f.Add(known.member, "there is no %s %q; use one of %s", known.member, fail.Clip(known.slug), known.some)
-			}
+	for _, m := range []struct{ name, slug, some string }{
+		{"region", i.Region, firstIDs(a.regions, tx)}, {"size", i.Size, firstIDs(a.profiles, tx)}, {"image", i.Image, firstIDs(a.images, tx)},
+	} {
+		if known, meant := a.catalogued(tx, m.name, m.slug); !known && resource.IsSlug(m.slug) {
+			f.Add(m.name, "there is no %s %q%s; use one of %s", m.name, fail.Clip(m.slug), near.DidYouMean(meant), m.some)
 		}
 	}
 	if why := a.tooSmall(tx, i.Size, i.Image); why != "" {

@@ -30,24 +30,12 @@ func builtinRegions() []Region {
 // checkCatalogue finds members that name what is not in the catalogue. It looks
 // only at text: the contract reports other types.
 func (a *API) checkCatalogue(c *httpapi.Call, b httpapi.Fields) (details []fail.Detail) {
-	if a.settingsOf(c.Tx).OpenCatalog {
-		return nil
-	}
 	for _, m := range [...]struct{ name, noun, path string }{
 		{"region", "region", "/v1/regions"}, {"size", "size", "/v1/sizes"}, {"profile", "profile", "/v1/profiles"},
 		{"machine_type", "machine type", "/v1/profiles"}, {"image", "image", "/v1/images"},
 	} {
 		slug := b.Text(m.name)
-		known, meant := true, []string(nil)
-		switch {
-		case slug == "":
-		case m.name == "region":
-			known, meant = entryOrNear(a.regions, c.Tx, slug)
-		case m.name == "image":
-			known, meant = entryOrNear(a.images, c.Tx, slug)
-		default:
-			known, meant = entryOrNear(a.profiles, c.Tx, slug)
-		}
+		known, meant := a.catalogued(c.Tx, m.name, slug)
 		if known {
 			continue
 		}
@@ -59,6 +47,20 @@ func (a *API) checkCatalogue(c *httpapi.Call, b httpapi.Fields) (details []fail.
 		details = append(details, d)
 	}
 	return details
+}
+
+// catalogued reports whether a member of an instance names an entry of the catalogue, and
+// if not which entries are probably meant. An open catalogue has every slug.
+func (a *API) catalogued(tx *engine.Tx, member, slug string) (known bool, meant []string) {
+	switch {
+	case slug == "" || a.settingsOf(tx).OpenCatalog:
+		return true, nil
+	case member == "region":
+		return entryOrNear(a.regions, tx, slug)
+	case member == "image":
+		return entryOrNear(a.images, tx, slug)
+	}
+	return entryOrNear(a.profiles, tx, slug)
 }
 
 // Bounds of what is probably meant by a slug: of so many entries, and so many that are

@@ -2,6 +2,7 @@ package skystack
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/near"
 	"skystack.dev/sandbox/fixtures"
 )
 
@@ -56,6 +58,7 @@ func (a *API) seed(tx *engine.Tx, f *fixtures.Fixture, s Settings) error {
 	slices.SortStableFunc(order, func(a, b int) int { // lists are by created_at (S45)
 		return since(tx, f.Instances[a].CreatedAt, f.Instances[a].Age).Compare(since(tx, f.Instances[b].CreatedAt, f.Instances[b].Age))
 	})
+	var wrong []error
 	for done, n := range order {
 		if done%seedCheck == 0 { // what is to come is taken to be as large as what is there
 			each := int64(0)
@@ -67,11 +70,16 @@ func (a *API) seed(tx *engine.Tx, f *fixtures.Fixture, s Settings) error {
 			}
 		}
 		if err := a.seedInstance(tx, f, s, n, f.Instances[n]); err != nil {
-			return err
+			if wrong = append(wrong, err); len(wrong) == mostWrong {
+				break
+			}
 		}
 	}
-	return tx.Room(0)
+	return cmp.Or(errors.Join(wrong...), tx.Room(0))
 }
+
+// mostWrong is how many wrong instances of a fixture one error lists.
+const mostWrong = 20
 
 // seedCheck is how many instances are seeded from one look at the budget to the next.
 const seedCheck = 100
@@ -125,29 +133,29 @@ func (a *API) seedInstance(tx *engine.Tx, f *fixtures.Fixture, s Settings, n int
 	for _, v := range in.Storage {
 		i.Storage = append(i.Storage, Volume{v.SizeGB, v.Type})
 	}
-	for _, known := range []struct {
-		member, noun, slug string
-		ok                 bool
-	}{
-		{"region", "region", i.Region, a.regions.Has(tx, i.Region)},
-		{"size", "size", i.Size, a.profiles.Has(tx, i.Size)},
-		{"image", "image", i.Image, a.images.Has(tx, i.Image)},
-	} {
-		if !known.ok && !s.OpenCatalog {
-			return f.Errorf(fmt.Sprintf("instances[%d].%s", n, known.member), "there is no %s %q in the catalogue; add it to the fixture's %ss or choose another", known.noun, known.slug, known.noun)
+	var wrong []error
+	refuse := func(member, format string, args ...any) {
+		wrong = append(wrong, f.Errorf(fmt.Sprintf("instances[%d].%s", n, member), format, args...))
+	}
+	for _, m := range []struct{ name, list, slug string }{{"region", "regions", i.Region}, {"size", "profiles", i.Size}, {"image", "images", i.Image}} {
+		if known, meant := a.catalogued(tx, m.name, m.slug); !known {
+			refuse(m.name, "there is no %s %q in the catalogue%s; add it to the fixture's %s or choose another", m.name, m.slug, near.DidYouMean(meant), m.list)
 		}
 	}
 	if i.PrivateIP != "" {
-		if wrong := wrongAddress(i.PrivateIP, privatePools()); wrong != "" {
-			return f.Errorf(fmt.Sprintf("instances[%d].ip", n), "%s", wrong)
+		if why := wrongAddress(i.PrivateIP, privatePools()); why != "" {
+			refuse("ip", "%s", why)
 		}
 	}
 	var err error
 	if i.Labels, err = objectOf(in.Labels); err != nil {
-		return f.Errorf(fmt.Sprintf("instances[%d].labels", n), "cannot be written as JSON: %v", err)
+		refuse("labels", "cannot be written as JSON: %v", err)
 	}
 	if i.Metadata, err = objectOf(in.Metadata); err != nil {
-		return f.Errorf(fmt.Sprintf("instances[%d].metadata", n), "cannot be written as JSON: %v", err)
+		refuse("metadata", "cannot be written as JSON: %v", err)
+	}
+	if wrong != nil {
+		return errors.Join(wrong...)
 	}
 	a.countMember(tx, i, 1)
 	a.seedStatus(tx, i, Action{RequestedBy: "fixture"})
