@@ -102,6 +102,21 @@ func Known(pattern string, types []string) bool {
 	return slices.ContainsFunc(types, func(t string) bool { return Selects(pattern, t) })
 }
 
+// Patterns lists the patterns that cover at least one of the types, sorted.
+func Patterns(types []string) []string {
+	out := []string{"*"}
+	for _, t := range types {
+		for at := range t {
+			if t[at] == '.' {
+				out = append(out, t[:at+1]+"*")
+			}
+		}
+		out = append(out, t)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // Filter selects events. The zero Filter selects all.
 type Filter struct {
 	Types   []string // patterns; empty for any type

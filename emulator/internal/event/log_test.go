@@ -250,6 +250,9 @@ func TestLogAlone(t *testing.T) {
 
 func TestPatterns(t *testing.T) {
 	types := []string{"a.b", "a.c", "d.e"}
+	if got := strings.Join(event.Patterns(types), " "); got != "* a.* a.b a.c d.* d.e" {
+		t.Errorf("patterns %s", got)
+	}
 	for pattern, want := range map[string]string{
 		"*": "a.b a.c d.e", "a.*": "a.b a.c", "a.b": "a.b", "a*": "", "b.*": "", "": "", "a": "", "a.": "", "a.b*": "", "A.B": "",
 	} {

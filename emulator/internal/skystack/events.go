@@ -32,7 +32,7 @@ type listEventsInput struct {
 //	GET /v1/events
 func (a *API) listEvents(ctx context.Context, c *httpapi.Call, in listEventsInput) (eventsBody, error) {
 	wait, details := waitTimeout(in.Wait)
-	if details = append(unknownPatterns("type", fail.Query, in.Types), details...); len(details) > 0 {
+	if details = append(unknownPatterns(in.Types), details...); len(details) > 0 {
 		return eventsBody{}, fail.Parameters(details...)
 	}
 	p, err := a.events.Page(ctx, c, event.Query{
@@ -47,12 +47,12 @@ func (a *API) listEvents(ctx context.Context, c *httpapi.Call, in listEventsInpu
 	}), p.Resume}, nil
 }
 
-// unknownPatterns finds the patterns that cover no type of event.
-func unknownPatterns(field string, in fail.Location, wanted []string) (details []fail.Detail) {
-	for _, p := range wanted {
+// unknownPatterns reports the patterns in the query that cover no type of event.
+func unknownPatterns(types []string) (details []fail.Detail) {
+	for _, p := range types {
 		if !knownPattern(p) {
 			details = append(details, fail.Detail{
-				Field: field, Location: in, Code: "unknown_value",
+				Field: "type", Location: fail.Query, Code: "unknown_value",
 				Message: noEventType(p) + "; use a type such as instance.running, a family such as instance.*, or *.",
 			})
 		}
@@ -92,7 +92,7 @@ type streamEventsInput struct {
 //
 //	GET /v1/events/stream
 func (a *API) streamEvents(_ context.Context, c *httpapi.Call, in streamEventsInput) (httpapi.Stream, error) {
-	if details := unknownPatterns("type", fail.Query, in.Types); len(details) > 0 {
+	if details := unknownPatterns(in.Types); len(details) > 0 {
 		return httpapi.Stream{}, fail.Parameters(details...)
 	}
 	if in.After != "" && in.From != "" {

@@ -54,8 +54,8 @@ func (a *API) listen(tx *engine.Tx, id string, wanted bool) {
 	a.listeners.Put(tx, listenersID, row)
 }
 
-// jobsOn starts the jobs that an event triggers, as soon as whoever caused it is
-// done. A job does not answer what its own run did.
+// jobsOn starts the jobs that an event triggers, as soon as the transaction that emitted
+// it has ended. A job does not react to the events of its own run.
 func (a *API) jobsOn(tx *engine.Tx, e *event.Event) {
 	row, ok := a.listeners.Get(tx, listenersID)
 	if !ok || len(row.Jobs) == 0 {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/near"
 	"skystack.dev/sandbox/emulator/internal/resource"
@@ -106,7 +107,7 @@ func checkTriggerMember(kind, value string, now time.Time) (f fail.Detail) {
 	case "event":
 		if !knownPattern(value) {
 			f.Code = "unknown_value"
-			f.Message = fmt.Sprintf("trigger.event %q is no type of events%s; use one such as instance.failed, a family such as instance.*, or *.", fail.Clip(value), near.Hint(value, patterns()...))
+			f.Message = fmt.Sprintf("trigger.event %q is no type of events%s; use one such as instance.failed, a family such as instance.*, or *.", fail.Clip(value), near.Hint(value, event.Patterns(EventTypes())...))
 		}
 	}
 	return f

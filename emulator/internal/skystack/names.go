@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/near"
@@ -113,13 +114,13 @@ func (b *misnamed) check(field, noun, name string, names []string) {
 
 // noEventType says that a pattern covers no type of event, and which it may be.
 func noEventType(pattern string) string {
-	return fmt.Sprintf("There is no event type %q%s", fail.Clip(pattern), near.Hint(pattern, patterns()...))
+	return fmt.Sprintf("There is no event type %q%s", fail.Clip(pattern), near.Hint(pattern, event.Patterns(EventTypes())...))
 }
 
 // eventType checks a type of events, or a family of them.
 func (b *misnamed) eventType(field, pattern string) {
 	if pattern != "" && !knownPattern(pattern) {
-		b.check(field, "event type", pattern, patterns())
+		b.check(field, "event type", pattern, event.Patterns(EventTypes()))
 	}
 }
 
@@ -173,19 +174,4 @@ func numbers(list []int) string {
 		out = append(out, strconv.Itoa(n))
 	}
 	return strings.Join(out, ", ")
-}
-
-// patterns lists the types of events and their families.
-func patterns() []string {
-	out := []string{"*"}
-	for _, t := range EventTypes() {
-		for at := range t {
-			if t[at] == '.' {
-				out = append(out, t[:at+1]+"*")
-			}
-		}
-		out = append(out, t)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
