@@ -28,7 +28,7 @@ func (a *API) Trigger(w *engine.World, t sandbox.Trigger) (out sandbox.Triggered
 		if err := tx.Room(ownGrowth); err != nil {
 			return err
 		}
-		e := a.events.Record(tx, newEvent{Type: t.Type, Project: s.project, Object: s.object})
+		e := a.events.Record(tx, event.Draft{Type: t.Type, Project: s.project, Object: s.object})
 		out = sandbox.Triggered{
 			Event: e.ID, Type: e.Type, Object: objectID(&e), Example: example, Project: e.ProjectID, Webhooks: []sandbox.TriggeredWebhook{},
 		}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/resource"
@@ -168,7 +169,7 @@ func (a *API) testWebhook(c *httpapi.Call, in webhookPath) (deliveryBody, error)
 	if err := checkEnabled(w); err != nil {
 		return deliveryBody{}, err
 	}
-	e := a.events.Record(c.Tx, newEvent{Type: "webhook.test", Project: w.ProjectID, Object: a.webhookBody(c.Tx, w), Cause: causeOf(c)})
+	e := a.events.Record(c.Tx, event.Draft{Type: "webhook.test", Project: w.ProjectID, Object: a.webhookBody(c.Tx, w), Cause: event.CauseOf(c)})
 	return a.deliveryBody(c.Tx, a.outbox.Enqueue(c.Tx, w, posted(e), "")), nil
 }
 

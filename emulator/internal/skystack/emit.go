@@ -11,7 +11,6 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
-	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
@@ -34,40 +33,30 @@ func (a *API) newLog(schema *engine.Schema) *event.Log {
 	})
 }
 
-type (
-	newEvent = event.Draft
-	cause    = event.Cause
-)
-
-func causeOf(c *httpapi.Call) *cause { return event.CauseOf(c) }
-
-// emit records an event, has it delivered, and starts the jobs that it triggers.
-func (a *API) emit(tx *engine.Tx, e newEvent) { a.events.Emit(tx, e) }
-
 // cause is the request that asked for the action; nil if none did.
-func (t Action) cause() *cause {
+func (t Action) cause() *event.Cause {
 	if t.RequestID == "" {
 		return nil
 	}
-	return &cause{RequestID: t.RequestID, IdempotencyKey: t.IdempotencyKey}
+	return &event.Cause{RequestID: t.RequestID, IdempotencyKey: t.IdempotencyKey}
 }
 
 // emitChange records what an instance went through: the events in order, and that its
 // status changed if it did. before is the status it had.
-func (a *API) emitChange(tx *engine.Tx, i *Instance, before Status, by *cause, types ...string) {
-	e := newEvent{Project: i.ProjectID, Object: jsontext.Value(writeInstance(make([]byte, 0, 1<<10), i, "")), Cause: by}
+func (a *API) emitChange(tx *engine.Tx, i *Instance, before Status, by *event.Cause, types ...string) {
+	e := event.Draft{Project: i.ProjectID, Object: jsontext.Value(writeInstance(make([]byte, 0, 1<<10), i, "")), Cause: by}
 	changed := before != i.Status && before != ""
 	if changed {
 		e.Previous = map[string]any{"status": string(before)}
 	}
 	for _, t := range types {
 		if e.Type = t; t != "" {
-			a.emit(tx, e)
+			a.events.Emit(tx, e)
 		}
 	}
 	if changed {
 		e.Type = "instance.status_changed"
-		a.emit(tx, e)
+		a.events.Emit(tx, e)
 		a.watchHealth(tx, i, before, by)
 		a.watchMetrics(tx, *i, by)
 	}
@@ -84,7 +73,7 @@ func (a *API) emitActionEnd(tx *engine.Tx, t Action) {
 		return
 	}
 	i, _ := a.instances.Get(tx, t.InstanceID)
-	a.emit(tx, newEvent{Type: eventType, Project: i.ProjectID, Object: jsontext.Value(t.body(tx.Now()).AppendJSON(make([]byte, 0, 512)))})
+	a.events.Emit(tx, event.Draft{Type: eventType, Project: i.ProjectID, Object: jsontext.Value(t.body(tx.Now()).AppendJSON(make([]byte, 0, 512)))})
 }
 
 // begun and done are the events of an action that changes an instance; "" for

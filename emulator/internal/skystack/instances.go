@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/resource"
@@ -206,7 +207,7 @@ func (a *API) updateInstance(c *httpapi.Call, in updateInstanceInput) (instanceB
 	if err != nil {
 		return instanceBody{}, err
 	}
-	return a.reconfigure(c.Tx, i, changed, causeOf(c)).body(), nil
+	return a.reconfigure(c.Tx, i, changed, event.CauseOf(c)).body(), nil
 }
 
 // changed is an instance after a patch, or why it cannot be made; nothing is changed
@@ -239,7 +240,7 @@ func (i *Instance) sameConfiguration(old *Instance) bool {
 }
 
 // reconfigure makes an instance what a patch has made of it, and tells.
-func (a *API) reconfigure(tx *engine.Tx, i, changed Instance, by *cause) Instance {
+func (a *API) reconfigure(tx *engine.Tx, i, changed Instance, by *event.Cause) Instance {
 	if changed.sameConfiguration(&i) {
 		return i
 	}
@@ -252,7 +253,7 @@ func (a *API) reconfigure(tx *engine.Tx, i, changed Instance, by *cause) Instanc
 		changed.Policy = ""
 	}
 	a.instances.Put(tx, changed.ID, changed)
-	a.emit(tx, newEvent{Type: "instance.updated", Project: changed.ProjectID, Object: changed.body(), Previous: changed.differences(i), Cause: by})
+	a.events.Emit(tx, event.Draft{Type: "instance.updated", Project: changed.ProjectID, Object: changed.body(), Previous: changed.differences(i), Cause: by})
 	a.follow(tx, changed, i, by)
 	return changed
 }
@@ -306,7 +307,7 @@ func (a *API) deleteInstance(c *httpapi.Call, in instanceInput) (httpapi.Nothing
 		a.start(c.Tx, &i, Action{Type: Delete, RequestedBy: c.Token, RequestID: c.RequestID, IdempotencyKey: c.IdempotencyKey()})
 		return httpapi.Nothing{}, nil
 	}
-	a.remove(c.Tx, i, causeOf(c))
+	a.remove(c.Tx, i, event.CauseOf(c))
 	return httpapi.Nothing{}, nil
 }
 
@@ -318,7 +319,7 @@ func (a *API) countMember(tx *engine.Tx, i Instance, n int) {
 }
 
 // remove takes an instance out of the world and cancels what it was doing.
-func (a *API) remove(tx *engine.Tx, i Instance, by *cause) {
+func (a *API) remove(tx *engine.Tx, i Instance, by *event.Cause) {
 	left := i
 	a.leave(tx, &left, by)
 	if t, ok := a.actions.Get(tx, i.PendingAction); ok {

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/resource"
 )
@@ -100,7 +101,7 @@ func (a *API) verdictOnUpdate(tx *engine.Tx, i Instance, act JobAction) (string,
 
 // actUpdate updates an instance, unless another one of the run has changed it so that
 // it refuses now: a replica goes with its leader's policy.
-func (a *API) actUpdate(tx *engine.Tx, id string, act JobAction, by *cause) runResult {
+func (a *API) actUpdate(tx *engine.Tx, id string, act JobAction, by *event.Cause) runResult {
 	i, ok := a.instances.Get(tx, id)
 	if !ok {
 		return runResult{InstanceID: id, Outcome: outcomeRefused, Error: reasonOf(noInstance(id))}

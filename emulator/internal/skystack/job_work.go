@@ -9,6 +9,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/resource"
@@ -167,11 +168,11 @@ func (a *API) conclude(tx *engine.Tx, r Run, status RunStatus) Run {
 		eventType = "job.run.failed"
 	}
 	defer tx.As(r.ID)()
-	var by *cause
+	var by *event.Cause
 	if r.RequestID != "" {
-		by = &cause{RequestID: r.RequestID}
+		by = &event.Cause{RequestID: r.RequestID}
 	}
-	a.emit(tx, newEvent{Type: eventType, Project: j.ProjectID, Object: a.runBody(tx, r), Cause: by})
+	a.events.Emit(tx, event.Draft{Type: eventType, Project: j.ProjectID, Object: a.runBody(tx, r), Cause: by})
 	return r
 }
 

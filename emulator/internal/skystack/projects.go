@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/resource"
@@ -140,7 +141,7 @@ func (a *API) createProject(c *httpapi.Call, in createProjectInput) (projectBody
 	}
 	a.projects.Put(c.Tx, p.ID, p)
 	shown := a.projectBody(c.Tx)(p)
-	a.emit(c.Tx, newEvent{Type: "project.created", Project: p.ID, Object: shown, Cause: causeOf(c)})
+	a.events.Emit(c.Tx, event.Draft{Type: "project.created", Project: p.ID, Object: shown, Cause: event.CauseOf(c)})
 	return shown, nil
 }
 
@@ -217,12 +218,12 @@ func (a *API) deleteProject(c *httpapi.Call, in projectInput) (httpapi.Nothing, 
 	}
 	a.removeJobsOf(c.Tx, p.ID)
 	for _, t := range a.Credentials.BoundTo(c.Tx, p.ID) {
-		a.revokeNow(c.Tx, t, causeOf(c))
+		a.revokeNow(c.Tx, t, event.CauseOf(c))
 	}
 	a.projects.Delete(c.Tx, p.ID)
 	a.members.Delete(c.Tx, p.ID)
 	a.tombstones.Add(c.Tx, p.ID, p.ID)
-	a.emit(c.Tx, newEvent{Type: "project.deleted", Project: p.ID, Object: a.projectBody(c.Tx)(p), Cause: causeOf(c)})
+	a.events.Emit(c.Tx, event.Draft{Type: "project.deleted", Project: p.ID, Object: a.projectBody(c.Tx)(p), Cause: event.CauseOf(c)})
 	a.outbox.RemoveOrphans(c.Tx, p.ID)
 	return httpapi.Nothing{}, nil
 }

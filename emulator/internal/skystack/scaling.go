@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
@@ -125,7 +126,7 @@ func (a *API) scheduleEvaluation(tx *engine.Tx, id string) {
 }
 
 // follow makes the policy of an instance what a patch of the instance says.
-func (a *API) follow(tx *engine.Tx, now, before Instance, by *cause) {
+func (a *API) follow(tx *engine.Tx, now, before Instance, by *event.Cause) {
 	p, led := a.policies.Get(tx, before.Policy)
 	switch {
 	case led && now.Policy == "":
@@ -196,7 +197,7 @@ func (a *API) scale(tx *engine.Tx, id string, d demand) {
 	p, _ := a.policies.Get(tx, id)
 	a.note(tx, &p, scaling{tx.Now(), d.members, to, d.cpu, d.reason})
 	a.policies.Put(tx, id, p)
-	a.emit(tx, newEvent{Type: eventType, Project: p.ProjectID, Object: a.policyBody(tx, p), Previous: map[string]any{"members": d.members}})
+	a.events.Emit(tx, event.Draft{Type: eventType, Project: p.ProjectID, Object: a.policyBody(tx, p), Previous: map[string]any{"members": d.members}})
 	a.scheduleEvaluation(tx, id)
 }
 
@@ -243,7 +244,7 @@ func replicaLabels(leader jsontext.Value, policy string) jsontext.Value {
 
 // leave takes an instance that is about to be deleted out of its policy. With the
 // leader the policy goes, and all it has made.
-func (a *API) leave(tx *engine.Tx, i *Instance, by *cause) {
+func (a *API) leave(tx *engine.Tx, i *Instance, by *event.Cause) {
 	id := i.Policy
 	if id == "" {
 		return
@@ -262,7 +263,7 @@ func (a *API) leave(tx *engine.Tx, i *Instance, by *cause) {
 }
 
 // disband ends a policy and removes its replicas, newest first.
-func (a *API) disband(tx *engine.Tx, p Policy, by *cause) {
+func (a *API) disband(tx *engine.Tx, p Policy, by *event.Cause) {
 	tx.Cancel(p.Due)
 	a.policies.Delete(tx, p.ID)
 	for _, entry := range p.History {
@@ -276,7 +277,7 @@ func (a *API) disband(tx *engine.Tx, p Policy, by *cause) {
 }
 
 // retire deletes a replica as a client would.
-func (a *API) retire(tx *engine.Tx, i Instance, by *cause) {
+func (a *API) retire(tx *engine.Tx, i Instance, by *event.Cause) {
 	if !a.settingsOf(tx).SlowDelete {
 		a.remove(tx, i, by)
 		return

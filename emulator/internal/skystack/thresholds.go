@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
@@ -52,7 +53,7 @@ func (a *API) crossing(tx *engine.Tx, id string, m *metric, value float64, high 
 
 // watchMetrics tells which percentages of an instance have crossed a threshold. What
 // does not run has no value, and stays what it was when it ran.
-func (a *API) watchMetrics(tx *engine.Tx, i Instance, by *cause) {
+func (a *API) watchMetrics(tx *engine.Tx, i Instance, by *event.Cause) {
 	l, ok := a.loads.Get(tx, i.ID)
 	if !ok || i.Status != Running {
 		return
@@ -71,7 +72,7 @@ func (a *API) watchMetrics(tx *engine.Tx, i Instance, by *cause) {
 			high = append(high, m.name)
 		}
 		if is != was {
-			a.emit(tx, newEvent{Type: thresholdEvent, Project: i.ProjectID, Object: a.crossing(tx, i.ID, m, value, is), Cause: by})
+			a.events.Emit(tx, event.Draft{Type: thresholdEvent, Project: i.ProjectID, Object: a.crossing(tx, i.ID, m, value, is), Cause: by})
 		}
 	}
 	if !slices.Equal(high, l.High) {
@@ -83,11 +84,11 @@ func (a *API) watchMetrics(tx *engine.Tx, i Instance, by *cause) {
 
 // watchHealth tells that an instance has become unhealthy, or no longer is. before is
 // the status it had.
-func (a *API) watchHealth(tx *engine.Tx, i *Instance, before Status, by *cause) {
+func (a *API) watchHealth(tx *engine.Tx, i *Instance, before Status, by *event.Cause) {
 	if (before == Error) == (i.Status == Error) || before == "" {
 		return
 	}
 	was := *i
 	was.Status = before
-	a.emit(tx, newEvent{Type: healthEvent, Project: i.ProjectID, Object: i.health(), Previous: map[string]any{"status": was.health().Status}, Cause: by})
+	a.events.Emit(tx, event.Draft{Type: healthEvent, Project: i.ProjectID, Object: i.health(), Previous: map[string]any{"status": was.health().Status}, Cause: by})
 }

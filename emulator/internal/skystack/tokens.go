@@ -9,6 +9,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/resource"
@@ -171,7 +172,7 @@ func (a *API) createToken(c *httpapi.Call, in createTokenInput) (newTokenBody, e
 	}
 	t, key := a.Credentials.Mint(c.Tx, c.Token, t)
 	b := a.tokenBody(c.Tx)(t)
-	a.emit(c.Tx, newEvent{Type: "token.created", Project: t.ProjectID, Object: b, Cause: causeOf(c)})
+	a.events.Emit(c.Tx, event.Draft{Type: "token.created", Project: t.ProjectID, Object: b, Cause: event.CauseOf(c)})
 	return newTokenBody{b, key}, nil
 }
 
@@ -215,7 +216,7 @@ func (a *API) rotateToken(c *httpapi.Call, in rotateTokenInput) (newTokenBody, e
 	}
 	next, key := a.Credentials.Rotate(c.Tx, c.Token, old, secondOf(in.ExpiresAt))
 	b := a.tokenBody(c.Tx)(next)
-	a.emit(c.Tx, newEvent{Type: "token.rotated", Project: next.ProjectID, Object: b, Cause: causeOf(c)})
+	a.events.Emit(c.Tx, event.Draft{Type: "token.rotated", Project: next.ProjectID, Object: b, Cause: event.CauseOf(c)})
 	if in.OverlapSeconds != nil {
 		old.ReplacedBy = next.ID
 		a.revokeIn(c, old, time.Duration(*in.OverlapSeconds)*time.Second)
@@ -226,7 +227,7 @@ func (a *API) rotateToken(c *httpapi.Call, in rotateTokenInput) (newTokenBody, e
 // revokeIn revokes a key after an overlap, at once if there is none.
 func (a *API) revokeIn(c *httpapi.Call, t credential.Key, overlap time.Duration) {
 	if overlap == 0 {
-		a.revokeNow(c.Tx, t, causeOf(c))
+		a.revokeNow(c.Tx, t, event.CauseOf(c))
 		return
 	}
 	a.Credentials.RevokeAfter(c.Tx, t, overlap)
@@ -244,21 +245,21 @@ func (a *API) revokeToken(c *httpapi.Call, in tokenInput) (httpapi.Nothing, erro
 		return httpapi.Nothing{}, err
 	}
 	if t.Status(c.Now()) != credential.Revoked {
-		a.revokeNow(c.Tx, t, causeOf(c))
+		a.revokeNow(c.Tx, t, event.CauseOf(c))
 	}
 	return httpapi.Nothing{}, nil
 }
 
 // revokeNow revokes a key at once. The cause is nil unless a request of a client asks
 // for it.
-func (a *API) revokeNow(tx *engine.Tx, t credential.Key, by *cause) {
+func (a *API) revokeNow(tx *engine.Tx, t credential.Key, by *event.Cause) {
 	before := t.Status(tx.Now())
 	a.emitRevoked(tx, a.Credentials.Revoke(tx, t), before, by)
 }
 
 // emitRevoked emits that a key was revoked.
-func (a *API) emitRevoked(tx *engine.Tx, t credential.Key, before credential.Status, by *cause) {
-	a.emit(tx, newEvent{
+func (a *API) emitRevoked(tx *engine.Tx, t credential.Key, before credential.Status, by *event.Cause) {
+	a.events.Emit(tx, event.Draft{
 		Type: "token.revoked", Project: t.ProjectID, Object: a.tokenBody(tx)(t), Previous: map[string]any{"status": string(before)}, Cause: by,
 	})
 }
