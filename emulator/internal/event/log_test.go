@@ -78,9 +78,9 @@ func TestPageWaits(t *testing.T) {
 			t.Errorf("waited for %v", d)
 		}
 		go func() {
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			n.emit("note.read")
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			n.emit("paper.bought")
 		}()
 		begin = time.Now()
@@ -89,7 +89,7 @@ func TestPageWaits(t *testing.T) {
 			t.Errorf("waited for %v", d)
 		}
 		go func() {
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			n.world.Close()
 		}()
 		n.want("in a world that ended", n.get("wait=30s&type=note.written").Types)

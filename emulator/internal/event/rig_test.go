@@ -57,11 +57,11 @@ type notes struct {
 	log    *event.Log
 	server *httpapi.Server
 
-	emitted  []string // the types that Emitted got
-	advance  func(tx *engine.Tx, types []string) bool
-	refusal  error // of Authorize
-	unknown  string
-	noteStep int // counts the notes of the step
+	emitted []string // the types that Emitted got
+	advance func(tx *engine.Tx, types []string) bool
+	refusal error  // of Authorize
+	unknown string // the project that does not exist
+	steps   int    // counts the runs of noteStep
 }
 
 const noteStep = "note"
@@ -71,8 +71,8 @@ func newNotes(t *testing.T, mode engine.Mode) *notes {
 	n := &notes{t: t}
 	schema := engine.NewSchema()
 	schema.AddStep(noteStep, func(tx *engine.Tx, subject string) {
-		n.noteStep++
-		n.log.Emit(tx, event.Draft{Type: subject, Object: map[string]int{"id": n.noteStep}})
+		n.steps++
+		n.log.Emit(tx, event.Draft{Type: subject, Object: map[string]int{"id": n.steps}})
 	})
 	n.log = event.New(schema, event.Config{
 		Types: []string{"note.read", "note.written", "paper.bought", event.ResetEvent, event.RestoredEvent},
@@ -122,7 +122,10 @@ func newNotes(t *testing.T, mode engine.Mode) *notes {
 		Handlers: []httpapi.Handler{
 			httpapi.Handle("writeNote", n.write), httpapi.Act("listEvents", n.list), httpapi.Act("streamEvents", n.stream),
 		},
-		Pipeline: []httpapi.Stage{{Name: "caller", Run: caller}, {Name: "read", Run: httpapi.ReadBody}, {Name: "contract", Run: httpapi.CheckContract}, {Name: "handle", Run: httpapi.Invoke}, {Name: "encode", Run: httpapi.Encode}},
+		Pipeline: []httpapi.Stage{
+			{Name: "caller", Run: caller}, {Name: "read", Run: httpapi.ReadBody}, {Name: "contract", Run: httpapi.CheckContract},
+			{Name: "handle", Run: httpapi.Invoke}, {Name: "encode", Run: httpapi.Encode},
+		},
 		Refuse: func(_ *httpapi.RequestContext, err *fail.Error) httpapi.Response {
 			return httpapi.Response{Status: 400, Body: []byte(`{"code":"` + err.Code + `"}`)}
 		},
@@ -258,8 +261,8 @@ func (n *notes) open(query, lastID string) *client {
 	ctx, cancel := context.WithCancel(n.t.Context())
 	from, to := io.Pipe()
 	go func() {
-		defer to.Close()
 		n.server.ServeHTTP(&piped{header: http.Header{}, PipeWriter: to}, r.WithContext(ctx))
+		_ = to.Close()
 	}()
 	c := &client{n.t, bufio.NewScanner(from), func() { cancel(); _ = from.Close() }}
 	n.t.Cleanup(c.close)
