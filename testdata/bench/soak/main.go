@@ -72,8 +72,19 @@ func load(s *sandbox, r *receiver, tally *tally, span, every time.Duration) ([]s
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			defer s.remove(w)
+			defer func() { s.remove(w) }()
+			began := time.Now()
 			for n := 0; ctx.Err() == nil; n++ {
+				if !role.keeps && time.Since(began) > lifetime {
+					next, err := s.workspace(role.setup)
+					if err != nil {
+						tally.fail(role.name, err)
+						cancel()
+						return
+					}
+					s.remove(w)
+					w, began = next, time.Now()
+				}
 				if err := role.round(&call{ctx: ctx, s: s, w: w, r: r, tally: tally, role: role.name, n: n}); err != nil && ctx.Err() == nil {
 					tally.fail(role.name, fmt.Errorf("round %d: %w", n, err))
 					cancel()
@@ -102,6 +113,11 @@ func load(s *sandbox, r *receiver, tally *tally, span, every time.Duration) ([]s
 	wg.Wait()
 	return samples, nil
 }
+
+// lifetime is how long a role uses a workspace. A workspace keeps its history up to
+// large bounds, so its memory is meant to grow for a while; what is left of workspaces
+// that were removed is not.
+const lifetime = time.Minute
 
 // flat compares the memory of the last third with that of the second one.
 func flat(samples []sample) error {

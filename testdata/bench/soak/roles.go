@@ -12,11 +12,13 @@ import (
 	"time"
 )
 
-// role is one way of using a sandbox, in a workspace of its own.
+// role is one way of using a sandbox, in a workspace of its own that is replaced now
+// and then.
 type role struct {
 	name  string
 	setup string
 	round func(c *call) error
+	keeps bool // the rounds need one workspace for the whole time
 }
 
 const (
@@ -27,16 +29,16 @@ const (
 
 func roles() []role {
 	return []role{
-		{"lifecycle", frozen, lifecycle},
-		{"polling", following, polling},
-		{"webhooks", frozen, webhooks},
-		{"stream", following, stream},
-		{"reset", frozen, reset},
-		{"fork", frozen, fork},
-		{"snapshot", frozen, snapshots},
-		{"advance", frozen, advance},
-		{"limits", limited, limits()},
-		{"hostile", frozen, hostile},
+		{name: "lifecycle", setup: frozen, round: lifecycle},
+		{name: "polling", setup: following, round: polling},
+		{name: "webhooks", setup: frozen, round: webhooks},
+		{name: "stream", setup: following, round: stream},
+		{name: "reset", setup: frozen, round: reset},
+		{name: "fork", setup: frozen, round: fork},
+		{name: "snapshot", setup: frozen, round: snapshots},
+		{name: "advance", setup: frozen, round: advance},
+		{name: "limits", setup: limited, round: limits(), keeps: true},
+		{name: "hostile", setup: frozen, round: hostile},
 	}
 }
 
