@@ -49,7 +49,7 @@ func (a *API) deliveryBody(tx *engine.Tx, d webhook.Delivery) deliveryBody {
 		ReplayOf: text(d.ReplayOf), Attempts: []attemptBody{}, CreatedAt: resource.Stamp(d.CreatedAt),
 	}
 	for _, t := range d.Attempts {
-		b.Attempts = append(b.Attempts, attemptOf(t, d, w))
+		b.Attempts = append(b.Attempts, a.attemptBody(t, d, w))
 	}
 	if !d.Due.IsZero() {
 		b.NextAttemptAt = text(resource.Stamp(d.Due.At))
@@ -60,13 +60,13 @@ func (a *API) deliveryBody(tx *engine.Tx, d webhook.Delivery) deliveryBody {
 	return b
 }
 
-// attemptOf is an attempt on the wire, with the headers that were sent except for the
+// attemptBody is an attempt on the wire, with the headers that were sent except for the
 // signatures.
-func attemptOf(t webhook.Attempt, d webhook.Delivery, w webhook.Endpoint) attemptBody {
+func (a *API) attemptBody(t webhook.Attempt, d webhook.Delivery, w webhook.Endpoint) attemptBody {
 	b := attemptBody{
 		ID: t.ID, Number: t.Number, At: resource.Stamp(t.At), LatencyMS: t.LatencyMS, RequestHeaders: map[string]string{}, ResponseBody: text(t.Body), Sandbox: t.Faults,
 	}
-	for name, values := range d.Sent(t, w.APIVersion).Header() {
+	for name, values := range a.outbox.Sent(d, t, w.APIVersion).Header() {
 		if lower := strings.ToLower(name); lower != "x-signature" && lower != "webhook-signature" {
 			b.RequestHeaders[lower] = values[0]
 		}

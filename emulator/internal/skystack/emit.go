@@ -11,7 +11,6 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
-	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
 // newLog connects the log of events to the API.
@@ -24,7 +23,7 @@ func (a *API) newLog(schema *engine.Schema) *event.Log {
 				a.jobsOn(tx, &e)
 			}
 		},
-		Advance: func(tx *engine.Tx, types []string) bool { return a.advance(tx, stepsTo(types)...) },
+		Advance: func(tx *engine.Tx, types []string) bool { return a.advance(tx, a.stepsTo(types)...) },
 		ErrorBody: func(err *fail.Error, requestID string) []byte {
 			body, _ := errorBody(err, requestID)
 			return body
@@ -130,8 +129,8 @@ func (a *API) advance(tx *engine.Tx, further ...string) bool {
 }
 
 // stepsTo lists the steps that lead to the types of events that a client names.
-func stepsTo(types []string) (steps []string) {
-	for _, family := range [...]struct{ prefix, step string }{{"job.", tickStep}, {"webhook.", webhook.AttemptStep}, {"autoscale.", evaluateStep}} {
+func (a *API) stepsTo(types []string) (steps []string) {
+	for _, family := range [...]struct{ prefix, step string }{{"job.", tickStep}, {"webhook.", a.outbox.AttemptStep()}, {"autoscale.", evaluateStep}} {
 		if slices.ContainsFunc(types, func(t string) bool { return strings.HasPrefix(t, family.prefix) }) {
 			steps = append(steps, family.step)
 		}

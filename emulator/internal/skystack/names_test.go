@@ -309,7 +309,7 @@ var numbered = regexp.MustCompile(`_[0-9]+$`)
 func TestCallbackIsWhatIsDelivered(t *testing.T) {
 	doc := loadContract(t, unpacked(t, contractJSON))
 	sent := webhook.Message{
-		EventID: "evt_1", EventType: "instance.running", DeliveryID: "dlv_1_1", Attempt: 1, Version: defaultVersion, Body: []byte("{}"),
+		EventID: "evt_1", EventType: "instance.running", DeliveryID: "dlv_1_1", Attempt: 1, Product: productName, Version: defaultVersion, Body: []byte("{}"),
 		Secrets: []string{webhook.NewSecret([32]byte{})}, Signer: webhook.NewSecret([32]byte{}), Timestamp: time.Unix(0, 0),
 	}.Header()
 	sent.Del("Content-Type")

@@ -6,10 +6,14 @@ import (
 	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
+// productName begins the names of the headers of messages.
+const productName = "SkyStack"
+
 // newOutbox connects the outbox to the API: its events, its projects and its contract.
 func (a *API) newOutbox(schema *engine.Schema) *webhook.Outbox {
 	c := webhook.Config{
-		Sender: a.Sender, Jitter: a.WebhookJitter, Findings: a.Findings, KeepFor: event.Lifetime, Selects: event.Selects, CheckEndpoint: checkEndpoint,
+		Product: productName,
+		Sender:  a.Sender, Jitter: a.WebhookJitter, Findings: a.Findings, KeepFor: event.Lifetime, Selects: event.Selects, CheckEndpoint: checkEndpoint,
 		ProjectExists: a.projects.Has,
 		Render: func(tx *engine.Tx, id, version string) ([]byte, bool) {
 			e, ok := a.events.Rows.Get(tx, id)

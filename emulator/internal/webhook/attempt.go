@@ -22,7 +22,7 @@ func (o *Outbox) start(tx *engine.Tx, to Endpoint, d Delivery) {
 	s, _ := o.secrets.Get(tx, to.ID)
 	signer, all := s.at(tx.Now())
 	m := Message{
-		URL: to.URL, EventID: d.EventID, EventType: d.EventType, DeliveryID: d.ID + "_" + strconv.Itoa(number), Attempt: number, Version: to.APIVersion,
+		URL: to.URL, EventID: d.EventID, EventType: d.EventType, DeliveryID: d.ID + "_" + strconv.Itoa(number), Attempt: number, Version: to.APIVersion, Product: o.config.Product,
 		Body: body, Secrets: all, Signer: signer, Format: to.Format,
 		Timestamp: engine.WallNow(), // receivers compare it with their own clocks (T3)
 	}
@@ -96,7 +96,7 @@ func (o *Outbox) complete(tx *engine.Tx, id string, r requests) {
 	}
 	if next, ok := o.retryAt(tx, d, r.outcome); ok {
 		d.Status = Waiting
-		d.Due = tx.After(next.Sub(tx.Now()), AttemptStep, d.ID)
+		d.Due = tx.After(next.Sub(tx.Now()), o.AttemptStep(), d.ID)
 		o.Deliveries.Put(tx, d.ID, d)
 	} else {
 		o.finish(tx, d, Exhausted, "")

@@ -77,9 +77,9 @@ type Attempt struct {
 
 // Sent returns the message that was sent in an attempt, in an API version, without its
 // body, its URL and what signed it.
-func (d Delivery) Sent(t Attempt, version string) Message {
+func (o *Outbox) Sent(d Delivery, t Attempt, version string) Message {
 	return Message{
-		EventID: d.EventID, EventType: d.EventType, DeliveryID: t.ID, Attempt: t.Number, Version: version, Timestamp: time.Unix(t.Timestamp, 0),
+		EventID: d.EventID, EventType: d.EventType, DeliveryID: t.ID, Attempt: t.Number, Version: version, Product: o.config.Product, Timestamp: time.Unix(t.Timestamp, 0),
 	}
 }
 

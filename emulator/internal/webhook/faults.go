@@ -90,7 +90,7 @@ func (o *Outbox) hold(tx *engine.Tx, to Endpoint, d *Delivery, held time.Duratio
 	if !at.After(tx.Now()) {
 		return false
 	}
-	d.Status, d.Due = Waiting, tx.After(at.Sub(tx.Now()), AttemptStep, d.ID)
+	d.Status, d.Due = Waiting, tx.After(at.Sub(tx.Now()), o.AttemptStep(), d.ID)
 	return true
 }
 

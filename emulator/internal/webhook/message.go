@@ -30,9 +30,6 @@ const (
 // Formats lists every format, the default first.
 func Formats() []Format { return []Format{BodyHex, Sha256Prefixed, Timestamped} }
 
-// userAgent identifies the sandbox to receivers; no setting changes it (10.4).
-const userAgent = "SkyStack-Webhooks/1.0"
-
 const secretPrefix = "whsec_"
 
 // NewSecret is the secret of an endpoint, made of 32 random bytes.
@@ -69,6 +66,9 @@ type Message struct {
 	// DeliveryID and Attempt, which counts from 1, are those of this attempt.
 	DeliveryID string
 	Attempt    int
+	// Product is the name of the API's product. It begins the User-Agent, which no setting
+	// changes (10.4), and the headers about the delivery; "" leaves those out.
+	Product string
 	// Version is the API version the body was rendered in.
 	Version string
 	// Body is the event as compact JSON. It is sent as it is.
@@ -88,7 +88,7 @@ func (m Message) Header() http.Header {
 	seconds := strconv.FormatInt(m.Timestamp.Unix(), 10)
 	h := http.Header{}
 	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("User-Agent", userAgent)
+	h.Set("User-Agent", strings.TrimPrefix(m.Product+"-Webhooks/1.0", "-"))
 	if m.Signer != "" {
 		h.Set("X-Signature", m.signature(seconds))
 	}
@@ -97,10 +97,12 @@ func (m Message) Header() http.Header {
 	if list := m.standard(seconds); list != "" {
 		h.Set("Webhook-Signature", list)
 	}
-	h.Set("X-SkyStack-Event", m.EventType)
-	h.Set("X-SkyStack-Delivery", m.DeliveryID)
-	h.Set("X-SkyStack-Attempt", strconv.Itoa(m.Attempt))
-	h.Set("SkyStack-Version", m.Version)
+	if m.Product != "" {
+		h.Set("X-"+m.Product+"-Event", m.EventType)
+		h.Set("X-"+m.Product+"-Delivery", m.DeliveryID)
+		h.Set("X-"+m.Product+"-Attempt", strconv.Itoa(m.Attempt))
+		h.Set(m.Product+"-Version", m.Version)
+	}
 	return h
 }
 

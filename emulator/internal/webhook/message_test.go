@@ -28,7 +28,7 @@ const (
 
 func message() webhook.Message {
 	return webhook.Message{
-		EventID: "evt_1", EventType: "instance.running", DeliveryID: "dlv_1", Attempt: 1, Version: "2026-01-15",
+		EventID: "evt_1", EventType: "instance.running", DeliveryID: "dlv_1", Attempt: 1, Product: "SkyStack", Version: "2026-01-15",
 		Body: []byte(vectorBody), Secrets: []string{vectorSecret}, Signer: vectorSecret, Timestamp: time.Unix(1774000000, 0),
 	}
 }

@@ -13,6 +13,11 @@ import (
 // Config connects an outbox to the API whose events it delivers. The required
 // functions are asked in transactions.
 type Config struct {
+	// Prefix distinguishes the tables and the step from those of other APIs in the same
+	// worlds; "" is that of one API.
+	Prefix string
+	// Product is Message.Product of every message.
+	Product string
 	// Sender sends the messages; nil fails every attempt.
 	Sender *Sender
 	// Jitter moves each delay of a retry by up to a tenth (5.2).
@@ -65,9 +70,9 @@ type Outbox struct {
 // state that started the attempt, the attempt is made again.
 type inFlight struct{}
 
-// AttemptStep is the step that queues a delivery for its next attempt. Its subject
+// AttemptStep returns the step that queues a delivery for its next attempt. Its subject
 // is the id of the delivery.
-const AttemptStep = "webhook.attempt"
+func (o *Outbox) AttemptStep() string { return o.config.Prefix + "webhook.attempt" }
 
 const (
 	// maxRetries bounds how many retries of an endpoint are in flight at a time.
@@ -83,15 +88,15 @@ const (
 // New adds the tables, steps and hooks of an outbox to a schema.
 func New(schema *engine.Schema, c Config) *Outbox {
 	o := &Outbox{config: c}
-	o.Endpoints = engine.AddTable(schema, engine.Kind[Endpoint]{Name: "webhooks", Check: o.checkEndpoint, Loaded: Endpoint.loaded})
-	o.secrets = engine.AddTable(schema, engine.Kind[Secrets]{Name: "webhook_secrets", Check: Secrets.checkSaved, Confidential: true})
-	o.queues = engine.AddTable(schema, engine.Kind[queues]{Name: "delivery_queues"})
-	o.Deliveries = engine.AddTable(schema, engine.Kind[Delivery]{Name: "deliveries", Check: Delivery.checkSaved, Rescheduled: Delivery.rescheduled})
-	o.inFlight = engine.AddTable(schema, engine.Kind[inFlight]{Name: "deliveries_in_flight"})
-	o.finished = engine.AddTable(schema, engine.Kind[finished]{Name: "finished_deliveries"})
+	o.Endpoints = engine.AddTable(schema, engine.Kind[Endpoint]{Name: c.Prefix + "webhooks", Check: o.checkEndpoint, Loaded: Endpoint.loaded})
+	o.secrets = engine.AddTable(schema, engine.Kind[Secrets]{Name: c.Prefix + "webhook_secrets", Check: Secrets.checkSaved, Confidential: true})
+	o.queues = engine.AddTable(schema, engine.Kind[queues]{Name: c.Prefix + "delivery_queues"})
+	o.Deliveries = engine.AddTable(schema, engine.Kind[Delivery]{Name: c.Prefix + "deliveries", Check: Delivery.checkSaved, Rescheduled: Delivery.rescheduled})
+	o.inFlight = engine.AddTable(schema, engine.Kind[inFlight]{Name: c.Prefix + "deliveries_in_flight"})
+	o.finished = engine.AddTable(schema, engine.Kind[finished]{Name: c.Prefix + "finished_deliveries"})
 	schema.OnLoad(o.checkReferences)
 	schema.OnRestore(o.restart)
-	schema.AddStep(AttemptStep, o.queueRetry)
+	schema.AddStep(o.AttemptStep(), o.queueRetry)
 	return o
 }
 
@@ -176,7 +181,7 @@ func (o *Outbox) queueRetry(tx *engine.Tx, id string) {
 // Their outcome decides whether an endpoint is healthy, and enabled.
 func (o *Outbox) Due(tx *engine.Tx, f func(to Endpoint, d Delivery) bool) func(engine.Event) bool {
 	return func(e engine.Event) bool {
-		if e.Step != AttemptStep {
+		if e.Step != o.AttemptStep() {
 			return false
 		}
 		d, _ := o.Deliveries.Get(tx, e.Subject)

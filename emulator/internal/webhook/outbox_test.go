@@ -36,14 +36,14 @@ func (a *smallAPI) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.got = append(a.got, strings.Join([]string{r.Header.Get("Webhook-Id"), r.Header.Get("Skystack-Version"), string(body)}, " "))
+	a.got = append(a.got, strings.Join([]string{r.Header.Get("Webhook-Id"), r.Header.Get("Small-Version"), string(body)}, " "))
 	return &http.Response{StatusCode: a.status, Body: http.NoBody}, err
 }
 
 func newSmallAPI(t *testing.T, change func(*webhook.Config)) *smallAPI {
 	a := &smallAPI{t: t, status: http.StatusNoContent, events: map[string]string{"evt_1": `{"a":1}`}, projects: map[string]bool{"p1": true, "p2": true}}
 	c := webhook.Config{
-		Sender: &webhook.Sender{Transport: a}, Findings: &a.findings, KeepFor: time.Hour,
+		Product: "Small", Prefix: "small_", Sender: &webhook.Sender{Transport: a}, Findings: &a.findings, KeepFor: time.Hour,
 		Render: func(_ *engine.Tx, event, _ string) ([]byte, bool) {
 			body, ok := a.events[event]
 			return []byte(body), ok
