@@ -39,12 +39,16 @@ type Config struct {
 	CheckSaved func(f *resource.Violations, k Key)
 	// ProjectExists reports whether there is a project with the id. It is required.
 	ProjectExists func(tx *engine.Tx, id string) bool
-	// Refuse returns the error for a key that cannot be used: Revoked, Expired or, with a
-	// zero key, Unknown. It is required.
+	// Refuse returns the error for a key that cannot be used: it is Revoked, Expired or
+	// Rebound or, with a zero key, Unknown. It is required.
 	Refuse func(k Key, s Status) error
 	// OverlapEnded is called when a key was revoked at the end of an overlap; before was
 	// its status until then. nil does nothing.
 	OverlapEnded func(tx *engine.Tx, k Key, before Status)
+	// BusyUntil returns when an object is busy no longer with the action that a client was
+	// refused for; the zero time if it is not any more. nil is as if it always returned
+	// that.
+	BusyUntil func(tx *engine.Tx, b Busy) time.Time
 	// Limits returns how requests are limited in the world; nil limits none.
 	Limits func(tx *engine.Tx) Limits
 	// Audit reads the record of requests; nil has none.

@@ -122,13 +122,18 @@ func (s *Store) usable(tx *engine.Tx, k Key) error {
 	return nil
 }
 
+func (s *Store) checkSecret(secret string) error {
+	if s.config.CheckSecret == nil {
+		return nil
+	}
+	return s.config.CheckSecret(secret)
+}
+
 // Identify finds the world and the key of a secret as the API does, and leaves no trace
 // of it.
 func (s *Store) Identify(secret string) (*engine.World, Key, error) {
-	if s.config.CheckSecret != nil {
-		if err := s.config.CheckSecret(secret); err != nil {
-			return nil, Key{}, err
-		}
+	if err := s.checkSecret(secret); err != nil {
+		return nil, Key{}, err
 	}
 	digest := engine.DigestOf(secret)
 	w, id := s.World(secret, digest)

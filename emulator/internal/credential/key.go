@@ -44,10 +44,14 @@ type Status string
 
 // The statuses.
 const (
-	Unknown Status = "" // of a secret that leads to no key
 	Active  Status = "active"
 	Expired Status = "expired"
 	Revoked Status = "revoked"
+
+	// For Config.Refuse alone: no key has the secret, or it is bound to another project
+	// since the request was admitted.
+	Unknown Status = "unknown"
+	Rebound Status = "rebound"
 )
 
 // Status returns the status of the key at a time: revoked outweighs expired.

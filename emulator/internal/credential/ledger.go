@@ -1,7 +1,6 @@
 package credential
 
 import (
-	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -62,16 +61,6 @@ func (s *Store) LastUsed(tx *engine.Tx, id string) (at time.Time, ip string) {
 	return l.LastUsedAt, l.LastUsedIP
 }
 
-// Use records that a request came with the key with an id, from an address as that of
-// http.Request.RemoteAddr.
-func (s *Store) Use(tx *engine.Tx, id, address string) {
-	l := engine.Own(s.ledgers, tx, id)
-	l.LastUsedAt = tx.Now()
-	if ip, _, err := net.SplitHostPort(address); err == nil && ip != l.LastUsedIP {
-		l.LastUsedIP = ip
-	}
-}
-
 // What a client waits for, on a clock that jumps there. The rule: a read whose result
 // would change at a due event moves time to that event when the same key repeats it; and
 // after a refusal with a known end the next request of the key, to the same object unless
@@ -108,10 +97,9 @@ func (s *Store) RefuseBusy(tx *engine.Tx, id string, b Busy) {
 	l.Busy = append(l.Busy, b)
 }
 
-// Resume moves time to the end of what a key was refused for, and reports whether it did:
-// by the limits, else because the object with the id was busy until the time that end
-// returns.
-func (s *Store) Resume(tx *engine.Tx, id, object string, end func(Busy) time.Time) bool {
+// resume moves time to the end of what a key was refused for, and reports whether it did:
+// by the limits, else because the object with the id was busy.
+func (s *Store) resume(tx *engine.Tx, id, object string) bool {
 	known, _ := s.ledgers.Get(tx, id)
 	if tx.Mode() != engine.Auto || known.RefusedUntil.IsZero() && len(known.Busy) == 0 {
 		return false
@@ -124,7 +112,9 @@ func (s *Store) Resume(tx *engine.Tx, id, object string, end func(Busy) time.Tim
 			if b.Object != object {
 				return false
 			}
-			until = end(b)
+			if s.config.BusyUntil != nil {
+				until = s.config.BusyUntil(tx, b)
+			}
 			return true
 		})
 	}

@@ -41,9 +41,9 @@ func (s *Store) limits(tx *engine.Tx) Limits {
 	return s.config.Limits(tx)
 }
 
-// Count counts a request of the key with an id, unless it has to be refused (S61 to S63;
+// count counts a request of the key with an id, unless it has to be refused (S61 to S63;
 // 3.2). The waits of the decision are seconds that a client can sleep.
-func (s *Store) Count(tx *engine.Tx, id string) limit.Decision {
+func (s *Store) count(tx *engine.Tx, id string) limit.Decision {
 	l := s.limits(tx)
 	if !l.Limited {
 		return limit.Decision{Allowed: true}

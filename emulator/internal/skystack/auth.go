@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/finding"
@@ -25,62 +24,26 @@ func (a *API) authenticate(x *httpapi.RequestContext) error {
 	if err != nil {
 		return err
 	}
-	digest := engine.DigestOf(token)
-	if err := credible(token); err != nil {
-		return a.reportRefused(digest, token, err)
+	k, err := a.Credentials.Admit(x, token, x.Param("id"))
+	if x.Caller.Token != "" && !k.ExpiresAt.IsZero() && k.ExpiresAt.Sub(x.Now) < 7*24*time.Hour {
+		x.Set("Skystack-Token-Expires", resource.Stamp(k.ExpiresAt))
 	}
-	w, id := a.Credentials.World(token, digest)
-	if w == nil {
-		return a.reportRefused(digest, token, refuseKey(credential.Key{}, credential.Unknown))
-	}
-	_ = w.Do(func(tx *engine.Tx) error {
-		x.Open(tx)
-		if err = a.admit(tx, x, id, digest); err == nil && a.moveOn(tx, x) { // and it may have expired on the way
-			x.Now = tx.Now()
-			err = a.admit(tx, x, id, digest)
-		}
-		if err == nil {
-			d := a.Credentials.Count(tx, x.Caller.Token)
-			x.Admission = &d
-		}
-		return nil
-	})
 	if err != nil {
-		return a.reportRefused(digest, token, err)
+		return a.reportRefused(engine.DigestOf(token), token, err)
 	}
-	a.Findings.Accepted(finding.Credential(digest))
+	a.Findings.Accepted(finding.Credential(k.Digest))
 	return nil
 }
 
-// admit holds a token against what the world knows of it.
-func (a *API) admit(tx *engine.Tx, x *httpapi.RequestContext, id string, digest engine.Digest) error {
-	t, err := a.Credentials.Valid(tx, id, digest)
-	if err != nil {
-		return err
-	}
-	x.Caller = t.Caller()
-	if !t.ExpiresAt.IsZero() && t.ExpiresAt.Sub(tx.Now()) < 7*24*time.Hour {
-		x.Set("Skystack-Token-Expires", resource.Stamp(t.ExpiresAt))
-	}
-	a.Credentials.Use(tx, t.ID, x.Request.RemoteAddr)
-	return nil
-}
-
-// readmit refuses a request, in the transaction in which its handler acts, whose key
-// came to its end, lost its rights or its workspace since it was admitted: another
-// state may have taken the place of the one that was asked.
+// readmit refuses a request, in the transaction in which its handler acts, that its key
+// does not allow any more.
 func (a *API) readmit(c *httpapi.Call) error {
 	if c.Operation().Public {
 		return nil
 	}
-	t, err := a.Credentials.Valid(c.Tx, c.Token, c.Digest)
-	if err == nil && t.ProjectID != c.Project { // of a state that was restored meanwhile
-		err = unauthenticated("invalid_token", "The token was bound to another project meanwhile; send the request again.")
-	}
-	if err != nil {
+	if err := a.Credentials.Readmit(c); err != nil {
 		return err
 	}
-	c.Caller = t.Caller()
 	return mayCall(c, c.SentQuery)
 }
 

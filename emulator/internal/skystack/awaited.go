@@ -16,16 +16,14 @@ const (
 	advanceIt   = "Move it with POST /_sandbox/clock/advance, or let it run or jump: PUT /_sandbox/clock."
 )
 
-// moveOn moves time to the end of what the caller was refused for, and reports whether
-// it did.
-func (a *API) moveOn(tx *engine.Tx, x *httpapi.RequestContext) bool {
-	return a.Credentials.Resume(tx, x.Caller.Token, x.Param("id"), func(b credential.Busy) (until time.Time) {
-		if i, _ := a.instances.Get(tx, b.Object); i.PendingAction == b.Action {
-			t, _ := a.actions.Get(tx, b.Action)
-			until = t.due()
-		}
-		return until
-	})
+// busyUntil returns when an instance is no longer busy with an action; the zero time if it
+// is not any more.
+func (a *API) busyUntil(tx *engine.Tx, b credential.Busy) time.Time {
+	if i, _ := a.instances.Get(tx, b.Object); i.PendingAction != b.Action {
+		return time.Time{}
+	}
+	t, _ := a.actions.Get(tx, b.Action)
+	return t.due()
 }
 
 // invoke is the stage that runs the handler, and notes what the caller finds busy.

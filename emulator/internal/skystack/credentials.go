@@ -19,7 +19,7 @@ const tokenPrefix = "tok"
 func (a *API) newCredentials(schema *engine.Schema) *credential.Store {
 	return credential.New(schema, credential.Config{
 		IDPrefix: tokenPrefix, SecretPrefix: secret.Key, Scopes: Scopes(), Registry: a.Registry, Adopt: a.Adopt, Audit: a.Audit,
-		CheckSecret: credible, CheckConfigured: CheckKey, Refuse: refuseKey,
+		CheckSecret: credible, CheckConfigured: CheckKey, Refuse: refuseKey, BusyUntil: a.busyUntil,
 		CheckSaved: func(f *resource.Violations, k credential.Key) {
 			f.ID("project_id", "prj", k.ProjectID)
 			if err := CheckVersion(k.APIVersion); err != nil {
@@ -103,6 +103,8 @@ func refuseKey(k credential.Key, s credential.Status) error {
 		return unauthenticated("token_revoked", "The token was revoked at "+resource.Stamp(k.RevokedAt)+".")
 	case credential.Expired:
 		return unauthenticated("token_expired", "The token expired at "+resource.Stamp(k.ExpiresAt)+".")
+	case credential.Rebound:
+		return unauthenticated("invalid_token", "The token was bound to another project meanwhile; send the request again.")
 	}
 	return unauthenticated("invalid_token", "The token is unknown here.")
 }
