@@ -36,8 +36,10 @@ func TestLogOfAnyAPI(t *testing.T) {
 	n.want("of types", n.get("limit=9&type=note.written&type=paper.bought").Types, "note.written", "paper.bought")
 	n.want("of a project", n.get("limit=9&project=p1").Types, "note.written")
 	n.unknown = "p3"
-	if got := n.get("project=p3"); got.Code != "no_project" {
-		t.Errorf("%+v", got)
+	for _, target := range []string{"/events?project=p3", "/stream?project=p3"} {
+		if got := n.ask(target); got.Code != "no_project" {
+			t.Errorf("%s: %+v", target, got)
+		}
 	}
 
 	n.do(func(tx *engine.Tx) {
@@ -85,14 +87,29 @@ func TestPageWaits(t *testing.T) {
 		}()
 		begin = time.Now()
 		n.want("found", n.get("wait=7s&type=paper.*").Types, "paper.bought")
+		n.want("there already", n.get("wait=7s&type=paper.*").Types, "paper.bought")
 		if d := time.Since(begin); d != 2*time.Second {
 			t.Errorf("waited for %v", d)
 		}
 		go func() {
 			<-time.After(time.Second)
+			n.do(func(tx *engine.Tx) {
+				n.unknown = "p1"
+				n.log.Emit(tx, event.Draft{Type: "note.read", Project: "p1", Object: struct{}{}})
+			})
+		}()
+		if got := n.get("wait=7s&project=p1"); got.Code != "no_project" {
+			t.Errorf("the project was deleted: %+v", got)
+		}
+		begin = time.Now()
+		go func() {
+			<-time.After(time.Second)
 			n.world.Close()
 		}()
 		n.want("in a world that ended", n.get("wait=30s&type=note.written").Types)
+		if d := time.Since(begin); d != time.Second {
+			t.Errorf("waited for %v", d)
+		}
 	})
 }
 
@@ -130,6 +147,9 @@ func TestWaitsAreBounded(t *testing.T) {
 		if got := n.get("wait=1s"); got.Code != "too_many_waiting" {
 			t.Errorf("%+v", got)
 		}
+		if got := n.ask("/stream"); got.Code != "too_many_streams" {
+			t.Errorf("%+v", got)
+		}
 		last.close()
 		synctest.Wait()
 		n.want("one less", n.get("wait=1s").Types)
@@ -140,7 +160,10 @@ func TestWaitsAreBounded(t *testing.T) {
 func TestOldEventsAreDropped(t *testing.T) {
 	n := newNotes(t, engine.Frozen)
 	n.emit("note.read", "note.read")
+	_, generation, _ := strings.Cut(n.open("start=true", "").next().id, ".")
+	start := "after=start." + generation
 	old := n.get("limit=1")
+	n.want("from the start", n.get(start+"&limit=9").Types, "note.read", "note.read")
 	if err := n.world.Advance(event.Lifetime - time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +174,7 @@ func TestOldEventsAreDropped(t *testing.T) {
 	}
 	n.emit("paper.bought")
 	n.want("kept", n.get("limit=9").Types, "note.written", "paper.bought")
-	for _, at := range []string{"cursor=" + old.Next, "cursor=" + old.Resume, "after=" + old.IDs[0]} {
+	for _, at := range []string{"cursor=" + old.Next, "cursor=" + old.Resume, "after=" + old.IDs[0], start} {
 		n.want("again by "+at, n.get("limit=9&"+at).Types, event.ResetEvent, "note.written", "paper.bought")
 	}
 }
@@ -207,27 +230,44 @@ func TestLogIsInspected(t *testing.T) {
 // A saved state whose events no log can have recorded is refused.
 func TestSavedEventsAreChecked(t *testing.T) {
 	n := newNotes(t, engine.Frozen)
-	n.emit("note.read")
+	n.do(func(tx *engine.Tx) {
+		n.log.Emit(tx, event.Draft{Type: "note.read", Object: struct{}{}, Previous: map[string]any{"n": 7}})
+	})
 	id := n.get("").IDs[0]
-	var file strings.Builder
-	if err := n.world.Snapshot().Save(&file); err != nil {
+	var b strings.Builder
+	if err := n.world.Snapshot().Save(&b); err != nil {
 		t.Fatal(err)
 	}
+	file := strings.Join(strings.Fields(b.String()), "")
 	for old, as := range map[string][2]string{
-		`"note.read"`:  {`"note.torn"`, `type "note.torn" is unknown`},
-		id:             {"evt 1", `id is "evt 1"`},
-		`"object": {}`: {`"object": []`, "object or previous is not an object"},
+		`"note.read"`:        {`"note.torn"`, `type "note.torn" is unknown`},
+		id:                   {"evt 1", `id is "evt 1"`},
+		id + `","type"`:      {`evt_2","type"`, `id is "evt_2"`},
+		`"object":{}`:        {`"object":[]`, "object or previous is not an object"},
+		`"previous":{"n":7}`: {`"previous":7`, "object or previous is not an object"},
+		`"evt_`:              {`"evt_é`, `id is "evt_é`},
 	} {
-		if !strings.Contains(file.String(), old) {
-			t.Fatalf("no %s in %s", old, file.String())
+		if !strings.Contains(file, old) {
+			t.Fatalf("no %s in %s", old, file)
 		}
-		if _, err := n.world.Load(strings.NewReader(strings.ReplaceAll(file.String(), old, as[0]))); err == nil || !strings.Contains(err.Error(), as[1]) {
+		if _, err := n.world.Load(strings.NewReader(strings.ReplaceAll(file, old, as[0]))); err == nil || !strings.Contains(err.Error(), as[1]) {
 			t.Errorf("%s: %v", as[0], err)
 		}
 	}
-	if _, err := n.world.Load(strings.NewReader(file.String())); err != nil {
-		t.Error(err)
+	loaded, err := n.world.Load(strings.NewReader(strings.ReplaceAll(file, "evt_", "evt.")))
+	if err == nil {
+		err = n.world.Restore(loaded)
 	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	id = n.get("").IDs[0] // has a dot, as positions have
+	n.want("after it", n.get("after="+id).Types)
+	n.do(func(tx *engine.Tx) {
+		if _, ok := n.log.Find(tx, id); !ok || !strings.HasPrefix(id, "evt.") {
+			t.Errorf("there is no %s", id)
+		}
+	})
 }
 
 // Without what a Config may leave out, a log records and lists.

@@ -45,6 +45,7 @@ paths:
       operationId: streamEvents
       parameters:
         - {name: type, in: query, schema: {type: array, items: {type: string}}}
+        - {name: project, in: query, schema: {type: string}}
         - {name: after, in: query, schema: {type: string}}
         - {name: start, in: query, schema: {type: boolean}}
       responses: {'200': {description: ok}}
@@ -187,13 +188,14 @@ func (n *notes) list(ctx context.Context, c *httpapi.Call, in listInput) (out li
 }
 
 type streamInput struct {
-	Types []string `json:"-" query:"type"`
-	After string   `json:"-" query:"after"`
-	Start bool     `json:"-" query:"start"`
+	Types   []string `json:"-" query:"type"`
+	Project string   `json:"-" query:"project"`
+	After   string   `json:"-" query:"after"`
+	Start   bool     `json:"-" query:"start"`
 }
 
 func (n *notes) stream(_ context.Context, c *httpapi.Call, in streamInput) (httpapi.Stream, error) {
-	return n.log.Stream(c, event.Subscription{Filter: event.Filter{Types: in.Types}, After: in.After, FromStart: in.Start})
+	return n.log.Stream(c, event.Subscription{Filter: event.Filter{Types: in.Types, Project: in.Project}, After: in.After, FromStart: in.Start})
 }
 
 func (n *notes) do(f func(tx *engine.Tx)) {
@@ -225,10 +227,16 @@ func (n *notes) post(body string) {
 }
 
 // get asks for a list.
-func (n *notes) get(query string) (out listBody) {
+func (n *notes) get(query string) listBody {
+	n.t.Helper()
+	return n.ask("/events?" + query)
+}
+
+// ask sends a request that is answered with a list, or refused.
+func (n *notes) ask(target string) (out listBody) {
 	n.t.Helper()
 	w := httptest.NewRecorder()
-	n.server.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/events?"+query, nil))
+	n.server.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+target, nil))
 	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
 		n.t.Fatalf("%d %s", w.Code, w.Body)
 	}

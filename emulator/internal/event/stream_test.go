@@ -59,10 +59,17 @@ func TestStreamEnds(t *testing.T) {
 // notice of a reset is an event, that of a restore is not, but can be read.
 func TestHistoriesAreToldApart(t *testing.T) {
 	n := newNotes(t, engine.Frozen)
+	n.want("unknown, where there are none", n.get("limit=9&after=evt_x").Types, event.ResetEvent)
 	n.emit("note.read")
 	kept := n.world.Snapshot()
 	open := n.open("start=true&type=note.*", "")
 	before, list := open.next(), n.get("")
+	_, generation, _ := strings.Cut(before.id, ".")
+	n.do(func(tx *engine.Tx) {
+		if e, ok := n.log.Find(tx, "evt_"+generation+"00000000"); ok {
+			t.Errorf("a world that was only started has %+v", e)
+		}
+	})
 
 	n.world.Reset()
 	n.want("handed on", n.emitted, "note.read", event.ResetEvent)
@@ -88,7 +95,11 @@ func TestHistoriesAreToldApart(t *testing.T) {
 		if !ok || e.Type != event.RestoredEvent || string(e.Object) != `{"id":"w","restored_at":"2026-03-01T00:00:00Z","next_reset_at":null}` {
 			t.Errorf("%v %+v", ok, e)
 		}
+		if e, ok := n.log.Find(tx, "evt_none"); ok {
+			t.Errorf("%+v", e)
+		}
 	})
+	n.want("after the id of the notice", n.get("limit=9&after="+restored.IDs[0]).Types, "note.read")
 	n.want("after the notice", n.open("", n.open("", before.id).next().id).types(1), "note.read")
 }
 
