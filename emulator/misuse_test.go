@@ -35,6 +35,9 @@ func TestMisnamedMatches(t *testing.T) {
 		{`Deliveries: unknown delivery status "succeede" (did you mean succeeded?); unknown event type "instance.stoped" (did you mean instance.stopped?)`, func(w *emulator.Workspace) int {
 			return len(w.Deliveries(emulator.DeliveryMatch{Status: "succeede", EventType: "instance.stoped"}))
 		}},
+		{`Deliveries: there is no webhook "whk_none"; GET /v1/webhooks lists them`, func(w *emulator.Workspace) int {
+			return len(w.Deliveries(emulator.DeliveryMatch{Webhook: "whk_none"}))
+		}},
 	}
 	for _, m := range misuses {
 		l := &teller{T: t}

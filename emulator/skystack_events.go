@@ -22,11 +22,12 @@ func (w *Workspace) WaitForEvent(ctx context.Context, m EventMatch) (APIEvent, e
 }
 
 // Deliveries lists what is, was or will be delivered to webhooks and matches,
-// oldest first, with why each attempt failed. A status or a type of events that does
-// not exist fails the test; see Err.
+// oldest first, with why each attempt failed. A status, a type of events or a
+// webhook that does not exist fails the test; see Err. A deleted webhook counts as one
+// that exists.
 func (w *Workspace) Deliveries(m DeliveryMatch) []Delivery {
 	w.helper()
-	if err := w.e.sky.CheckDeliveryMatch(m); err != nil {
+	if err := w.e.sky.CheckDeliveryMatch(w.world, m); err != nil {
 		w.fail("Deliveries", err)
 		return nil
 	}

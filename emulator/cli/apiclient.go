@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/remote"
 )
 
 // apiClient sends requests to the API with one key.
@@ -23,19 +24,19 @@ type apiClient struct {
 }
 
 const (
-	// apiPatience is how long a response may take.
-	apiPatience = 30 * time.Second
-	// maxAPIAnswer is the most a response may hold, in bytes.
-	maxAPIAnswer = 8 << 20
+	// apiTimeout is how long a response may take.
+	apiTimeout = 30 * time.Second
+	// maxAPIBody is the largest body of a response that is read, in bytes.
+	maxAPIBody = 8 << 20
 )
 
-// open makes a client, for a command.
+// open returns a client for a command.
 func (e endpoint) open(command string, environ []string) (*apiClient, error) {
 	c, err := e.complete(environ)
 	if err != nil {
 		return nil, &usageError{command, err}
 	}
-	if err := emulator.Check(emulator.WithKey(emulator.Key{Token: c.Key})); err != nil { // a production key goes nowhere (S74)
+	if err := emulator.Check(emulator.WithKey(emulator.Key{Token: c.Key})); err != nil { // a production key is never sent (S74)
 		return nil, &usageError{command, err}
 	}
 	api := &apiClient{base: strings.TrimSuffix(c.URL, "/"), key: c.Key}
@@ -60,20 +61,20 @@ func (e endpoint) open(command string, environ []string) (*apiClient, error) {
 	return api, nil
 }
 
-// do sends a request and returns the body of its response; body is nil for none. An
-// answer that is no success is an error that says what the API says.
+// do sends a request and returns the body of its response; body is nil for none. A
+// response outside 2xx is an *apiError, or another error when it is not the API's.
 func (a *apiClient) do(ctx context.Context, method, path string, body any) ([]byte, error) {
-	limited, cancel := context.WithTimeout(ctx, apiPatience)
+	limited, cancel := context.WithTimeout(ctx, apiTimeout)
 	defer cancel()
-	var content io.Reader
+	var sent io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
 		if err != nil {
 			return nil, err
 		}
-		content = bytes.NewReader(text)
+		sent = bytes.NewReader(text)
 	}
-	r, err := http.NewRequestWithContext(limited, method, a.base+path, content)
+	r, err := http.NewRequestWithContext(limited, method, a.base+path, sent)
 	if err != nil {
 		return nil, err
 	}
@@ -92,18 +93,36 @@ func (a *apiClient) do(ctx context.Context, method, path string, body any) ([]by
 		return nil, untrusted(a.base, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAPIAnswer))
+	content, err := io.ReadAll(io.LimitReader(resp.Body, maxAPIBody))
 	if err != nil {
 		return nil, err
 	}
 	if resp.StatusCode/100 == 2 {
-		return answer, nil
+		return content, nil
 	}
 	var e struct {
-		Error struct{ Code, Message string } `json:"error"`
+		Error struct {
+			Code, Message string
+			Details       []remote.Detail
+		} `json:"error"`
 	}
-	if json.Unmarshal(answer, &e) != nil || e.Error.Code == "" {
+	if json.Unmarshal(content, &e) != nil || e.Error.Code == "" {
 		return nil, fmt.Errorf("%s %s: %s, and not from a SkyStack API", method, visible(path), resp.Status)
 	}
-	return nil, fmt.Errorf("%s %s: %d %s: %s", method, visible(path), resp.StatusCode, visible(e.Error.Code), visible(e.Error.Message))
+	return nil, &apiError{
+		text:    fmt.Sprintf("%s %s: %d %s: %s", method, visible(path), resp.StatusCode, visible(e.Error.Code), visible(e.Error.Message)),
+		refused: remote.Error{Status: resp.StatusCode, Code: e.Error.Code, Message: e.Error.Message, Details: e.Error.Details},
+	}
 }
+
+// apiError is a request that the API refused.
+type apiError struct {
+	text    string
+	refused remote.Error
+}
+
+// Error implements error.
+func (e *apiError) Error() string { return e.text }
+
+// Unwrap returns what the API said.
+func (e *apiError) Unwrap() error { return &e.refused }

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func TestExitCodes(t *testing.T) {
 		{"--listen " + taken.Addr().String(), 1, "address already in use"},
 		{"--listen 192.0.2.1:0", 1, "no such address"},
 		{"--sped fast", 2, "unknown flag --sped"},
-		{"--speed quick", 2, `speed "quick" is unknown`},
+		{"--speed quick", 2, `speed: "quick" is unknown`},
 		{"--config nowhere.yaml", 2, "nowhere.yaml"},
 		{"--fixture busy=many", 2, "busy=N"},
 		{"--listen 0.0.0.0:0 --accept-any-token", 2, "accept-any-token"},
@@ -59,8 +60,8 @@ func TestExitCodes(t *testing.T) {
 		{"reset --fixture=defalt", 2, "did you mean default?"},
 		{"reset now", 2, "reset takes no argument; got now"},
 		{"requests --status=7xx", 2, `--status: "7xx" is not a status`},
-		{"requests --last=-1", 2, "--last: -1 is not a number of requests"},
-		{"requests --operation=x --unmatched", 2, "--unmatched: no request is without"},
+		{"requests --last=-1", 2, `--last: "-1" is not a whole number from 0 to 1000000000`},
+		{"requests --operation=x --unmatched", 2, "--unmatched: a request cannot both"},
 		{"snapshot", 2, "snapshot is followed by diff, dump, load or save"},
 		{"snapshot save", 2, "FILE is missing: write " + program + " snapshot save FILE"},
 		{"snapshot load nowhere.json", 2, "open nowhere.json"},
@@ -68,7 +69,7 @@ func TestExitCodes(t *testing.T) {
 		{"snapshot diff - -", 2, "standard input holds one file"},
 		{"test", 2, "name the command to run"},
 		{"test --", 2, "name the command to run"},
-		{"test --speed=quick -- true", 2, `speed "quick" is unknown`},
+		{"test --speed=quick -- true", 2, `speed: "quick" is unknown`},
 		{"test -- no-such-command", 127, "no-such-command: command not found"},
 		{"test -- ./no-such-command", 127, "no-such-command: command not found"},
 		{"test -- /", 126, "/: cannot be run"},
@@ -83,7 +84,17 @@ func TestExitCodes(t *testing.T) {
 		{"clock advance --utnil-idle", 2, "unknown flag --utnil-idle (did you mean --until-idle?)"},
 		{"requests -x", 2, "unknown flag -x"},
 		{"clock --url=http://127.0.0.1:1/v1", 2, "--url: this is not the URL of a sandbox"},
-		{"key new --scope=instances:read", 2, "--output=text prints the key alone, without its name, scopes and the rest"},
+		{"key new --scope=instances:reed", 2, `--scope: "instances:reed" is unknown (did you mean instances:read?)`},
+		{"key new --workspace=other", 2, `--workspace: "other" is not an id`},
+		{"token create --name=x --scope=foo", 2, `--scope: "foo" is unknown: use *, instances:read, `},
+		{"token list --status=gone", 2, `--status: "gone" is unknown: use active, expired or revoked`},
+		{"requests --before=1", 2, `--before: "1" is not a whole number from 2 on`},
+		{"requests --since=5 --before=6", 2, "--since: no number is after 5 and before 6"},
+		{"requests --since=99999999999999999999", 2, "is not a whole number from 0 on"},
+		{"healthcheck --url=http://localhost", 2, "unknown flag --url: healthcheck finds the sandbox of this machine by --listen=HOST:PORT"},
+		{"env --url=http://localhost", 2, "by --listen=HOST:PORT"},
+		{"--fixture=busy=many", 2, `--fixture: "busy=many" is not a fixture: use busy=N`},
+		{"key new --scope=instances:read", 2, "--output=text prints only the key, without its name, scopes and the rest"},
 		{"requests --since=-1", 2, `--since: "-1" is not a whole number from 0 on`},
 		{"requests --last=few", 2, `--last: "few" is not a whole number`},
 		{"requests --follow=maybe", 2, `--follow: "maybe" is unknown`},
@@ -136,6 +147,57 @@ func TestShellWord(t *testing.T) {
 		if got := shellWord(s); got != want {
 			t.Errorf("%q: got %s, want %s", s, got, want)
 		}
+	}
+}
+
+// A message names the setting once, wherever the value is.
+func TestMessagesNameTheSettingOnce(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for flag, want := range map[string]string{
+		"speed=x": `"x" is unknown: use instant, fast or realistic`, "progression=x": `"x" is unknown: use time, immediate, manual, or reads:N with N from 1 to 1000000`,
+		"cors-origin=x": `"x": use scheme and host alone`, "max-body=-1": "limit -1: use at least 1 byte", "workspace-budget=1": `"1" is too small: use at least 1MiB, or off`,
+		"fixture=x": `"x" is not a fixture: use default`, "durations=x=5s": `"x": there is no such action`, "durations=create=-5s": "create is -5s: use 0 to 366 days",
+		"key=": "is empty", "key=sky_live_x": "looks like a production key", "admin-token=x": "must have 16 to 255 visible", "secret-salt=a b": "must have at most 255 visible",
+		"journal=1": "1 bytes: use at least 65536", "rate-limit=x": `"x" is unknown: use on or off`, "control=x": `"x" is unknown: use on or off`,
+	} {
+		name, value, _ := strings.Cut(flag, "=")
+		for origin, args := range map[string][]string{"--" + name: {"env", "--" + flag}, variable(name): {"env"}} {
+			var environ []string
+			if len(args) == 1 {
+				environ = []string{variable(name) + "=" + value}
+			}
+			var out, message strings.Builder
+			code := Run(args, environ, &out, &message)
+			if value == "" && environ != nil { // an empty variable is as none
+				continue
+			}
+			if code != exitUsage || !strings.HasPrefix(message.String(), program+": "+origin+": "+want) {
+				t.Errorf("%s: exit code %d, %q, want %s: %s", origin, code, &message, origin, want)
+			}
+		}
+	}
+	if err := os.WriteFile("f.yaml", []byte("speed: slow\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, message strings.Builder
+	if code := Run([]string{"env", "--config=f.yaml"}, nil, &out, &message); code != exitUsage || !strings.HasPrefix(message.String(), program+`: f.yaml:1:8: speed: "slow" is unknown: `) {
+		t.Errorf("exit code %d, %q", code, &message)
+	}
+}
+
+// A suggestion is near to what was written: words of few letters suggest little.
+func TestHint(t *testing.T) {
+	commands := []string{"ca", "clock", "completion", "deliveries", "env", "healthcheck", "help", "key", "listen", "requests", "reset", "serve", "snapshot", "test", "token", "trigger", "version", "webhooks"}
+	for written, want := range map[string]string{
+		"y": "", "up": "", "ls": "", "set": "", "get": "", "foo": "", "run": "", "list": "", "banana": "", "rate": "",
+		"kye": " (did you mean key?)", "rest": " (did you mean reset or test?)", "sevre": " (did you mean serve?)", "Clock": " (did you mean clock?)", "wehbook": " (did you mean webhooks?)",
+	} {
+		if got := hint(written, commands...); got != want {
+			t.Errorf("%s: %q, want %q", written, got, want)
+		}
+	}
+	if got, want := hint("--rate", "--rate-limit", "--rate-limit-scope", "--seed"), " (did you mean --rate-limit or --rate-limit-scope?)"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

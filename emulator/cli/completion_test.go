@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -63,6 +64,11 @@ func TestComplete(t *testing.T) {
 		{"help clock ad", "advance"},
 		{"requests --output _", "text json"},
 		{"ca --output=p", "text pem env"},
+		{"token list --status _", "active expired revoked"},
+		{"deliveries --status _", "queued delivering waiting succeeded exhausted abandoned"},
+		{"requests --status _", "1xx 2xx 3xx 4xx 5xx"},
+		{"deliveries --webhook _", ""},
+		{"trigger instance.running _", ""},
 	} {
 		words := strings.Fields(strings.ReplaceAll(tc.words, "_", ""))
 		if strings.HasSuffix(tc.words, "_") {
@@ -70,6 +76,18 @@ func TestComplete(t *testing.T) {
 		}
 		if got := completed(t, words); got != tc.want {
 			t.Errorf("%s: got %s, want %s", tc.words, got, tc.want)
+		}
+	}
+}
+
+// Operations, events, codes and scopes are completed by the names that the API knows.
+func TestCompleteNames(t *testing.T) {
+	for line, want := range map[string]string{
+		"requests --operation": "createInstance", "requests --code": "rate_limited", "trigger": "instance.running", "deliveries --event": "instance.*",
+		"listen --events": "instance.*", "token create --scope": "instances:read", "key new --scope": "instances:read",
+	} {
+		if got := strings.Fields(completed(t, append(strings.Fields(line), ""))); !slices.Contains(got, want) {
+			t.Errorf("%s: %s is not among %q", line, want, got)
 		}
 	}
 }

@@ -188,18 +188,26 @@ func errEnded(w *remote.Workspace) error {
 	return fmt.Errorf("the sandbox at %s has ended, or can no longer be reached", w.URL())
 }
 
-// ofFlags is the error of a command that the sandbox refused for what its flags
-// say: the user's to mend, and it names the flags. flags are the flags of parameters
-// that have another name.
+// ofFlags returns the usage error of a command whose flags the sandbox refused, and
+// any other error as it is. flags maps parameters to flags where the names differ, and
+// the code of a 404 to the flag whose value was not found.
 func ofFlags(command string, err error, flags map[string]string) error {
 	refused, ok := errors.AsType[*remote.Error](err)
-	if !ok || refused.Status != http.StatusBadRequest {
+	if !ok {
+		return err
+	}
+	if name := flags[refused.Code]; name != "" && refused.Status == http.StatusNotFound {
+		return &usageError{command, errors.New(name + ": " + strings.TrimSuffix(refused.Message, "."))}
+	}
+	if refused.Status != http.StatusBadRequest {
 		return err
 	}
 	var lines []string
 	for _, d := range refused.Details {
-		name := cmp.Or(flags[d.Field], "--"+d.Field)
-		lines = append(lines, name+": "+strings.TrimSuffix(d.Message, "."))
+		field, _, _ := strings.Cut(d.Field, "[")
+		name := cmp.Or(flags[field], "--"+strings.ReplaceAll(field, "_", "-"))
+		message := strings.TrimPrefix(d.Message, d.Field+" ")
+		lines = append(lines, name+": "+visible(strings.TrimSuffix(message, ".")))
 	}
 	if lines == nil {
 		lines = []string{strings.TrimSuffix(refused.Message, ".")}

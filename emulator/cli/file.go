@@ -14,7 +14,6 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/near"
 )
 
 // maxConfig is the most a configuration file may hold, in bytes.
@@ -141,14 +140,11 @@ func (r *configReader) each(n *yaml.Node, path string, names []string, member fu
 // unknown reports a member that does not exist. The settings are too many to
 // list.
 func (r *configReader) unknown(key *yaml.Node, path string, names []string) {
-	hint := near.Hint(key.Value, names...)
-	if hint == "" {
-		hint = near.Hint(spelled(key.Value), names...)
-	}
+	more := hint(key.Value, names...)
 	if len(names) < 20 {
-		hint += "; allowed here: " + strings.Join(names, ", ")
+		more += "; allowed here: " + strings.Join(names, ", ")
 	}
-	r.fault(key, path, "there is no such member%s", hint)
+	r.fault(key, path, "there is no such member%s", more)
 }
 
 // plain reports whether a value is written out.

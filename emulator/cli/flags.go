@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"skystack.dev/sandbox/emulator"
 	"skystack.dev/sandbox/fixtures"
 )
 
@@ -19,6 +20,7 @@ type flag struct {
 	value       *value
 	help        string
 	required    bool
+	known       func(emulator.Names) []string // completes the value; nil when nothing can be listed, or the words of value.arg
 }
 
 // value is what can be said with a flag. It implements pflag.Value.
@@ -66,13 +68,37 @@ func addFlags(to *pflag.FlagSet, c *cobra.Command, flags []flag) {
 		if f.required {
 			_ = cobra.MarkFlagRequired(to, f.name) // it exists
 		}
-		words := f.value.words()
-		if f.name == "fixture" {
-			words = literal(fixtures.Names())
+		if complete := f.completion(); complete != nil {
+			_ = c.RegisterFlagCompletionFunc(f.name, complete) // it is the first
 		}
-		if len(words) > 0 {
-			_ = c.RegisterFlagCompletionFunc(f.name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // it is the first
+	}
+}
+
+// completion offers the values of a flag. It is nil where a file may be named, or
+// nothing follows.
+func (f flag) completion() cobra.CompletionFunc {
+	words := f.value.words()
+	switch {
+	case f.known != nil:
+		return completeNames(f.known)
+	case f.name == "fixture":
+		words = literal(fixtures.Names())
+	case len(words) > 0:
+	case f.value.arg == onItsOwn, f.value.arg == "FILE", f.value.arg == "DIR":
+		return nil
+	}
+	return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
+}
+
+// completeNames offers names that the API knows. They are read when a shell asks, from
+// this program and not from a server.
+func completeNames(list func(emulator.Names) []string) cobra.CompletionFunc {
+	return func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		names, err := emulator.SkyStackNames()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
 		}
+		return list(names), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
@@ -127,18 +153,23 @@ func listFlag(to *[]string, arg string) *value {
 	}}
 }
 
+// oneOfFlag is one of some words; without the flag to stays as it is.
+func oneOfFlag(to *string, words ...string) *value {
+	return &value{arg: strings.Join(words, "|"), take: func(text string) error {
+		if !slices.Contains(words, text) {
+			return unknown(text, words...)
+		}
+		*to = text
+		return nil
+	}}
+}
+
 // choiceFlag is one of some words, of which the first is the default.
 func choiceFlag(to *string, words ...string) *value {
 	*to = words[0]
-	return &value{arg: strings.Join(words, "|"), std: words[0], take: func(text string) error {
-		for _, w := range words {
-			if w == text {
-				*to = text
-				return nil
-			}
-		}
-		return unknown(text, words...)
-	}}
+	v := oneOfFlag(to, words...)
+	v.std = words[0]
+	return v
 }
 
 // truthFlag stands on its own.
@@ -149,22 +180,19 @@ func truthFlag(to *bool) *value {
 	}}
 }
 
-// countFlag is a whole number; what is too small for its meaning is for the command
-// to refuse.
+// countFlag is a whole number from 0 on. to stays as it is without the flag.
 func countFlag(to *int) *value {
 	return &value{arg: "N", take: func(text string) (err error) {
-		if *to, err = strconv.Atoi(text); err != nil {
-			return fmt.Errorf("%q is not a whole number", text)
-		}
-		return nil
+		*to, err = whole(text, 0)
+		return err
 	}}
 }
 
-// serialFlag is the number of something.
-func serialFlag(to *uint64) *value {
+// serialFlag is the number of a request, from least on.
+func serialFlag(to *uint64, least uint64) *value {
 	return &value{arg: "N", take: func(text string) (err error) {
-		if *to, err = strconv.ParseUint(text, 10, 64); err != nil {
-			return fmt.Errorf("%q is not a whole number from 0 on", text)
+		if *to, err = strconv.ParseUint(text, 10, 64); err != nil || *to < least {
+			return fmt.Errorf("%q is not a whole number from %d on", text, least)
 		}
 		return nil
 	}}

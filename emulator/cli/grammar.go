@@ -9,8 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-
-	"skystack.dev/sandbox/emulator/internal/near"
 )
 
 // process is one run of the program, and what its commands share.
@@ -156,11 +154,11 @@ func noCommand(c *cobra.Command, word string) error {
 	names, path := childrenOf(c), pathOf(c)
 	switch {
 	case path == "":
-		return fmt.Errorf("there is no command %s%s; the commands are %s", word, near.Hint(word, names...), joined(names, "and"))
+		return fmt.Errorf("there is no command %s%s; the commands are %s", word, hint(word, names...), joined(names, "and"))
 	case len(names) == 0:
 		return fmt.Errorf("there is no command %s %s; %s is followed by no other", path, word, path)
 	}
-	return fmt.Errorf("there is no command %s %s%s; %s is followed by %s", path, word, near.Hint(word, names...), path, joined(names, "or"))
+	return fmt.Errorf("there is no command %s %s%s; %s is followed by %s", path, word, hint(word, names...), path, joined(names, "or"))
 }
 
 // childrenOf is the names of the commands below one.
@@ -194,7 +192,10 @@ func flagError(c *cobra.Command, err error) error {
 		var names []string
 		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
 		name := "--" + e.GetSpecifiedName()
-		return fmt.Errorf("unknown flag %s%s", name, near.Hint(name, names...))
+		if name == "--url" && c.Flags().Lookup("listen") != nil {
+			return fmt.Errorf("unknown flag --url: %s finds the sandbox of this machine by --listen=HOST:PORT", pathOf(c))
+		}
+		return fmt.Errorf("unknown flag %s%s", name, hint(name, names...))
 	}
 	return err
 }

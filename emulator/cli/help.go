@@ -16,7 +16,7 @@ const sources = `Every setting below can be given in three ways, and the first o
 
 A fixture may bring a clock, limits and a quota: they win over the defaults, and what you set wins over them.
 
-Keys with scopes, an expiry or a workspace of their own stand in the file alone, as its member keys; "skystack-sandbox key new --output=yaml" prints one. Workspaces do not see each other, and each starts from the same fixture.
+Keys with scopes, an expiry or a workspace of their own can be configured only in the file, in its list keys; "skystack-sandbox key new --output=yaml" prints such a list. Workspaces do not see each other, and each starts from the same fixture.
 
 The exit code is 0 after SIGINT, SIGTERM or SIGHUP, which let requests in flight end for up to 5 seconds, 1 when the sandbox cannot run, and 2 when a setting is wrong.`
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,11 +26,22 @@ func (p *process) keyCommand() *cobra.Command {
 	return group("key", "Make keys.", nil, p.leaf("new", "Print a fresh sandbox key.", keyNewHelp, []flag{
 		{name: "output", value: choiceFlag(&c.Output, "text", "json", "yaml", "env"), help: "How to print it: the key alone, as JSON, as the member keys of a configuration file for --config, or as SKYSTACK_SANDBOX_KEY=KEY and SKYSTACK_API_TOKEN=KEY, for a server and its clients."},
 		{name: "name", value: textFlag(&c.Name, "TEXT"), help: "What the key is called."},
-		{name: "scope", value: listFlag(&c.Scope, "SCOPE"), help: "What the key may do, as instances:read. Repeat for more; without, everything."},
+		{name: "scope", value: listFlag(&c.Scope, "SCOPE"), help: "What the key may do, as instances:read. Repeat for more. Default: everything.", known: func(n emulator.Names) []string { return n.Scopes }},
 		{name: "workspace", value: textFlag(&c.Workspace, "ID"), help: "Whose key it is, as wsp_other; without, the default workspace's. A new id makes a workspace of its own."},
 		{name: "environment", value: textFlag(&c.Environment, "TEXT"), help: "What the key is for, as staging."},
 		{name: "expires-in", value: durationFlag(&c.ExpiresIn), help: "How long from now the key is good, as 720h; without, for ever."},
 	}, func([]string) error { return keyNew(c, p.stdout) }))
+}
+
+// checkScopes refuses scopes that do not exist.
+func checkScopes(scopes []string) error {
+	names, err := emulator.SkyStackNames()
+	for _, s := range scopes {
+		if err == nil && !slices.Contains(names.Scopes, s) {
+			err = fmt.Errorf("--scope: %w", unknown(s, names.Scopes...))
+		}
+	}
+	return err
 }
 
 // keySnippet is a key as a configuration file has it; JSON has the same members.
@@ -47,11 +59,17 @@ func keyNew(c keyNewCommand, stdout io.Writer) error {
 	k := emulator.Key{Token: emulator.NewKey(), Name: c.Name, Scopes: c.Scope, Workspace: c.Workspace, Environment: c.Environment}
 	bare := c.Name+c.Workspace+c.Environment == "" && c.Scope == nil && c.ExpiresIn == nil
 	whole := c.Output == "yaml" || c.Output == "json" // with its name, scopes and the rest
-	if !whole && !bare {
-		return &usageError{"key new", errors.New("--output=text prints the key alone, without its name, scopes and the rest: add --output=yaml or --output=json to print them")}
+	if err := checkScopes(c.Scope); err != nil {
+		return &usageError{"key new", err}
+	}
+	if err := emulator.Check(emulator.WithKey(emulator.Key{Token: k.Token, Workspace: k.Workspace})); err != nil {
+		return &usageError{"key new", settingError("--workspace", "workspace", err)}
 	}
 	if err := emulator.Check(emulator.WithKey(k)); err != nil {
 		return &usageError{"key new", err}
+	}
+	if !whole && !bare {
+		return &usageError{"key new", errors.New("--output=text prints only the key, without its name, scopes and the rest: add --output=yaml or --output=json to print them")}
 	}
 	switch c.Output {
 	case "text":

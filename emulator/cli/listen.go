@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"skystack.dev/sandbox/emulator"
 	"skystack.dev/sandbox/emulator/remote"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -34,7 +35,7 @@ func (p *process) listenCommand() *cobra.Command {
 	var c listenCommand
 	return p.leaf("listen", "Carry webhooks to a receiver that the sandbox cannot reach.", listenHelp, slices.Concat([]flag{
 		{name: "forward-to", value: textFlag(&c.ForwardTo, "URL"), help: "The receiver, as http://localhost:3000/hook.", required: true},
-		{name: "events", value: listFlag(&c.Events, "TYPE"), help: "Types of events, as instance.running, or families, as instance.*. Repeat for more. Default: all."},
+		{name: "events", value: listFlag(&c.Events, "TYPE"), help: "Types of events, as instance.running, or families, as instance.*. Repeat for more. Default: all.", known: func(n emulator.Names) []string { return n.EventPatterns }},
 		{name: "project", value: textFlag(&c.Project, "ID"), help: "The project whose events to carry. Default: the workspace's own."},
 		{name: "secret", value: textFlag(&c.Secret, "SECRET"), help: "What messages are signed with: whsec_ and 24 to 64 bytes in base64. Default: the workspace's for this receiver, which is the same each time."},
 		{name: "print-secret", value: truthFlag(&c.PrintSecret), help: "Print the signing secret alone on the first line, for a script that reads it."},
@@ -73,7 +74,7 @@ func listen(ctx context.Context, c listenCommand, environ []string, stdout, stde
 		}
 		return w.StopListening(l.ID)
 	})
-	return ofFlags("listen", err, map[string]string{"url": "--forward-to", "event_types": "--events", "project_id": "--project"})
+	return ofFlags("listen", err, map[string]string{"project_not_found": "--project", "url": "--forward-to", "event_types": "--events", "project_id": "--project"})
 }
 
 // forward carries the messages of a listener until the context ends.

@@ -117,5 +117,8 @@ func takeBudget(p *plan, s string) (err error) {
 	if p.budget, err = size(s); err != nil {
 		return fmt.Errorf("%w, or off", err)
 	}
-	return emulator.Check(emulator.WithWorkspaceBudget(p.budget))
+	if p.budget < leastBudget {
+		return fmt.Errorf("%q is too small: use at least 1MiB, or off", s)
+	}
+	return nil
 }

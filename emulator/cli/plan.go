@@ -74,7 +74,7 @@ func newPlan(flags map[string][]string, environ []string) (*plan, error) {
 	for _, s := range settings() {
 		for _, it := range given[s.name] {
 			if err := s.take(p, it.text); err != nil {
-				faults = append(faults, fmt.Errorf("%s: %w", it.origin, err))
+				faults = append(faults, settingError(it.origin, s.name, err))
 			}
 		}
 	}
@@ -143,9 +143,6 @@ func variable(name string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
-// spelled is a name with the letters of a setting's.
-func spelled(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "-")) }
-
 // foreign are variables with our prefix that are not ours: Kubernetes sets them
 // in every pod beside a service called skystack-sandbox, the project's own tests
 // are told by one where Docker must be present, clients by one what to trust, and
@@ -173,7 +170,7 @@ func fromEnvironment(environ []string) (map[string][]item, []error) {
 		s, ok := known[name]
 		if !ok {
 			var found []string
-			for _, n := range near.Names(spelled(strings.TrimPrefix(name, envPrefix)), names...) {
+			for _, n := range nearest(strings.TrimPrefix(name, envPrefix), names...) {
 				found = append(found, variable(n))
 			}
 			faults = append(faults, errors.New(name+": there is no such setting"+near.DidYouMean(found)))

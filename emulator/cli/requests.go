@@ -11,9 +11,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"skystack.dev/sandbox/emulator"
 	"skystack.dev/sandbox/emulator/remote"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
+
+// everything is the value of --last when the flag is not given.
+const everything = -1
 
 // newestFirst is the order in which the latest request comes first.
 const newestFirst = "desc"
@@ -30,19 +34,19 @@ type requestsCommand struct {
 const requestsHelp = "Prints the requests that the workspace has got, oldest first unless --order says otherwise, a line each: number, method, path, status, operation, and for an error what refused it and why. Below that stands everything that broke the contract, if it is more. Secrets are taken out. With --output=json each is an object with headers and bodies. Flags choose some of them; those that match all flags are printed."
 
 func (p *process) requestsCommand() *cobra.Command {
-	var c requestsCommand
+	c := requestsCommand{Last: everything}
 	return p.leaf("requests", "Show what requests a workspace has got, and what became of them.", requestsHelp, slices.Concat([]flag{
-		{name: "operation", value: textFlag(&c.Operation, "ID"), help: "Those that led to an operation, as createInstance."},
-		{name: "status", value: textFlag(&c.Status, "STATUS"), help: "Those answered with a status, as 404, or with one of a class, as 4xx."},
-		{name: "code", value: textFlag(&c.Code, "CODE"), help: "Those refused with the code of an error, as rate_limited."},
-		{name: "method", value: textFlag(&c.Method, "METHOD"), help: "Those of a method, as POST."},
-		{name: "path", value: textFlag(&c.Path, "PATH"), help: "Those of a path, without the query, as /v1/instances."},
-		{name: "unmatched", value: truthFlag(&c.Unmatched), help: "Those that led to no operation."},
-		{name: "since", value: serialFlag(&c.Since), help: "Those after number N, with which each line begins."},
-		{name: "before", value: serialFlag(&c.Before), help: "Those before number N."},
-		{name: "last", short: "n", value: countFlag(&c.Last), help: "The last N of them alone."},
-		{name: "order", value: choiceFlag(&c.Order, "asc", newestFirst), help: "asc prints the oldest first, desc the newest."},
-		{name: "follow", short: "f", value: truthFlag(&c.Follow), help: "Go on with what comes, until Ctrl-C or the end of the sandbox."},
+		{name: "operation", value: textFlag(&c.Operation, "ID"), help: "Only requests for an operation, as createInstance.", known: func(n emulator.Names) []string { return n.Operations }},
+		{name: "status", value: textFlag(&c.Status, "STATUS"), help: "Only requests whose response has this status, as 404, or one of this class, as 4xx.", known: func(emulator.Names) []string { return []string{"1xx", "2xx", "3xx", "4xx", "5xx"} }},
+		{name: "code", value: textFlag(&c.Code, "CODE"), help: "Only requests refused with this error code, as rate_limited.", known: func(n emulator.Names) []string { return n.ErrorCodes }},
+		{name: "method", value: textFlag(&c.Method, "METHOD"), help: "Only requests with this method, as POST.", known: func(emulator.Names) []string { return []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} }},
+		{name: "path", value: textFlag(&c.Path, "PATH"), help: "Only requests for this path, as /v1/instances. The query is not compared."},
+		{name: "unmatched", value: truthFlag(&c.Unmatched), help: "Only requests that match no operation."},
+		{name: "since", value: serialFlag(&c.Since, 0), help: "Only requests after number N. Each line begins with its number; the first request is 1. When no such request exists yet, nothing is printed."},
+		{name: "before", value: serialFlag(&c.Before, 2), help: "Only requests before number N, from 2 on."},
+		{name: "last", short: "n", value: countFlag(&c.Last), help: "Only the last N of these requests; 0 prints none, which with --follow prints new requests only. Default: all."},
+		{name: "order", value: choiceFlag(&c.Order, "asc", newestFirst), help: "asc prints the oldest request first, desc the newest."},
+		{name: "follow", short: "f", value: truthFlag(&c.Follow), help: "Then print each new request, until Ctrl-C or until the sandbox stops."},
 	}, c.output.flags(), c.connection.flags()), func([]string) error {
 		return remotely(func(ctx context.Context) error { return requests(ctx, c, p.environ, p.stdout, p.stderr) })
 	})
@@ -51,19 +55,19 @@ func (p *process) requestsCommand() *cobra.Command {
 // match is what the flags choose.
 func (c requestsCommand) match() (sandbox.Match, error) {
 	m := sandbox.Match{Operation: c.Operation, Unmatched: c.Unmatched, Code: c.Code, Method: c.Method, Path: c.Path, Since: c.Since, Before: c.Before}
-	if c.Last < 0 {
-		return m, fmt.Errorf("--last: %d is not a number of requests", c.Last)
-	}
 	if c.Follow && (c.Order == newestFirst || c.Before > 0) {
-		return m, errors.New("--follow: what comes is printed after what was there: leave out --order=desc and --before")
+		return m, errors.New("--follow: new requests are printed after the old ones: leave out --order=desc and --before")
+	}
+	if c.Before > 0 && c.Since >= c.Before-1 {
+		return m, fmt.Errorf("--since: no number is after %d and before %d: use a smaller number, or a larger one with --before", c.Since, c.Before)
 	}
 	if c.Unmatched && c.Operation != "" {
-		return m, fmt.Errorf("--unmatched: no request is without an operation and of the operation %s", c.Operation)
+		return m, fmt.Errorf("--unmatched: a request cannot both match no operation and be for %s: leave out one of the flags", c.Operation)
 	}
 	if c.Status != "" {
 		n, ok := statusOf(c.Status)
 		if !ok {
-			return m, fmt.Errorf("--status: %q is not a status: write it as 404, or as 4xx for all that begin with 4", c.Status)
+			return m, fmt.Errorf("--status: %q is not a status: write it as 404, or as 4xx for all statuses from 400 to 499", c.Status)
 		}
 		m.Status = n
 	}
@@ -125,6 +129,13 @@ const pageOfRequests = 1000
 // past prints the requests that are on record, and returns the number of the
 // latest.
 func (c requestsCommand) past(w *remote.Workspace, m sandbox.Match, stdout io.Writer) (last uint64, err error) {
+	if c.Last == 0 {
+		m.NewestFirst, m.Limit = true, 1
+		for _, r := range w.Requests(m) {
+			last = r.Seq
+		}
+		return last, w.Err()
+	}
 	m.NewestFirst = c.Order == newestFirst
 	if c.Last > 0 && !m.NewestFirst {
 		m.NewestFirst, m.Limit = true, c.Last

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"skystack.dev/sandbox/emulator"
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
@@ -26,6 +27,8 @@ func TestRequestsCommand(t *testing.T) {
 	}{
 		{"", []string{"1 POST /v1/instances -> 201 createInstance", "2 GET /v1/instances?limit=0 -> 400 listInstances (", "3 GET /v1/nowhere -> 404 (", "4 GET /v1/projects -> 200 listProjects"}},
 		{"-n 1", []string{"4 "}},
+		{"-n 0", nil},
+		{"-n 0 --order=desc", nil},
 		{"--last=2", []string{"3 ", "4 "}},
 		{"--since=2", []string{"3 ", "4 "}},
 		{"--operation=createInstance", []string{"1 "}},
@@ -81,7 +84,7 @@ func TestRequestsFollow(t *testing.T) {
 	lines, out := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		c := requestsCommand{Follow: true, Method: http.MethodGet, connection: connection{endpoint: endpoint{URL: e.URL(), Key: e.Key()}}}
+		c := requestsCommand{Follow: true, Last: everything, Method: http.MethodGet, connection: connection{endpoint: endpoint{URL: e.URL(), Key: e.Key()}}}
 		err := requests(ctx, c, nil, out, io.Discard)
 		_ = out.Close()
 		ended <- err
@@ -105,13 +108,45 @@ func TestRequestsFollow(t *testing.T) {
 	}
 }
 
+// With -n 0, --follow prints new requests only, as tail does.
+func TestRequestsFollowNewOnly(t *testing.T) {
+	e := frozen(t)
+	s := wire.In(t, e)
+	s.Get("/v1/projects").Wants(200)
+	lines, out := io.Pipe()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		c := requestsCommand{Follow: true, connection: connection{endpoint: endpoint{URL: e.URL(), Key: e.Key()}}}
+		ended <- requests(ctx, c, nil, out, io.Discard)
+	}()
+	printed := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(lines).ReadString('\n')
+		printed <- line
+	}()
+	for line := ""; line == ""; { // until the command has seen what was there before
+		s.Get("/v1/regions").Wants(200)
+		select {
+		case line = <-printed:
+			if !strings.HasSuffix(line, " GET /v1/regions -> 200 listRegions\n") {
+				t.Errorf("printed %q", line)
+			}
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	stop()
+	_ = lines.Close()
+	<-ended
+}
+
 // When the sandbox ends, --follow says that, and not that no request came.
 func TestRequestsFollowEndsWithTheSandbox(t *testing.T) {
 	e := frozen(t)
 	lines, out := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		c := requestsCommand{Follow: true, connection: connection{endpoint: endpoint{URL: e.URL(), Key: e.Key()}}}
+		c := requestsCommand{Follow: true, Last: everything, connection: connection{endpoint: endpoint{URL: e.URL(), Key: e.Key()}}}
 		err := requests(t.Context(), c, nil, out, io.Discard)
 		_ = out.Close()
 		ended <- err

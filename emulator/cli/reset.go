@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +30,7 @@ func (p *process) resetCommand() *cobra.Command {
 func reset(ctx context.Context, c resetCommand, environ []string) error {
 	if c.Fixture != "" {
 		if err := takeFixture(&plan{}, c.Fixture); err != nil {
-			return &usageError{"reset", err}
+			return &usageError{"reset", fmt.Errorf("--fixture: %w", err)}
 		}
 	}
 	return c.use(ctx, "reset", environ, func(w *remote.Workspace) error {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator"
-	"skystack.dev/sandbox/emulator/internal/near"
 	"skystack.dev/sandbox/fixtures"
 )
 
@@ -153,7 +152,7 @@ func option(o emulator.Option) func(*plan, string) error {
 }
 
 func unknown(s string, words ...string) error {
-	return fmt.Errorf("%q is unknown%s: use %s", s, near.Hint(s, words...), joined(words, "or"))
+	return fmt.Errorf("%q is unknown%s: use %s", s, hint(s, words...), joined(words, "or"))
 }
 
 func yes(s string) (bool, error) {
@@ -214,7 +213,7 @@ func takeFixture(p *plan, s string) error {
 	switch {
 	case isFile(s):
 		_, err = os.Stat(s)
-	case !strings.HasPrefix(s, "busy"):
+	case !strings.HasPrefix(s, "busy"), fixtures.Instances(s) == 0: // nothing to make, or wrong
 		_, err = fixtures.Load(s, 1)
 	}
 	if err != nil {

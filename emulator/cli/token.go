@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"skystack.dev/sandbox/emulator"
 )
 
 // tokenOutput is how a new key is printed.
@@ -52,27 +54,31 @@ func (p *process) tokenCommand() *cobra.Command {
 	return group("token", "Make, list, rotate and revoke the keys of a running sandbox.", nil,
 		p.leaf("create", "Make a key and print its secret, this once.", "", slices.Concat([]flag{
 			{name: "name", value: textFlag(&create.Name, "TEXT"), help: "What the key is for.", required: true},
-			{name: "scope", value: listFlag(&create.Scope, "SCOPE"), help: "What it may do, as instances:read. Repeat for more; without, what the key may do that makes it."},
+			{name: "scope", value: listFlag(&create.Scope, "SCOPE"), help: "What the key may do, as instances:read. Repeat for more. Default: what the creating key may do.", known: func(n emulator.Names) []string { return n.Scopes }},
 			{name: "environment", value: textFlag(&create.Environment, "TEXT"), help: "Where it is used, as staging."},
 			{name: "owner", value: textFlag(&create.Owner, "TEXT"), help: "Who answers for it."},
 			{name: "expires-at", value: textFlag(&create.ExpiresAt, "TIME"), help: "From when on it is refused by the workspace's clock, as 2026-09-01T00:00:00Z; without, never."},
 			{name: "api-version", value: textFlag(&create.APIVersion, "DATE"), help: "The version to pin it to, as 2026-01-15."},
 			{name: "project", value: textFlag(&create.Project, "ID"), help: "The project to bind it to."},
 		}, create.tokenOutput.flags(), create.endpoint.flags()), func([]string) error {
-			return remotely(func(ctx context.Context) error { return create.run(ctx, p.environ, p.stdout) })
+			return remotely(func(ctx context.Context) error {
+				return ofFlags("token create", create.run(ctx, p.environ, p.stdout), map[string]string{"project_not_found": "--project", "scopes": "--scope", "project_id": "--project"})
+			})
 		}),
 		p.leaf("list", "List the keys of the workspace, oldest first.", "", slices.Concat([]flag{
 			{name: "environment", value: textFlag(&list.Environment, "TEXT"), help: "Those with this environment."},
-			{name: "status", value: textFlag(&list.Status, "active|expired|revoked"), help: "Those that are this by the workspace's clock."},
+			{name: "status", value: oneOfFlag(&list.Status, "active", "expired", "revoked"), help: "Those that are this by the workspace's clock."},
 		}, list.output.flags(), list.endpoint.flags()), func([]string) error {
-			return remotely(func(ctx context.Context) error { return list.run(ctx, p.environ, p.stdout) })
+			return remotely(func(ctx context.Context) error { return ofFlags("token list", list.run(ctx, p.environ, p.stdout), nil) })
 		}),
 		p.leaf("rotate ID", "Make the key that takes another's place and print its secret, this once.", tokenRotateHelp, slices.Concat([]flag{
 			{name: "overlap", value: durationFlag(&rotate.Overlap), help: "How long the old key goes on by the workspace's clock, as 1h, or 0s; without, until it is revoked."},
 			{name: "expires-at", value: textFlag(&rotate.ExpiresAt, "TIME"), help: "When the new one expires; without, it lives as long as the old one was meant to."},
 		}, rotate.tokenOutput.flags(), rotate.endpoint.flags()), func(words []string) error {
 			rotate.ID = words[0]
-			return remotely(func(ctx context.Context) error { return rotate.run(ctx, p.environ, p.stdout) })
+			return remotely(func(ctx context.Context) error {
+				return ofFlags("token rotate", rotate.run(ctx, p.environ, p.stdout), map[string]string{"overlap_seconds": "--overlap"})
+			})
 		}),
 		p.leaf("revoke ID", "End a key at once.", "Ends a key at once. ID is the id of the key, as tok_default.", revoke.flags(), func(words []string) error {
 			return remotely(func(ctx context.Context) error {
@@ -102,6 +108,9 @@ type shownToken struct {
 }
 
 func (c tokenCreateCommand) run(ctx context.Context, environ []string, stdout io.Writer) error {
+	if err := checkScopes(c.Scope); err != nil {
+		return &usageError{"token create", err}
+	}
 	api, err := c.open("token create", environ)
 	if err != nil {
 		return err

@@ -8,18 +8,41 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"skystack.dev/sandbox/emulator"
 	"skystack.dev/sandbox/emulator/remote"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 func (p *process) webhooksCommand() *cobra.Command {
 	var c connection
-	return group("webhooks", "Wait for webhooks.", nil, p.leaf("flush", "Wait until no webhook is on its way and none waits for another.", "", c.flags(), func([]string) error {
+	return group("webhooks", "Wait for webhooks.", nil, p.leaf("flush", "Wait until no delivery is in flight or queued.", flushHelp, c.flags(), func([]string) error {
 		return remotely(func(ctx context.Context) error {
-			return c.use(ctx, "webhooks flush", p.environ, func(w *remote.Workspace) error { return w.FlushWebhooks(ctx) })
+			return c.use(ctx, "webhooks flush", p.environ, func(w *remote.Workspace) error { return flush(ctx, w, p.stderr) })
 		})
 	}))
 }
+
+// flush waits for the deliveries that are due, and says how many wait for a later
+// attempt.
+func flush(ctx context.Context, w *remote.Workspace, stderr io.Writer) error {
+	if err := w.FlushWebhooks(ctx); err != nil {
+		return err
+	}
+	waiting := w.Deliveries(sandbox.DeliveryMatch{Status: "waiting"})
+	if len(waiting) == 0 {
+		return w.Err()
+	}
+	first := slices.MinFunc(waiting, func(a, b sandbox.Delivery) int { return a.NextAttemptAt.Compare(b.NextAttemptAt) }).NextAttemptAt
+	verb := "deliveries wait"
+	if len(waiting) == 1 {
+		verb = "delivery waits"
+	}
+	_, err := fmt.Fprintf(stderr, "%s: %d %s for a later attempt, the next one at %s: to make it due, run %q and flush again\n",
+		program, len(waiting), verb, instant(first), program+" clock advance --to="+instant(first))
+	return err
+}
+
+const flushHelp = "Waits until no delivery to a webhook is in flight and none is queued. Time does not move: a retry that is scheduled for later does not count, and standard error says how many deliveries wait for one. To make retries due, advance the clock, as with \"" + program + " clock advance --next\", and flush again."
 
 type triggerCommand struct {
 	Event, Object, Project string
@@ -31,13 +54,21 @@ const triggerHelp = "Emits an event about an object as it is, and prints the eve
 
 func (p *process) triggerCommand() *cobra.Command {
 	var c triggerCommand
-	return p.leaf("trigger EVENT", "Emit an event of any type.", triggerHelp, slices.Concat([]flag{
+	cmd := p.leaf("trigger EVENT", "Emit an event of any type.", triggerHelp, slices.Concat([]flag{
 		{name: "object", value: textFlag(&c.Object, "ID"), help: "What it is about. Default: the newest object of its kind in the project, or one that is made up."},
 		{name: "project", value: textFlag(&c.Project, "ID"), help: "Whose objects are taken. Default: those of the default project, or, where it has none, of any."},
 	}, c.output.flags(), c.connection.flags()), func(words []string) error {
 		c.Event = words[0]
 		return remotely(func(ctx context.Context) error { return trigger(ctx, c, p.environ, p.stdout, p.stderr) })
 	})
+	types := completeNames(func(n emulator.Names) []string { return n.EventTypes })
+	cmd.ValidArgsFunction = func(c *cobra.Command, words []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(words) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return types(c, words, toComplete)
+	}
+	return cmd
 }
 
 // trigger emits an event, and says who gets it.
@@ -66,7 +97,7 @@ func trigger(ctx context.Context, c triggerCommand, environ []string, stdout, st
 		}
 		return printed(stdout, w, text)
 	})
-	return ofFlags("trigger", err, map[string]string{"type": "EVENT", "object_id": "--object", "project_id": "--project"})
+	return ofFlags("trigger", err, map[string]string{"object_not_found": "--object", "project_not_found": "--project", "type": "EVENT", "object_id": "--object", "project_id": "--project"})
 }
 
 type deliveriesCommand struct {
@@ -80,9 +111,9 @@ const deliveriesHelp = "Prints the deliveries of the workspace, oldest first: id
 func (p *process) deliveriesCommand() *cobra.Command {
 	var c deliveriesCommand
 	return p.leaf("deliveries", "Show what was delivered to webhooks, and why not.", deliveriesHelp, slices.Concat([]flag{
-		{name: "webhook", value: textFlag(&c.Webhook, "ID"), help: "Those of one webhook."},
-		{name: "status", value: textFlag(&c.Status, "STATUS"), help: "Those that are queued, delivering, waiting, succeeded, exhausted or abandoned."},
-		{name: "event", value: textFlag(&c.Event, "TYPE"), help: "Those of events of a type, as instance.running, or of a family, as instance.*."},
+		{name: "webhook", value: textFlag(&c.Webhook, "ID"), help: "Only deliveries to this webhook."},
+		{name: "status", value: textFlag(&c.Status, "STATUS"), help: "Only deliveries that are queued, delivering, waiting (for a later attempt), succeeded, exhausted or abandoned.", known: func(n emulator.Names) []string { return n.DeliveryStatuses }},
+		{name: "event", value: textFlag(&c.Event, "TYPE"), help: "Only deliveries of events of this type, as instance.running, or family, as instance.*.", known: func(n emulator.Names) []string { return n.EventPatterns }},
 	}, c.output.flags(), c.connection.flags()), func([]string) error {
 		return remotely(func(ctx context.Context) error { return deliveries(ctx, c, p.environ, p.stdout) })
 	})

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"skystack.dev/sandbox/emulator/internal/near"
 )
 
 // joined lists words in a sentence.
@@ -15,6 +17,53 @@ func joined(words []string, last string) string {
 	}
 	return strings.Join(words[:n], ", ") + " " + last + " " + words[n]
 }
+
+// hint returns " (did you mean a or b?)" for the names that nearest finds; "" for none.
+func hint(written string, names ...string) string { return near.DidYouMean(nearest(written, names...)) }
+
+// nearest returns the names that a misspelled one is near to, or else those that begin
+// with it, as rate-limit with rate. In a word of up to four letters one slip is
+// allowed, because most short words are near each other.
+func nearest(written string, names ...string) []string {
+	found := near.Members(written, names...)
+	if found == nil && len(strings.TrimLeft(written, "-")) > 2 {
+		for _, name := range names {
+			if strings.HasPrefix(name, strings.ToLower(strings.ReplaceAll(written, "_", "-"))+"-") {
+				found = append(found, name)
+			}
+		}
+	}
+	return found
+}
+
+// settingError returns an error that names a setting once: the name of the setting goes from
+// the beginning of the message, for origin has it, as in --speed or f.yaml:1:8: speed.
+func settingError(origin, setting string, err error) error {
+	text := err.Error()
+	subject := strings.ReplaceAll(setting, "-", " ")
+	for _, s := range []string{subject, strings.TrimSuffix(subject, "s"), subject[strings.LastIndexByte(subject, ' ')+1:]} {
+		for _, article := range []string{"the ", ""} {
+			rest, found := strings.CutPrefix(text, article+s+" ")
+			if !found {
+				continue
+			}
+			return &rewordedError{origin + ": " + strings.TrimPrefix(rest, "of "), err}
+		}
+	}
+	return fmt.Errorf("%s: %w", origin, err)
+}
+
+// rewordedError is an error in other words.
+type rewordedError struct {
+	text string
+	err  error
+}
+
+// Error implements error.
+func (e *rewordedError) Error() string { return e.text }
+
+// Unwrap returns the error.
+func (e *rewordedError) Unwrap() error { return e.err }
 
 // shellWord is s as a POSIX shell reads it back, whatever is in it. What would steer
 // the terminal on which it is printed is spelled in ASCII.

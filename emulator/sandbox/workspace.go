@@ -171,8 +171,9 @@ type Workspace interface {
 	// with a frozen clock somebody else must. It refuses a type that does not exist.
 	WaitForEvent(ctx context.Context, m EventMatch) (APIEvent, error)
 	// Deliveries lists what is, was or will be delivered to webhooks and matches,
-	// oldest first, with why each attempt failed. It refuses, as Requests, a status
-	// or a type of events that does not exist.
+	// oldest first, with why each attempt failed. It refuses, as Requests, a status,
+	// a type of events or a webhook that does not exist. A deleted webhook counts as
+	// one that exists.
 	Deliveries(m DeliveryMatch) []Delivery
 	// FlushWebhooks waits until no webhook is on its way and none waits for
 	// another. It moves no time: what is tried again later does not count.

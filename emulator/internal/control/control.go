@@ -212,7 +212,7 @@ type none struct{}
 type Names interface {
 	CheckRequestMatch(m sandbox.Match) error
 	CheckEventMatch(m sandbox.EventMatch) error
-	CheckDeliveryMatch(m sandbox.DeliveryMatch) error
+	CheckDeliveryMatch(w *engine.World, m sandbox.DeliveryMatch) error
 }
 
 // Pages reads parts of what a world holds, so that nothing is held as a whole:

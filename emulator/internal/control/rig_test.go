@@ -106,9 +106,11 @@ func (fakeNames) check(name string) error {
 	}
 	return nil
 }
-func (n fakeNames) CheckRequestMatch(m sandbox.Match) error          { return n.check(m.Operation) }
-func (n fakeNames) CheckEventMatch(m sandbox.EventMatch) error       { return n.check(m.Type) }
-func (n fakeNames) CheckDeliveryMatch(m sandbox.DeliveryMatch) error { return n.check(m.EventType) }
+func (n fakeNames) CheckRequestMatch(m sandbox.Match) error    { return n.check(m.Operation) }
+func (n fakeNames) CheckEventMatch(m sandbox.EventMatch) error { return n.check(m.Type) }
+func (n fakeNames) CheckDeliveryMatch(_ *engine.World, m sandbox.DeliveryMatch) error {
+	return n.check(m.EventType)
+}
 
 // fakePages are the parts of what fakes show; a place is a number of items.
 type fakePages struct{ *rig }

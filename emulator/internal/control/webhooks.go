@@ -18,7 +18,7 @@ type listDeliveries struct {
 //	GET /_sandbox/deliveries
 func (a *API) listDeliveries(c *call, in listDeliveries) (paged[sandbox.Delivery], error) {
 	m := sandbox.DeliveryMatch{Webhook: in.Webhook, Status: in.Status, EventType: in.EventType}
-	if err := a.Names.CheckDeliveryMatch(m); err != nil {
+	if err := a.Names.CheckDeliveryMatch(c.world, m); err != nil {
 		return paged[sandbox.Delivery]{}, err
 	}
 	return pageOf(a.Pages.DeliveriesPage(c.world, m, in.Cursor, in.most()))

@@ -7,11 +7,13 @@ import (
 	"strconv"
 	"strings"
 
+	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/near"
 	"skystack.dev/sandbox/emulator/internal/resource"
+	"skystack.dev/sandbox/emulator/internal/webhook"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
@@ -60,8 +62,8 @@ func (a *API) CheckEventMatch(m sandbox.EventMatch) error {
 }
 
 // CheckDeliveryMatch refuses a match of deliveries that names a status or a type of
-// events that does not exist.
-func (a *API) CheckDeliveryMatch(m sandbox.DeliveryMatch) error {
+// events that does not exist, or a webhook that the world never had.
+func (a *API) CheckDeliveryMatch(w *engine.World, m sandbox.DeliveryMatch) error {
 	c, err := contract()
 	if err != nil {
 		return err
@@ -71,7 +73,16 @@ func (a *API) CheckDeliveryMatch(m sandbox.DeliveryMatch) error {
 		bad.check("status", "delivery status", m.Status, c.Choices("listDeliveries", "status"))
 	}
 	bad.eventType("event_type", m.EventType)
+	if m.Webhook != "" && !a.hadWebhook(w, m.Webhook) {
+		bad.add("webhook", fmt.Sprintf("there is no webhook %q; GET /v1/webhooks lists them", fail.Clip(m.Webhook)), nil)
+	}
 	return bad.err()
+}
+
+// hadWebhook reports whether a webhook exists or was deleted.
+func (a *API) hadWebhook(w *engine.World, id string) (had bool) {
+	w.View(func(tx *engine.Tx) { had = a.outbox.Endpoints.Has(tx, id) || a.tombstones.Has(tx, id) })
+	return had
 }
 
 // CheckStatus refuses a status that no instance can have.
@@ -114,13 +125,13 @@ func (b *misnamed) check(field, noun, name string, names []string) {
 
 // noEventType says that a pattern covers no type of event, and which it may be.
 func noEventType(pattern string) string {
-	return fmt.Sprintf("There is no event type %q%s", fail.Clip(pattern), near.Hint(pattern, event.Patterns(EventTypes())...))
+	return fmt.Sprintf("There is no event type %q%s", fail.Clip(pattern), near.Hint(pattern, EventPatterns()...))
 }
 
 // eventType checks a type of events, or a family of them.
 func (b *misnamed) eventType(field, pattern string) {
 	if pattern != "" && !knownPattern(pattern) {
-		b.check(field, "event type", pattern, event.Patterns(EventTypes()))
+		b.check(field, "event type", pattern, EventPatterns())
 	}
 }
 
@@ -132,6 +143,21 @@ func (b *misnamed) add(field, message string, meant []string) {
 		d.Extra = []fail.Member{{Name: "did_you_mean", Value: meant[0]}}
 	}
 	b.details = append(b.details, d)
+}
+
+// EventPatterns lists the types of events and their families.
+func EventPatterns() []string { return event.Patterns(EventTypes()) }
+
+// DeliveryStatuses lists the states of a delivery.
+func DeliveryStatuses() []string { return resource.Words(webhook.Statuses()) }
+
+// Operations lists the ids of all operations, sorted.
+func Operations() ([]string, error) {
+	c, err := contract()
+	if err != nil {
+		return nil, err
+	}
+	return operationIDs(c), nil
 }
 
 // operationIDs lists the ids of all operations, sorted.

@@ -58,7 +58,7 @@ func deliveries(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 		{sandbox.DeliveryMatch{EventType: "action.*"}, 0},
 		{sandbox.DeliveryMatch{Status: "exhausted", EventType: "instance.running"}, 1},
 		{sandbox.DeliveryMatch{Status: "succeeded"}, 0},
-		{sandbox.DeliveryMatch{Webhook: "whk_nobody"}, 0},
+		{sandbox.DeliveryMatch{Webhook: hook, Status: "waiting"}, 0},
 	} {
 		if got := s.Deliveries(m.match); len(got) != m.want {
 			t.Errorf("%+v: %d deliveries, want %d", m.match, len(got), m.want)
