@@ -49,19 +49,19 @@ type connections struct {
 	silent   list.List     // of *connection without a complete request; the oldest is first
 	changed  chan struct{} // closed at the next end of a connection or request; nil when nobody waits
 	patience time.Duration // left at since
-	since    engine.Wall
+	since    engine.Stopwatch
 	warnings crowding
 }
 
 // crowding counts what was done since the last warning.
 type crowding struct {
-	last                                engine.Wall
+	last                                engine.Stopwatch
 	begun                               bool
 	idle, silent, refused, disconnected int
 }
 
 func newConnections(closing context.Context, log *slog.Logger) *connections {
-	return &connections{log: log, closing: closing, patience: maxPatience, since: engine.Begin()}
+	return &connections{log: log, closing: closing, patience: maxPatience, since: engine.StartStopwatch()}
 }
 
 // connection is an open connection and its place in connections.
@@ -168,14 +168,14 @@ func (a *connections) await() {
 	if !a.full() {
 		return
 	}
-	a.patience, a.since = min(maxPatience, a.patience+a.since.Elapsed()/2), engine.Begin()
+	a.patience, a.since = min(maxPatience, a.patience+a.since.Elapsed()/2), engine.StartStopwatch()
 	for a.full() && a.patience > 0 && a.closing.Err() == nil {
 		if a.changed == nil {
 			a.changed = make(chan struct{})
 		}
 		changed := a.changed
 		ctx, cancel := context.WithTimeout(a.closing, soon+a.patience)
-		begun := engine.Begin()
+		begun := engine.StartStopwatch()
 		a.mu.Unlock()
 		select {
 		case <-changed:
@@ -184,7 +184,7 @@ func (a *connections) await() {
 		cancel()
 		a.mu.Lock()
 		a.patience -= max(0, begun.Elapsed()-soon)
-		a.since = engine.Begin()
+		a.since = engine.StartStopwatch()
 	}
 }
 
@@ -280,7 +280,7 @@ func (a *connections) warning(due bool) func() {
 		return func() {}
 	}
 	said := *w
-	*w = crowding{begun: true, last: engine.Begin()}
+	*w = crowding{begun: true, last: engine.StartStopwatch()}
 	return func() {
 		a.log.Warn("too many connections: at the limit the one that was idle longest is closed to make room, and when all are busy further requests get 503",
 			"limit", maxConnections, "idle_closed", said.idle, "silent_closed", said.silent, "requests_refused", said.refused, "connections_refused", said.disconnected)

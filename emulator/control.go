@@ -95,7 +95,7 @@ func (e *Emulator) gauges() []metrics.World {
 	for _, world := range worlds {
 		if w := e.of(world); w != nil {
 			out = append(out, metrics.World{
-				ID: w.ID(), Agenda: world.Booked(), Instances: e.sky.CountInstances(world), JournalBytes: w.journal.Bytes(),
+				ID: w.ID(), Agenda: world.AgendaLen(), Instances: e.sky.CountInstances(world), JournalBytes: w.journal.Bytes(),
 				JournalEntries: w.journal.Len(), JournalDropped: w.journal.Dropped(), LimiterRefused: w.refused.Load(),
 			})
 		}

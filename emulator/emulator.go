@@ -185,7 +185,7 @@ func (e *Emulator) adopt(token string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	digest := engine.DigestOf(token)
-	if w, _ := e.registry.Home(digest); w != nil {
+	if w, _ := e.registry.Lookup(digest); w != nil {
 		return nil
 	}
 	id := "wsp_" + hex.EncodeToString(digest[:8])

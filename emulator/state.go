@@ -38,7 +38,7 @@ func (s snapshot) DumpApart(other Snapshot) (mine, others string, ok bool) {
 		return "", "", false
 	}
 	var a, b strings.Builder
-	ok = s.Snapshot.DumpApart(o.Snapshot, &a) == nil && o.Snapshot.DumpApart(s.Snapshot, &b) == nil
+	ok = s.Snapshot.DumpUnshared(o.Snapshot, &a) == nil && o.Snapshot.DumpUnshared(s.Snapshot, &b) == nil
 	return a.String(), b.String(), ok
 }
 
@@ -58,7 +58,7 @@ func (w *Workspace) Restore(s Snapshot) error {
 	if s == nil {
 		return errors.New("there is no snapshot to restore")
 	}
-	if own, ok := s.(snapshot); ok && own.Of(w.e.schema) {
+	if own, ok := s.(snapshot); ok && own.HasSchema(w.e.schema) {
 		return overBudget(w.world.Restore(own.Snapshot))
 	}
 	saved, to := io.Pipe()
@@ -85,7 +85,7 @@ func (w *Workspace) ReadSnapshot(r io.Reader) (Snapshot, error) {
 }
 
 // bring imports what the checks allow.
-func (w *Workspace) bring(r io.Reader, checks ...engine.Replacing) error {
+func (w *Workspace) bring(r io.Reader, checks ...engine.ReplaceCheck) error {
 	// The first bytes are waited for before it is an import's turn: one that sends
 	// nothing keeps no other waiting.
 	from := bufio.NewReaderSize(r, firstOfState)
@@ -123,11 +123,11 @@ func overBudget(err error) error {
 func (w *Workspace) Load(fixture string) error { return w.start(fixture) }
 
 // start is Load of what the checks allow.
-func (w *Workspace) start(fixture string, checks ...engine.Replacing) error {
+func (w *Workspace) start(fixture string, checks ...engine.ReplaceCheck) error {
 	w.building.Lock()
 	defer w.building.Unlock()
 	// What is made to measure is estimated before it is made.
-	if b := w.world.Beginning(); b.Bytes > 0 && fixtures.Instances(fixture) > int(b.Bytes/busyBytes) {
+	if b := w.world.BaselineBudget(); b.Bytes > 0 && fixtures.Instances(fixture) > int(b.Bytes/busyBytes) {
 		return overBudget(&engine.OverBudget{Needed: b.Reserve + busyBytes*int64(fixtures.Instances(fixture)), Allowed: b.Bytes})
 	}
 	f, err := fixtures.Load(fixture, w.asked.seed)
@@ -144,7 +144,7 @@ const busyBytes = 700
 func (w *Workspace) LoadData(name string, data []byte) error { return w.startData(name, data) }
 
 // startData is LoadData of what the checks allow.
-func (w *Workspace) startData(name string, data []byte, checks ...engine.Replacing) error {
+func (w *Workspace) startData(name string, data []byte, checks ...engine.ReplaceCheck) error {
 	w.building.Lock()
 	defer w.building.Unlock()
 	f, err := fixtures.Parse(name, data)
@@ -154,12 +154,12 @@ func (w *Workspace) startData(name string, data []byte, checks ...engine.Replaci
 	return overBudget(w.load(f, checks))
 }
 
-func (w *Workspace) load(f *fixtures.Fixture, checks []engine.Replacing) error {
+func (w *Workspace) load(f *fixtures.Fixture, checks []engine.ReplaceCheck) error {
 	c := w.asked
 	if err := c.complete(f); err != nil {
 		return err
 	}
-	fresh, err := w.e.newWorld(c, f, w.ID(), w.world.Beginning())
+	fresh, err := w.e.newWorld(c, f, w.ID(), w.world.BaselineBudget())
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (w *Workspace) load(f *fixtures.Fixture, checks []engine.Replacing) error {
 		if c.isKnownToAll(f, k) {
 			continue
 		}
-		if home, _ := w.e.registry.Home(engine.DigestOf(k.Token)); home != nil && home != w.world {
+		if home, _ := w.e.registry.Lookup(engine.DigestOf(k.Token)); home != nil && home != w.world {
 			continue
 		}
 		if err := w.e.sky.Credentials.Prepare(fresh, credential.Configured(k)); err != nil {

@@ -80,7 +80,7 @@ func (w *Workspace) AdvanceContext(ctx context.Context, a Advance) (moved bool, 
 	case sandbox.UntilNext:
 		target.Next = true
 	case sandbox.UntilIdle:
-		target.Idle, target.Most = true, maxIdle
+		target.Idle, target.MaxEvents = true, maxIdle
 	default:
 		return false, fmt.Errorf("cannot advance until %q: use %q or %q", a.Until, sandbox.UntilNext, sandbox.UntilIdle)
 	}
@@ -103,7 +103,7 @@ func (e *Emulator) untilClosed(ctx context.Context) (context.Context, context.Ca
 // advanceError is an error of the engine in the vocabulary of sandbox.
 func advanceError(err error) error {
 	switch {
-	case errors.Is(err, engine.ErrReplaced), errors.Is(err, engine.ErrTooMuch):
+	case errors.Is(err, engine.ErrReplaced), errors.Is(err, engine.ErrTooManyEvents):
 		return fmt.Errorf("%w: %w", err, sandbox.ErrConflict)
 	case errors.Is(err, engine.ErrClosed):
 		return fmt.Errorf("%w: %w", err, sandbox.ErrClosed)

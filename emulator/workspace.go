@@ -174,13 +174,13 @@ func (e *Emulator) ForkWorkspace(of string, at Snapshot, id string) (sandbox.Wor
 	p := w.world.Snapshot()
 	if at != nil {
 		own, ok := at.(snapshot)
-		if !ok || !own.Of(e.schema) {
+		if !ok || !own.HasSchema(e.schema) {
 			return nil, errors.New("the snapshot is of another emulator: import it into a new workspace instead")
 		}
 		p = own.Snapshot
 	}
 	f := w.world.ForkOf(p, e.nextID(id))
-	if err := f.Do(func(tx *engine.Tx) error { return tx.Room(0) }); err != nil {
+	if err := f.Do(func(tx *engine.Tx) error { return tx.CheckBudget(0) }); err != nil {
 		f.Close()
 		return nil, overBudget(err)
 	}

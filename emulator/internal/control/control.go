@@ -250,7 +250,7 @@ func pageOf[T any](items []T, next string, err error) (paged[T], error) {
 	if next != "" {
 		out.NextCursor = &next
 	}
-	if errors.Is(err, engine.ErrPlace) {
+	if errors.Is(err, engine.ErrCursor) {
 		err = wrong(fail.Query, "cursor", "invalid_cursor", "The cursor is of no list that is here now: the workspace was reset or restored meanwhile, or the cursor was not made here; begin again without one.")
 	}
 	return out, err

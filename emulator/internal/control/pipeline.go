@@ -34,7 +34,7 @@ func (a *API) pipeline() []httpapi.Stage {
 func (a *API) open(x *httpapi.RequestContext) {
 	x.ID = fmt.Sprintf("ctl_%08d", a.asked.Add(1))
 	if w := a.World(a.Home); w != nil && x.Now.IsZero() {
-		x.Now = w.Glance()
+		x.Now = w.PeekTime()
 	}
 }
 
@@ -161,6 +161,6 @@ func (a *API) choose(x *httpapi.RequestContext) error {
 		return noWorkspace(id)
 	}
 	c.workspace, c.world = workspace, world
-	x.World, x.Now = world, world.Glance()
+	x.World, x.Now = world, world.PeekTime()
 	return nil
 }

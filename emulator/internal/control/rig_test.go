@@ -126,7 +126,7 @@ func part[T any](items []T, after string, most int) ([]T, string, error) {
 	if after != "" {
 		n, err := strconv.Atoi(after)
 		if err != nil || n < 1 || n >= len(items) {
-			return nil, "", engine.ErrPlace
+			return nil, "", engine.ErrCursor
 		}
 		from = n
 	}

@@ -150,7 +150,7 @@ func (a *API) createSnapshot(c *call, _ none) (snapshot, error) {
 		return snapshot{}, fail.Newf(fail.Conflict, "too_many_snapshots", "%d snapshots of the workspace are kept already; give some up with DELETE.", maxSnapshots)
 	}
 	if h, ok := s.Snapshot.(held); ok {
-		if err := c.world.Keep(h.Held()); err != nil {
+		if err := c.world.Retain(h.Held()); err != nil {
 			return snapshot{}, err
 		}
 	}
@@ -207,7 +207,7 @@ func (a *API) deleteSnapshot(c *call, in snapshotID) (httpapi.Nothing, error) {
 		d.kept = slices.DeleteFunc(d.kept, func(s snapshot) bool {
 			h, ok := s.Snapshot.(held)
 			if s.ID == in.ID && ok {
-				c.world.GiveUp(h.Held())
+				c.world.Release(h.Held())
 			}
 			return s.ID == in.ID
 		})
@@ -261,7 +261,7 @@ func (a *API) getSnapshotDiff(c *call, in diff) (httpapi.Raw, error) {
 	}
 	old, ok := before.Snapshot.(held)
 	now, known := after.Snapshot.(held)
-	if ok && known && !engine.Apart(old.Held(), now.Held(), maxDiff) {
+	if ok && known && !engine.UnsharedFits(old.Held(), now.Held(), maxDiff) {
 		return httpapi.Raw{}, fail.Newf(fail.TooLarge, "diff_too_large", "More than %d MiB of text differ, too much to compare here; save both, and compare the files with snapshot diff.", maxDiff>>20)
 	}
 	return httpapi.Raw{Type: plainText, Body: []byte(sandbox.Diff(before.Snapshot, after.Snapshot))}, nil

@@ -51,7 +51,7 @@ func (a *API) listWorkspaces(*call, none) (list[workspaceInList], error) {
 		if world == nil { // it has just ended
 			continue
 		}
-		c := world.GlanceAtClock()
+		c := world.PeekClock()
 		clock := sandbox.Clock{Mode: sandbox.ClockMode(c.Mode), Now: c.Now, Scale: c.Scale}
 		all = append(all, workspaceInList{w.ID(), clock.Now, clock})
 	}

@@ -12,7 +12,7 @@ import (
 // LeadsHere reports whether a key leads to the transaction's world: a copy knows the
 // keys of its original too.
 func (s *Store) LeadsHere(tx *engine.Tx, k Key) bool {
-	home, _ := s.config.Registry.Home(k.Digest)
+	home, _ := s.config.Registry.Lookup(k.Digest)
 	return home == tx.World()
 }
 
@@ -83,9 +83,9 @@ func (s *Store) ID(w *engine.World, key string) (id string, ok bool) {
 // World returns the world that a secret leads to, and the id of its key there; nil if it
 // leads nowhere. An unknown secret gets a workspace, if such secrets are adopted.
 func (s *Store) World(secret string, digest engine.Digest) (*engine.World, string) {
-	w, id := s.config.Registry.Home(digest)
+	w, id := s.config.Registry.Lookup(digest)
 	if w == nil && s.config.Adopt != nil && s.config.Adopt(secret) == nil {
-		w, id = s.config.Registry.Home(digest)
+		w, id = s.config.Registry.Lookup(digest)
 	}
 	return w, id
 }
@@ -93,7 +93,7 @@ func (s *Store) World(secret string, digest engine.Digest) (*engine.World, strin
 // Owner returns the world that a digest leads to, without a look at whether its key may
 // be used, and the id of the key; "" if the present state has no such key.
 func (s *Store) Owner(digest engine.Digest) (*engine.World, string) {
-	w, id := s.config.Registry.Home(digest)
+	w, id := s.config.Registry.Lookup(digest)
 	if w != nil {
 		w.Peek(func(tx *engine.Tx) {
 			if k, ok := s.Keys.Get(tx, id); !ok || k.Digest != digest { // it is of another state

@@ -39,7 +39,7 @@ func (s *Store) Mint(tx *engine.Tx, by string, k Key) (made Key, plain string) {
 // trial only asks.
 func (s *Store) bind(tx *engine.Tx, k Key) bool {
 	if tx.Trial() {
-		w, _ := s.config.Registry.Home(k.Digest)
+		w, _ := s.config.Registry.Lookup(k.Digest)
 		return w == nil || w == tx.World()
 	}
 	return s.config.Registry.Bind(k.Digest, tx.World(), k.ID) == nil

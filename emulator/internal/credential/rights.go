@@ -53,7 +53,7 @@ func (k Key) excess(other Key) string {
 // in it that the workspace does not have already, with the same rights, are as if they
 // were made by this one. It refuses those that can do more than it can, or last longer. A
 // key that lost its rights meanwhile brings nothing.
-func (s *Store) Bringing(by string) engine.Replacing {
+func (s *Store) Bringing(by string) engine.ReplaceCheck {
 	return func(gone, come *engine.Tx) error {
 		maker, ok := s.Keys.Get(gone, by)
 		if !ok {

@@ -18,23 +18,23 @@ type Target struct {
 	Next bool
 	// Idle is the instant at which nothing is booked any more.
 	Idle bool
-	// Most bounds the events that are run, periodic resets included; 0 means
+	// MaxEvents bounds the events that are run, periodic resets included; 0 means
 	// MaxEvents.
-	Most int
+	MaxEvents int
 }
 
 // MaxEvents is how many events an advance runs at most, unless it is told
 // otherwise.
 const MaxEvents = 1_000_000
 
-// backlogPatience is how long an advance waits at first for work that was expected
+// backlogTimeout is how long an advance waits at first for work that was expected
 // before it, but has not started, when more is coming: the queue of a slow receiver
 // may be long.
-const backlogPatience = 5 * time.Second
+const backlogTimeout = 5 * time.Second
 
 var (
-	// ErrTooMuch ends an advance that has run as many events as it may.
-	ErrTooMuch = errors.New("advance in shorter steps, or end what repeats")
+	// ErrTooManyEvents ends an advance that has run as many events as it may.
+	ErrTooManyEvents = errors.New("advance in shorter steps, or end what repeats")
 	// ErrReplaced ends an advance when another state took the place of the one it
 	// began in.
 	ErrReplaced = errors.New("the world was reset or restored meanwhile")
@@ -48,7 +48,7 @@ type advance struct {
 	// to is how far it leads for certain: what is due up to there is its doing.
 	to      int64
 	ran     int
-	repeats repeats
+	repeats repetitions
 	slice   slice
 	stopped error // why it must end; nil if it need not
 
@@ -93,7 +93,7 @@ func (w *World) AdvanceToNext() bool {
 // What books itself again never ends, so it gives up after most events, resets
 // included, with an error that says what repeats; nothing is undone.
 func (w *World) AdvanceUntilIdle(most int) error {
-	_, err := w.AdvanceContext(context.Background(), Target{Idle: true, Most: most})
+	_, err := w.AdvanceContext(context.Background(), Target{Idle: true, MaxEvents: most})
 	return err
 }
 
@@ -108,16 +108,16 @@ func (w *World) AdvanceContext(ctx context.Context, t Target) (moved bool, err e
 	if err := t.check(); err != nil {
 		return false, err
 	}
-	queued := w.turn.lock(ctx)
+	queued := w.advanceLock.lock(ctx)
 	if queued == nil {
-		defer w.turn.Unlock()
+		defer w.advanceLock.Unlock()
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()
 	w.catchUp()
 	a := &advance{target: t}
-	a.target.Most = cmp.Or(t.Most, MaxEvents)
+	a.target.MaxEvents = cmp.Or(t.MaxEvents, MaxEvents)
 	if err := t.passed(w.s.clock.last); err != nil {
 		return false, err
 	}
@@ -165,11 +165,11 @@ func (w *World) awaitEarlier(ctx context.Context, a *advance) error {
 	}
 	a.inFlight, a.startedBefore = w.tasks.running, w.tasks.started
 	a.backlog, a.openedBefore = len(w.tasks.open), w.tasks.opened
-	patience, cancel := context.WithTimeout(ctx, backlogPatience)
+	timeout, cancel := context.WithTimeout(ctx, backlogTimeout)
 	defer cancel()
 	for a.inFlight > 0 || a.backlog > 0 {
-		wait := patience
-		if patience.Err() != nil {
+		wait := timeout
+		if timeout.Err() != nil {
 			if more := w.tasks.opened > a.openedBefore; more && a.inFlight == 0 {
 				return nil
 			}
@@ -195,9 +195,9 @@ func (w *World) playTo(ctx context.Context, a *advance, to int64) error {
 		case !ok:
 			w.move(to)
 			return nil
-		case a.ran == a.target.Most:
-			return w.tooMuch(a)
-		case !a.slice.room(w):
+		case a.ran == a.target.MaxEvents:
+			return w.tooManyEvents(a)
+		case !a.slice.admits(w):
 			w.yield()
 		default:
 			a.ran++
@@ -232,7 +232,7 @@ func (w *World) playUntilIdle(ctx context.Context, a *advance) error {
 // move is the clock's part of an advance.
 func (w *World) move(to int64) {
 	if w.s.clock.advance(to, w.wall()) {
-		w.touched()
+		w.notifyChanged()
 	}
 }
 

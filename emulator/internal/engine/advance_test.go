@@ -9,12 +9,12 @@ import (
 )
 
 func TestAdvanceUntilIdle(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	must(t, w.AdvanceUntilIdle(0))
 	equal(t, "nothing is booked, so no time passes", w.Now(), start)
-	book(w, time.Minute, "x")
-	book(w, time.Second, "y")
+	scheduleMark(w, time.Minute, "x")
+	scheduleMark(w, time.Second, "y")
 	do(w, func(tx *Tx) { tx.After(time.Hour, "again", "z") })
 	must(t, w.AdvanceUntilIdle(4))
 	equal(t, "what happened", h.history(w), "[y@1s x@1m0s z@1h0m0s]")
@@ -26,7 +26,7 @@ func TestAdvanceUntilIdle(t *testing.T) {
 // fall due at once.
 func TestAdvanceUntilIdleGivesUp(t *testing.T) {
 	for _, step := range []time.Duration{time.Second, 0} {
-		h := newHouse()
+		h := newTestSchema()
 		h.AddStep("for ever", func(tx *Tx, subject string) {
 			tx.Count("runs")
 			tx.After(step, "for ever", subject)
@@ -46,17 +46,17 @@ func TestAdvanceUntilIdleGivesUp(t *testing.T) {
 // A world that resets itself has what its baseline booked again after each reset,
 // and is never idle if that lies beyond the next.
 func TestAdvanceUntilIdleWithResets(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t, func(c *Config) { c.ResetEvery = time.Hour })
-	book(w, time.Minute, "x")
+	scheduleMark(w, time.Minute, "x")
 	w.SetBaseline()
 	must(t, w.AdvanceUntilIdle(10))
 	equal(t, "the time", w.Now().Sub(start), time.Minute)
-	book(w, 2*time.Hour, "y") // a reset comes first
+	scheduleMark(w, 2*time.Hour, "y") // a reset comes first
 	must(t, w.AdvanceUntilIdle(10))
 	equal(t, "what happened after the reset", h.history(w), "[x@2h1m0s]")
 
-	book(w, 90*time.Minute, "later")
+	scheduleMark(w, 90*time.Minute, "later")
 	w.SetBaseline()
 	if err := w.AdvanceUntilIdle(10); err == nil || !strings.Contains(err.Error(), "after 10 events 1 are still booked") {
 		t.Errorf("got %v", err)
@@ -65,8 +65,8 @@ func TestAdvanceUntilIdleWithResets(t *testing.T) {
 
 // Events can be booked for after the end of time; nothing goes there.
 func TestAdvanceBeyondTheEndOfTime(t *testing.T) {
-	w := newHouse().world(t, func(c *Config) { c.Clock = Clock{Mode: Frozen, Now: time.Date(2200, 12, 31, 0, 0, 0, 0, time.UTC)} })
-	book(w, 48*time.Hour, "x")
+	w := newTestSchema().world(t, func(c *Config) { c.Clock = Clock{Mode: Frozen, Now: time.Date(2200, 12, 31, 0, 0, 0, 0, time.UTC)} })
+	scheduleMark(w, 48*time.Hour, "x")
 	equal(t, "the next event", w.AdvanceToNext(), false)
 	if err := w.AdvanceUntilIdle(10); err == nil || err.Error() != "cannot advance to the year 2201: the latest supported year is 2200; mark of x is booked for then" {
 		t.Errorf("got %v", err)
@@ -76,7 +76,7 @@ func TestAdvanceBeyondTheEndOfTime(t *testing.T) {
 
 func TestClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newHouse().world(t, func(c *Config) { c.Clock = Clock{Mode: Scaled, Scale: 3, Now: start} })
+		w := newTestSchema().world(t, func(c *Config) { c.Clock = Clock{Mode: Scaled, Scale: 3, Now: start} })
 		wait(time.Second)
 		equal(t, "scaled", w.Clock(), Clock{Mode: Scaled, Scale: 3, Now: start.Add(3 * time.Second)})
 		must(t, w.SetClock(Clock{Mode: Frozen, Scale: 7}))
@@ -101,11 +101,11 @@ func changes(w *World, do func()) bool {
 }
 
 func TestChanged(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t, func(c *Config) { c.ResetEvery = 24 * time.Hour })
 	do(w, func(tx *Tx) { h.items.Put(tx, "a", item{}) })
 	p := w.Snapshot()
-	b := Booking{}
+	b := Timer{}
 	for _, c := range []struct {
 		name string
 		do   func()
@@ -116,7 +116,7 @@ func TestChanged(t *testing.T) {
 		{"a row that was not there", func() { do(w, func(tx *Tx) { h.items.Delete(tx, "a") }) }, false},
 		{"a look", func() { do(w, func(tx *Tx) { h.items.Get(tx, "a"); tx.NewID("req") }) }, false},
 		{"a count", func() { do(w, func(tx *Tx) { Own(h.tallies, tx, "requests").N++ }) }, false},
-		{"a booking", func() { b = book(w, time.Hour, "x") }, true},
+		{"a booking", func() { b = scheduleMark(w, time.Hour, "x") }, true},
 		{"its end", func() { do(w, func(tx *Tx) { tx.Cancel(b) }) }, true},
 		{"the end of none", func() { do(w, func(tx *Tx) { tx.Cancel(b) }) }, false},
 		{"a step", func() { do(w, func(tx *Tx) { tx.Run("mark", "y") }) }, true},
@@ -146,7 +146,7 @@ func TestChanged(t *testing.T) {
 // Who takes the channel, looks, and then waits misses nothing, in real time and in
 // the time of a bubble.
 func TestChangedMissesNothing(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	const many = 500
 	rows := func() (n int) {
@@ -171,9 +171,9 @@ func TestChangedMissesNothing(t *testing.T) {
 	wg.Wait()
 
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse()
+		h := newTestSchema()
 		w := h.world(t, func(c *Config) { c.Clock = Clock{Mode: Scaled, Scale: 60, Now: start} })
-		book(w, time.Hour, "x")
+		scheduleMark(w, time.Hour, "x")
 		began := time.Now()
 		for len(h.history(w)) == 0 {
 			<-w.Changed() // the alarm rings though nobody asks
@@ -186,7 +186,7 @@ func TestChangedMissesNothing(t *testing.T) {
 
 // Nobody waits, so nothing is made.
 func TestChangedCostsNothing(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	do(w, func(tx *Tx) { h.items.Put(tx, "a", item{}) })
 	must(t, w.Advance(time.Hour))

@@ -15,14 +15,14 @@ type Event struct {
 	Subject string    // the id of the object it is about
 }
 
-// Booking finds an event again to cancel it. The zero Booking is no event.
-type Booking struct {
+// Timer finds an event again to cancel it. The zero Booking is no event.
+type Timer struct {
 	At  time.Time `json:"at"`
 	Seq uint64    `json:"seq" dump:"-"`
 }
 
 // IsZero reports whether b books nothing.
-func (b Booking) IsZero() bool { return b.Seq == 0 }
+func (b Timer) IsZero() bool { return b.Seq == 0 }
 
 // event keeps instants as nanoseconds, which order and compare at no cost.
 type event struct {
@@ -54,17 +54,17 @@ func (a agenda) copy() agenda { return agenda{a.tree.IsoCopy()} }
 // next is the event due first.
 func (a agenda) next() (event, bool) { return a.tree.Min() }
 
-// rebook moves every booking ahead, and tells the rows that keep one.
-func (s *state) rebook(by int64) {
+// reschedule moves every booking ahead, and tells the rows that keep one.
+func (s *state) reschedule(by int64) {
 	if by <= 0 || s.agenda.tree.Len() == 0 {
 		return
 	}
 	moved := newAgenda()
 	s.agenda.tree.Scan(func(e event) bool {
-		old := Booking{At: instant(e.at), Seq: e.seq}
+		old := Timer{At: instant(e.at), Seq: e.seq}
 		e.at = min(plus(e.at, by), endOfAgenda)
 		for _, t := range s.tables {
-			size := t.rebook(e.subject, old, Booking{At: instant(e.at), Seq: e.seq})
+			size := t.reschedule(e.subject, old, Timer{At: instant(e.at), Seq: e.seq})
 			s.account(size, size)
 		}
 		moved.tree.Load(e)
@@ -81,8 +81,8 @@ func (w *World) Agenda() []Event {
 	return booked.events()
 }
 
-// Booked is the number of events on the agenda.
-func (w *World) Booked() int {
+// AgendaLen is the number of events on the agenda.
+func (w *World) AgendaLen() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.s.agenda.tree.Len()

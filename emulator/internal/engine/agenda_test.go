@@ -13,14 +13,14 @@ import (
 )
 
 func TestEventsRunInOrderEachAtItsOwnInstant(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
-	book(w, 3*time.Second, "c")
-	book(w, time.Second, "a")
-	book(w, 3*time.Second, "d") // booked after c for the same instant
-	book(w, 2*time.Second, "b")
-	book(w, 0, "now")
-	book(w, time.Hour, "later")
+	scheduleMark(w, 3*time.Second, "c")
+	scheduleMark(w, time.Second, "a")
+	scheduleMark(w, 3*time.Second, "d") // booked after c for the same instant
+	scheduleMark(w, 2*time.Second, "b")
+	scheduleMark(w, 0, "now")
+	scheduleMark(w, time.Hour, "later")
 	must(t, w.Advance(10*time.Second))
 	equal(t, "what happened", h.history(w), "[now@0s a@1s b@2s c@3s d@3s]")
 	equal(t, "the time", w.Now().Sub(start), 10*time.Second)
@@ -30,14 +30,14 @@ func TestEventsRunInOrderEachAtItsOwnInstant(t *testing.T) {
 // The order is (at, seq) whatever the order of booking and however the way is
 // divided into steps.
 func TestAgendaAgainstASortedList(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	rapid.Check(t, func(rt *rapid.T) {
 		w := h.world(t)
 		type due struct{ at, seq int }
 		var booked []due
 		for i := range rapid.IntRange(0, 40).Draw(rt, "events") {
 			at := rapid.IntRange(0, 20).Draw(rt, "at")
-			book(w, time.Duration(at)*time.Second, fmt.Sprint(i))
+			scheduleMark(w, time.Duration(at)*time.Second, fmt.Sprint(i))
 			booked = append(booked, due{at, i})
 		}
 		slices.SortFunc(booked, func(a, b due) int { return (a.at-b.at)*1000 + a.seq - b.seq })
@@ -62,7 +62,7 @@ func TestAgendaAgainstASortedList(t *testing.T) {
 }
 
 func TestAStepMayBookMore(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	do(w, func(tx *Tx) { tx.After(time.Second, "again", "x") })
 	must(t, w.Advance(time.Minute))
@@ -70,15 +70,15 @@ func TestAStepMayBookMore(t *testing.T) {
 }
 
 func TestAdvanceToNext(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	if w.AdvanceToNext() {
 		t.Error("an empty agenda has a next event")
 	}
 	equal(t, "the time", w.Now(), start)
-	book(w, 5*time.Second, "a")
-	book(w, 5*time.Second, "b")
-	book(w, 9*time.Second, "c")
+	scheduleMark(w, 5*time.Second, "a")
+	scheduleMark(w, 5*time.Second, "b")
+	scheduleMark(w, 9*time.Second, "c")
 	equal(t, "there is a next one", w.AdvanceToNext(), true)
 	equal(t, "what happened", h.history(w), "[a@5s b@5s]")
 	equal(t, "the time", w.Now().Sub(start), 5*time.Second)
@@ -88,24 +88,24 @@ func TestAdvanceToNext(t *testing.T) {
 }
 
 func TestAgendaListsEvents(t *testing.T) {
-	w := newHouse().world(t)
-	b := book(w, 2*time.Second, "x")
+	w := newTestSchema().world(t)
+	b := scheduleMark(w, 2*time.Second, "x")
 	got := w.Agenda()
 	equal(t, "the agenda", got, []Event{{At: start.Add(2 * time.Second), Seq: b.Seq, Step: "mark", Subject: "x"}})
-	equal(t, "the booking", b, Booking{At: start.Add(2 * time.Second), Seq: 1})
+	equal(t, "the booking", b, Timer{At: start.Add(2 * time.Second), Seq: 1})
 	got[0].Subject = "changed"
 	equal(t, "a copy", w.Agenda()[0].Subject, "x")
 }
 
 func TestCancel(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
-	a, b := book(w, time.Second, "a"), book(w, time.Second, "b")
+	a, b := scheduleMark(w, time.Second, "a"), scheduleMark(w, time.Second, "b")
 	do(w, func(tx *Tx) {
 		equal(t, "an open booking", tx.Cancel(a), true)
 		equal(t, "twice", tx.Cancel(a), false)
-		equal(t, "no booking", tx.Cancel(Booking{}), false)
-		equal(t, "zero", Booking{}.IsZero(), true)
+		equal(t, "no booking", tx.Cancel(Timer{}), false)
+		equal(t, "zero", Timer{}.IsZero(), true)
 		equal(t, "a booking", b.IsZero(), false)
 	})
 	must(t, w.Advance(time.Minute))
@@ -115,9 +115,9 @@ func TestCancel(t *testing.T) {
 
 // A transaction that moves time sees what happened on the way, and the new time.
 func TestTransactionAdvances(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
-	book(w, 2*time.Second, "a")
+	scheduleMark(w, 2*time.Second, "a")
 	do(w, func(tx *Tx) {
 		tx.AdvanceTo(start.Add(2 * time.Second))
 		equal(t, "now", tx.Now().Sub(start), 2*time.Second)
@@ -130,7 +130,7 @@ func TestTransactionAdvances(t *testing.T) {
 }
 
 func TestUnknownStepsPanic(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	panics(t, "no step is registered as nothing", func() { do(w, func(tx *Tx) { tx.After(0, "nothing", "") }) })
 	panics(t, "step mark is registered twice", func() { h.AddStep("mark", nil) })
@@ -153,23 +153,23 @@ func panics(t *testing.T, end string, f func()) {
 // client would be told that nothing happened.
 func TestStrictWorldPanicsWhenAnOperationChangedAndFailed(t *testing.T) {
 	refusal := errors.New("refused")
-	changes := map[string]func(h *house, tx *Tx){
-		"put":    func(h *house, tx *Tx) { h.items.Put(tx, "new", item{}) },
-		"delete": func(h *house, tx *Tx) { h.items.Delete(tx, "old") },
-		"book":   func(_ *house, tx *Tx) { tx.After(time.Second, "mark", "x") },
-		"cancel": func(_ *house, tx *Tx) { tx.Cancel(Booking{At: start.Add(time.Hour), Seq: 2}) },
+	changes := map[string]func(h *testSchema, tx *Tx){
+		"put":    func(h *testSchema, tx *Tx) { h.items.Put(tx, "new", item{}) },
+		"delete": func(h *testSchema, tx *Tx) { h.items.Delete(tx, "old") },
+		"book":   func(_ *testSchema, tx *Tx) { tx.After(time.Second, "mark", "x") },
+		"cancel": func(_ *testSchema, tx *Tx) { tx.Cancel(Timer{At: start.Add(time.Hour), Seq: 2}) },
 	}
-	harmless := map[string]func(h *house, tx *Tx){
-		"nothing":        func(*house, *Tx) {},
-		"delete nothing": func(h *house, tx *Tx) { h.items.Delete(tx, "new") },
-		"cancel nothing": func(_ *house, tx *Tx) { tx.Cancel(Booking{}) },
-		"count":          func(h *house, tx *Tx) { Own(h.tallies, tx, "x").N++; tx.NewID("req") },
+	harmless := map[string]func(h *testSchema, tx *Tx){
+		"nothing":        func(*testSchema, *Tx) {},
+		"delete nothing": func(h *testSchema, tx *Tx) { h.items.Delete(tx, "new") },
+		"cancel nothing": func(_ *testSchema, tx *Tx) { tx.Cancel(Timer{}) },
+		"count":          func(h *testSchema, tx *Tx) { Own(h.tallies, tx, "x").N++; tx.NewID("req") },
 	}
 	for _, strict := range []bool{true, false} {
-		h := newHouse()
+		h := newTestSchema()
 		w := h.world(t, func(c *Config) { c.Strict = strict })
 		do(w, func(tx *Tx) { h.items.Put(tx, "old", item{}) })
-		book(w, time.Hour, "x")
+		scheduleMark(w, time.Hour, "x")
 		p := w.Snapshot()
 		for name, change := range changes {
 			must(t, w.Restore(p))
@@ -205,10 +205,10 @@ func TestAlarmWakesAnUntouchedWorld(t *testing.T) {
 		{Clock{Mode: Scaled, Scale: 0.1, Now: start}, 10 * time.Minute},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			h := newHouse()
+			h := newTestSchema()
 			w := h.world(t, func(k *Config) { k.Clock = c.clock })
-			book(w, time.Minute, "a")
-			book(w, 2*time.Minute, "b")
+			scheduleMark(w, time.Minute, "a")
+			scheduleMark(w, 2*time.Minute, "b")
 			wait(c.wall - time.Millisecond)
 			synctest.Wait()
 			equal(t, "too early", h.history(w), "[]")
@@ -224,16 +224,16 @@ func TestAlarmWakesAnUntouchedWorld(t *testing.T) {
 
 func TestAlarmFollowsWhatIsDueFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse()
+		h := newTestSchema()
 		w := h.world(t, func(k *Config) { k.Clock = Clock{Mode: Real, Now: start} })
-		late := book(w, time.Hour, "late")
-		book(w, time.Minute, "early")
+		late := scheduleMark(w, time.Hour, "late")
+		scheduleMark(w, time.Minute, "early")
 		do(w, func(tx *Tx) { tx.Cancel(late) })
 		wait(time.Minute)
 		synctest.Wait()
 		equal(t, "the earlier one", h.history(w), "[early@1m0s]")
 
-		book(w, time.Minute, "frozen over")
+		scheduleMark(w, time.Minute, "frozen over")
 		must(t, w.SetClock(Clock{Mode: Frozen}))
 		wait(time.Hour)
 		synctest.Wait()
@@ -247,16 +247,16 @@ func TestAlarmFollowsWhatIsDueFirst(t *testing.T) {
 
 func TestCloseStopsTheAlarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse()
+		h := newTestSchema()
 		w := h.world(t, func(k *Config) { k.Clock = Clock{Mode: Real, Now: start} })
-		book(w, time.Minute, "a")
+		scheduleMark(w, time.Minute, "a")
 		w.Close()
 		w.Close()
 		wait(time.Hour)
 		synctest.Wait()
 		equal(t, "closed", h.history(w), "[]")
 		do(w, func(tx *Tx) { equal(t, "readable, and up to date", h.marks.Len(tx), 1) })
-		book(w, time.Minute, "b")
+		scheduleMark(w, time.Minute, "b")
 		wait(time.Hour)
 		synctest.Wait()
 		equal(t, "still closed", h.history(w), "[a@1m0s]")
@@ -266,15 +266,15 @@ func TestCloseStopsTheAlarm(t *testing.T) {
 // What somebody does is theirs until they are done; what falls due, or is run as
 // if it had, is nobody's.
 func TestActor(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	var seen []string
 	h.AddStep("look", func(tx *Tx, subject string) { seen = append(seen, subject+":"+tx.Actor()) })
 	w := h.world(t)
 	do(w, func(tx *Tx) {
 		equal(t, "at first", tx.Actor(), "")
-		outer := tx.As("run_1")
-		inner := tx.As("run_2")
-		nobody := tx.As("")
+		outer := tx.ActAs("run_1")
+		inner := tx.ActAs("run_2")
+		nobody := tx.ActAs("")
 		equal(t, "within both", tx.Actor(), "run_2")
 		tx.Run("look", "now")
 		tx.After(time.Second, "look", "later")
@@ -283,7 +283,7 @@ func TestActor(t *testing.T) {
 		equal(t, "within the outer", tx.Actor(), "run_1")
 		outer()
 		equal(t, "after both", tx.Actor(), "")
-		tx.As("run_3") // never ended: it does not outlive the transaction
+		tx.ActAs("run_3") // never ended: it does not outlive the transaction
 	})
 	do(w, func(tx *Tx) { equal(t, "in the next transaction", tx.Actor(), "") })
 	must(t, w.Advance(time.Second))
@@ -293,7 +293,7 @@ func TestActor(t *testing.T) {
 // A transaction that was kept shows nothing of the world any more, for nobody
 // holds the world then.
 func TestKeptTransaction(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	var kept *Tx
 	do(w, func(tx *Tx) { kept = tx })

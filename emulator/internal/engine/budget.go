@@ -61,45 +61,47 @@ func (w *World) Size() int64 {
 // Size is the estimate of what the snapshot holds, in bytes, shared or not.
 func (p *Snapshot) Size() int64 { return p.point.size }
 
-// Room refuses, with an *OverBudget, what takes so many bytes more than the budget
+// CheckBudget refuses, with an *OverBudget, what takes so many bytes more than the budget
 // allows. It is O(1).
-func (tx *Tx) Room(need int64) error { return tx.w.room(tx.s.bytes()+tx.w.nearest(tx.s), need) }
+func (tx *Tx) CheckBudget(need int64) error {
+	return tx.w.checkBudget(tx.s.bytes()+tx.w.nearestBytes(tx.s), need)
+}
 
-// Held is the estimate of what the world holds, in bytes.
-func (tx *Tx) Held() int64 { return tx.s.bytes() }
+// Size is the estimate of what the world holds, in bytes.
+func (tx *Tx) Size() int64 { return tx.s.bytes() }
 
-// room is Room for a state of so many bytes, with what is kept besides it.
-func (w *World) room(held, need int64) error {
+// checkBudget is Room for a state of so many bytes, with what is kept besides it.
+func (w *World) checkBudget(held, need int64) error {
 	if w.budget.Bytes == 0 {
 		return nil
 	}
-	needed := w.budget.Reserve + max(0, held+w.pinned-w.budget.Free) + need
+	needed := w.budget.Reserve + max(0, held+w.retainedElsewhere-w.budget.Free) + need
 	if needed <= w.budget.Bytes {
 		return nil
 	}
 	return &OverBudget{Needed: needed, Allowed: w.budget.Bytes}
 }
 
-// replacing is the budget of a state that is to take the place of the present one:
+// replacementBudget is the budget of a state that is to take the place of the present one:
 // what the snapshots hold that are kept is set aside. The lock is held.
-func (w *World) replacing() Budget {
+func (w *World) replacementBudget() Budget {
 	b := w.budget
 	if b.Bytes == 0 {
 		return Budget{}
 	}
-	_, kept := w.pins(&state{})
+	_, kept := w.retainedBytes(&state{})
 	b.Reserve += max(0, kept-b.Free)
 	b.Free = max(0, b.Free-kept)
 	return b
 }
 
-// Beginning is the budget of a world whose state StartFrom is to be told. What its
+// BaselineBudget is the budget of a world whose state StartFrom is to be told. What its
 // operator gave it goes with the baseline.
-func (w *World) Beginning() Budget {
+func (w *World) BaselineBudget() Budget {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.withoutBaseline()()
-	b := w.replacing()
+	b := w.replacementBudget()
 	b.Free = 0
 	return b
 }
@@ -108,10 +110,10 @@ func (w *World) Beginning() Budget {
 // function is called, and what the operator gave along with it.
 func (w *World) withoutBaseline() (end func()) {
 	baseline, free := w.baseline.point, w.budget.Free
-	w.hold(baseline, -1)
+	w.retain(baseline, -1)
 	w.budget.Free = 0
 	return func() {
-		w.hold(baseline, 1)
+		w.retain(baseline, 1)
 		w.budget.Free = free
 	}
 }
@@ -122,61 +124,61 @@ func (w *World) fits(p *Snapshot) error {
 		return nil
 	}
 	s := p.state()
-	near, rest := w.pins(s)
+	near, rest := w.retainedBytes(s)
 	if near != nil {
 		rest += min(near.size, s.removed-near.removed)
 	}
-	return w.room(s.bytes()+rest-w.pinned, 0)
+	return w.checkBudget(s.bytes()+rest-w.retainedElsewhere, 0)
 }
 
-// nearest is what the kept point before the state holds that the state does not:
+// nearestBytes is what the kept point before the state holds that the state does not:
 // at most what has gone since.
-func (w *World) nearest(s *state) int64 {
-	if w.near == nil {
+func (w *World) nearestBytes(s *state) int64 {
+	if w.nearestRetained == nil {
 		return 0
 	}
-	return min(w.near.size, s.removed-w.near.removed)
+	return min(w.nearestRetained.size, s.removed-w.nearestRetained.removed)
 }
 
-// Keep counts a snapshot of the world until it is given up, and refuses it when
+// Retain counts a snapshot of the world until it is given up, and refuses it when
 // the budget has no room for it.
-func (w *World) Keep(p *Snapshot) error {
+func (w *World) Retain(p *Snapshot) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.hold(p.point, 1)
-	if err := w.room(w.s.bytes()+w.nearest(w.s), 0); err != nil {
-		w.hold(p.point, -1)
+	w.retain(p.point, 1)
+	if err := w.checkBudget(w.s.bytes()+w.nearestBytes(w.s), 0); err != nil {
+		w.retain(p.point, -1)
 		return err
 	}
 	return nil
 }
 
-// GiveUp ends what Keep began.
-func (w *World) GiveUp(p *Snapshot) {
+// Release ends what Keep began.
+func (w *World) Release(p *Snapshot) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.hold(p.point, -1)
+	w.retain(p.point, -1)
 }
 
-// hold counts how often a point is kept; the lock is held.
-func (w *World) hold(p *point, n int) {
-	if w.kept == nil {
-		w.kept = map[*point]int{}
+// retain counts how often a point is kept; the lock is held.
+func (w *World) retain(p *point, n int) {
+	if w.retained == nil {
+		w.retained = map[*point]int{}
 	}
-	if w.kept[p] += n; w.kept[p] <= 0 {
-		delete(w.kept, p)
+	if w.retained[p] += n; w.retained[p] <= 0 {
+		delete(w.retained, p)
 	}
-	w.near, w.pinned = w.pins(w.s)
+	w.nearestRetained, w.retainedElsewhere = w.retainedBytes(w.s)
 }
 
-// pins is the nearest kept point before a state, and what the others hold that
+// retainedBytes is the nearest kept point before a state, and what the others hold that
 // neither the state nor each other have.
-func (w *World) pins(s *state) (near *point, rest int64) {
-	if len(w.kept) == 0 {
+func (w *World) retainedBytes(s *state) (near *point, rest int64) {
+	if len(w.retained) == 0 {
 		return nil, 0
 	}
 	before := map[*point]bool{}
-	for p, removed := w.kin(s.point), s.removed; p != nil; p = w.kin(p.parent) {
+	for p, removed := w.latestRetained(s.point), s.removed; p != nil; p = w.latestRetained(p.parent) {
 		before[p] = true
 		if near == nil {
 			near = p
@@ -185,12 +187,12 @@ func (w *World) pins(s *state) (near *point, rest int64) {
 		}
 		removed = p.removed
 	}
-	for p := range w.kept {
+	for p := range w.retained {
 		if before[p] {
 			continue
 		}
 		size := p.size
-		if earlier := w.kin(p.parent); earlier != nil {
+		if earlier := w.latestRetained(p.parent); earlier != nil {
 			size = min(size, p.added-earlier.added)
 		}
 		rest += size
@@ -198,25 +200,25 @@ func (w *World) pins(s *state) (near *point, rest int64) {
 	return near, rest
 }
 
-// kin is the point itself or the latest before it that is kept; nil for none.
-func (w *World) kin(p *point) *point {
-	for p != nil && w.kept[p] == 0 {
+// latestRetained is the point itself or the latest before it that is kept; nil for none.
+func (w *World) latestRetained(p *point) *point {
+	for p != nil && w.retained[p] == 0 {
 		p = p.parent
 	}
 	return p
 }
 
-// mark makes the present moment of a state a point of its history.
-func (w *World) mark(s *state) *point {
-	s.point = &point{parent: w.kin(s.point), size: s.bytes(), added: s.added, removed: s.removed}
+// markPoint makes the present moment of a state a point of its history.
+func (w *World) markPoint(s *state) *point {
+	s.point = &point{parent: w.latestRetained(s.point), size: s.bytes(), added: s.added, removed: s.removed}
 	return s.point
 }
 
-// left is what is left of a budget that nothing has used yet.
-func (b Budget) left() int64 { return b.Bytes - b.Reserve + b.Free }
+// remaining is what is left of a budget that nothing has used yet.
+func (b Budget) remaining() int64 { return b.Bytes - b.Reserve + b.Free }
 
-// room refuses what holds so many bytes.
-func (b Budget) room(held int64) error {
+// check refuses what holds so many bytes.
+func (b Budget) check(held int64) error {
 	needed := b.Reserve + max(0, held-b.Free)
 	if b.Bytes == 0 || needed <= b.Bytes {
 		return nil

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// held is what a world's state and its kept snapshots really hold: each row once,
+// heldBytes is what a world's state and its kept snapshots really hold: each row once,
 // however many share it.
-func held(w *World, kept []*Snapshot) (bytes int64) {
+func heldBytes(w *World, kept []*Snapshot) (bytes int64) {
 	rows := map[any]bool{}
 	states := []*state{w.s, w.baseline.s}
 	for _, p := range kept {
@@ -47,8 +47,8 @@ type rows0[T any] = rows[T]
 // Whatever is put, deleted, kept, restored and given up, in any order: what is
 // accounted is never less than what is held, nor more than every state for itself;
 // and what is kept without a change in between costs nothing.
-func TestWhatIsHeldIsAccounted(t *testing.T) {
-	h := newHouse()
+func TestSizeIsAccounted(t *testing.T) {
+	h := newTestSchema()
 	for seed := range uint64(60) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		w := h.world(t)
@@ -66,7 +66,7 @@ func TestWhatIsHeldIsAccounted(t *testing.T) {
 				do(w, func(tx *Tx) { Own(h.tallies, tx, "all").N++ })
 			case n < 82:
 				p := w.Snapshot()
-				must(t, w.Keep(p))
+				must(t, w.Retain(p))
 				kept = append(kept, p)
 			case n < 90 && len(kept) > 0:
 				must(t, w.Restore(kept[random.IntN(len(kept))]))
@@ -76,32 +76,32 @@ func TestWhatIsHeldIsAccounted(t *testing.T) {
 				w.SetBaseline()
 			case len(kept) > 0:
 				i := random.IntN(len(kept))
-				w.GiveUp(kept[i])
+				w.Release(kept[i])
 				kept = append(kept[:i], kept[i+1:]...)
 			}
-			accounted := w.s.size + w.nearest(w.s) + w.pinned
+			accounted := w.s.size + w.nearestBytes(w.s) + w.retainedElsewhere
 			most := w.s.bytes() + w.baseline.Size()
 			for _, p := range kept {
 				most += p.Size()
 			}
-			if least := held(w, kept); accounted < least || accounted > most {
+			if least := heldBytes(w, kept); accounted < least || accounted > most {
 				t.Fatalf("seed %d, step %d: %d accounted, %d held, %d one by one", seed, step, accounted, least, most)
 			}
 		}
-		before := w.nearest(w.s) + w.pinned
+		before := w.nearestBytes(w.s) + w.retainedElsewhere
 		for range 100 {
-			must(t, w.Keep(w.Snapshot()))
+			must(t, w.Retain(w.Snapshot()))
 		}
-		if after := w.nearest(w.s) + w.pinned; after != before {
+		if after := w.nearestBytes(w.s) + w.retainedElsewhere; after != before {
 			t.Errorf("seed %d: a hundred snapshots of one state cost %d bytes", seed, after-before)
 		}
 	}
 }
 
-func TestRoom(t *testing.T) {
-	h := newHouse()
+func TestCheckBudget(t *testing.T) {
+	h := newTestSchema()
 	w := h.world(t)
-	room := func(need int64) error { return w.Do(func(tx *Tx) error { return tx.Room(need) }) }
+	room := func(need int64) error { return w.Do(func(tx *Tx) error { return tx.CheckBudget(need) }) }
 	must(t, room(1<<50))
 	w.SetBudget(Budget{Bytes: 10_000, Reserve: 1000})
 	do(w, func(tx *Tx) { h.items.Put(tx, "a", item{Name: strings.Repeat("x", 4000)}) })
@@ -118,7 +118,7 @@ func TestRoom(t *testing.T) {
 	w.SetBudget(Budget{Bytes: 10_000, Reserve: 1000, Free: used})
 	must(t, room(9000))
 	// A kept snapshot of what is deleted afterwards still holds it.
-	must(t, w.Keep(w.Snapshot()))
+	must(t, w.Retain(w.Snapshot()))
 	do(w, func(tx *Tx) { h.items.Delete(tx, "a") })
 	if err := room(9000); err != nil {
 		t.Error(err)
@@ -129,8 +129,8 @@ func TestRoom(t *testing.T) {
 }
 
 // What has no room changes nothing: not what is kept, nor what is restored.
-func TestRestoreAndKeepWithoutRoom(t *testing.T) {
-	h := newHouse()
+func TestRestoreAndRetainOverBudget(t *testing.T) {
+	h := newTestSchema()
 	big, w := h.world(t), h.world(t)
 	do(big, func(tx *Tx) { h.items.Put(tx, "big", item{Name: strings.Repeat("x", 50_000)}) })
 	w.SetBudget(Budget{Bytes: 20_000})
@@ -140,20 +140,20 @@ func TestRestoreAndKeepWithoutRoom(t *testing.T) {
 	if err := w.Restore(big.Snapshot()); !errors.As(err, &over) || over.Allowed != 20_000 || over.Needed < 50_000 {
 		t.Errorf("got %v", err)
 	}
-	if err := w.Keep(big.Snapshot()); !errors.As(err, &over) {
+	if err := w.Retain(big.Snapshot()); !errors.As(err, &over) {
 		t.Errorf("got %v", err)
 	}
 	if saved(t, w.Snapshot()) != before {
 		t.Error("the world is another one")
 	}
-	if w.nearest(w.s)+w.pinned > 1000 {
+	if w.nearestBytes(w.s)+w.retainedElsewhere > 1000 {
 		t.Error("what was refused is accounted")
 	}
 }
 
 // A fork has the budget of its source.
 func TestForkHasABudget(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	w.SetBudget(Budget{Bytes: 20_000})
 	f := w.Fork("other")
@@ -166,7 +166,7 @@ func TestForkHasABudget(t *testing.T) {
 // The estimate is of the size that rows have: a third at most too little or half
 // too much.
 func TestEstimateOfRows(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	for name, row := range map[string]func(n int) item{
 		"small":   func(n int) item { return item{N: n} },
 		"text":    func(n int) item { return item{Name: strings.Repeat("x", 100+n%100)} },
@@ -201,13 +201,13 @@ func heap() int64 {
 }
 
 func BenchmarkPut(b *testing.B) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(b)
 	w.SetBudget(Budget{Bytes: 1 << 40})
 	row := item{Name: "a name", Tags: map[string]int{"a": 1}}
 	for i := 0; b.Loop(); i++ {
 		do(w, func(tx *Tx) {
-			_ = tx.Room(100)
+			_ = tx.CheckBudget(100)
 			h.items.Put(tx, "one", row)
 		})
 	}

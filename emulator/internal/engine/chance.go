@@ -119,9 +119,9 @@ func (c chance) secret(purpose string) [32]byte {
 	return out
 }
 
-// Coming reports whether NewID or NewLongID will give an id with the prefix some
+// WillIssueID reports whether NewID or NewLongID will give an id with the prefix some
 // time.
-func (tx *Tx) Coming(prefix, id string) bool {
+func (tx *Tx) WillIssueID(prefix, id string) bool {
 	kind := tx.w.idKind(prefix)
 	tail, ok := strings.CutPrefix(id, prefix+"_")
 	if !ok {

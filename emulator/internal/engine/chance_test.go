@@ -21,7 +21,7 @@ func draw(w *World) (out []string) {
 
 // The same seed and the same questions give the same answers (S6).
 func TestChanceDependsOnSeedNameAndQuestion(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	first := draw(h.world(t))
 	equal(t, "the same seed", draw(h.world(t)), first)
 	w := h.world(t)
@@ -54,7 +54,7 @@ func TestChanceDependsOnSeedNameAndQuestion(t *testing.T) {
 }
 
 func TestIDsHaveTheirForm(t *testing.T) {
-	do(newHouse().world(t), func(tx *Tx) {
+	do(newTestSchema().world(t), func(tx *Tx) {
 		for range 1000 {
 			if id := tx.NewID("ins"); !regexp.MustCompile(`^ins_[0-9A-Za-z]{11}$`).MatchString(id) {
 				t.Fatalf("id %q", id)
@@ -69,7 +69,7 @@ func TestIDsHaveTheirForm(t *testing.T) {
 // No two ids of a world are equal, and the first half a billion sort in the order
 // they were made.
 func TestIDsNeverRepeat(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	rapid.Check(t, func(rt *rapid.T) {
 		w := h.world(t, func(c *Config) { c.Seed, c.ID = rapid.Uint64().Draw(rt, "seed"), rapid.String().Draw(rt, "name") })
 		nth := func(n uint64) (id string) {
@@ -87,7 +87,7 @@ func TestIDsNeverRepeat(t *testing.T) {
 			rt.Fatalf("%d and %d are out of order", a, b)
 		}
 	})
-	w, seen := newHouse().world(t), map[string]bool{}
+	w, seen := newTestSchema().world(t), map[string]bool{}
 	do(w, func(tx *Tx) {
 		for range 50_000 {
 			seen[tx.NewID("ins")] = true
@@ -97,7 +97,7 @@ func TestIDsNeverRepeat(t *testing.T) {
 }
 
 func TestCountIDs(t *testing.T) {
-	w := newHouse().world(t)
+	w := newTestSchema().world(t)
 	do(w, func(tx *Tx) {
 		tx.CountIDs("ins", 987)
 		equal(t, "the first", tx.NewID("ins"), "ins_987")
@@ -111,7 +111,7 @@ func TestCountIDs(t *testing.T) {
 }
 
 func TestCount(t *testing.T) {
-	do(newHouse().world(t), func(tx *Tx) {
+	do(newTestSchema().world(t), func(tx *Tx) {
 		equal(t, "a name", fmt.Sprint(tx.Count("x"), tx.Count("x"), tx.Count("y"), tx.Count("x")), "0 1 0 2")
 	})
 }
@@ -119,7 +119,7 @@ func TestCount(t *testing.T) {
 // A stream is even enough for what it is used for, and its n-th draw is a source
 // of its own.
 func TestRand(t *testing.T) {
-	do(newHouse().world(t), func(tx *Tx) {
+	do(newTestSchema().world(t), func(tx *Tx) {
 		sum, n := 0.0, 2000
 		for range n {
 			sum += tx.Rand("load").Float64()
@@ -131,9 +131,9 @@ func TestRand(t *testing.T) {
 }
 
 // Coming knows the ids that a world is about to give, and no others.
-func TestComing(t *testing.T) {
+func TestWillIssueID(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		h := newHouse()
+		h := newTestSchema()
 		w := h.world(t, func(c *Config) { c.Seed = rapid.Uint64().Draw(rt, "seed") })
 		past := rapid.IntRange(0, 100).Draw(rt, "past")
 		var given, future, counted []string
@@ -152,22 +152,22 @@ func TestComing(t *testing.T) {
 		})
 		do(w, func(tx *Tx) {
 			for _, id := range future {
-				if !tx.Coming("ins", id) || tx.Coming("ins", id+"0") || tx.Coming("prj", id) {
+				if !tx.WillIssueID("ins", id) || tx.WillIssueID("ins", id+"0") || tx.WillIssueID("prj", id) {
 					rt.Fatalf("%s is coming, and nothing near it", id)
 				}
 			}
 			for _, id := range given {
-				if tx.Coming("ins", id) {
+				if tx.WillIssueID("ins", id) {
 					rt.Fatalf("%s was given", id)
 				}
 			}
 			for _, id := range counted {
-				if !tx.Coming("act", id) {
+				if !tx.WillIssueID("act", id) {
 					rt.Fatalf("%s is coming", id)
 				}
 			}
 			for _, id := range []string{"act_6", "act_07", "act_x", "act_", "ins_", "ins_123", "ins_zzzzzzzzzzz", "ins", "", "ins_00000000000000000000000000000000000000"} {
-				if tx.Coming("act", id) || tx.Coming("ins", id) {
+				if tx.WillIssueID("act", id) || tx.WillIssueID("ins", id) {
 					rt.Fatalf("%q never comes", id)
 				}
 			}

@@ -76,11 +76,11 @@ type clock struct {
 	// last is the world's time when it was last asked for. It stays behind what the
 	// clock shows while something is due, and does not run back with the wall clock.
 	last int64
-	// travelled is how far the clock was moved by command; start is its first
+	// advanced is how far the clock was moved by command; start is its first
 	// instant if that was chosen, else 0. Together they tell a deliberate journey
 	// past a date from mere ageing.
-	travelled int64
-	start     int64
+	advanced int64
+	start    int64
 }
 
 func newClock(c Clock, wall int64) clock {
@@ -89,9 +89,9 @@ func newClock(c Clock, wall int64) clock {
 	return k
 }
 
-// reads is what the clock shows by itself: at least the world's time, and never
+// timeAt is what the clock shows by itself: at least the world's time, and never
 // more than the end of time.
-func (k *clock) reads(wall int64) int64 {
+func (k *clock) timeAt(wall int64) int64 {
 	t := k.base
 	switch k.mode {
 	case Real:
@@ -130,9 +130,9 @@ func (k *clock) advance(t, wall int64) bool {
 	if t <= k.last {
 		return false
 	}
-	if d := t - k.reads(wall); d > 0 {
+	if d := t - k.timeAt(wall); d > 0 {
 		k.base += d
-		k.travelled = plus(k.travelled, d)
+		k.advanced = plus(k.advanced, d)
 	}
 	k.last = t
 	return true

@@ -28,7 +28,7 @@ func TestClockModesFollowTheWallClockOrDoNot(t *testing.T) {
 		{Clock{Mode: Auto, Now: start}, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newHouse().world(t, func(k *Config) { k.Clock = c.clock })
+			w := newTestSchema().world(t, func(k *Config) { k.Clock = c.clock })
 			equal(t, "the first instant", w.Now(), start)
 			wait(10 * time.Second)
 			equal(t, string(c.clock.Mode)+" after 10 s", w.Now().Sub(start), c.want)
@@ -43,14 +43,14 @@ func TestClockModesFollowTheWallClockOrDoNot(t *testing.T) {
 func TestNewWorldStartsAtTheWallClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, mode := range Modes() {
-			w := newHouse().world(t, func(k *Config) { k.Clock = Clock{Mode: mode} })
+			w := newTestSchema().world(t, func(k *Config) { k.Clock = Clock{Mode: mode} })
 			equal(t, string(mode), w.Now(), instant(wallNow()))
 		}
 	})
 }
 
 func TestClockRefusesWrongSettings(t *testing.T) {
-	w := newHouse().world(t)
+	w := newTestSchema().world(t)
 	for want, c := range map[string]Clock{
 		`clock mode "slow" is unknown: use one of real, scaled, frozen, auto`:      {Mode: "slow"},
 		"clock scale -1 is out of range: use a number above 0":                     {Mode: Scaled, Scale: -1},
@@ -73,7 +73,7 @@ func TestClockRefusesWrongSettings(t *testing.T) {
 }
 
 func TestTimeOnlyGoesForward(t *testing.T) {
-	w := newHouse().world(t)
+	w := newTestSchema().world(t)
 	for want, err := range map[string]error{
 		"cannot advance by -1ns: time only goes forward":                               w.Advance(-1),
 		"cannot advance to 2026-03-19T10:22:43Z: it is 2026-03-19T10:22:44Z already":   w.AdvanceTo(start.Add(-time.Second)),
@@ -102,7 +102,7 @@ func TestWallClockSetBack(t *testing.T) {
 	for _, mode := range []Mode{Real, Scaled} {
 		k := newClock(Clock{Mode: mode}, wall)
 		now := func(wall int64) int64 {
-			k.last = k.reads(wall)
+			k.last = k.timeAt(wall)
 			return k.last
 		}
 		equal(t, "later", now(at(time.Minute)), at(time.Minute))
@@ -117,9 +117,9 @@ func TestWallClockSetBack(t *testing.T) {
 
 func TestSetClockKeepsTheTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse()
+		h := newTestSchema()
 		w := h.world(t)
-		book(w, 30*time.Second, "on the way")
+		scheduleMark(w, 30*time.Second, "on the way")
 		must(t, w.SetClock(Clock{Mode: Real}))
 		wait(time.Second)
 		equal(t, "real", w.Now().Sub(start), time.Second)
@@ -139,7 +139,7 @@ func TestSetClockKeepsTheTime(t *testing.T) {
 
 // A world is past a date deliberately when somebody took it there, whatever the
 // wall clock says; one that grew that old by itself is not.
-func TestDeliberate(t *testing.T) {
+func TestAdvancedPast(t *testing.T) {
 	past := start.Add(30 * 24 * time.Hour)
 	month := 31 * 24 * time.Hour
 	for name, c := range map[string]struct {
@@ -159,21 +159,21 @@ func TestDeliberate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newHouse().world(t, func(k *Config) { k.Clock = c.clock })
+				w := newTestSchema().world(t, func(k *Config) { k.Clock = c.clock })
 				wait(c.wait)
 				must(t, w.Advance(c.move))
-				do(w, func(tx *Tx) { equal(t, "deliberate", tx.Deliberate(past), c.want) })
+				do(w, func(tx *Tx) { equal(t, "deliberate", tx.AdvancedPast(past), c.want) })
 				p := w.Snapshot()
 				must(t, w.Restore(p))
-				do(w, func(tx *Tx) { equal(t, "deliberate after a restore", tx.Deliberate(past), c.want) })
+				do(w, func(tx *Tx) { equal(t, "deliberate after a restore", tx.AdvancedPast(past), c.want) })
 			})
 		})
 	}
 	synctest.Test(t, func(t *testing.T) { // the clock's first instant is the wall's
-		w := newHouse().world(t, func(k *Config) { k.Clock = Clock{} })
+		w := newTestSchema().world(t, func(k *Config) { k.Clock = Clock{} })
 		date := w.Now().Add(month)
 		wait(month)
-		do(w, func(tx *Tx) { equal(t, "an old world", tx.Deliberate(date), false) })
+		do(w, func(tx *Tx) { equal(t, "an old world", tx.AdvancedPast(date), false) })
 	})
 }
 
@@ -187,7 +187,7 @@ func TestAlarmNeverRingsEarly(t *testing.T) {
 		ahead := rapid.Int64Range(1, int64(1000*time.Hour)).Draw(t, "ahead")
 		k := clock{mode: Scaled, base: base, wall: wall, scale: scale}
 		rings := k.wallAt(base + ahead)
-		if got := k.reads(rings); got < base+ahead {
+		if got := k.timeAt(rings); got < base+ahead {
 			t.Fatalf("at the alarm it is %d ns before the event", base+ahead-got)
 		}
 	})

@@ -11,8 +11,8 @@ import (
 
 // Every kind of damage is refused, and the message says where it is.
 func TestLoadRefusesDamage(t *testing.T) {
-	h := newHouse()
-	w := furnished(t, h)
+	h := newTestSchema()
+	w := populated(t, h)
 	must(t, w.Advance(time.Second))
 	whole := saved(t, w.Snapshot())
 	for _, c := range []struct{ name, old, new, want string }{
@@ -77,10 +77,10 @@ func TestLoadRefusesDamage(t *testing.T) {
 	}
 }
 
-func TestLoadRefusesEventsThatStandThereTwice(t *testing.T) {
-	h := newHouse()
+func TestLoadRefusesDuplicateEvents(t *testing.T) {
+	h := newTestSchema()
 	w := h.world(t)
-	book(w, time.Second, "x")
+	scheduleMark(w, time.Second, "x")
 	whole := saved(t, w.Snapshot())
 	from, to := strings.Index(whole, `"agenda": [`)+len(`"agenda": [`), strings.Index(whole, ` "tables"`)
 	event := strings.TrimRight(whole[from:to], "\n ],")
@@ -91,9 +91,9 @@ func TestLoadRefusesEventsThatStandThereTwice(t *testing.T) {
 }
 
 func TestLoadRefusesWhatLacksATable(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	whole := saved(t, h.world(t).Snapshot())
-	more := newHouse()
+	more := newTestSchema()
 	AddTable(more.Schema, Kind[item]{Name: "later"})
 	if _, err := Load(more.Schema, strings.NewReader(whole)); err == nil || err.Error() != `saved world: /tables: table "later" is missing` {
 		t.Errorf("got %v", err)
@@ -102,8 +102,8 @@ func TestLoadRefusesWhatLacksATable(t *testing.T) {
 
 // A file that breaks off anywhere is refused, and so is anything behind its end.
 func TestLoadRefusesTruncation(t *testing.T) {
-	h := newHouse()
-	whole := strings.TrimSpace(saved(t, furnished(t, h).Snapshot()))
+	h := newTestSchema()
+	whole := strings.TrimSpace(saved(t, populated(t, h).Snapshot()))
 	for n := range len(whole) {
 		if _, err := Load(h.Schema, strings.NewReader(whole[:n])); err == nil || !strings.HasPrefix(err.Error(), "saved world: line ") {
 			t.Fatalf("the first %d of %d bytes: got %v", n, len(whole), err)
@@ -117,10 +117,10 @@ func TestLoadRefusesTruncation(t *testing.T) {
 	}
 }
 
-// blanks is an endless run of spaces, which counts what was read of it.
-type blanks struct{ n int64 }
+// endlessBlanks is an endless run of spaces, which counts what was read of it.
+type endlessBlanks struct{ n int64 }
 
-func (b *blanks) Read(p []byte) (int, error) {
+func (b *endlessBlanks) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = ' '
 	}
@@ -129,8 +129,8 @@ func (b *blanks) Read(p []byte) (int, error) {
 }
 
 func TestLoadRefusesHugeFiles(t *testing.T) {
-	endless := &blanks{}
-	_, err := Load(newHouse().Schema, endless)
+	endless := &endlessBlanks{}
+	_, err := Load(newTestSchema().Schema, endless)
 	if err == nil || err.Error() != "saved world: line 1: a value is larger than 64 MiB" {
 		t.Errorf("got %v", err)
 	}
@@ -140,22 +140,22 @@ func TestLoadRefusesHugeFiles(t *testing.T) {
 }
 
 func TestLoadReportsReadFaults(t *testing.T) {
-	if _, err := Load(newHouse().Schema, io.MultiReader(strings.NewReader("{"), broken{})); err == nil || err.Error() != "cannot read the saved world: the disk is gone" {
+	if _, err := Load(newTestSchema().Schema, io.MultiReader(strings.NewReader("{"), failingReader{})); err == nil || err.Error() != "cannot read the saved world: the disk is gone" {
 		t.Errorf("got %v", err)
 	}
 }
 
-type broken struct{}
+type failingReader struct{}
 
-func (broken) Read([]byte) (int, error) { return 0, errGone }
+func (failingReader) Read([]byte) (int, error) { return 0, errGone }
 
 var errGone = errors.New("the disk is gone")
 
 // FuzzLoad: no input makes Load panic, and what it takes is a world: it saves,
 // loads again to the same bytes, and moves.
 func FuzzLoad(f *testing.F) {
-	h := newHouse()
-	w := furnished(f, h)
+	h := newTestSchema()
+	w := populated(f, h)
 	f.Add([]byte(saved(f, w.Snapshot())))
 	must(f, w.Advance(time.Minute))
 	f.Add([]byte(saved(f, w.Snapshot())))

@@ -26,32 +26,32 @@ import (
 // `dump:"-"`. The present is only given where it stands still.
 func (p *Snapshot) Dump(to io.Writer) error { return p.dump(to, nil) }
 
-// DumpApart is Dump without what another snapshot shares: rows that neither has
+// DumpUnshared is Dump without what another snapshot shares: rows that neither has
 // changed since they were one, and instants of the agenda that are the same.
 // Whatever differs between the dumps of two snapshots differs between these too,
 // and nothing else does.
-func (p *Snapshot) DumpApart(other *Snapshot, to io.Writer) error {
+func (p *Snapshot) DumpUnshared(other *Snapshot, to io.Writer) error {
 	if p.schema != other.schema {
 		return p.Dump(to)
 	}
 	return p.dump(to, other.state())
 }
 
-// Apart reports whether what two snapshots do not share takes at most so many
+// UnsharedFits reports whether what two snapshots do not share takes at most so many
 // bytes in both their dumps.
-func Apart(p, q *Snapshot, most int) bool {
-	return p.DumpApart(q, &bounded{left: most}) == nil && q.DumpApart(p, &bounded{left: most}) == nil
+func UnsharedFits(p, q *Snapshot, most int) bool {
+	return p.DumpUnshared(q, &limitedWriter{left: most}) == nil && q.DumpUnshared(p, &limitedWriter{left: most}) == nil
 }
 
-// bounded counts what is written, and fails when it is too much.
-type bounded struct{ left int }
+// limitedWriter counts what is written, and fails when it is too much.
+type limitedWriter struct{ left int }
 
-var errTooMuch = errors.New("it is too much")
+var errTooLarge = errors.New("it is too much")
 
 // Write implements io.Writer.
-func (b *bounded) Write(p []byte) (int, error) {
+func (b *limitedWriter) Write(p []byte) (int, error) {
 	if b.left -= len(p); b.left < 0 {
-		return 0, errTooMuch
+		return 0, errTooLarge
 	}
 	return len(p), nil
 }
@@ -66,7 +66,7 @@ func (p *Snapshot) dump(to io.Writer, other *state) error {
 		if kind.confidential {
 			continue
 		}
-		d.table, d.hidden = &p.schema.tables[i], hiddenIn(kind.row)
+		d.table, d.hidden = &p.schema.tables[i], hiddenMembers(kind.row)
 		row := d.row
 		if other != nil {
 			row = func(id string, value any) error {
@@ -90,7 +90,7 @@ type dumper struct {
 	// hidden is the members of the table's rows that are left out, by their paths.
 	hidden map[string]bool
 	buf    bytes.Buffer
-	fault  error // of out
+	err    error // of out
 }
 
 func (d *dumper) clock(c clock) {
@@ -116,7 +116,7 @@ func (d *dumper) agenda(schema *Schema, a agenda, other *state) {
 			at = e.at
 			return true
 		}
-		if schema.silent[e.step] {
+		if schema.internalSteps[e.step] {
 			return true
 		}
 		if e.at != at {
@@ -140,8 +140,8 @@ func (d *dumper) row(id string, value any) error {
 	if internal := d.table.internal; internal != nil && internal(value) {
 		return nil
 	}
-	if d.heading(d.table.name, id); d.fault != nil {
-		return d.fault
+	if d.heading(d.table.name, id); d.err != nil {
+		return d.err
 	}
 	d.line()
 	d.buf.Reset()
@@ -166,19 +166,19 @@ func (d *dumper) row(id string, value any) error {
 		if err := v.Format(jsontext.ReorderRawObjects(true), jsontext.PreserveRawStrings(false)); err != nil {
 			return err
 		}
-		return d.inside(name, v)
+		return d.nested(name, v)
 	})
 }
 
-// inside writes a value below a member, objects member by member.
-func (d *dumper) inside(path string, v jsontext.Value) error {
+// nested writes a value below a member, objects member by member.
+func (d *dumper) nested(path string, v jsontext.Value) error {
 	if v.Kind() != '{' || string(v) == "{}" {
 		d.member(path, v)
 		return nil
 	}
 	return members(v, func(name string, v jsontext.Value) error {
 		if below := path + "." + name; !d.hidden[below] {
-			return d.inside(below, v)
+			return d.nested(below, v)
 		}
 		return nil
 	})
@@ -186,7 +186,7 @@ func (d *dumper) inside(path string, v jsontext.Value) error {
 
 func (d *dumper) member(path string, v jsontext.Value) {
 	d.put("  ")
-	d.put(plain(path))
+	d.put(quoteIfNeeded(path))
 	d.put(" ")
 	d.put(string(v))
 	d.line()
@@ -199,14 +199,14 @@ func (d *dumper) heading(kind, first string) {
 
 func (d *dumper) word(s string) {
 	d.put(" ")
-	d.put(plain(s))
+	d.put(quoteIfNeeded(s))
 }
 
 func (d *dumper) line() { d.put("\n") }
 
 func (d *dumper) put(s string) {
-	if d.fault == nil {
-		_, d.fault = d.out.WriteString(s)
+	if d.err == nil {
+		_, d.err = d.out.WriteString(s)
 	}
 }
 
@@ -224,8 +224,8 @@ func sameAt(a, b agenda, at int64) bool {
 	return slices.Equal(of(a), of(b))
 }
 
-// plain is a word, in quotes if it could be taken for more than one.
-func plain(s string) string {
+// quoteIfNeeded is a word, in quotes if it could be taken for more than one.
+func quoteIfNeeded(s string) string {
 	if s != "" && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '(' }) < 0 {
 		return s
 	}
@@ -256,14 +256,14 @@ func members(object jsontext.Value, f func(name string, v jsontext.Value) error)
 	return nil
 }
 
-// hiddenIn lists the paths of a type's members that are tagged `dump:"-"`.
-func hiddenIn(t reflect.Type) map[string]bool {
+// hiddenMembers lists the paths of a type's members that are tagged `dump:"-"`.
+func hiddenMembers(t reflect.Type) map[string]bool {
 	out := map[string]bool{}
-	hide(out, "", t, 0)
+	collectHidden(out, "", t, 0)
 	return out
 }
 
-func hide(out map[string]bool, path string, t reflect.Type, depth int) {
+func collectHidden(out map[string]bool, path string, t reflect.Type, depth int) {
 	const deepest = 8 // types may contain themselves
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -283,6 +283,6 @@ func hide(out map[string]bool, path string, t reflect.Type, depth int) {
 			out[path+name] = true
 			continue
 		}
-		hide(out, path+name+".", f.Type, depth+1)
+		collectHidden(out, path+name+".", f.Type, depth+1)
 	}
 }

@@ -44,8 +44,8 @@ type Untagged struct {
 
 type inner struct {
 	A, B   int
-	Hidden int     `dump:"-"`
-	Due    Booking `json:"due"`
+	Hidden int   `dump:"-"`
+	Due    Timer `json:"due"`
 }
 
 // usage is internal unless it is above 9.
@@ -55,16 +55,16 @@ type usage struct {
 
 func (u usage) internal() bool { return u.N <= 9 }
 
-// museum is a schema with things to look at.
-type museum struct {
+// dumpSchema is a schema with things to look at.
+type dumpSchema struct {
 	*Schema
 	things *Table[thing]
 	usages *Table[usage]
 	words  *Table[string]
 }
 
-func newMuseum() *museum {
-	m := &museum{Schema: NewSchema()}
+func newDumpSchema() *dumpSchema {
+	m := &dumpSchema{Schema: NewSchema()}
 	m.things = AddTable(m.Schema, Kind[thing]{Name: "things"})
 	m.usages = AddTable(m.Schema, Kind[usage]{Name: "usages", Internal: usage.internal})
 	m.words = AddTable(m.Schema, Kind[string]{Name: "words"})
@@ -73,7 +73,7 @@ func newMuseum() *museum {
 	return m
 }
 
-func (m *museum) world(t testing.TB, c Clock) *World {
+func (m *dumpSchema) world(t testing.TB, c Clock) *World {
 	t.Helper()
 	w, err := NewWorld(m.Schema, Config{ID: "wsp_museum", Seed: 7, Clock: c, Strict: true})
 	must(t, err)
@@ -82,12 +82,12 @@ func (m *museum) world(t testing.TB, c Clock) *World {
 }
 
 func TestDump(t *testing.T) {
-	m := newMuseum()
+	m := newDumpSchema()
 	w := m.world(t, Clock{Mode: Frozen, Now: start})
 	none := 0
 	do(w, func(tx *Tx) {
 		m.things.Put(tx, "t1", thing{
-			Name: "a \"name\"\nof two lines", Limit: &none, Inner: inner{A: 1, Hidden: 2, Due: Booking{At: start, Seq: 9}}, Pointer: &inner{B: 3},
+			Name: "a \"name\"\nof two lines", Limit: &none, Inner: inner{A: 1, Hidden: 2, Due: Timer{At: start, Seq: 9}}, Pointer: &inner{B: 3},
 			At: start.Add(time.Millisecond), Tags: []string{"x", "y"}, Empty: []string{}, Prices: map[string]float64{"b": 2, "a": 1.5}, Secret: "s",
 			Free: jsontext.Value(`{"z":{"deep":[{"b":1,"a":2}]},"n":null,"e":{},"two words":"\u00e9","big":12345678901234567890,"l":[]}`), Untagged: Untagged{true},
 		})
@@ -136,7 +136,7 @@ words w
 
 func TestDumpOfEachClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMuseum()
+		m := newDumpSchema()
 		for mode, want := range map[Mode]string{
 			Real: "clock real\n", Scaled: "clock scaled 2.5\n", Frozen: "clock frozen 2026-03-19T10:22:44Z\n", Auto: "clock auto 2026-03-19T10:22:44Z\n",
 		} {
@@ -150,7 +150,7 @@ func TestDumpOfEachClock(t *testing.T) {
 
 // What was sent in another order is the same state.
 func TestDumpOfTheSameStateIsTheSame(t *testing.T) {
-	m := newMuseum()
+	m := newDumpSchema()
 	var texts []string
 	for _, free := range []string{`{"a":{"x":1,"y":[{"p":1,"q":2}]},"b":"\u0041"}`, `{"b":"A","a":{"y":[{"q":2,"p":1}],"x":1}}`} {
 		w := m.world(t, Clock{Mode: Frozen, Now: start})
@@ -163,7 +163,7 @@ func TestDumpOfTheSameStateIsTheSame(t *testing.T) {
 // A world that was saved and loaded elsewhere has the same dump, and no heading
 // appears twice.
 func TestDumpAfterLoad(t *testing.T) {
-	m := newMuseum()
+	m := newDumpSchema()
 	rapid.Check(t, func(rt *rapid.T) {
 		mode := rapid.SampledFrom(Modes()).Draw(rt, "mode")
 		w := m.world(t, Clock{Mode: mode, Now: start, Scale: rapid.Float64Range(0.001, maxScale).Draw(rt, "scale")})
@@ -182,7 +182,7 @@ func TestDumpAfterLoad(t *testing.T) {
 		})
 		p := w.Snapshot()
 		first := dumped(t, p)
-		other := newMuseum()
+		other := newDumpSchema()
 		again := other.world(t, Clock{Mode: Frozen, Now: start.Add(time.Hour)})
 		q, err := Load(other.Schema, strings.NewReader(saved(t, p)))
 		must(t, err)
@@ -203,7 +203,7 @@ func TestDumpAfterLoad(t *testing.T) {
 // A part that a row keeps as JSON comes back as it was, without the white space
 // of the file.
 func TestLoadKeepsJSON(t *testing.T) {
-	m := newMuseum()
+	m := newDumpSchema()
 	w := m.world(t, Clock{Mode: Frozen, Now: start})
 	const free = `{"b":{"x":[1,{"y":2.50}]},"a":"\u2028"}`
 	do(w, func(tx *Tx) { m.things.Put(tx, "t", thing{Free: jsontext.Value(free)}) })
@@ -228,7 +228,7 @@ func (p picky) checkSaved(id string) error {
 	return nil
 }
 
-func TestLoadAsksTheRow(t *testing.T) {
+func TestLoadChecksEachRow(t *testing.T) {
 	s := NewSchema()
 	table := AddTable(s, Kind[picky]{Name: "picky", Check: picky.checkSaved})
 	w, err := NewWorld(s, Config{Clock: Clock{Mode: Frozen}})
@@ -248,7 +248,7 @@ type sun struct {
 	Hot bool `json:"hot"`
 }
 
-func TestLoadWantsTheOnlyRow(t *testing.T) {
+func TestLoadRequiresTheOnlyRow(t *testing.T) {
 	s := NewSchema()
 	table := AddTable(s, Kind[sun]{Name: "suns", Only: "sun"})
 	w, err := NewWorld(s, Config{Clock: Clock{Mode: Frozen}})
@@ -269,8 +269,8 @@ func TestLoadWantsTheOnlyRow(t *testing.T) {
 }
 
 func TestDumpReportsFaults(t *testing.T) {
-	w := newMuseum().world(t, Clock{Mode: Frozen, Now: start})
-	if err := w.Snapshot().Dump(full{}); !errors.Is(err, errGone) {
+	w := newDumpSchema().world(t, Clock{Mode: Frozen, Now: start})
+	if err := w.Snapshot().Dump(failingWriter{}); !errors.Is(err, errGone) {
 		t.Errorf("a writer that fails: %v", err)
 	}
 	s := NewSchema()
@@ -283,6 +283,6 @@ func TestDumpReportsFaults(t *testing.T) {
 	}
 }
 
-type full struct{}
+type failingWriter struct{}
 
-func (full) Write([]byte) (int, error) { return 0, errGone }
+func (failingWriter) Write([]byte) (int, error) { return 0, errGone }

@@ -32,7 +32,7 @@ type Generation struct {
 
 // begin begins a generation with the present; the lock is held.
 func (w *World) begin(o Origin) {
-	w.beginAt(o, w.s.clock.reads(w.wall()))
+	w.beginAt(o, w.s.clock.timeAt(w.wall()))
 }
 
 func (w *World) beginAt(o Origin, at int64) {

@@ -62,7 +62,7 @@ func hostiles() []hostile {
 // Files made to take memory or time are refused with a short message that says
 // where, and take no more than some times their size (10.2 row 12).
 func TestLoadRefusesHostileFiles(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	for _, c := range hostiles() {
 		t.Run(c.name, func(t *testing.T) {
 			if raceDetector && c.size > 32<<20 {

@@ -22,7 +22,7 @@ func Load(schema *Schema, in io.Reader) (*Snapshot, error) { return load(schema,
 // *OverBudget it refuses, as soon as it can tell, what the budget has no room for.
 func (w *World) Load(in io.Reader) (*Snapshot, error) {
 	w.mu.Lock()
-	b := w.replacing()
+	b := w.replacementBudget()
 	w.mu.Unlock()
 	return load(w.schema, in, b)
 }
@@ -32,8 +32,8 @@ func load(schema *Schema, in io.Reader, b Budget) (*Snapshot, error) {
 	err := l.world()
 	var over *OverBudget
 	switch {
-	case l.in.fault != nil:
-		return nil, fmt.Errorf("cannot read the saved world: %w", l.in.fault)
+	case l.in.err != nil:
+		return nil, fmt.Errorf("cannot read the saved world: %w", l.in.err)
 	case errors.As(err, &over):
 		return nil, over
 	case err != nil:
@@ -47,27 +47,27 @@ func load(schema *Schema, in io.Reader, b Budget) (*Snapshot, error) {
 // loader builds a state while it reads. What is refused has replaced nothing.
 type loader struct {
 	*reader
-	schema *Schema
-	s      *state
-	budget Budget
-	head   savedHead
-	given  map[string]bool // members of the file and tables
-	late   lateSeq
-	buf    []byte // of the value of a row
+	schema  *Schema
+	s       *state
+	budget  Budget
+	head    savedHead
+	seen    map[string]bool // members of the file and tables
+	forward forwardSeq
+	buf     []byte // of the value of a row
 }
 
-// lateSeq is the highest number of an event or row that stood before last_seq.
-type lateSeq struct {
+// forwardSeq is the highest number of an event or row that stood before last_seq.
+type forwardSeq struct {
 	seq   uint64
 	where string
 }
 
 func newLoader(schema *Schema, in io.Reader, b Budget) *loader {
-	return &loader{reader: newReader(in, b), schema: schema, s: newState(schema), budget: b, given: map[string]bool{}}
+	return &loader{reader: newReader(in, b), schema: schema, s: newState(schema), budget: b, seen: map[string]bool{}}
 }
 
-// room refuses what has been read so far if it is more than the budget allows.
-func (l *loader) room() error { return l.budget.room(l.s.bytes()) }
+// checkBudget refuses what has been read so far if it is more than the budget allows.
+func (l *loader) checkBudget() error { return l.budget.check(l.s.bytes()) }
 
 func (l *loader) world() error {
 	err := l.object(maxHead, l.member)
@@ -83,17 +83,17 @@ func (l *loader) world() error {
 		return err
 	}
 	for _, name := range []string{"/clock", "/counters", "/agenda", "/tables"} {
-		if !l.given[name] {
+		if !l.seen[name] {
 			return fmt.Errorf("%s is missing", name)
 		}
 	}
 	for _, kind := range l.schema.tables {
-		if !l.given[kind.name] {
+		if !l.seen[kind.name] {
 			return fmt.Errorf("/tables: table %q is missing", kind.name)
 		}
 	}
-	if l.late.seq > l.s.seq {
-		return fmt.Errorf("%s: seq %d is not within 1 to last_seq (%d)", l.late.where, l.late.seq, l.s.seq)
+	if l.forward.seq > l.s.seq {
+		return fmt.Errorf("%s: seq %d is not within 1 to last_seq (%d)", l.forward.where, l.forward.seq, l.s.seq)
 	}
 	// A world that stands far behind its clock would have to catch up first.
 	if e, ok := l.s.agenda.next(); ok && e.at < l.s.clock.last {
@@ -101,7 +101,7 @@ func (l *loader) world() error {
 			quoted(e.step), instant(e.at).Format(time.RFC3339Nano), instant(l.s.clock.last).Format(time.RFC3339Nano))
 	}
 	tx := &Tx{w: &World{schema: l.schema, s: l.s}, s: l.s, now: l.s.clock.last, copied: true}
-	for _, check := range l.schema.loaded {
+	for _, check := range l.schema.onLoad {
 		if err := check(tx); err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (l *loader) member(name string) error {
 	if l.dec.PeekKind() == 'n' && !isHead(name) {
 		return l.skip() // reported as missing
 	}
-	l.given["/"+name] = true
+	l.seen["/"+name] = true
 	switch name {
 	case "format", "version", "last_seq":
 		err := l.head.read(l.reader, name)
@@ -196,7 +196,7 @@ func (c savedClock) clock() (clock, error) {
 		return clock{}, fmt.Errorf("offset_ns or moved_ns is out of range: they reach to %d", reach)
 	}
 	now := c.Now.UnixNano()
-	k := clock{mode: c.Mode, base: now, wall: now - c.OffsetNS, scale: c.Scale, last: now, travelled: c.MovedNS}
+	k := clock{mode: c.Mode, base: now, wall: now - c.OffsetNS, scale: c.Scale, last: now, advanced: c.MovedNS}
 	if c.Start != nil {
 		if err := (Clock{Now: *c.Start}).check(); err != nil || c.Start.IsZero() {
 			return clock{}, fmt.Errorf("start: %w", cmp.Or(err, errors.New("must be null or a time")))
@@ -217,7 +217,7 @@ func (l *loader) counters() error {
 		}
 		l.s.counters.Set(name, n)
 		l.s.account(len(name), 0)
-		return l.room()
+		return l.checkBudget()
 	})
 }
 
@@ -227,8 +227,8 @@ func (l *loader) tooHigh(seq uint64, at func() string) bool {
 	if l.head.hasSeq {
 		return seq > l.s.seq
 	}
-	if seq > l.late.seq {
-		l.late = lateSeq{seq, at()}
+	if seq > l.forward.seq {
+		l.forward = forwardSeq{seq, at()}
 	}
 	return false
 }
@@ -258,7 +258,7 @@ func (l *loader) event(i int) error {
 		return fmt.Errorf("%s: %s", at(), fault)
 	}
 	l.s.account(len(e.Subject), 0)
-	return l.room()
+	return l.checkBudget()
 }
 
 func (l *loader) table(i int) error {
@@ -276,10 +276,10 @@ func (l *loader) table(i int) error {
 			if index = slices.IndexFunc(l.schema.tables, func(k tableKind) bool { return k.name == table }); index < 0 {
 				return refused("table %s is unknown", quoted(table))
 			}
-			if l.given[table] {
+			if l.seen[table] {
 				return refused("table %q appears twice", table)
 			}
-			l.given[table] = true
+			l.seen[table] = true
 			return nil
 		case "rows":
 			if index < 0 {
@@ -323,7 +323,7 @@ func (l *loader) rows(i, table int) error {
 			return fmt.Errorf("%s: %s %s: %w", where(), kind.name, quoted(row.ID), err)
 		}
 		last = row.Seq
-		return l.room()
+		return l.checkBudget()
 	})
 	if err == nil && kind.only != "" && last == 0 {
 		err = fmt.Errorf("line %d: /tables/%d/rows: %s %q is missing", begin, i, kind.name, kind.only)

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// ErrPlace says that a place is none of the present state: it was made up, or the
+// ErrCursor says that a place is none of the present state: it was made up, or the
 // world was reset or restored since.
-var ErrPlace = errors.New("the cursor is of no list that is here now: the workspace was reset or restored meanwhile, or the cursor was not made here; begin again without one")
+var ErrCursor = errors.New("the cursor is of no list that is here now: the workspace was reset or restored meanwhile, or the cursor was not made here; begin again without one")
 
 // Page returns at most so many rows of a table after a place, in creation order,
 // and the place where the next page begins; "" is the beginning, and the end. A nil
 // keep accepts all rows. It refuses a place of another state with ErrPlace.
 func Page[T any](t *Table[T], tx *Tx, after string, most int, keep func(row *T) bool) (rows []Row[T], next string, err error) {
-	numbers, err := tx.place(after, 1)
+	numbers, err := tx.parseCursor(after, 1)
 	if err != nil {
 		return nil, "", err
 	}
@@ -24,7 +24,7 @@ func Page[T any](t *Table[T], tx *Tx, after string, most int, keep func(row *T) 
 			continue
 		}
 		if len(rows) == most {
-			return rows, tx.placeOf(rows[most-1].Seq), nil
+			return rows, tx.cursorOf(rows[most-1].Seq), nil
 		}
 		rows = append(rows, row)
 	}
@@ -35,7 +35,7 @@ func Page[T any](t *Table[T], tx *Tx, after string, most int, keep func(row *T) 
 func (w *World) AgendaPage(after string, most int) (events []Event, next string, err error) {
 	w.View(func(tx *Tx) {
 		var numbers []uint64
-		if numbers, err = tx.place(after, 2); err != nil {
+		if numbers, err = tx.parseCursor(after, 2); err != nil {
 			return
 		}
 		pivot := event{at: int64(numbers[0]), seq: numbers[1]}
@@ -45,7 +45,7 @@ func (w *World) AgendaPage(after string, most int) (events []Event, next string,
 			}
 			if len(events) == most {
 				last := events[most-1]
-				next = tx.placeOf(uint64(last.At.UnixNano()), last.Seq)
+				next = tx.cursorOf(uint64(last.At.UnixNano()), last.Seq)
 				return false
 			}
 			events = append(events, e.public())
@@ -55,8 +55,8 @@ func (w *World) AgendaPage(after string, most int) (events []Event, next string,
 	return events, next, err
 }
 
-// placeOf names a place of the present state.
-func (tx *Tx) placeOf(numbers ...uint64) string {
+// cursorOf names a place of the present state.
+func (tx *Tx) cursorOf(numbers ...uint64) string {
 	out := strconv.FormatUint(uint64(tx.w.gen.ID), 36)
 	for _, n := range numbers {
 		out += "." + strconv.FormatUint(n, 36)
@@ -64,20 +64,20 @@ func (tx *Tx) placeOf(numbers ...uint64) string {
 	return out
 }
 
-// place reads what placeOf wrote; "" is the beginning.
-func (tx *Tx) place(text string, count int) ([]uint64, error) {
+// parseCursor reads what placeOf wrote; "" is the beginning.
+func (tx *Tx) parseCursor(text string, count int) ([]uint64, error) {
 	numbers := make([]uint64, count)
 	if text == "" {
 		return numbers, nil
 	}
 	parts := strings.Split(text, ".")
 	if len(parts) != count+1 || parts[0] != strconv.FormatUint(uint64(tx.w.gen.ID), 36) {
-		return nil, ErrPlace
+		return nil, ErrCursor
 	}
 	for i, part := range parts[1:] {
 		n, err := strconv.ParseUint(part, 36, 64)
 		if err != nil || strconv.FormatUint(n, 36) != part {
-			return nil, fmt.Errorf("%w", ErrPlace)
+			return nil, fmt.Errorf("%w", ErrCursor)
 		}
 		numbers[i] = n
 	}

@@ -10,26 +10,26 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// gauge counts what is read, and stops where a value is longer than it may be.
-type gauge struct {
+// limitedReader counts what is read, and stops where a value is longer than it may be.
+type limitedReader struct {
 	from  io.Reader
 	n     int64 // bytes read
 	lines int   // line feeds in them
-	until int64 // the offset that reading must not pass
-	fault error // of from
+	limit int64 // the offset that reading must not pass
+	err   error // of from
 }
 
 // Read implements io.Reader.
-func (g *gauge) Read(p []byte) (int, error) {
-	if g.n >= g.until {
+func (g *limitedReader) Read(p []byte) (int, error) {
+	if g.n >= g.limit {
 		return 0, errTooLong
 	}
-	p = p[:min(int64(len(p)), g.until-g.n, maxRead)]
+	p = p[:min(int64(len(p)), g.limit-g.n, maxRead)]
 	n, err := g.from.Read(p)
 	g.n += int64(n)
 	g.lines += bytes.Count(p[:n], []byte{'\n'})
 	if err != nil && !errors.Is(err, io.EOF) {
-		g.fault = err
+		g.err = err
 	}
 	return n, err
 }
@@ -42,16 +42,16 @@ var errTooLong = errors.New("the value is too long")
 // reader reads the JSON of a saved world value by value.
 type reader struct {
 	dec    *jsontext.Decoder
-	in     *gauge
-	most   int64 // bytes of a value
+	in     *limitedReader
+	limit  int64 // bytes of a value
 	budget Budget
 	last   bool // no further value is allowed to be read
 }
 
 func newReader(in io.Reader, b Budget) *reader {
-	r := &reader{in: &gauge{from: in}, most: maxValue, budget: b}
+	r := &reader{in: &limitedReader{from: in}, limit: maxValue, budget: b}
 	if b.Bytes > 0 { // what is longer than all there is room for needs not be read
-		r.most = min(r.most, max(1<<16, b.left()))
+		r.limit = min(r.limit, max(1<<16, b.remaining()))
 	}
 	r.dec = jsontext.NewDecoder(r.in)
 	r.begin()
@@ -61,7 +61,7 @@ func newReader(in io.Reader, b Budget) *reader {
 // begin allows a further value to be read.
 func (r *reader) begin() {
 	if !r.last {
-		r.in.until = r.dec.InputOffset() + r.most
+		r.in.limit = r.dec.InputOffset() + r.limit
 	}
 }
 
@@ -70,9 +70,9 @@ func (r *reader) value() (jsontext.Value, error) {
 	r.begin()
 	raw, err := r.dec.ReadValue()
 	if err != nil {
-		return nil, r.located(err)
+		return nil, r.withLine(err)
 	}
-	if at, fault := within(raw); fault != "" {
+	if at, fault := checkLimits(raw); fault != "" {
 		return nil, fmt.Errorf("line %d: %s", r.lineOf(raw)+bytes.Count(raw[:at], []byte{'\n'}), fault)
 	}
 	return raw, nil
@@ -113,7 +113,7 @@ func (r *reader) object(most int, f func(name string) error) error {
 		}
 		t, err := r.dec.ReadToken()
 		if err != nil {
-			return r.located(err)
+			return r.withLine(err)
 		}
 		name := t.String()
 		if len(name) > maxName {
@@ -131,7 +131,7 @@ func (r *reader) all(kind jsontext.Kind, next func(i int) error) error {
 	got := r.dec.PeekKind()
 	t, err := r.dec.ReadToken()
 	if err != nil {
-		return r.located(err)
+		return r.withLine(err)
 	}
 	if got != kind {
 		at, pointer := r.line(r.dec.InputOffset()), r.dec.StackPointer()
@@ -150,7 +150,7 @@ func (r *reader) all(kind jsontext.Kind, next func(i int) error) error {
 		}
 	}
 	_, err = r.dec.ReadToken()
-	return r.located(err)
+	return r.withLine(err)
 }
 
 // end refuses what follows after the end.
@@ -158,12 +158,12 @@ func (r *reader) end() error {
 	r.begin()
 	_, err := r.dec.ReadToken()
 	switch {
-	case errors.Is(err, io.EOF) && r.in.fault == nil:
+	case errors.Is(err, io.EOF) && r.in.err == nil:
 		return nil
 	case err == nil:
 		return fmt.Errorf("line %d: unexpected data after the document", r.line(r.dec.InputOffset()))
 	}
-	return r.located(err)
+	return r.withLine(err)
 }
 
 // unknown refuses the member whose name was just read.
@@ -192,15 +192,15 @@ func (r *reader) lineOf(raw jsontext.Value) int {
 	return r.line(r.dec.InputOffset()) - bytes.Count(raw, []byte{'\n'})
 }
 
-// located says where a JSON error lies, and why, without the name of the Go types
+// withLine says where a JSON error lies, and why, without the name of the Go types
 // behind it.
-func (r *reader) located(err error) error {
+func (r *reader) withLine(err error) error {
 	var syntax *jsontext.SyntacticError
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, errTooLong):
-		if r.budget.Bytes > 0 && r.most < maxValue {
+		if r.budget.Bytes > 0 && r.limit < maxValue {
 			return &OverBudget{Needed: r.budget.Bytes + 1, Allowed: r.budget.Bytes}
 		}
 		return fmt.Errorf("line %d: a value is larger than %d MiB", r.line(r.dec.InputOffset()), maxValue>>20)
@@ -218,9 +218,9 @@ func (r *reader) located(err error) error {
 
 var errTooDeep = fmt.Errorf("it nests more than %d deep", maxDepth)
 
-// within finds where a value is beyond the limits of what Load reads, and why; ""
+// checkLimits finds where a value is beyond the limits of what Load reads, and why; ""
 // if it is not. The value is valid JSON.
-func within(raw jsontext.Value) (at int, fault string) {
+func checkLimits(raw jsontext.Value) (at int, fault string) {
 	var items [maxDepth + 1]int // what was passed on each level
 	var object [maxDepth + 1]bool
 	depth, tokens, text := 0, 0, 0

@@ -28,8 +28,8 @@ func (a *alarm) set(at int64, ring func()) {
 	a.timer.Reset(wait)
 }
 
-// soon makes the alarm ring within d of the wall clock, unless it does so anyway.
-func (a *alarm) soon(d time.Duration, ring func()) {
+// setWithin makes the alarm ring within d of the wall clock, unless it does so anyway.
+func (a *alarm) setWithin(d time.Duration, ring func()) {
 	if at := wallNow() + int64(d); a.at == 0 || a.at > at {
 		a.set(at, ring)
 	}
@@ -47,11 +47,11 @@ func (a *alarm) clear() {
 // such as certificates.
 func WallNow() time.Time { return time.Now() }
 
-// Wall is a moment of the wall clock, to tell how long something takes.
-type Wall struct{ at time.Time }
+// Stopwatch is a moment of the wall clock, to tell how long something takes.
+type Stopwatch struct{ at time.Time }
 
-// Begin is the present moment.
-func Begin() Wall { return Wall{time.Now()} }
+// StartStopwatch is the present moment.
+func StartStopwatch() Stopwatch { return Stopwatch{time.Now()} }
 
 // Elapsed is the time since w.
-func (w Wall) Elapsed() time.Duration { return time.Since(w.at) }
+func (w Stopwatch) Elapsed() time.Duration { return time.Since(w.at) }

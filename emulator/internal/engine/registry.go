@@ -30,20 +30,20 @@ func DigestOf(credential string) Digest { return sha256.Sum256([]byte(credential
 // Registry finds worlds by id, and the world a credential belongs to. Whether
 // the credential is any good is the world's own knowledge.
 type Registry struct {
-	mu     sync.RWMutex
-	worlds map[string]*World
-	homes  map[Digest]home
+	mu       sync.RWMutex
+	worlds   map[string]*World
+	bindings map[Digest]binding
 }
 
-// home is where a credential leads: a world, and the holder's id in it.
-type home struct {
+// binding is where a credential leads: a world, and the holder's id in it.
+type binding struct {
 	world  *World
 	holder string
 }
 
 // NewRegistry returns an empty registry.
 func NewRegistry() *Registry {
-	return &Registry{worlds: map[string]*World{}, homes: map[Digest]home{}}
+	return &Registry{worlds: map[string]*World{}, bindings: map[Digest]binding{}}
 }
 
 // Add takes a world in; it refuses an id that is taken.
@@ -88,19 +88,19 @@ func (r *Registry) Len() int {
 func (r *Registry) Bind(d Digest, w *World, holder string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if h, bound := r.homes[d]; bound && h.world != w {
+	if h, bound := r.bindings[d]; bound && h.world != w {
 		return fmt.Errorf("the key belongs to workspace %q already", h.world.ID())
 	}
-	r.homes[d] = home{w, holder}
+	r.bindings[d] = binding{w, holder}
 	return nil
 }
 
-// Home returns the world a credential leads to and the holder's id in it; nil
+// Lookup returns the world a credential leads to and the holder's id in it; nil
 // if it leads nowhere.
-func (r *Registry) Home(d Digest) (w *World, holder string) {
+func (r *Registry) Lookup(d Digest) (w *World, holder string) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	h := r.homes[d]
+	h := r.bindings[d]
 	return h.world, h.holder
 }
 
@@ -110,9 +110,9 @@ func (r *Registry) Remove(w *World) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.worlds, w.ID())
-	for d, h := range r.homes {
+	for d, h := range r.bindings {
 		if h.world == w {
-			delete(r.homes, d)
+			delete(r.bindings, d)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestRegistry(t *testing.T) {
-	h, r := newHouse(), NewRegistry()
+	h, r := newTestSchema(), NewRegistry()
 	b := h.world(t, func(c *Config) { c.ID = "wsp_b" })
 	a := h.world(t, func(c *Config) { c.ID = "wsp_a" })
 	must(t, r.Add(b))
@@ -29,18 +29,18 @@ func TestRegistry(t *testing.T) {
 	if err := r.Bind(one, b, "tok_4"); err == nil || err.Error() != `the key belongs to workspace "wsp_a" already` {
 		t.Errorf("a key of another world: got %v", err)
 	}
-	if w, holder := r.Home(one); w != a || holder != "tok_3" {
+	if w, holder := r.Lookup(one); w != a || holder != "tok_3" {
 		t.Errorf("the key leads to %v, %s", w, holder)
 	}
-	if w, holder := r.Home(DigestOf("three")); w != nil || holder != "" {
+	if w, holder := r.Lookup(DigestOf("three")); w != nil || holder != "" {
 		t.Errorf("an unknown key leads to %v, %s", w, holder)
 	}
 
 	r.Remove(a)
-	if w, _ := r.Home(one); w != nil || r.World("wsp_a") != nil || r.Len() != 1 {
+	if w, _ := r.Lookup(one); w != nil || r.World("wsp_a") != nil || r.Len() != 1 {
 		t.Error("a removed world can still be found")
 	}
-	if w, _ := r.Home(two); w != b {
+	if w, _ := r.Lookup(two); w != b {
 		t.Error("another world's key is gone")
 	}
 	must(t, r.Bind(one, b, "tok_5"))
@@ -48,10 +48,10 @@ func TestRegistry(t *testing.T) {
 
 func TestRemovedWorldsStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, r := newHouse(), NewRegistry()
+		h, r := newTestSchema(), NewRegistry()
 		w := h.world(t, func(c *Config) { c.Clock = Clock{Mode: Real, Now: start} })
 		must(t, r.Add(w))
-		book(w, time.Second, "x")
+		scheduleMark(w, time.Second, "x")
 		r.Remove(w)
 		wait(time.Minute)
 		synctest.Wait()
@@ -60,14 +60,14 @@ func TestRemovedWorldsStop(t *testing.T) {
 }
 
 func TestRegistryFromManyGoroutines(t *testing.T) {
-	h, r := newHouse(), NewRegistry()
+	h, r := newTestSchema(), NewRegistry()
 	var wg sync.WaitGroup
 	for i := range 32 {
 		wg.Go(func() {
 			w := h.world(t, func(c *Config) { c.ID = fmt.Sprintf("wsp_%02d", i%8) })
 			_ = r.Add(w) // one in four succeeds
 			_ = r.Bind(DigestOf(fmt.Sprint(i)), w, "tok")
-			r.Home(DigestOf(fmt.Sprint(i + 1)))
+			r.Lookup(DigestOf(fmt.Sprint(i + 1)))
 			r.Worlds()
 		})
 	}

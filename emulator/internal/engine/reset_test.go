@@ -14,7 +14,7 @@ import (
 func TestResetInEachClockMode(t *testing.T) {
 	for mode, want := range map[Mode]time.Duration{Real: 70 * time.Second, Scaled: 10 * time.Second, Frozen: 10 * time.Second, Auto: 10 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
-			h := newHouse()
+			h := newTestSchema()
 			w := h.world(t, func(c *Config) { c.Clock = Clock{Mode: mode, Now: start} })
 			do(w, func(tx *Tx) { h.items.Put(tx, "a", item{N: 1}) })
 			if mode == Frozen || mode == Auto {
@@ -48,10 +48,10 @@ func TestResetInEachClockMode(t *testing.T) {
 }
 
 func TestResetWithoutABaselineGivesTheEmptyWorld(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	do(w, func(tx *Tx) { h.items.Put(tx, "a", item{}) })
-	book(w, time.Second, "x")
+	scheduleMark(w, time.Second, "x")
 	w.Reset()
 	equal(t, "the agenda", len(w.Agenda()), 0)
 	do(w, func(tx *Tx) { equal(t, "rows", h.items.Len(tx), 0) })
@@ -62,7 +62,7 @@ func TestResetWithoutABaselineGivesTheEmptyWorld(t *testing.T) {
 
 // Every reset, restore and fork begins a generation, and nothing else does (S66).
 func TestGenerations(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t, func(c *Config) { c.ResetEvery = time.Hour })
 	generation := func(w *World) (g Generation) {
 		do(w, func(tx *Tx) { g = tx.Generation() })
@@ -113,7 +113,7 @@ func TestGenerations(t *testing.T) {
 
 // The keys of keyed hashes are those of the world, whatever becomes of it.
 func TestSecret(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	secret := func(w *World, purpose string) (out string) {
 		do(w, func(tx *Tx) { out = fmt.Sprintf("%x", tx.Secret(purpose)) })
 		return out
@@ -133,7 +133,7 @@ func TestSecret(t *testing.T) {
 // Whatever a world goes through, short of going back to a state that was kept, no
 // id comes twice, and no random draw.
 func TestNothingRepeatsOverResets(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	rapid.Check(t, func(rt *rapid.T) {
 		w := h.world(t, func(c *Config) { c.ResetEvery = time.Hour })
 		fixtures := []*Snapshot{w.Snapshot()}
@@ -165,7 +165,7 @@ func TestNothingRepeatsOverResets(t *testing.T) {
 
 // A periodic reset puts the rows back and leaves the time alone (S72).
 func TestPeriodicReset(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t, func(c *Config) { c.ResetEvery = time.Hour })
 	do(w, func(tx *Tx) { h.items.Put(tx, "base", item{}) })
 	w.SetBaseline()
@@ -204,7 +204,7 @@ func TestPeriodicReset(t *testing.T) {
 // Events before the reset happen, those booked for later are gone with it; one
 // due at the same instant comes first.
 func TestPeriodicResetAndTheAgenda(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	seen := map[string]time.Duration{}
 	h.AddStep("note", func(tx *Tx, subject string) { seen[subject] = tx.Now().Sub(start) })
 	w := h.world(t, func(c *Config) { c.ResetEvery = time.Hour })
@@ -221,7 +221,7 @@ func TestPeriodicResetAndTheAgenda(t *testing.T) {
 
 // A transaction that moves time across a reset goes on in the world put back.
 func TestTransactionAcrossAPeriodicReset(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t, func(c *Config) { c.ResetEvery = time.Hour })
 	do(w, func(tx *Tx) {
 		h.items.Put(tx, "a", item{})
@@ -236,7 +236,7 @@ func TestTransactionAcrossAPeriodicReset(t *testing.T) {
 // A world into which another time is restored is reset one period later at most, and
 // never at once: at the snapshot's own instant if that lies within.
 func TestRestoreSchedulesTheNextReset(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t, func(c *Config) { c.ResetEvery = time.Hour })
 	next := func(what string, want time.Duration) {
 		t.Helper()
@@ -264,7 +264,7 @@ func TestRestoreSchedulesTheNextReset(t *testing.T) {
 
 func TestPeriodicResetRingsTheAlarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse()
+		h := newTestSchema()
 		w := h.world(t, func(c *Config) { c.Clock, c.ResetEvery = Clock{Mode: Real, Now: start}, time.Hour })
 		do(w, func(tx *Tx) { h.items.Put(tx, "a", item{}) })
 		f := w.Fork("wsp_fork")
@@ -288,7 +288,7 @@ func TestPeriodicResetRingsTheAlarm(t *testing.T) {
 // However often a world should have been reset, it is reset once: a year of
 // resets every second costs no more than one.
 func TestManyResetsAtOnce(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	if _, err := NewWorld(NewSchema(), Config{ResetEvery: time.Millisecond}); err == nil || err.Error() != "reset period 1ms is too short: use at least 1s, or 0 for none" {
 		t.Errorf("a reset every millisecond: %v", err)
 	}

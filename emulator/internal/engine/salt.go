@@ -15,9 +15,9 @@ import (
 type Salt struct {
 	set atomic.Pointer[setSalt]
 
-	mu    sync.Mutex
-	drawn map[string]uint64 // by world and stream: the number above those drawn so far
-	again uint64            // how often a number came that had been drawn
+	mu      sync.Mutex
+	drawn   map[string]uint64 // by world and stream: the number above those drawn so far
+	repeats uint64            // how often a number came that had been drawn
 }
 
 // setSalt is a salt, and whether no secret may come twice with it.
@@ -34,8 +34,8 @@ func (s *Salt) fresh(stream string, n uint64, trial bool) uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if trial || n < s.drawn[stream] {
-		s.again++
-		return s.again
+		s.repeats++
+		return s.repeats
 	}
 	if s.drawn == nil {
 		s.drawn = map[string]uint64{}

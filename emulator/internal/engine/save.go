@@ -86,7 +86,7 @@ func (p *Snapshot) save(out io.Writer, secrets bool) error {
 }
 
 func (c clock) saved() savedClock {
-	saved := savedClock{Mode: c.mode, Now: instant(c.last), Scale: c.scale, MovedNS: c.travelled}
+	saved := savedClock{Mode: c.mode, Now: instant(c.last), Scale: c.scale, MovedNS: c.advanced}
 	if c.mode == Real { // the others go on from the instant itself
 		saved.OffsetNS = c.base - c.wall
 	}

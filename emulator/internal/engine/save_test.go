@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// furnished returns a world with something of everything.
-func furnished(t testing.TB, h *house, change ...func(*Config)) *World {
+// populated returns a world with something of everything.
+func populated(t testing.TB, h *testSchema, change ...func(*Config)) *World {
 	w := h.world(t, change...)
 	do(w, func(tx *Tx) {
 		h.items.Put(tx, "a", item{Name: "A", N: 1, Tags: map[string]int{"z": 1, "b": 2, "m": 3}})
@@ -29,7 +29,7 @@ func furnished(t testing.TB, h *house, change ...func(*Config)) *World {
 }
 
 func TestSavedForm(t *testing.T) {
-	got := saved(t, furnished(t, newHouse()).Snapshot())
+	got := saved(t, populated(t, newTestSchema()).Snapshot())
 	want := `{
  "format": "skystack-sandbox-world",
  "version": 1,
@@ -66,8 +66,8 @@ func TestSavedForm(t *testing.T) {
 func TestSaveGivesTheSameBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, mode := range Modes() {
-			h := newHouse()
-			w := furnished(t, h, func(c *Config) { c.Clock = Clock{Mode: mode, Now: start} })
+			h := newTestSchema()
+			w := populated(t, h, func(c *Config) { c.Clock = Clock{Mode: mode, Now: start} })
 			p := w.Snapshot()
 			first := saved(t, p)
 			wait(time.Minute)
@@ -80,17 +80,17 @@ func TestSaveGivesTheSameBytes(t *testing.T) {
 
 // A world that was loaded does what the one that was saved would have done.
 func TestLoadedWorldGoesOn(t *testing.T) {
-	h := newHouse()
-	w := furnished(t, h)
+	h := newTestSchema()
+	w := populated(t, h)
 	must(t, w.Advance(500*time.Millisecond))
 	p := w.Snapshot()
-	other := newHouse() // another process
+	other := newTestSchema() // another process
 	again := other.world(t, func(c *Config) { c.Clock = Clock{Mode: Real} })
 	must(t, again.Restore(loaded(t, other, saved(t, p))))
 	equal(t, "the time", again.Now().Sub(start), 500*time.Millisecond)
 	for _, x := range []struct {
 		w *World
-		h *house
+		h *testSchema
 	}{{w, h}, {again, other}} {
 		must(t, x.w.Advance(time.Hour))
 		equal(t, "what happened", x.h.history(x.w), "[y@1s x@1m0s]")
@@ -104,7 +104,7 @@ func TestLoadedWorldGoesOn(t *testing.T) {
 func TestLoadInEachClockMode(t *testing.T) {
 	for mode, want := range map[Mode]time.Duration{Real: 70 * time.Second, Scaled: 10 * time.Second, Frozen: 10 * time.Second, Auto: 10 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
-			h := newHouse()
+			h := newTestSchema()
 			w := h.world(t, func(c *Config) { c.Clock = Clock{Mode: mode, Now: start, Scale: 2} })
 			switch mode {
 			case Scaled:
@@ -129,7 +129,7 @@ func TestLoadInEachClockMode(t *testing.T) {
 // Whatever a world went through, its saved form loads, and saves to the same
 // bytes.
 func TestSaveLoadRoundTrip(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	rapid.Check(t, func(rt *rapid.T) {
 		mode := rapid.SampledFrom(Modes()).Draw(rt, "mode")
 		w := h.world(t, func(c *Config) {

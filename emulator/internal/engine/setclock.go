@@ -29,7 +29,7 @@ func (w *World) SetClockContext(ctx context.Context, c Clock) error {
 	defer w.arm()
 	w.catchUp()
 	w.s.clock.set(c, wallNow())
-	w.touched()
+	w.notifyChanged()
 	return nil
 }
 
@@ -60,9 +60,9 @@ func (w *World) Changed() <-chan struct{} {
 	return w.changed
 }
 
-// touched wakes whoever waits for a change; the lock is held, so that nobody
+// notifyChanged wakes whoever waits for a change; the lock is held, so that nobody
 // looks before the change is complete.
-func (w *World) touched() {
+func (w *World) notifyChanged() {
 	if w.changed != nil {
 		close(w.changed)
 		w.changed = nil

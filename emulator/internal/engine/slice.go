@@ -14,15 +14,15 @@ const (
 // slice is the share of due events that is run before others get in. The zero
 // slice has not begun.
 type slice struct {
-	begun Wall
+	begun Stopwatch
 	run   int
 }
 
-// room counts an event that is about to run and reports whether it still belongs
+// admits counts an event that is about to run and reports whether it still belongs
 // to the slice; the first one always does.
-func (s *slice) room(w *World) bool {
+func (s *slice) admits(w *World) bool {
 	if s.run++; s.run == 1 {
-		s.begun = Begin()
+		s.begun = StartStopwatch()
 		return true
 	}
 	return s.run <= w.sliceEvents && s.begun.Elapsed() < sliceTime
@@ -35,15 +35,15 @@ func (s *slice) room(w *World) bool {
 // instant; it all runs, in slices, so that the same requests find the same world on
 // any machine. The gate is held.
 func (w *World) catchUp() {
-	until := w.read()
-	s, most := slice{}, maxJump
+	until := w.readClock()
+	s, most := slice{}, maxAdvanceEvents
 	for {
 		next, ok := w.next(until)
 		switch {
 		case !ok:
 			w.s.clock.last = max(w.s.clock.last, until)
 			return
-		case s.room(w):
+		case s.admits(w):
 			w.run(next)
 			continue
 		case w.s.clock.moves() || w.advance != nil || w.closed || most <= 0:
@@ -51,14 +51,14 @@ func (w *World) catchUp() {
 		}
 		most -= s.run
 		w.yield()
-		s, until = slice{}, w.read()
+		s, until = slice{}, w.readClock()
 	}
 }
 
-// read is what the clock shows now by itself; what is due before it and has not
+// readClock is what the clock shows now by itself; what is due before it and has not
 // run is late.
-func (w *World) read() int64 {
-	w.present = w.s.clock.reads(w.wall())
+func (w *World) readClock() int64 {
+	w.present = w.s.clock.timeAt(w.wall())
 	return w.present
 }
 
@@ -96,15 +96,15 @@ const resetStep = "periodic reset"
 // is under way, if its way leads there. The gate is held.
 func (w *World) run(d due) {
 	if a := w.advance; a != nil && d.at <= a.to {
-		defer func(before *advance) { w.playing = before }(w.playing)
-		w.playing = a
+		defer func(before *advance) { w.causedBy = before }(w.causedBy)
+		w.causedBy = a
 	}
 	if d.reset {
 		w.periodicReset(d.at)
 	} else {
 		w.s.agenda.tree.PopMin()
 		w.schema.step(d.step)(&Tx{w: w, s: w.s, now: d.at}, d.subject)
-		w.touched()
+		w.notifyChanged()
 	}
 	w.s.clock.last = max(w.s.clock.last, d.at)
 }
@@ -112,12 +112,12 @@ func (w *World) run(d due) {
 // yield lets everybody in who waits for the world. The gate is held before and
 // after, and another state may have taken the place of the present one.
 func (w *World) yield() {
-	playing := w.playing
-	w.playing = nil
+	playing := w.causedBy
+	w.causedBy = nil
 	w.arm()
 	w.mu.Unlock()
 	w.mu.Lock()
-	w.playing = playing
+	w.causedBy = playing
 }
 
 // arm sets the alarm for what falls due next, and the face to the present; the gate
@@ -127,14 +127,14 @@ func (w *World) yield() {
 func (w *World) arm() {
 	at, ok := w.upcoming()
 	behind := ok && at <= w.present
-	w.show(behind)
+	w.publishClock(behind)
 	switch {
 	case !ok || w.closed || !w.s.clock.moves() || at > endOfTime:
 		w.alarm.clear()
 	case behind:
-		w.alarm.soon(sliceTime, w.ring)
+		w.alarm.setWithin(sliceTime, w.onAlarm)
 	default:
-		w.alarm.set(w.s.clock.wallAt(at), w.ring)
+		w.alarm.set(w.s.clock.wallAt(at), w.onAlarm)
 	}
 }
 
@@ -147,7 +147,7 @@ func (w *World) upcoming() (at int64, ok bool) {
 	return e.at, ok
 }
 
-func (w *World) ring() {
+func (w *World) onAlarm() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()

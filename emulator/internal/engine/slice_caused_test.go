@@ -14,13 +14,13 @@ import (
 // not for what others start meanwhile.
 func TestAdvanceWaitsForWhatItCaused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, w := postal(t, func(_ context.Context, subject string) {
+		h, w := taskWorld(t, func(_ context.Context, subject string) {
 			d, _ := time.ParseDuration(subject)
-			nap(d)
+			sleepFor(d)
 		})
 		begun := time.Now()
 		do(w, func(tx *Tx) { tx.Run("post", "3s") }) // before it
-		post(w, time.Minute, "1s")
+		startTask(w, time.Minute, "1s")
 		var group sync.WaitGroup
 		group.Go(func() { must(t, w.Advance(time.Hour)) })
 		synctest.Wait()
@@ -36,7 +36,7 @@ func TestAdvanceWaitsForWhatItCaused(t *testing.T) {
 // neither does work that was expected before and does not begin.
 func TestHostileSteadyTraffic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, w := postal(t, func(context.Context, string) { nap(2 * time.Second) })
+		h, w := taskWorld(t, func(context.Context, string) { sleepFor(2 * time.Second) })
 		do(w, func(tx *Tx) { tx.Expect("work") })
 		stop := make(chan struct{})
 		var group sync.WaitGroup
@@ -50,8 +50,8 @@ func TestHostileSteadyTraffic(t *testing.T) {
 				}
 			}
 		})
-		nap(time.Second)
-		post(w, time.Minute, "caused")
+		sleepFor(time.Second)
+		startTask(w, time.Minute, "caused")
 		must(t, w.Advance(time.Hour))
 		close(stop)
 		group.Wait()
@@ -67,7 +67,7 @@ func TestHostileSteadyTraffic(t *testing.T) {
 // started by others, after other work.
 func TestAdvanceWaitsForItsTurnInAQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse()
+		h := newTestSchema()
 		queue, busy := []string{}, false
 		var next func(tx *Tx)
 		next = func(tx *Tx) {
@@ -77,7 +77,7 @@ func TestAdvanceWaitsForItsTurnInAQueue(t *testing.T) {
 			id := queue[0]
 			queue = queue[1:]
 			tx.Start(id, func(context.Context) func(*Tx) {
-				nap(time.Second)
+				sleepFor(time.Second)
 				return func(tx *Tx) {
 					h.marks.Put(tx, id, mark{tx.Now(), id})
 					next(tx)
@@ -102,7 +102,7 @@ func TestAdvanceWaitsForItsTurnInAQueue(t *testing.T) {
 		})
 		ended := make(chan error)
 		go func() { ended <- w.Advance(time.Hour) }()
-		nap(2500 * time.Millisecond) // it waits for "caused 1"
+		sleepFor(2500 * time.Millisecond) // it waits for "caused 1"
 		for n := range 100 {
 			do(w, func(tx *Tx) { enqueue(tx, fmt.Sprint("meanwhile ", n)) })
 		}
@@ -120,7 +120,7 @@ func TestAdvanceWaitsForItsTurnInAQueue(t *testing.T) {
 // Work that will not be done is waited for no longer.
 func TestFinish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse()
+		h := newTestSchema()
 		h.AddStep("expect", func(tx *Tx, subject string) { tx.Expect(subject) })
 		w := h.world(t)
 		do(w, func(tx *Tx) { tx.After(time.Minute, "expect", "x") })

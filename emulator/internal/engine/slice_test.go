@@ -14,8 +14,8 @@ import (
 
 // endless is a house whose step "for ever" books itself again, every so much of the
 // world's time, and counts how often it ran.
-func endless(every time.Duration) *house {
-	h := newHouse()
+func endless(every time.Duration) *testSchema {
+	h := newTestSchema()
 	h.AddStep("for ever", func(tx *Tx, subject string) {
 		Own(h.tallies, tx, "runs").N++
 		tx.After(every, "for ever", subject)
@@ -25,9 +25,9 @@ func endless(every time.Duration) *house {
 
 // The gate opens to those who wait in the order in which they came, and to one who
 // gives it back and wants it again at once after them all.
-func TestGateIsFair(t *testing.T) {
+func TestFairMutex(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
+		g := newFairMutex()
 		var order []string
 		g.Lock()
 		for _, name := range []string{"a", "b", "c"} {
@@ -69,7 +69,7 @@ func TestHostileAdvanceWithoutEnd(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	ended := make(chan error)
 	go func() {
-		_, err := w.AdvanceContext(ctx, Target{To: time.Date(2199, 1, 1, 0, 0, 0, 0, time.UTC), Most: 1 << 60})
+		_, err := w.AdvanceContext(ctx, Target{To: time.Date(2199, 1, 1, 0, 0, 0, 0, time.UTC), MaxEvents: 1 << 60})
 		ended <- err
 	}()
 	seen := start
@@ -109,7 +109,7 @@ func TestHostileClockThatCannotBeCaughtUp(t *testing.T) {
 	h := endless(time.Nanosecond)
 	w := h.world(t, func(c *Config) { c.Clock = Clock{Mode: Scaled, Scale: maxScale, Now: start} })
 	w.SetBaseline()
-	var first Booking
+	var first Timer
 	do(w, func(tx *Tx) { first = tx.After(time.Nanosecond, "for ever", "x") })
 	p := w.Snapshot()
 	runs := func() (n int) {
@@ -145,11 +145,11 @@ func TestHostileClockThatCannotBeCaughtUp(t *testing.T) {
 // is what is due lost: it runs in the background.
 func TestCatchingUpInTheBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse()
+		h := newTestSchema()
 		w := h.world(t, func(c *Config) { c.Clock = Clock{Mode: Real, Now: start} })
 		w.sliceEvents = 3
 		for n := range 10 {
-			book(w, time.Minute, fmt.Sprint(n))
+			scheduleMark(w, time.Minute, fmt.Sprint(n))
 		}
 		wait(time.Minute)
 		do(w, func(tx *Tx) { equal(t, "a request runs one slice", h.marks.Len(tx)%3, 0) })
@@ -162,7 +162,7 @@ func TestCatchingUpInTheBackground(t *testing.T) {
 // What requests booked for the very instant at which time stands runs to its end
 // before the next request, in slices.
 func TestWhatIsDueNowRunsBeforeTheNextRequest(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	w.sliceEvents = 2
 	for n := range 5 {
@@ -193,7 +193,7 @@ func TestSlicesChangeNothing(t *testing.T) {
 		way := rapid.SampledFrom([]string{"by", "until idle", "next", "transaction"}).Draw(rt, "way")
 		every := time.Duration(rapid.SampledFrom([]int{0, 0, 13}).Draw(rt, "resets")) * time.Second
 		result := func(slice int) string {
-			h := newHouse()
+			h := newTestSchema()
 			h.AddStep("spawn", func(tx *Tx, subject string) {
 				for n := range 3 {
 					tx.After(time.Duration(n)*time.Second, "mark", tx.NewID(subject))
@@ -249,7 +249,7 @@ func TestHostileChangesDuringAnAdvance(t *testing.T) {
 	do(w, func(tx *Tx) { tx.After(time.Second, "for ever", "x") })
 	ended := make(chan error)
 	advance := func() {
-		_, err := w.AdvanceContext(t.Context(), Target{Idle: true, Most: 1 << 60})
+		_, err := w.AdvanceContext(t.Context(), Target{Idle: true, MaxEvents: 1 << 60})
 		ended <- err
 	}
 	go advance()
@@ -282,10 +282,10 @@ func TestTooManyEvents(t *testing.T) {
 		tx.After(time.Minute, "for ever", "y")
 		tx.After(time.Minute, "mark", "z")
 	})
-	_, err := w.AdvanceContext(t.Context(), Target{By: 1000 * time.Hour, Most: 1000})
+	_, err := w.AdvanceContext(t.Context(), Target{By: 1000 * time.Hour, MaxEvents: 1000})
 	want := "after 1000 events 2 are still booked, the next of them for ever of y at 2026-03-19T18:42:44Z: something happens again and again" +
 		" (999 of the last 1000 events were for ever, 500 of them of x). The advance by 1000h0m0s stopped at 2026-03-19T18:42:44Z: advance in shorter steps, or end what repeats"
-	if err == nil || !errors.Is(err, ErrTooMuch) || err.Error() != want {
+	if err == nil || !errors.Is(err, ErrTooManyEvents) || err.Error() != want {
 		t.Errorf("got %v", err)
 	}
 }

@@ -32,7 +32,7 @@ func (w *World) Snapshot() *Snapshot {
 }
 
 func (w *World) snapshot() *Snapshot {
-	w.mark(w.s)
+	w.markPoint(w.s)
 	return &Snapshot{schema: w.schema, point: w.s.point, resetAt: w.resetAt, s: w.s.copy()}
 }
 
@@ -42,8 +42,8 @@ func newSnapshot(schema *Schema, s *state) *Snapshot {
 	return &Snapshot{schema: schema, point: s.point, s: s}
 }
 
-// Of reports whether the snapshot is of worlds of the schema.
-func (p *Snapshot) Of(schema *Schema) bool { return p.schema == schema }
+// HasSchema reports whether the snapshot is of worlds of the schema.
+func (p *Snapshot) HasSchema(schema *Schema) bool { return p.schema == schema }
 
 func (p *Snapshot) state() *state {
 	p.mu.Lock()
@@ -59,8 +59,8 @@ var errForeign = errors.New("the snapshot is of another emulator: save it there 
 // refuses a snapshot of another kind of world, with an *OverBudget one that the budget
 // has no room for, and what one of the checks refuses: they see the state that would go
 // and the one that would come, and change nothing.
-func (w *World) Restore(p *Snapshot, checks ...Replacing) error {
-	if !p.Of(w.schema) {
+func (w *World) Restore(p *Snapshot, checks ...ReplaceCheck) error {
+	if !p.HasSchema(w.schema) {
 		return errForeign
 	}
 	w.mu.Lock()
@@ -69,7 +69,7 @@ func (w *World) Restore(p *Snapshot, checks ...Replacing) error {
 	if err := w.fits(p); err != nil {
 		return err
 	}
-	if err := w.allows(p, checks); err != nil {
+	if err := w.runChecks(p, checks); err != nil {
 		return err
 	}
 	w.interrupt(ErrReplaced)
@@ -85,19 +85,19 @@ func (w *World) scheduleReset(p *Snapshot) {
 	if w.every == 0 {
 		return
 	}
-	now := w.s.clock.reads(w.wall())
+	now := w.s.clock.timeAt(w.wall())
 	last := plus(now, w.every)
 	if w.resetAt = p.resetAt; w.resetAt <= now || w.resetAt > last {
 		w.resetAt = last
 	}
 }
 
-// Replacing says whether a state may take the place of another.
-type Replacing func(gone, come *Tx) error
+// ReplaceCheck says whether a state may take the place of another.
+type ReplaceCheck func(gone, come *Tx) error
 
-// allows asks the checks whether a snapshot may take the place of the present state;
+// runChecks asks the checks whether a snapshot may take the place of the present state;
 // the lock is held.
-func (w *World) allows(p *Snapshot, checks []Replacing) error {
+func (w *World) runChecks(p *Snapshot, checks []ReplaceCheck) error {
 	if len(checks) == 0 {
 		return nil
 	}
@@ -116,20 +116,20 @@ func (w *World) restore(p *Snapshot) {
 	if w.s != nil {
 		gone = &Tx{w: w, s: w.s, now: w.s.clock.last}
 	}
-	w.abandon()
+	w.cancelTasks()
 	w.s = p.state()
 	if p.saved {
 		for _, t := range w.s.tables {
-			t.takeIn()
+			t.applyLoaded()
 		}
 	}
-	w.near, w.pinned = w.pins(w.s)
+	w.nearestRetained, w.retainedElsewhere = w.retainedBytes(w.s)
 	w.s.clock.resume(wallNow())
-	for _, f := range w.schema.taken {
+	for _, f := range w.schema.onRestore {
 		f(gone, &Tx{w: w, s: w.s, now: w.s.clock.last})
 	}
 	w.begin(WasRestored)
-	w.touched()
+	w.notifyChanged()
 }
 
 // Fork returns a new world that starts as a copy of this one. Its ids differ
@@ -147,7 +147,7 @@ func (w *World) ForkOf(p *Snapshot, id string) *World {
 	f.restore(p)
 	f.rebase(p)
 	if f.every > 0 {
-		f.resetAt = plus(f.s.clock.reads(f.wall()), f.every)
+		f.resetAt = plus(f.s.clock.timeAt(f.wall()), f.every)
 	}
 	return f
 }
@@ -163,10 +163,10 @@ func (w *World) SetBaseline() {
 // rebase makes a snapshot the baseline; the lock is held.
 func (w *World) rebase(p *Snapshot) {
 	if w.baseline != nil {
-		w.hold(w.baseline.point, -1)
+		w.retain(w.baseline.point, -1)
 	}
 	w.baseline = p
-	w.hold(p.point, 1)
+	w.retain(p.point, 1)
 }
 
 // Baseline is the snapshot that Reset returns to.
@@ -190,7 +190,7 @@ func (w *World) reset(countOn bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()
-	w.putAllBack(countOn)
+	w.returnToBaseline(countOn)
 	w.announce(w.s.clock.last)
 }
 
@@ -200,21 +200,21 @@ func (w *World) Restart() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.arm()
-	w.putAllBack(false)
+	w.returnToBaseline(false)
 	w.begin(Started)
 }
 
-// putAllBack returns to the baseline, time included; the lock is held.
-func (w *World) putAllBack(countOn bool) {
+// returnToBaseline returns to the baseline, time included; the lock is held.
+func (w *World) returnToBaseline(countOn bool) {
 	gone := w.s.counters
 	w.interrupt(ErrReplaced)
 	w.restore(w.baseline)
 	if countOn {
-		w.s.countOn(gone)
+		w.s.continueCounters(gone)
 	}
 	if w.s.clock.mode == Real {
-		now := w.read()
-		w.s.rebook(now - w.baseline.s.clock.last)
+		now := w.readClock()
+		w.s.reschedule(now - w.baseline.s.clock.last)
 		w.s.clock.last = now
 	}
 	if w.every > 0 {
@@ -225,8 +225,8 @@ func (w *World) putAllBack(countOn bool) {
 // StartFrom makes a snapshot what the world is and what Reset returns to. Ids go on
 // as after a reset. What its operator gave the world is gone with the baseline. It
 // refuses what Restore refuses.
-func (w *World) StartFrom(p *Snapshot, checks ...Replacing) error {
-	if !p.Of(w.schema) {
+func (w *World) StartFrom(p *Snapshot, checks ...ReplaceCheck) error {
+	if !p.HasSchema(w.schema) {
 		return errForeign
 	}
 	w.mu.Lock()
@@ -236,7 +236,7 @@ func (w *World) StartFrom(p *Snapshot, checks ...Replacing) error {
 	err := w.fits(p)
 	end()
 	if err == nil {
-		err = w.allows(p, checks)
+		err = w.runChecks(p, checks)
 	}
 	if err != nil {
 		return err
@@ -247,7 +247,7 @@ func (w *World) StartFrom(p *Snapshot, checks ...Replacing) error {
 	w.scheduleReset(p)
 	w.budget.Free = 0
 	w.rebase(w.snapshot())
-	w.s.countOn(gone)
+	w.s.continueCounters(gone)
 	return nil
 }
 
@@ -259,9 +259,9 @@ const pastNumbers = "past/"
 // put back with them by a reset.
 const OfRows = "rows/"
 
-// countOn makes every counter go on from where it was in the state that goes, so
+// continueCounters makes every counter go on from where it was in the state that goes, so
 // that no id and no random draw of before comes again.
-func (s *state) countOn(gone *btree.Map[string, uint64]) {
+func (s *state) continueCounters(gone *btree.Map[string, uint64]) {
 	gone.Scan(func(name string, n uint64) bool {
 		if strings.HasPrefix(name, OfRows) {
 			return true

@@ -12,10 +12,10 @@ import (
 )
 
 func TestRestore(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	do(w, func(tx *Tx) { h.items.Put(tx, "a", item{N: 1}) })
-	book(w, 10*time.Second, "x")
+	scheduleMark(w, 10*time.Second, "x")
 	p := w.Snapshot()
 	var first string
 	for range 3 {
@@ -39,7 +39,7 @@ func TestRestore(t *testing.T) {
 			equal(t, "rows", h.items.Len(tx), 1)
 		})
 	}
-	other := newHouse().world(t)
+	other := newTestSchema().world(t)
 	if err := other.Restore(p); err == nil || !strings.Contains(err.Error(), "another emulator") {
 		t.Errorf("a snapshot of another schema: got %v", err)
 	}
@@ -47,9 +47,9 @@ func TestRestore(t *testing.T) {
 
 func TestSnapshotRunsWhatIsDueFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse()
+		h := newTestSchema()
 		w := h.world(t, func(c *Config) { c.Clock = Clock{Mode: Real, Now: start} })
-		book(w, time.Second, "x")
+		scheduleMark(w, time.Second, "x")
 		w.Close() // no alarm
 		wait(time.Minute)
 		p := w.Snapshot()
@@ -71,11 +71,11 @@ func TestRestoreInEachClockMode(t *testing.T) {
 		Auto:   {10 * time.Second, "[a@5s]"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			h := newHouse()
+			h := newTestSchema()
 			w := h.world(t, func(c *Config) { c.Clock = Clock{Mode: mode, Now: start} })
-			book(w, 5*time.Second, "a")
-			book(w, 30*time.Second, "b")
-			book(w, 100*time.Second, "c")
+			scheduleMark(w, 5*time.Second, "a")
+			scheduleMark(w, 30*time.Second, "b")
+			scheduleMark(w, 100*time.Second, "c")
 			if mode == Frozen || mode == Auto {
 				must(t, w.Advance(10*time.Second))
 			} else {
@@ -111,7 +111,7 @@ func (w *World) clockMoves() bool {
 // A world that was advanced and is put back follows the wall again.
 func TestRestoreTakesAnAdvanceBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newHouse().world(t, func(c *Config) { c.Clock = Clock{Mode: Real, Now: start} })
+		w := newTestSchema().world(t, func(c *Config) { c.Clock = Clock{Mode: Real, Now: start} })
 		p := w.Snapshot()
 		must(t, w.Advance(time.Hour))
 		wait(time.Minute)
@@ -123,9 +123,9 @@ func TestRestoreTakesAnAdvanceBack(t *testing.T) {
 // A restored world is woken by its alarm too.
 func TestRestoreSetsTheAlarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse()
+		h := newTestSchema()
 		w := h.world(t, func(c *Config) { c.Clock = Clock{Mode: Scaled, Scale: 2, Now: start} })
-		book(w, time.Minute, "x")
+		scheduleMark(w, time.Minute, "x")
 		p := w.Snapshot()
 		f := w.Fork("wsp_fork")
 		defer f.Close()
@@ -140,10 +140,10 @@ func TestRestoreSetsTheAlarm(t *testing.T) {
 }
 
 func TestForksAreIndependent(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	do(w, func(tx *Tx) { h.items.Put(tx, "a", item{N: 1}) })
-	book(w, time.Second, "x")
+	scheduleMark(w, time.Second, "x")
 	f := w.Fork("wsp_fork")
 	must(t, f.Advance(time.Minute))
 	do(f, func(tx *Tx) { h.items.Delete(tx, "a") })
@@ -163,7 +163,7 @@ func TestForksAreIndependent(t *testing.T) {
 // However worlds are forked, restored and changed, each has the rows and the
 // counters that were put into it and no others.
 func TestCopiesAgainstPlainMaps(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	rapid.Check(t, func(rt *rapid.T) {
 		type copyOf struct {
 			w       *World
@@ -244,7 +244,7 @@ func TestCopiesAgainstPlainMaps(t *testing.T) {
 // One snapshot is forked, restored and saved from many goroutines while the
 // forks count: nothing leaks between them. Run with -race.
 func TestOneSnapshotManyGoroutines(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	do(w, func(tx *Tx) {
 		Own(h.tallies, tx, "requests").N = 100

@@ -16,8 +16,8 @@ import (
 // The members of a file may stand in any order, as a tool that sorts them leaves
 // them; and it may come in any pieces.
 func TestLoadTakesMembersInAnyOrder(t *testing.T) {
-	h := newHouse()
-	whole := saved(t, furnished(t, h).Snapshot())
+	h := newTestSchema()
+	whole := saved(t, populated(t, h).Snapshot())
 	sorted := jsontext.Value(whole)
 	must(t, sorted.Canonicalize())
 	for name, from := range map[string]io.Reader{
@@ -37,7 +37,7 @@ func TestLoadTakesMembersInAnyOrder(t *testing.T) {
 // What another program or a later version wrote is refused as such, wherever the
 // file says so, and not for what is unknown before.
 func TestLoadFindsTheHeadAnywhere(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	for file, want := range map[string]string{
 		`{"news":[1,{"a":2}],"format":"skystack-sandbox-world","version":2}`:            "saved world: /version is 2: this reads version 1",
 		`{"tables":[{"name":"sparks"}],"format":"tarball","version":1}`:                 `saved world: /format is "tarball": this reads "skystack-sandbox-world"`,
@@ -56,8 +56,8 @@ func TestLoadFindsTheHeadAnywhere(t *testing.T) {
 
 // Numbers that come before last_seq are held against it all the same.
 func TestLoadChecksNumbersThatComeBeforeTheLast(t *testing.T) {
-	h := newHouse()
-	sorted := jsontext.Value(saved(t, furnished(t, h).Snapshot()))
+	h := newTestSchema()
+	sorted := jsontext.Value(saved(t, populated(t, h).Snapshot()))
 	must(t, sorted.Canonicalize())
 	head, tables, _ := strings.Cut(strings.TrimSuffix(string(sorted), "}"), `,"tables":`)
 	first := `{"tables":` + tables + "," + head[1:] + "}"
@@ -88,7 +88,7 @@ func big(rows int) io.Reader {
 // What has no room is refused while it is read, with both numbers; nothing of it
 // stays, and nothing is replaced.
 func TestHostileLoadOverTheBudget(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	do(w, func(tx *Tx) { h.items.Put(tx, "mine", item{N: 1}) })
 	before := saved(t, w.Snapshot())
@@ -105,7 +105,7 @@ func TestHostileLoadOverTheBudget(t *testing.T) {
 		t.Error("the world is another one")
 	}
 	// One value that is longer than all the room there is.
-	long := io.MultiReader(strings.NewReader(inRow), io.LimitReader(&blanks{}, 8<<20), strings.NewReader(rowEnd))
+	long := io.MultiReader(strings.NewReader(inRow), io.LimitReader(&endlessBlanks{}, 8<<20), strings.NewReader(rowEnd))
 	if _, err := w.Load(long); !errors.As(err, &over) {
 		t.Errorf("got %v", err)
 	}
@@ -116,7 +116,7 @@ func TestHostileLoadOverTheBudget(t *testing.T) {
 
 // Loading takes little besides the world itself.
 func TestLoadHoldsNoMoreThanTheWorld(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	const rows = 100_000
 	before := heap()
 	most := int64(0)

@@ -62,8 +62,8 @@ type store interface {
 	copy() store
 	each(f func(id string, row any) error) error // row is a pointer, only to be read
 	find(id string) any                          // a pointer, only to be read; nil if there is none
-	rebook(id string, old, moved Booking) (size int)
-	takeIn() // applies Kind.Loaded to every row
+	reschedule(id string, old, moved Timer) (size int)
+	applyLoaded() // applies Kind.Loaded to every row
 	encode(w *writer)
 	decode(row savedRow) (size int, err error)
 }
@@ -89,8 +89,8 @@ func (r *rows[T]) find(id string) any {
 	return e.value
 }
 
-// rebook returns the size of the row that it replaces; 0 if there is none.
-func (r *rows[T]) rebook(id string, old, moved Booking) int {
+// reschedule returns the size of the row that it replaces; 0 if there is none.
+func (r *rows[T]) reschedule(id string, old, moved Timer) int {
 	if r.kind.Rescheduled == nil {
 		return 0
 	}
@@ -104,7 +104,7 @@ func (r *rows[T]) rebook(id string, old, moved Booking) int {
 	return e.size
 }
 
-func (r *rows[T]) takeIn() {
+func (r *rows[T]) applyLoaded() {
 	loaded := r.kind.Loaded
 	if loaded == nil {
 		return
@@ -128,7 +128,7 @@ type Kind[T any] struct {
 	Loaded func(row T) T
 	// Rescheduled is the row after an event whose subject it is was moved; nil for
 	// rows that keep no timer.
-	Rescheduled func(row T, old, moved Booking) T
+	Rescheduled func(row T, old, moved Timer) T
 	// Internal reports whether a row says how a world is used and not what is in it,
 	// as a count of requests does: dumps leave it out. nil reports none.
 	Internal func(row T) bool
@@ -203,7 +203,7 @@ func (t *Table[T]) NewID(tx *Tx, prefix string) string {
 
 // Put adds a row at the end, or replaces the row with the id in its place.
 func (t *Table[T]) Put(tx *Tx, id string, row T) {
-	tx.writing()
+	tx.mustBeWritable()
 	r := t.rows(tx)
 	seq, ok := r.byID.Get(id)
 	if !ok {
@@ -218,7 +218,7 @@ func (t *Table[T]) Put(tx *Tx, id string, row T) {
 
 // Delete removes the row and reports whether it was there.
 func (t *Table[T]) Delete(tx *Tx, id string) bool {
-	tx.writing()
+	tx.mustBeWritable()
 	r := t.rows(tx)
 	seq, ok := r.byID.Delete(id)
 	if ok {
@@ -237,7 +237,7 @@ func (t *Table[T]) Len(tx *Tx) int { return t.rows(tx).bySeq.Len() }
 // change with every request; copies of the world keep the value they had.
 // Changes made so do not count as changes of state.
 func Own[T interface{ Clone() T }](t *Table[T], tx *Tx, id string) *T {
-	tx.writing()
+	tx.mustBeWritable()
 	r := t.rows(tx)
 	seq, ok := r.byID.Get(id)
 	if !ok {

@@ -10,7 +10,7 @@ import (
 )
 
 func TestTable(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	do(w, func(tx *Tx) {
 		for i, id := range []string{"c", "a", "b"} {
@@ -56,7 +56,7 @@ func ids(rows []Row[item]) (out []string) {
 // What a table says is what a slice in creation order would say.
 func TestTableAgainstASlice(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		h := newHouse()
+		h := newTestSchema()
 		w := h.world(t)
 		var m model
 		id := rapid.StringMatching(`[a-h]`)
@@ -122,7 +122,7 @@ func TestTableAgainstASlice(t *testing.T) {
 }
 
 func TestScansStopWhenTold(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	do(w, func(tx *Tx) {
 		for i := range 9 {
@@ -147,7 +147,7 @@ func TestScansStopWhenTold(t *testing.T) {
 // row takes the place of one of them, and a long row of them costs a few steps.
 func TestNewIDsAreNotTaken(t *testing.T) {
 	for _, numbers := range []bool{false, true} {
-		h := newHouse()
+		h := newTestSchema()
 		w := h.world(t)
 		do(w, func(tx *Tx) {
 			if numbers {

@@ -42,7 +42,7 @@ func (w *World) currentTasks() *tasks {
 // done, whoever starts the task. What is expected already stays as it is.
 func (tx *Tx) Expect(id string) {
 	w := tx.w
-	if w.closed || w.of != nil {
+	if w.closed || w.copyOf != nil {
 		return
 	}
 	t := w.currentTasks()
@@ -50,8 +50,8 @@ func (tx *Tx) Expect(id string) {
 		return
 	}
 	t.opened++
-	t.open[id] = work{number: t.opened, cause: w.playing}
-	if a := w.playing; a != nil {
+	t.open[id] = work{number: t.opened, cause: w.causedBy}
+	if a := w.causedBy; a != nil {
 		a.caused++
 	} else {
 		w.wake() // an advance may lose its patience
@@ -90,7 +90,7 @@ func (w *World) finish(id string) {
 // nothing.
 func (tx *Tx) Start(id string, task Task) {
 	w := tx.w
-	if w.closed || w.of != nil {
+	if w.closed || w.copyOf != nil {
 		return
 	}
 	t := w.currentTasks()
@@ -125,12 +125,12 @@ func (w *World) complete(t *tasks, id string, number uint64, rest func(tx *Tx)) 
 		return
 	}
 	if cause := t.open[id].cause; cause != nil && cause == w.advance {
-		w.playing = cause
-		defer func() { w.playing = nil }()
+		w.causedBy = cause
+		defer func() { w.causedBy = nil }()
 	}
 	if rest != nil {
 		rest(&Tx{w: w, s: w.s, now: w.s.clock.last})
-		w.touched()
+		w.notifyChanged()
 	}
 	t.running--
 	if a := w.advance; a != nil && number <= a.startedBefore {
@@ -142,8 +142,8 @@ func (w *World) complete(t *tasks, id string, number uint64, rest func(tx *Tx)) 
 	w.wake()
 }
 
-// abandon calls all tasks back; the gate is held.
-func (w *World) abandon() {
+// cancelTasks calls all tasks back; the gate is held.
+func (w *World) cancelTasks() {
 	if w.tasks != nil {
 		w.tasks.cancel()
 		w.tasks = nil
@@ -178,10 +178,10 @@ func (w *World) await(ctx context.Context) {
 	}
 }
 
-// Rest waits until no task is under way, those included that others bring with
+// WaitIdle waits until no task is under way, those included that others bring with
 // them. It moves no time by command; time that moves by itself goes on. The error
 // is that of the context.
-func (w *World) Rest(ctx context.Context) error {
+func (w *World) WaitIdle(ctx context.Context) error {
 	if err := w.mu.lock(ctx); err != nil {
 		return err
 	}

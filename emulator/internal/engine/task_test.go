@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// postal is a house whose step "post" sends an errand that takes a while, and
+// taskWorld is a house whose step "post" sends an errand that takes a while, and
 // whose errands leave a mark when they are back.
-func postal(t *testing.T, errand func(ctx context.Context, subject string)) (*house, *World) {
-	h := newHouse()
+func taskWorld(t *testing.T, task func(ctx context.Context, subject string)) (*testSchema, *World) {
+	h := newTestSchema()
 	h.AddStep("post", func(tx *Tx, subject string) {
 		tx.Start("", func(ctx context.Context) func(*Tx) {
-			errand(ctx, subject)
+			task(ctx, subject)
 			return func(tx *Tx) {
 				h.marks.Put(tx, fmt.Sprintf("m%d", tx.Count("marks")), mark{tx.Now(), subject})
 			}
@@ -24,21 +24,21 @@ func postal(t *testing.T, errand func(ctx context.Context, subject string)) (*ho
 	return h, h.world(t)
 }
 
-// nap lets the time of a bubble pass.
-func nap(d time.Duration) {
+// sleepFor lets the time of a bubble pass.
+func sleepFor(d time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
 	<-ctx.Done()
 }
 
-func post(w *World, d time.Duration, subject string) {
+func startTask(w *World, d time.Duration, subject string) {
 	do(w, func(tx *Tx) { tx.After(d, "post", subject) })
 }
 
 // Time that is moved stands still until the errands of an instant are back, and
 // what they leave behind happens at that instant.
-func TestTimeStandsStillForErrands(t *testing.T) {
-	for name, travel := range map[string]func(w *World) error{
+func TestTimeStandsStillForTasks(t *testing.T) {
+	for name, advance := range map[string]func(w *World) error{
 		"by":         func(w *World) error { return w.Advance(time.Minute) },
 		"to":         func(w *World) error { return w.AdvanceTo(start.Add(time.Minute)) },
 		"until idle": func(w *World) error { return w.AdvanceUntilIdle(10) },
@@ -53,14 +53,14 @@ func TestTimeStandsStillForErrands(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h, w := postal(t, func(_ context.Context, subject string) {
+				h, w := taskWorld(t, func(_ context.Context, subject string) {
 					d, _ := time.ParseDuration(subject)
-					nap(d)
+					sleepFor(d)
 				})
-				post(w, time.Second, "3s") // the second one is back first
-				post(w, time.Second, "2s")
-				post(w, 2*time.Second, "1s")
-				must(t, travel(w))
+				startTask(w, time.Second, "3s") // the second one is back first
+				startTask(w, time.Second, "2s")
+				startTask(w, 2*time.Second, "1s")
+				must(t, advance(w))
 				equal(t, "what happened", h.history(w), "[2s@1s 3s@1s 1s@2s]")
 			})
 		})
@@ -68,13 +68,13 @@ func TestTimeStandsStillForErrands(t *testing.T) {
 }
 
 // An errand may send another, which the same instant waits for too.
-func TestErrandsThatSendErrands(t *testing.T) {
+func TestTasksThatStartTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse()
+		h := newTestSchema()
 		var send func(tx *Tx, n int)
 		send = func(tx *Tx, n int) {
 			tx.Start("", func(context.Context) func(*Tx) {
-				nap(time.Second)
+				sleepFor(time.Second)
 				return func(tx *Tx) {
 					h.marks.Put(tx, fmt.Sprintf("m%d", n), mark{tx.Now(), fmt.Sprint(n)})
 					if n < 3 {
@@ -85,8 +85,8 @@ func TestErrandsThatSendErrands(t *testing.T) {
 		}
 		h.AddStep("post", func(tx *Tx, _ string) { send(tx, 1) })
 		w := h.world(t)
-		post(w, time.Minute, "")
-		book(w, 2*time.Minute, "later")
+		startTask(w, time.Minute, "")
+		scheduleMark(w, 2*time.Minute, "later")
 		must(t, w.Advance(time.Hour))
 		equal(t, "what happened", h.history(w), "[1@1m0s 2@1m0s 3@1m0s later@2m0s]")
 		equal(t, "the time", w.Now().Sub(start), time.Hour)
@@ -95,26 +95,26 @@ func TestErrandsThatSendErrands(t *testing.T) {
 
 // While time stands still for an errand, the world answers, and it shows the
 // instant that it stands at.
-func TestTheWorldAnswersWhileErrandsAreUnderWay(t *testing.T) {
+func TestWorldIsUsableWhileTasksRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w *World
 		var seen []time.Duration
-		_, w = postal(t, func(context.Context, string) {
-			nap(time.Second)
+		_, w = taskWorld(t, func(context.Context, string) {
+			sleepFor(time.Second)
 			do(w, func(tx *Tx) { seen = append(seen, tx.Now().Sub(start)) })
 		})
-		post(w, time.Minute, "x")
-		post(w, time.Hour, "y")
+		startTask(w, time.Minute, "x")
+		startTask(w, time.Hour, "y")
 		must(t, w.Advance(24*time.Hour))
 		equal(t, "the instants", fmt.Sprint(seen), "[1m0s 1h0m0s]")
 	})
 }
 
 // Journeys are made one after the other.
-func TestTwoJourneys(t *testing.T) {
+func TestTwoAdvances(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, w := postal(t, func(context.Context, string) { nap(time.Second) })
-		post(w, time.Minute, "x")
+		h, w := taskWorld(t, func(context.Context, string) { sleepFor(time.Second) })
+		startTask(w, time.Minute, "x")
 		done := make(chan error)
 		for range 2 {
 			go func() { done <- w.Advance(2 * time.Minute) }()
@@ -128,7 +128,7 @@ func TestTwoJourneys(t *testing.T) {
 
 // What takes the place of the state that sent an errand hears nothing of it, and
 // may send it again; a journey ends there.
-func TestErrandsOfAStateThatIsGone(t *testing.T) {
+func TestTasksOfAReplacedState(t *testing.T) {
 	for name, replace := range map[string]func(w *World, p *Snapshot) error{
 		"restore": func(w *World, p *Snapshot) error { return w.Restore(p) },
 		"reset": func(w *World, _ *Snapshot) error {
@@ -139,7 +139,7 @@ func TestErrandsOfAStateThatIsGone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var ended error
-				h, w := postal(t, func(ctx context.Context, _ string) {
+				h, w := taskWorld(t, func(ctx context.Context, _ string) {
 					<-ctx.Done()
 					ended = ctx.Err()
 				})
@@ -150,7 +150,7 @@ func TestErrandsOfAStateThatIsGone(t *testing.T) {
 					})
 				})
 				p := w.Snapshot()
-				post(w, time.Minute, "x")
+				startTask(w, time.Minute, "x")
 				done := make(chan error)
 				go func() { done <- w.Advance(time.Hour) }()
 				synctest.Wait() // it waits for the errand
@@ -169,12 +169,12 @@ func TestErrandsOfAStateThatIsGone(t *testing.T) {
 }
 
 // A world that is closed calls its errands back, waits for them, and sends no more.
-func TestCloseEndsErrands(t *testing.T) {
+func TestCloseEndsTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		back := false
-		h, w := postal(t, func(ctx context.Context, _ string) {
+		h, w := taskWorld(t, func(ctx context.Context, _ string) {
 			<-ctx.Done()
-			nap(time.Second) // it takes its time
+			sleepFor(time.Second) // it takes its time
 			back = true
 		})
 		do(w, func(tx *Tx) { tx.Run("post", "x") })
@@ -186,21 +186,21 @@ func TestCloseEndsErrands(t *testing.T) {
 }
 
 // In real time errands are sent when they fall due, and time goes on meanwhile.
-func TestErrandsInRealTime(t *testing.T) {
+func TestTasksInRealTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse()
+		h := newTestSchema()
 		h.AddStep("post", func(tx *Tx, subject string) {
 			tx.Start("", func(context.Context) func(*Tx) {
-				nap(5 * time.Second)
+				sleepFor(5 * time.Second)
 				return func(tx *Tx) { h.marks.Put(tx, subject, mark{tx.Now(), subject}) }
 			})
 		})
 		begun := time.Now()
 		w := h.world(t, func(c *Config) { c.Clock = Clock{} })
-		post(w, time.Minute, "x")
-		nap(64 * time.Second)
+		startTask(w, time.Minute, "x")
+		sleepFor(64 * time.Second)
 		do(w, func(tx *Tx) { equal(t, "marks", h.marks.Len(tx), 0) })
-		nap(2 * time.Second)
+		sleepFor(2 * time.Second)
 		do(w, func(tx *Tx) {
 			m, _ := h.marks.Get(tx, "x")
 			equal(t, "it came back", m.At.Sub(begun), 65*time.Second)

@@ -7,7 +7,7 @@ func (w *World) Try(f func(tx *Tx) error) error {
 	var copied *World
 	_ = w.Do(func(*Tx) error {
 		copied = w.readOnly().w
-		copied.of, copied.budget, copied.every = w, w.budget, 0
+		copied.copyOf, copied.budget, copied.every = w, w.budget, 0
 		return nil
 	})
 	tx := Tx{w: copied, s: copied.s, now: copied.s.clock.last}
@@ -18,4 +18,4 @@ func (w *World) Try(f func(tx *Tx) error) error {
 
 // Trial reports whether the transaction is one of Try: what it changes outside of
 // the world would stay.
-func (tx *Tx) Trial() bool { return tx.w.of != nil }
+func (tx *Tx) Trial() bool { return tx.w.copyOf != nil }

@@ -12,7 +12,7 @@ import (
 // afterwards, and the world goes on as if it had never been tried.
 func TestTry(t *testing.T) {
 	run := func(tries int) (string, int) {
-		h := newHouse()
+		h := newTestSchema()
 		w := h.world(t)
 		var sent atomic.Int32
 		change := func(tx *Tx) string {

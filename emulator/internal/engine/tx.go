@@ -39,8 +39,8 @@ func (tx *Tx) Dirty() bool { return tx.dirty }
 
 // World is the world the transaction belongs to.
 func (tx *Tx) World() *World {
-	if tx.w.of != nil {
-		return tx.w.of
+	if tx.w.copyOf != nil {
+		return tx.w.copyOf
 	}
 	return tx.w
 }
@@ -51,17 +51,17 @@ func (tx *Tx) Closed() bool { return tx.w.closed }
 // Mode is the mode of the world's clock.
 func (tx *Tx) Mode() Mode { return tx.s.clock.mode }
 
-// Deliberate reports whether the world stands at or past t because somebody
+// AdvancedPast reports whether the world stands at or past t because somebody
 // took it there: its clock was started past t, or moved across it by command. A
 // world that grew that old by itself was not taken anywhere.
-func (tx *Tx) Deliberate(t time.Time) bool {
+func (tx *Tx) AdvancedPast(t time.Time) bool {
 	at := nanoseconds(t)
-	return tx.now >= at && (tx.s.clock.start >= at || minus(tx.now, tx.s.clock.travelled) < at)
+	return tx.now >= at && (tx.s.clock.start >= at || minus(tx.now, tx.s.clock.advanced) < at)
 }
 
-// As makes what happens until the returned function is called the doing of an
+// ActAs makes what happens until the returned function is called the doing of an
 // actor. The empty one leaves it with whose it was.
-func (tx *Tx) As(actor string) (end func()) {
+func (tx *Tx) ActAs(actor string) (end func()) {
 	before := tx.actor
 	if actor != "" {
 		tx.actor = actor
@@ -108,7 +108,7 @@ func (tx *Tx) CountIDs(prefix string, next uint64) {
 
 // Count returns how often it was called for the name before, in this world.
 func (tx *Tx) Count(name string) uint64 {
-	tx.writing()
+	tx.mustBeWritable()
 	n := tx.Peek(name)
 	tx.s.counters.Set(name, n+1)
 	return n
@@ -133,29 +133,29 @@ func (tx *Tx) Secret(purpose string) [32]byte { return tx.w.chance.secret(purpos
 // After books a step for the subject at Now()+d. It runs after everything
 // booked for the same instant before. What would lie in the past is booked for
 // now, and what lies beyond the year 2261 for its end: the world never gets there.
-func (tx *Tx) After(d time.Duration, step, subject string) Booking {
-	return tx.book(plus(tx.now, int64(d)), step, subject)
+func (tx *Tx) After(d time.Duration, step, subject string) Timer {
+	return tx.schedule(plus(tx.now, int64(d)), step, subject)
 }
 
 // At is After for an instant.
-func (tx *Tx) At(t time.Time, step, subject string) Booking {
-	return tx.book(nanoseconds(t), step, subject)
+func (tx *Tx) At(t time.Time, step, subject string) Timer {
+	return tx.schedule(nanoseconds(t), step, subject)
 }
 
-func (tx *Tx) book(at int64, step, subject string) Booking {
-	tx.writing()
+func (tx *Tx) schedule(at int64, step, subject string) Timer {
+	tx.mustBeWritable()
 	tx.w.schema.step(step)
 	e := event{at: min(max(at, tx.now), endOfAgenda), seq: tx.s.nextSeq(), step: step, subject: subject}
 	tx.s.agenda.tree.Set(e)
 	tx.dirty = true
-	return Booking{At: instant(e.at), Seq: e.seq}
+	return Timer{At: instant(e.at), Seq: e.seq}
 }
 
 // Run does a step now, as if it had fallen due: what it changes is not the
 // caller's doing.
 func (tx *Tx) Run(step, subject string) {
 	tx.w.schema.step(step)(&Tx{w: tx.w, s: tx.s, now: tx.now}, subject)
-	tx.w.touched()
+	tx.w.notifyChanged()
 }
 
 // Next is the earliest booked event of any of the steps; false if there is none. It
@@ -171,33 +171,33 @@ func (tx *Tx) Next(steps ...string) (found Event, ok bool) {
 }
 
 // Cancel takes a booking back and reports whether it was still open.
-func (tx *Tx) Cancel(b Booking) bool {
+func (tx *Tx) Cancel(b Timer) bool {
 	_, ok := tx.s.agenda.tree.Delete(event{at: nanoseconds(b.At), seq: b.Seq})
 	tx.dirty = tx.dirty || ok
 	return ok
 }
 
-// maxJump bounds the events that a transaction runs on its way.
-const maxJump = 100_000
+// maxAdvanceEvents bounds the events that a transaction runs on its way.
+const maxAdvanceEvents = 100_000
 
 // AdvanceTo moves the world to an instant ahead and runs what is due on the way,
 // in slices: between them others get in, so call it before anything that must not
 // change meanwhile is read. It waits for no task. An instant that has passed
 // changes nothing; after 100,000 events the transaction goes on where time stands.
 func (tx *Tx) AdvanceTo(t time.Time) {
-	tx.writing()
+	tx.mustBeWritable()
 	w, to := tx.w, min(nanoseconds(t), endOfTime)
 	if tx.dirty {
-		w.touched()
+		w.notifyChanged()
 	}
 	s := slice{}
-	for range maxJump {
+	for range maxAdvanceEvents {
 		next, ok := w.next(to)
 		if !ok {
 			w.move(to)
 			break
 		}
-		if !s.room(w) {
+		if !s.admits(w) {
 			w.yield()
 			if s = (slice{}); w.closed {
 				break

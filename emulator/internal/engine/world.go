@@ -18,12 +18,12 @@ type Step func(tx *Tx, subject string)
 // Schema lists what worlds of one kind hold and which steps their agenda may
 // name. It is filled once and read-only as soon as a world uses it.
 type Schema struct {
-	tables []tableKind
-	steps  map[string]Step
-	silent map[string]bool // steps that a dump leaves out
-	taken  []func(gone, come *Tx)
-	loaded []func(tx *Tx) error
-	reset  []func(tx *Tx)
+	tables        []tableKind
+	steps         map[string]Step
+	internalSteps map[string]bool // steps that a dump leaves out
+	onRestore     []func(gone, come *Tx)
+	onLoad        []func(tx *Tx) error
+	onReset       []func(tx *Tx)
 }
 
 type tableKind struct {
@@ -37,7 +37,7 @@ type tableKind struct {
 }
 
 // NewSchema returns an empty schema.
-func NewSchema() *Schema { return &Schema{steps: map[string]Step{}, silent: map[string]bool{}} }
+func NewSchema() *Schema { return &Schema{steps: map[string]Step{}, internalSteps: map[string]bool{}} }
 
 // AddStep registers what an event of the name does when it falls due.
 func (s *Schema) AddStep(name string, step Step) {
@@ -51,22 +51,22 @@ func (s *Schema) AddStep(name string, step Step) {
 // Dump leaves its events out.
 func (s *Schema) AddInternal(name string, step Step) {
 	s.AddStep(name, step)
-	s.silent[name] = true
+	s.internalSteps[name] = true
 }
 
 // OnRestore registers what is done whenever a state that was kept becomes the
 // present one: by a restore, a reset of any kind, or a fork. f may read the state
 // that goes, nil for a fork, and change the one that comes; nobody sees it in
 // between.
-func (s *Schema) OnRestore(f func(gone, come *Tx)) { s.taken = append(s.taken, f) }
+func (s *Schema) OnRestore(f func(gone, come *Tx)) { s.onRestore = append(s.onRestore, f) }
 
 // OnLoad registers what a saved world must be like as a whole. Its rows have been
 // checked one by one before, and what is refused replaces nothing.
-func (s *Schema) OnLoad(check func(tx *Tx) error) { s.loaded = append(s.loaded, check) }
+func (s *Schema) OnLoad(check func(tx *Tx) error) { s.onLoad = append(s.onLoad, check) }
 
 // OnReset registers what is done at the end of every reset, at the instant from
 // which the world goes on.
-func (s *Schema) OnReset(f func(tx *Tx)) { s.reset = append(s.reset, f) }
+func (s *Schema) OnReset(f func(tx *Tx)) { s.onReset = append(s.onReset, f) }
 
 func (s *Schema) step(name string) Step {
 	step, ok := s.steps[name]
@@ -121,35 +121,35 @@ func (s *state) copy() *state {
 type World struct {
 	id     string
 	schema *Schema
-	of     *World // the one that this is a copy of, to try something; nil otherwise
+	copyOf *World // the one that this is a copy of, to try something; nil otherwise
 	chance chance
 	kinds  map[string]idKind
 	strict bool
 
-	mu       gate
-	s        *state
-	present  int64 // what the clock showed by itself when it was last read
-	baseline *Snapshot
-	gen      Generation
-	every    int64 // period of resets in nanoseconds; 0 for none
-	resetAt  int64
-	alarm    alarm
-	face     atomic.Pointer[face]
-	closed   bool
-	changed  chan struct{} // closed with the next change; nil when nobody waits
+	mu        fairMutex
+	s         *state
+	present   int64 // what the clock showed by itself when it was last read
+	baseline  *Snapshot
+	gen       Generation
+	every     int64 // period of resets in nanoseconds; 0 for none
+	resetAt   int64
+	alarm     alarm
+	clockView atomic.Pointer[clockView]
+	closed    bool
+	changed   chan struct{} // closed with the next change; nil when nobody waits
 
 	sliceEvents int
-	turn        gate     // of the advance that is under way: one is made after another
-	advance     *advance // the one under way; nil if there is none
-	playing     *advance // the one whose doing is what happens now; nil if it is nobody's
-	tasks       *tasks   // nil until the present state has any
+	advanceLock fairMutex // of the advance that is under way: one is made after another
+	advance     *advance  // the one under way; nil if there is none
+	causedBy    *advance  // the one whose doing is what happens now; nil if it is nobody's
+	tasks       *tasks    // nil until the present state has any
 	running     sync.WaitGroup
 	completed   chan struct{} // closed when an advance has to look again; nil when none waits
 
-	budget Budget
-	kept   map[*point]int // the baseline and the snapshots that are kept
-	near   *point         // of kept the last before the present; nil for none
-	pinned int64          // what the others of kept hold alone
+	budget            Budget
+	retained          map[*point]int // the baseline and the snapshots that are kept
+	nearestRetained   *point         // of kept the last before the present; nil for none
+	retainedElsewhere int64          // what the others of kept hold alone
 }
 
 // Config is what a new world starts from.
@@ -187,13 +187,13 @@ func NewWorld(schema *Schema, c Config) (*World, error) {
 	}
 	w.rebase(w.snapshot())
 	w.begin(Started)
-	w.show(false)
+	w.publishClock(false)
 	return w, nil
 }
 
 // init makes what every world has.
 func (w *World) init() *World {
-	w.mu, w.turn, w.sliceEvents = newGate(), newGate(), sliceEvents
+	w.mu, w.advanceLock, w.sliceEvents = newFairMutex(), newFairMutex(), sliceEvents
 	return w
 }
 
@@ -214,7 +214,7 @@ func (w *World) Do(f func(tx *Tx) error) error {
 	err := f(&tx)
 	tx.s = nil // whoever kept it would read without the lock: that is found out
 	if tx.dirty {
-		w.touched()
+		w.notifyChanged()
 	}
 	if err != nil && tx.dirty && w.strict {
 		panic(fmt.Sprintf("engine: an operation changed the world and failed: %v", err))
@@ -231,8 +231,8 @@ func (w *World) periodicReset(at int64) {
 	clock, gone := w.s.clock, w.s.counters
 	w.restore(w.baseline)
 	w.s.clock = clock
-	w.s.countOn(gone)
-	w.s.rebook(at - w.baseline.s.clock.last)
+	w.s.continueCounters(gone)
+	w.s.reschedule(at - w.baseline.s.clock.last)
 	w.resetAt = plus(at, w.every)
 	w.announce(at)
 }
@@ -241,10 +241,10 @@ func (w *World) periodicReset(at int64) {
 // is held.
 func (w *World) announce(at int64) {
 	w.beginAt(WasReset, at)
-	for _, f := range w.schema.reset {
+	for _, f := range w.schema.onReset {
 		f(&Tx{w: w, s: w.s, now: at})
 	}
-	w.touched()
+	w.notifyChanged()
 }
 
 // Peek lets f read the world as it stands, without running what is due: for what
@@ -252,7 +252,7 @@ func (w *World) announce(at int64) {
 func (w *World) Peek(f func(tx *Tx)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := w.s.clock.reads(w.wall())
+	now := w.s.clock.timeAt(w.wall())
 	if next, ok := w.next(now); ok { // time stands before what has not run
 		now = max(w.s.clock.last, next.at)
 	}
@@ -279,8 +279,8 @@ func (w *World) Close() {
 	w.mu.Lock()
 	w.closed = true
 	w.alarm.clear()
-	w.abandon()
-	w.touched()
+	w.cancelTasks()
+	w.notifyChanged()
 	w.mu.Unlock()
 	w.running.Wait()
 }

@@ -122,7 +122,7 @@ func (l *Log) add(tx *engine.Tx, e Event) {
 		oldest, ok := l.Rows.At(tx, 0)
 		// An event cannot be refused: where the budget has no room for it, the oldest
 		// ones go sooner, two for each new one.
-		overBudget := n < 2 && l.Rows.Len(tx) > minEvents && tx.Room(0) != nil
+		overBudget := n < 2 && l.Rows.Len(tx) > minEvents && tx.CheckBudget(0) != nil
 		if !ok || l.Rows.Len(tx) <= maxEvents && e.At.Sub(oldest.Value.At) < Lifetime && !overBudget {
 			return
 		}

@@ -29,7 +29,7 @@ func (x *RequestContext) room(tx *engine.Tx) error {
 	if !x.Op.grows() {
 		return nil
 	}
-	return tx.Room(bodyCopies*int64(len(x.body)) + leastGrowth)
+	return tx.CheckBudget(bodyCopies*int64(len(x.body)) + leastGrowth)
 }
 
 // Budgeted returns err, with the error of a budget turned into a refusal.

@@ -61,7 +61,7 @@ type RequestContext struct {
 	body         []byte // kept for the next one, as buf is
 	parser       parser
 	stage        string // the last one that ran
-	begun        engine.Wall
+	begun        engine.Stopwatch
 	read         bool      // the body was read
 	bodyRoom     int64     // what the body takes of the room for large ones; 0 for a small one
 	upload       io.Reader // the body, where the handler reads it itself
@@ -171,6 +171,6 @@ func (x *RequestContext) forget() {
 func (x *RequestContext) reset(s *Server, w http.ResponseWriter, r *http.Request) {
 	*x = RequestContext{
 		server: s, w: w, header: w.Header(), values: make([]string, 0, 12), buf: x.buf, body: x.body, parser: x.parser, Request: r,
-		params: x.params, query: x.query, api: s.apiOf(r.URL.Path), World: s.Home, begun: engine.Begin(),
+		params: x.params, query: x.query, api: s.apiOf(r.URL.Path), World: s.Home, begun: engine.StartStopwatch(),
 	}
 }

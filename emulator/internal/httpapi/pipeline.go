@@ -66,7 +66,7 @@ func (x *RequestContext) open() {
 		x.api.Open(x)
 	}
 	if x.ID == "" {
-		x.Now, x.ID = x.World.Glance(), x.server.unauthenticated.NextLong("req")
+		x.Now, x.ID = x.World.PeekTime(), x.server.unauthenticated.NextLong("req")
 	}
 }
 

@@ -155,7 +155,7 @@ func (f *Violations) FreeID(tx *engine.Tx, member, prefix, id string, taken bool
 	switch {
 	case taken:
 		f.Taken(member, "%s exists already; choose another, or leave it out", id)
-	case id != "" && tx.Coming(prefix, id):
+	case id != "" && tx.WillIssueID(prefix, id):
 		f.Taken(member, "%s is an id that the workspace itself will give out; choose another, or leave it out", id)
 	}
 }

@@ -85,8 +85,8 @@ func (v List[T]) Read(c *httpapi.Call, p Position) (Page[T], error) {
 	switch {
 	case v.Keep == nil && v.Only == nil && v.Floor == 0:
 		before = v.slice(c.Tx, &out, last, skip)
-	case v.Only == nil && !v.Locked && v.Table.Len(c.Tx) >= engine.AsideFrom:
-		c.Aside(func(copied *engine.Tx) { before = v.sift(copied, &out, last, skip) })
+	case v.Only == nil && !v.Locked && v.Table.Len(c.Tx) >= engine.UnlockedFrom:
+		c.Unlocked(func(copied *engine.Tx) { before = v.sift(copied, &out, last, skip) })
 	default:
 		before = v.sift(c.Tx, &out, last, skip)
 	}

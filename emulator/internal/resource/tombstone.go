@@ -14,9 +14,9 @@ type Tombstones struct {
 }
 
 type tombstone struct {
-	DeletedAt time.Time      `json:"deleted_at"`
-	Owner     string         `json:"project_id,omitzero"`
-	Due       engine.Booking `json:"due"` // when it is removed
+	DeletedAt time.Time    `json:"deleted_at"`
+	Owner     string       `json:"project_id,omitzero"`
+	Due       engine.Timer `json:"due"` // when it is removed
 }
 
 const tombstoneLife = 24 * time.Hour
@@ -50,7 +50,7 @@ func (t *Tombstones) Owner(tx *engine.Tx, id string) (string, bool) {
 	return row.Owner, ok
 }
 
-func (t tombstone) rescheduled(old, moved engine.Booking) tombstone {
+func (t tombstone) rescheduled(old, moved engine.Timer) tombstone {
 	if t.Due == old {
 		t.DeletedAt, t.Due = t.DeletedAt.Add(moved.At.Sub(old.At)), moved
 	}

@@ -38,15 +38,15 @@ type Action struct {
 	RequestedBy string       `json:"requested_by"`
 	RequestID   string       `json:"request_id"`
 	// IdempotencyKey is that of the request, for the events it causes.
-	IdempotencyKey string         `json:"idempotency_key,omitzero"`
-	From           Status         `json:"from"`  // the instance's status before
-	Size           string         `json:"size"`  // of a resize
-	Image          string         `json:"image"` // of a rebuild; the new one of a snapshot
-	Name           string         `json:"name"`  // of a snapshot's image
-	Force          bool           `json:"force"`
-	Stuck          bool           `json:"stuck,omitzero"` // only a command ends it
-	Run            string         `json:"run,omitzero"`   // the job's run that began it
-	Due            engine.Booking `json:"due"`            // its end; zero when nothing is booked
+	IdempotencyKey string       `json:"idempotency_key,omitzero"`
+	From           Status       `json:"from"`  // the instance's status before
+	Size           string       `json:"size"`  // of a resize
+	Image          string       `json:"image"` // of a rebuild; the new one of a snapshot
+	Name           string       `json:"name"`  // of a snapshot's image
+	Force          bool         `json:"force"`
+	Stuck          bool         `json:"stuck,omitzero"` // only a command ends it
+	Run            string       `json:"run,omitzero"`   // the job's run that began it
+	Due            engine.Timer `json:"due"`            // its end; zero when nothing is booked
 }
 
 // progress is how far a running action is, in percent of its time.

@@ -38,7 +38,7 @@ func (a *API) CreateInstance(w *engine.World, in sandbox.Instance) (sandbox.Inst
 		if err := f.Err("instance"); err != nil {
 			return err
 		}
-		if err := tx.Room(int64(len(i.Labels)+len(i.Metadata)) + ownGrowth); err != nil {
+		if err := tx.CheckBudget(int64(len(i.Labels)+len(i.Metadata)) + ownGrowth); err != nil {
 			return err
 		}
 		if i.ID == "" {
@@ -145,7 +145,7 @@ func (a *API) CreateProject(w *engine.World, in sandbox.Project) (sandbox.Projec
 		if err := f.Err("project"); err != nil {
 			return err
 		}
-		if err := tx.Room(int64(len(p.Description)) + ownGrowth); err != nil {
+		if err := tx.CheckBudget(int64(len(p.Description)) + ownGrowth); err != nil {
 			return err
 		}
 		if p.ID == "" {

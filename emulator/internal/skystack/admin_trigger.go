@@ -25,7 +25,7 @@ func (a *API) Trigger(w *engine.World, t sandbox.Trigger) (out sandbox.Triggered
 		if err != nil {
 			return err
 		}
-		if err := tx.Room(ownGrowth); err != nil {
+		if err := tx.CheckBudget(ownGrowth); err != nil {
 			return err
 		}
 		e := a.events.Record(tx, event.Draft{Type: t.Type, Project: s.project, Object: s.object})

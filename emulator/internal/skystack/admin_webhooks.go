@@ -16,7 +16,7 @@ func (a *API) Deliveries(w *engine.World, m sandbox.DeliveryMatch) []sandbox.Del
 // FlushWebhooks waits until no delivery is in flight and none waits in a queue: each
 // that is complete starts the next one before it counts as complete.
 func (a *API) FlushWebhooks(ctx context.Context, w *engine.World) error {
-	if err := w.Rest(ctx); err != nil {
+	if err := w.WaitIdle(ctx); err != nil {
 		return fmt.Errorf("webhooks are still in flight: %w", err)
 	}
 	return nil

@@ -22,7 +22,7 @@ type Policy struct {
 	// CooldownUntil is until when it changes nothing; zero before the first change.
 	CooldownUntil time.Time `json:"cooldown_until,omitzero"`
 	// Due is the next evaluation that would change something; zero for none.
-	Due engine.Booking `json:"due"`
+	Due engine.Timer `json:"due"`
 	// Blocked says that the quota forbade the last change.
 	Blocked bool `json:"blocked,omitzero"`
 	// History names the rows of what it did, oldest first, and Noted counts all
@@ -34,7 +34,7 @@ type Policy struct {
 }
 
 // rescheduled moves the end of the cooldown as much.
-func (p Policy) rescheduled(old, moved engine.Booking) Policy {
+func (p Policy) rescheduled(old, moved engine.Timer) Policy {
 	if p.Due == old {
 		if !p.CooldownUntil.IsZero() {
 			p.CooldownUntil = p.CooldownUntil.Add(moved.At.Sub(old.At))

@@ -16,10 +16,10 @@ import (
 // returns the refusal. The time is that of the workspace it concerns.
 func (a *API) reportRefused(d engine.Digest, token string, refusal error) error {
 	w, owner := a.Registry.World(a.Home), ""
-	if own, _ := a.Registry.Home(d); own != nil {
+	if own, _ := a.Registry.Lookup(d); own != nil {
 		w, owner = own, own.ID()
 	}
-	if message := a.Findings.Refused(finding.Credential(d), owner, w.Glance(), codeOf(refusal)); message != "" {
+	if message := a.Findings.Refused(finding.Credential(d), owner, w.PeekTime(), codeOf(refusal)); message != "" {
 		a.Log.Warn(message, "token", masked(token))
 	}
 	return refusal

@@ -146,7 +146,7 @@ const (
 // that was booked.
 func (a *API) plan(tx *engine.Tx, j *Job, after time.Time) {
 	tx.Cancel(j.Tick)
-	j.Tick, j.Due, j.Missed, j.Moved = engine.Booking{}, time.Time{}, 0, false
+	j.Tick, j.Due, j.Missed, j.Moved = engine.Timer{}, time.Time{}, 0, false
 	if !j.Enabled {
 		return
 	}

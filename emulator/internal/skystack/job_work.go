@@ -91,7 +91,7 @@ func (a *API) carryOut(tx *engine.Tx, r Run) Run {
 		r.Reason = gone
 		return a.conclude(tx, r, RunFailed)
 	}
-	if err := tx.Room(ownGrowth); err != nil {
+	if err := tx.CheckBudget(ownGrowth); err != nil {
 		r.Reason = &Reason{"budget_exceeded", "The workspace takes as much memory as its budget allows; delete objects or snapshots."}
 		return a.conclude(tx, r, RunFailed)
 	}
@@ -104,7 +104,7 @@ func (a *API) carryOut(tx *engine.Tx, r Run) Run {
 		r.Reason = &Reason{chainTooLong, noMoreChained()}
 		return a.conclude(tx, r, RunSkipped)
 	}
-	defer tx.As(r.ID)()
+	defer tx.ActAs(r.ID)()
 	for _, p := range w.plans {
 		result := p.result
 		if result.Outcome == outcomeBegin {
@@ -167,7 +167,7 @@ func (a *API) conclude(tx *engine.Tx, r Run, status RunStatus) Run {
 	if status == RunFailed {
 		eventType = "job.run.failed"
 	}
-	defer tx.As(r.ID)()
+	defer tx.ActAs(r.ID)()
 	var by *event.Cause
 	if r.RequestID != "" {
 		by = &event.Cause{RequestID: r.RequestID}

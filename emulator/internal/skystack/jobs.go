@@ -30,11 +30,11 @@ type Job struct {
 	// Due is what the next tick is for, Tick its place in the agenda; they differ
 	// when the tick is late, and Missed others are made up for with it. Both are
 	// zero when no tick is coming.
-	Due    time.Time      `json:"due"`
-	Tick   engine.Booking `json:"tick"`
-	Missed int            `json:"missed"`
-	Moved  bool           `json:"moved"`  // the tick was moved by a reset, so it may be off the trigger's instants
-	Anchor time.Time      `json:"anchor"` // where the trigger's every begins
+	Due    time.Time    `json:"due"`
+	Tick   engine.Timer `json:"tick"`
+	Missed int          `json:"missed"`
+	Moved  bool         `json:"moved"`  // the tick was moved by a reset, so it may be off the trigger's instants
+	Anchor time.Time    `json:"anchor"` // where the trigger's every begins
 	// Open is the run that is going, "" for none; Waiting are those that come after.
 	Open    string   `json:"open"`
 	Waiting []string `json:"waiting"`
@@ -60,7 +60,7 @@ const (
 	maxDepth       = 8
 )
 
-func (j Job) rescheduled(old, moved engine.Booking) Job {
+func (j Job) rescheduled(old, moved engine.Timer) Job {
 	if j.Tick == old {
 		by := moved.At.Sub(old.At)
 		j.Tick, j.Due, j.Anchor, j.Moved = moved, j.Due.Add(by), j.Anchor.Add(by), true

@@ -235,7 +235,7 @@ func (a *API) finish(tx *engine.Tx, id string) {
 	if !ok || !alive || t.Status != InProgress {
 		return
 	}
-	defer tx.As(t.Run)()
+	defer tx.ActAs(t.Run)()
 	if t.Type == Delete {
 		a.remove(tx, i, nil)
 		return
@@ -267,7 +267,7 @@ func (a *API) giveUp(tx *engine.Tx, i Instance, r Reason) error {
 	t, ok := a.actions.Get(tx, i.PendingAction)
 	before, broken := i.Status, ""
 	if ok {
-		defer tx.As(t.Run)()
+		defer tx.ActAs(t.Run)()
 	}
 	switch {
 	case ok && t.Type != Delete:
@@ -309,7 +309,7 @@ func (a *API) end(tx *engine.Tx, t Action, status ActionStatus, why *Reason) {
 	if status == Completed {
 		t.Progress = 100
 	}
-	t.Status, t.CompletedAt, t.Error, t.Due = status, tx.Now(), why, engine.Booking{}
+	t.Status, t.CompletedAt, t.Error, t.Due = status, tx.Now(), why, engine.Timer{}
 	a.actions.Put(tx, t.ID, t)
 	a.emitActionEnd(tx, t)
 	if t.Run != "" {

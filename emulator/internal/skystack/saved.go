@@ -20,7 +20,7 @@ const maxNumber = 1 << 30
 
 // rescheduled has the action begin as much later as it ends, so that its progress
 // stays.
-func (t Action) rescheduled(old, moved engine.Booking) Action {
+func (t Action) rescheduled(old, moved engine.Timer) Action {
 	if t.Due == old {
 		t.StartedAt = t.StartedAt.Add(moved.At.Sub(old.At))
 		t.Due = moved

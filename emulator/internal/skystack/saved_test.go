@@ -53,7 +53,7 @@ func stored(t testing.TB) (*rig, string) {
 	for range 2 { // one goes on, one waits
 		r.make(t, "/v1/jobs/"+job+"/run", "")
 	}
-	if err := r.world.Rest(t.Context()); err != nil { // the attempts have failed
+	if err := r.world.WaitIdle(t.Context()); err != nil { // the attempts have failed
 		t.Fatal(err)
 	}
 	return r, r.saved(t)

@@ -118,7 +118,7 @@ func (a *API) scheduleEvaluation(tx *engine.Tx, id string) {
 		p.Due = tx.After(p.next(tx.Now()).Sub(tx.Now()), evaluateStep, id)
 	case !needed && !p.Due.IsZero():
 		tx.Cancel(p.Due)
-		p.Due = engine.Booking{}
+		p.Due = engine.Timer{}
 	}
 	if p.Due != was.Due || p.Blocked != was.Blocked {
 		a.policies.Put(tx, id, p)
@@ -159,7 +159,7 @@ func (a *API) evaluate(tx *engine.Tx, id string) {
 	if !ok {
 		return
 	}
-	p.Due = engine.Booking{}
+	p.Due = engine.Timer{}
 	d, now := a.demand(tx, p), tx.Now()
 	switch {
 	case d.want == d.members || p.CooldownUntil.After(now):

@@ -63,9 +63,9 @@ func (a *API) seed(tx *engine.Tx, f *fixtures.Fixture, s Settings) error {
 		if done%seedCheck == 0 { // what is to come is taken to be as large as what is there
 			each := int64(0)
 			if done > 0 {
-				each = tx.Held() / int64(done)
+				each = tx.Size() / int64(done)
 			}
-			if err := tx.Room(each * int64(len(order)-done)); err != nil {
+			if err := tx.CheckBudget(each * int64(len(order)-done)); err != nil {
 				return err
 			}
 		}
@@ -75,7 +75,7 @@ func (a *API) seed(tx *engine.Tx, f *fixtures.Fixture, s Settings) error {
 			}
 		}
 	}
-	return cmp.Or(errors.Join(wrong...), tx.Room(0))
+	return cmp.Or(errors.Join(wrong...), tx.CheckBudget(0))
 }
 
 // mostWrong is how many wrong instances of a fixture one error lists.

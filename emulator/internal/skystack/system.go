@@ -53,7 +53,7 @@ func (a *API) getVersion(c *httpapi.Call, _ none) (versionBody, error) {
 			b.Preview = append(b.Preview, v.name)
 		}
 	}
-	if at := c.Workspace().GlanceAtReset(); !at.IsZero() {
+	if at := c.Workspace().PeekReset(); !at.IsZero() {
 		b.NextResetAt = text(resource.Stamp(at))
 	}
 	return b, nil

@@ -47,7 +47,7 @@ func (a *API) revoke(r *http.Request) bool {
 	revoked := false
 	for _, word := range candidates(r.Header["Authorization"]) {
 		digest := engine.DigestOf(word)
-		w, id := a.Registry.Home(digest)
+		w, id := a.Registry.Lookup(digest)
 		revoked = a.revokeKey(w, id, digest) || revoked
 	}
 	return revoked

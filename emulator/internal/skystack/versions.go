@@ -105,7 +105,7 @@ func (a *API) sunset(x *httpapi.RequestContext, v version) error {
 	x.Set("Sunset", v.sunset.Format(http.TimeFormat))
 	over := a.EnforceSunset && !x.Now.Before(v.sunset)
 	_ = x.World.Do(func(tx *engine.Tx) error {
-		over = over || tx.Deliberate(v.sunset)
+		over = over || tx.AdvancedPast(v.sunset)
 		return nil
 	})
 	if over {

@@ -26,7 +26,7 @@ func (o *Outbox) start(tx *engine.Tx, to Endpoint, d Delivery) {
 		Body: body, Secrets: all, Signer: signer, Format: to.Format,
 		Timestamp: engine.WallNow(), // receivers compare it with their own clocks (T3)
 	}
-	d.Status, d.SentAt, d.Due = Delivering, tx.Now(), engine.Booking{}
+	d.Status, d.SentAt, d.Due = Delivering, tx.Now(), engine.Timer{}
 	o.Deliveries.Put(tx, d.ID, d)
 	o.inFlight.Put(tx, d.ID, inFlight{})
 	r, deliver := planRequests(tx, to, d, m), o.deliverer(tx, to)

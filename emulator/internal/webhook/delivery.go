@@ -43,18 +43,18 @@ type Delivery struct {
 	ReplayOf  string `json:"replay_of"` // "" for none
 	// Tries counts the attempts. Attempts has one for each, and those requests too that
 	// only a fault added.
-	Tries       int            `json:"tries"`
-	Attempts    []Attempt      `json:"attempts"`
-	FirstAt     time.Time      `json:"first_at"` // of the first attempt
-	SentAt      time.Time      `json:"sent_at"`  // of the last one
-	Due         engine.Booking `json:"due"`      // of the next one; zero when none is scheduled
-	Next        string         `json:"next"`     // the delivery behind it in its queue
-	CreatedAt   time.Time      `json:"created_at"`
-	CompletedAt time.Time      `json:"completed_at"`
-	FaultPlan   *faultPlan     `json:"fault_plan,omitzero"` // nil for an endpoint without faults
+	Tries       int          `json:"tries"`
+	Attempts    []Attempt    `json:"attempts"`
+	FirstAt     time.Time    `json:"first_at"` // of the first attempt
+	SentAt      time.Time    `json:"sent_at"`  // of the last one
+	Due         engine.Timer `json:"due"`      // of the next one; zero when none is scheduled
+	Next        string       `json:"next"`     // the delivery behind it in its queue
+	CreatedAt   time.Time    `json:"created_at"`
+	CompletedAt time.Time    `json:"completed_at"`
+	FaultPlan   *faultPlan   `json:"fault_plan,omitzero"` // nil for an endpoint without faults
 }
 
-func (d Delivery) rescheduled(old, moved engine.Booking) Delivery {
+func (d Delivery) rescheduled(old, moved engine.Timer) Delivery {
 	if d.Due == old {
 		d.Due = moved
 	}
@@ -93,7 +93,7 @@ func (o *Outbox) finish(tx *engine.Tx, d Delivery, s Status, reason string) Deli
 	tx.Cancel(d.Due)
 	tx.Finish(d.ID)
 	engine.Own(o.queues, tx, d.WebhookID).Open--
-	d.Status, d.Reason, d.Due, d.Next, d.CompletedAt = s, reason, engine.Booking{}, "", tx.Now()
+	d.Status, d.Reason, d.Due, d.Next, d.CompletedAt = s, reason, engine.Timer{}, "", tx.Now()
 	o.Deliveries.Put(tx, d.ID, d)
 	o.finished.Put(tx, d.ID, finished{tx.Now()})
 	for {

@@ -168,7 +168,7 @@ func (o *Outbox) queueRetry(tx *engine.Tx, id string) {
 	if !ok || !there || d.Status != Waiting {
 		return
 	}
-	d.Status, d.Due = Queued, engine.Booking{}
+	d.Status, d.Due = Queued, engine.Timer{}
 	o.Deliveries.Put(tx, id, d)
 	if to.Disabled == "" { // what waits for a disabled endpoint stays in the queue
 		tx.Expect(id)

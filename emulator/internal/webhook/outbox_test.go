@@ -72,7 +72,7 @@ func (a *smallAPI) do(f func(tx *engine.Tx)) {
 	if err := a.world.Do(func(tx *engine.Tx) error { f(tx); return nil }); err != nil {
 		a.t.Fatal(err)
 	}
-	if err := a.world.Rest(a.t.Context()); err != nil {
+	if err := a.world.WaitIdle(a.t.Context()); err != nil {
 		a.t.Fatal(err)
 	}
 }

@@ -36,8 +36,8 @@ type pullQueue struct {
 
 type pullMessage struct {
 	message Message
-	takenAt engine.Wall   // when a listener took it
-	taken   chan struct{} // closed by then
+	takenAt engine.Stopwatch // when a listener took it
+	taken   chan struct{}    // closed by then
 	outcome chan Outcome
 }
 
@@ -175,7 +175,7 @@ func (p *pullQueues) pull(ctx context.Context, of listenerKey, gone <-chan struc
 	}
 	x := q.waiting[0]
 	q.waiting = q.waiting[1:]
-	x.takenAt = engine.Begin()
+	x.takenAt = engine.StartStopwatch()
 	close(x.taken)
 	q.taken[x.message.DeliveryID] = x
 	return x.message, true

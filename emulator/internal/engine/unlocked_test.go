@@ -9,15 +9,15 @@ import (
 )
 
 // What runs aside sees the world as it was, and does not keep others from it.
-func TestAsideReadsACopy(t *testing.T) {
-	h := newHouse()
+func TestUnlockedReadsACopy(t *testing.T) {
+	h := newTestSchema()
 	w := h.world(t)
 	must(t, w.Do(func(tx *Tx) error {
 		h.items.Put(tx, "a", item{N: 1})
 		return nil
 	}))
 	must(t, w.Do(func(tx *Tx) error {
-		tx.Aside(func(copied *Tx) {
+		tx.Unlocked(func(copied *Tx) {
 			must(t, w.Do(func(tx *Tx) error { // would wait for ever if the world were held
 				h.items.Put(tx, "a", item{N: 2})
 				h.items.Put(tx, "b", item{N: 3})
@@ -35,12 +35,12 @@ func TestAsideReadsACopy(t *testing.T) {
 }
 
 // A transaction that has changed something stays whole.
-func TestAsideKeepsAWorldThatWasChanged(t *testing.T) {
-	h := newHouse()
+func TestUnlockedKeepsTheLockAfterAChange(t *testing.T) {
+	h := newTestSchema()
 	w := h.world(t)
 	must(t, w.Do(func(tx *Tx) error {
 		h.items.Put(tx, "a", item{N: 1})
-		tx.Aside(func(same *Tx) {
+		tx.Unlocked(func(same *Tx) {
 			if same != tx {
 				t.Error("the world was let go between two changes")
 			}
@@ -49,8 +49,8 @@ func TestAsideKeepsAWorldThatWasChanged(t *testing.T) {
 	}))
 }
 
-func TestAsideAfterARestoreGoesOnWithThePresent(t *testing.T) {
-	h := newHouse()
+func TestUnlockedContinuesAfterARestore(t *testing.T) {
+	h := newTestSchema()
 	w := h.world(t)
 	p := w.Snapshot()
 	must(t, w.Do(func(tx *Tx) error {
@@ -58,7 +58,7 @@ func TestAsideAfterARestoreGoesOnWithThePresent(t *testing.T) {
 		return nil
 	}))
 	must(t, w.Do(func(tx *Tx) error {
-		tx.Aside(func(*Tx) { must(t, w.Restore(p)) })
+		tx.Unlocked(func(*Tx) { must(t, w.Restore(p)) })
 		if h.items.Len(tx) != 0 || tx.Generation().Origin != WasRestored {
 			t.Errorf("%d rows in generation %+v", h.items.Len(tx), tx.Generation())
 		}
@@ -67,8 +67,8 @@ func TestAsideAfterARestoreGoesOnWithThePresent(t *testing.T) {
 }
 
 // A panic aside comes out of Do, and the world is free afterwards.
-func TestAsidePanics(t *testing.T) {
-	h := newHouse()
+func TestUnlockedPanics(t *testing.T) {
+	h := newTestSchema()
 	w := h.world(t)
 	func() {
 		defer func() {
@@ -77,7 +77,7 @@ func TestAsidePanics(t *testing.T) {
 			}
 		}()
 		_ = w.Do(func(tx *Tx) error {
-			tx.Aside(func(*Tx) { panic("aside") })
+			tx.Unlocked(func(*Tx) { panic("aside") })
 			return nil
 		})
 	}()
@@ -85,7 +85,7 @@ func TestAsidePanics(t *testing.T) {
 }
 
 func TestCopiesAreOnlyRead(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	for name, change := range map[string]func(tx *Tx){
 		"Put":    func(tx *Tx) { h.items.Put(tx, "a", item{N: 1}) },
@@ -108,7 +108,7 @@ func TestCopiesAreOnlyRead(t *testing.T) {
 
 // Views and asides beside writers, in-place counters included: run with -race.
 func TestViewsBesideWriters(t *testing.T) {
-	h := newHouse()
+	h := newTestSchema()
 	w := h.world(t)
 	errs := make(chan error, 8)
 	var all sync.WaitGroup

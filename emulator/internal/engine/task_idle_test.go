@@ -7,13 +7,13 @@ import (
 )
 
 // Rest waits for errands, and for those that they bring with them.
-func TestRest(t *testing.T) {
+func TestWaitIdle(t *testing.T) {
 	w, err := NewWorld(NewSchema(), Config{ID: "wsp_a"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	if err := w.Rest(t.Context()); err != nil {
+	if err := w.WaitIdle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	gate, done := make(chan struct{}), 0
@@ -30,17 +30,17 @@ func TestRest(t *testing.T) {
 	late, cancel := context.WithCancelCause(t.Context())
 	enough := errors.New("enough")
 	cancel(enough)
-	if err := w.Rest(late); !errors.Is(err, enough) {
+	if err := w.WaitIdle(late); !errors.Is(err, enough) {
 		t.Errorf("error %v", err)
 	}
 	close(gate)
-	if err := w.Rest(t.Context()); err != nil || done != 2 {
+	if err := w.WaitIdle(t.Context()); err != nil || done != 2 {
 		t.Errorf("%d errands are back, error %v", done, err)
 	}
 }
 
 // Rest ends with its context while it waits, and with the world.
-func TestRestEndsEarly(t *testing.T) {
+func TestWaitIdleEndsEarly(t *testing.T) {
 	w, err := NewWorld(NewSchema(), Config{ID: "wsp_a"})
 	if err != nil {
 		t.Fatal(err)
@@ -51,12 +51,12 @@ func TestRestEndsEarly(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
-	go func() { ended <- w.Rest(ctx) }()
+	go func() { ended <- w.WaitIdle(ctx) }()
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	go func() { ended <- w.Rest(t.Context()) }()
+	go func() { ended <- w.WaitIdle(t.Context()) }()
 	w.Close()
 	if err := <-ended; err != nil {
 		t.Errorf("error %v", err)

@@ -5,39 +5,39 @@ import (
 	"time"
 )
 
-// face is what can be read of a world's clock without the gate. It is replaced as a
+// clockView is what can be read of a world's clock without the gate. It is replaced as a
 // whole when it no longer tells the time.
-type face struct {
+type clockView struct {
 	clock   clock
 	moves   bool // the clock tells the time, and not only its last instant
 	resetAt int64
 }
 
-// show makes the face tell the world's time; the gate is held. A world that is
+// publishClock makes the face tell the world's time; the gate is held. A world that is
 // behind its clock shows the instant it has reached.
-func (w *World) show(behind bool) {
-	f := face{clock: w.s.clock, moves: w.s.clock.moves() && !behind}
+func (w *World) publishClock(behind bool) {
+	f := clockView{clock: w.s.clock, moves: w.s.clock.moves() && !behind}
 	if w.every > 0 {
 		f.resetAt = w.resetAt
 	}
 	if f.moves {
 		f.clock.last = 0 // it changes all the time
 	}
-	if now := w.face.Load(); now == nil || *now != f {
-		w.face.Store(&f)
+	if now := w.clockView.Load(); now == nil || *now != f {
+		w.clockView.Store(&f)
 	}
 }
 
-// Glance is the world's time, which it reads without waiting for anybody and without
+// PeekTime is the world's time, which it reads without waiting for anybody and without
 // running what is due.
-func (w *World) Glance() time.Time { return w.GlanceAtClock().Now }
+func (w *World) PeekTime() time.Time { return w.PeekClock().Now }
 
-// GlanceAtClock is how the clock moves, read as Glance reads.
-func (w *World) GlanceAtClock() Clock {
-	f := w.face.Load()
+// PeekClock is how the clock moves, read as Glance reads.
+func (w *World) PeekClock() Clock {
+	f := w.clockView.Load()
 	c := Clock{Mode: f.clock.mode, Now: instant(f.clock.last)}
 	if f.moves {
-		c.Now = instant(f.clock.reads(wallNow()))
+		c.Now = instant(f.clock.timeAt(wallNow()))
 	}
 	if c.Mode == Scaled {
 		c.Scale = f.clock.scale
@@ -45,10 +45,10 @@ func (w *World) GlanceAtClock() Clock {
 	return c
 }
 
-// GlanceAtReset is when the world returns to its baseline by itself, read as Glance
+// PeekReset is when the world returns to its baseline by itself, read as Glance
 // reads; the zero time if it never does.
-func (w *World) GlanceAtReset() time.Time {
-	if at := w.face.Load().resetAt; at != 0 {
+func (w *World) PeekReset() time.Time {
+	if at := w.clockView.Load().resetAt; at != 0 {
 		return instant(at)
 	}
 	return time.Time{}

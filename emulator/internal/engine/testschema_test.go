@@ -29,17 +29,17 @@ type mark struct {
 	Subject string    `json:"subject"`
 }
 
-// house is a schema with tables of every sort and steps that leave marks, so
+// testSchema is a schema with tables of every sort and steps that leave marks, so
 // that a world tells by itself what happened in it, and when.
-type house struct {
+type testSchema struct {
 	*Schema
 	items   *Table[item]
 	tallies *Table[tally]
 	marks   *Table[mark]
 }
 
-func newHouse() *house {
-	h := &house{Schema: NewSchema()}
+func newTestSchema() *testSchema {
+	h := &testSchema{Schema: NewSchema()}
 	h.items = AddTable(h.Schema, Kind[item]{Name: "items", Check: func(i item, _ string) error {
 		if i.N < 0 {
 			return fmt.Errorf("n is %d, not at least 0", i.N)
@@ -65,7 +65,7 @@ func newHouse() *house {
 var start = time.Date(2026, 3, 19, 10, 22, 44, 0, time.UTC)
 
 // world returns a world that stands still, unless the configuration says else.
-func (h *house) world(t testing.TB, change ...func(*Config)) *World {
+func (h *testSchema) world(t testing.TB, change ...func(*Config)) *World {
 	t.Helper()
 	c := Config{ID: "wsp_test", Seed: 1, Clock: Clock{Mode: Frozen, Now: start}, Strict: true}
 	for _, f := range change {
@@ -87,15 +87,15 @@ func do(w *World, f func(tx *Tx)) {
 	})
 }
 
-// book books a mark of the subject after d.
-func book(w *World, d time.Duration, subject string) (b Booking) {
+// scheduleMark books a mark of the subject after d.
+func scheduleMark(w *World, d time.Duration, subject string) (b Timer) {
 	do(w, func(tx *Tx) { b = tx.After(d, "mark", subject) })
 	return b
 }
 
 // history lists the marks of a world as "subject@seconds since start". It does
 // not let the world move.
-func (h *house) history(w *World) (out []string) {
+func (h *testSchema) history(w *World) (out []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for row := range h.marks.After(&Tx{w: w, s: w.s}, 0) {
@@ -129,7 +129,7 @@ func saved(t testing.TB, p *Snapshot) string {
 }
 
 // loaded is what Load makes of a text that it must take.
-func loaded(t testing.TB, h *house, text string) *Snapshot {
+func loaded(t testing.TB, h *testSchema, text string) *Snapshot {
 	t.Helper()
 	p, err := Load(h.Schema, bytes.NewReader([]byte(text)))
 	must(t, err)

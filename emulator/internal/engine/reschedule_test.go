@@ -9,25 +9,25 @@ import (
 // job is a row that keeps the booking of its end.
 type job struct {
 	Begun time.Time `json:"begun"`
-	Due   Booking   `json:"due"`
+	Due   Timer     `json:"due"`
 }
 
-func (j job) rescheduled(old, moved Booking) job {
+func (j job) rescheduled(old, moved Timer) job {
 	if j.Due == old {
 		j.Begun, j.Due = j.Begun.Add(moved.At.Sub(old.At)), moved
 	}
 	return j
 }
 
-// works is a schema of jobs and when they ended.
-type works struct {
+// jobSchema is a schema of jobs and when they ended.
+type jobSchema struct {
 	*Schema
 	jobs *Table[job]
 	ends *Table[mark]
 }
 
-func newWorks() *works {
-	k := &works{Schema: NewSchema()}
+func newJobSchema() *jobSchema {
+	k := &jobSchema{Schema: NewSchema()}
 	k.jobs = AddTable(k.Schema, Kind[job]{Name: "jobs", Rescheduled: job.rescheduled})
 	k.ends = AddTable(k.Schema, Kind[mark]{Name: "ends"})
 	k.AddStep("job.end", func(tx *Tx, id string) {
@@ -37,7 +37,7 @@ func newWorks() *works {
 	return k
 }
 
-func (k *works) world(t *testing.T, mode Mode, every time.Duration) *World {
+func (k *jobSchema) world(t *testing.T, mode Mode, every time.Duration) *World {
 	t.Helper()
 	w, err := NewWorld(k.Schema, Config{ID: "wsp_works", Seed: 1, Clock: Clock{Mode: mode, Now: start}, ResetEvery: every, Strict: true})
 	must(t, err)
@@ -52,7 +52,7 @@ func (k *works) world(t *testing.T, mode Mode, every time.Duration) *World {
 	return w
 }
 
-func (k *works) ended(w *World) map[string]time.Duration {
+func (k *jobSchema) ended(w *World) map[string]time.Duration {
 	out := map[string]time.Duration{}
 	do(w, func(tx *Tx) {
 		for row := range k.ends.After(tx, 0) {
@@ -64,8 +64,8 @@ func (k *works) ended(w *World) map[string]time.Duration {
 
 // After a periodic reset what the baseline had booked lies as far ahead as it lay
 // at first, and the rows that keep a booking know (S72).
-func TestPeriodicResetBooksAnew(t *testing.T) {
-	k := newWorks()
+func TestPeriodicResetReschedules(t *testing.T) {
+	k := newJobSchema()
 	w := k.world(t, Frozen, time.Hour)
 	must(t, w.Advance(time.Hour-1))
 	equal(t, "before it", len(k.ended(w)), 3)
@@ -95,9 +95,9 @@ func TestPeriodicResetBooksAnew(t *testing.T) {
 }
 
 // A reset of a real clock keeps time too.
-func TestResetOfARealClockBooksAnew(t *testing.T) {
+func TestResetOfARealClockReschedules(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := newWorks()
+		k := newJobSchema()
 		w := k.world(t, Real, 0)
 		p := w.Snapshot()
 		wait(time.Hour)
@@ -118,8 +118,8 @@ func TestResetOfARealClockBooksAnew(t *testing.T) {
 }
 
 // The baseline itself is not moved, nor are those who share it.
-func TestBookingAnewLeavesTheBaseline(t *testing.T) {
-	k := newWorks()
+func TestReschedulingLeavesTheBaseline(t *testing.T) {
+	k := newJobSchema()
 	w := k.world(t, Frozen, time.Hour)
 	before := saved(t, w.Baseline())
 	f := w.ForkOf(w.Baseline(), "wsp_fork")
@@ -136,7 +136,7 @@ func TestBookingAnewLeavesTheBaseline(t *testing.T) {
 // proportion to what is booked when that is moved.
 func BenchmarkReset(b *testing.B) {
 	for name, n := range map[string][2]int{"1000 rows": {1_000, 0}, "1000000 rows": {1_000_000, 0}, "100000 booked": {100_000, 100_000}} {
-		k := newWorks()
+		k := newJobSchema()
 		w, err := NewWorld(k.Schema, Config{ID: "wsp_bench", Clock: Clock{Mode: Frozen, Now: start}, ResetEvery: time.Hour})
 		must(b, err)
 		do(w, func(tx *Tx) {

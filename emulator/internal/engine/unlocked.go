@@ -2,16 +2,16 @@ package engine
 
 import "slices"
 
-// AsideFrom is the number of rows from which on looking at all of them is done
+// UnlockedFrom is the number of rows from which on looking at all of them is done
 // aside: fewer take less than a tenth of a millisecond.
-const AsideFrom = 1000
+const UnlockedFrom = 1000
 
-// Aside runs f on the world as it is now, while others go on with the world: for
+// Unlocked runs f on the world as it is now, while others go on with the world: for
 // what looks at many rows. f gets a transaction that only reads. Afterwards the
 // transaction goes on at the present of the world, which may be another then: what
 // was read before is to be read again where that matters. A transaction that has
 // changed something keeps the world to itself.
-func (tx *Tx) Aside(f func(copied *Tx)) {
+func (tx *Tx) Unlocked(f func(copied *Tx)) {
 	if tx.dirty || tx.copied {
 		f(tx)
 		return
@@ -49,8 +49,8 @@ func (w *World) readOnly() *Tx {
 	return &Tx{w: c, s: c.s, now: w.s.clock.last, copied: true}
 }
 
-// writing panics in a transaction that only reads: the change would be lost.
-func (tx *Tx) writing() {
+// mustBeWritable panics in a transaction that only reads: the change would be lost.
+func (tx *Tx) mustBeWritable() {
 	if tx.copied {
 		panic("engine: a copy of a world that is only read was changed")
 	}

@@ -2,9 +2,9 @@ package engine
 
 import "fmt"
 
-// repeats counts what an advance runs when it is about to be given up: most of it
+// repetitions counts what an advance runs when it is about to be given up: most of it
 // is something that happens again and again, and the error names it.
-type repeats struct {
+type repetitions struct {
 	counted int
 	steps   map[string]int
 	events  map[[2]string]int // by step and subject
@@ -14,8 +14,8 @@ type repeats struct {
 const maxRepeats = 10_000
 
 // count counts the event if it is one of the last ones that the advance may run.
-func (r *repeats) count(a *advance, d due) {
-	if a.target.Most-a.ran >= maxRepeats {
+func (r *repetitions) count(a *advance, d due) {
+	if a.target.MaxEvents-a.ran >= maxRepeats {
 		return
 	}
 	if r.steps == nil {
@@ -27,7 +27,7 @@ func (r *repeats) count(a *advance, d due) {
 }
 
 // String names the step that ran most often and, of its subjects, the one that did.
-func (r *repeats) String() string {
+func (r *repetitions) String() string {
 	step, subject := "", ""
 	for name, n := range r.steps {
 		if m := r.steps[step]; n > m || n == m && name < step {
@@ -50,12 +50,12 @@ func (r *repeats) String() string {
 	return text
 }
 
-// tooMuch gives up an advance that has run as many events as it may.
-func (w *World) tooMuch(a *advance) error {
+// tooManyEvents gives up an advance that has run as many events as it may.
+func (w *World) tooManyEvents(a *advance) error {
 	more := ""
 	if e, ok := w.s.agenda.next(); ok {
 		more = fmt.Sprintf(" %d are still booked, the next of them %s of %s at %s", w.s.agenda.tree.Len(), e.step, e.subject, stamp(e.at))
 	}
 	return fmt.Errorf("after %d events%s: something happens again and again (%s). The advance%s stopped at %s: %w",
-		a.ran, more, &a.repeats, a.target, stamp(w.s.clock.last), ErrTooMuch)
+		a.ran, more, &a.repeats, a.target, stamp(w.s.clock.last), ErrTooManyEvents)
 }
