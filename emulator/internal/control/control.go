@@ -114,9 +114,6 @@ func (a *API) HTTP() (*httpapi.API, error) {
 	return &httpapi.API{
 		Contract: c, Document: "/_sandbox/openapi.json", Prefix: "/_sandbox/", Hosts: a.Like.Hosts, Headers: a.Like.Headers, Handlers: a.handlers(), Pipeline: a.pipeline(),
 		Refuse: a.Like.Refuse, Open: a.open, Complete: complete,
-		Render: func(_ *httpapi.RequestContext, out any) any { return out },
-		Known:  func(*httpapi.RequestContext, fail.Location, string) bool { return true },
-		Strict: func(*httpapi.RequestContext) bool { return true },
 	}, nil
 }
 

@@ -18,7 +18,10 @@ import (
 // Config connects a log to the API whose events it keeps. All functions but ErrorBody
 // and ObjectID are called in transactions.
 type Config struct {
-	// Types are the types of events there are, ResetType and RestoredType included. It
+	// Prefix distinguishes the table and the counters from those of other APIs in the same
+	// worlds; "" is that of one API.
+	Prefix string
+	// Types are the types of events there are, ResetEvent and RestoredEvent included. It
 	// is required.
 	Types []string
 	// Append appends an event to b, as compact JSON, as clients of an API version see
@@ -41,8 +44,7 @@ type Config struct {
 	// ErrorBody returns the error that ends the stream of a request, as JSON on one
 	// line. It is required.
 	ErrorBody func(err *fail.Error, requestID string) []byte
-	// ObjectID returns the id of the object that an event is about, "" for none. It is
-	// required.
+	// ObjectID returns the id of the object that an event is about; nil knows none.
 	ObjectID func(e *Event) string
 	// Closing ends requests that wait, and streams; nil never does.
 	Closing context.Context
@@ -54,7 +56,10 @@ type Log struct {
 	Rows *engine.Table[Event]
 
 	config Config
-	waits  waits
+	// sequence names the counter of the events of a world, and dropped that of the events
+	// that are no longer kept.
+	sequence, dropped string
+	waits             waits
 }
 
 // How much of the past is kept: by age, and so that a world stays small.
@@ -65,13 +70,6 @@ const (
 	maxEvents = 100_000
 	// minEvents are kept even where the budget of the world has no room.
 	minEvents = 100
-)
-
-const (
-	// sequence counts the events of a world.
-	sequence = "event"
-	// dropped counts the events that are no longer kept.
-	dropped = engine.OfRows + "dropped/events"
 )
 
 // New adds the table and the hook of a log to a schema.
@@ -85,11 +83,14 @@ func New(schema *engine.Schema, c Config) *Log {
 	if c.Advance == nil {
 		c.Advance = func(*engine.Tx, []string) bool { return false }
 	}
+	if c.ObjectID == nil {
+		c.ObjectID = func(*Event) string { return "" }
+	}
 	if c.Closing == nil {
 		c.Closing = context.Background()
 	}
-	l := &Log{config: c}
-	l.Rows = engine.AddTable(schema, engine.Kind[Event]{Name: "events", Check: l.checkSaved, Internal: engine.Always[Event]})
+	l := &Log{config: c, sequence: c.Prefix + "event", dropped: engine.OfRows + "dropped/" + c.Prefix + "events"}
+	l.Rows = engine.AddTable(schema, engine.Kind[Event]{Name: c.Prefix + "events", Check: l.checkSaved, Internal: engine.Always[Event]})
 	schema.OnReset(l.emitReset)
 	return l
 }
@@ -104,7 +105,7 @@ func (l *Log) Record(tx *engine.Tx, d Draft) Event {
 		object = encode(d.Object)
 	}
 	e := Event{
-		ID: l.Rows.NewID(tx, "evt"), Type: d.Type, Sequence: tx.Count(sequence) + 1, ProjectID: d.Project,
+		ID: l.Rows.NewID(tx, "evt"), Type: d.Type, Sequence: tx.Count(l.sequence) + 1, ProjectID: d.Project,
 		Object: object, Previous: encodePrevious(d.Previous), At: tx.Now(),
 	}
 	if d.Cause != nil {
@@ -127,7 +128,7 @@ func (l *Log) add(tx *engine.Tx, e Event) {
 			return
 		}
 		l.Rows.Delete(tx, oldest.ID)
-		tx.Count(dropped)
+		tx.Count(l.dropped)
 	}
 }
 

@@ -68,7 +68,7 @@ func (l *Log) placeAt(tx *engine.Tx, position string) (place, bool) {
 	if id == noticeID(tx.Generation()) {
 		return l.oldest(tx), true
 	}
-	return l.oldest(tx), id == Start && isWhole(tx)
+	return l.oldest(tx), id == Start && l.isWhole(tx)
 }
 
 // oldest is the place before the oldest event that is kept.
@@ -76,7 +76,7 @@ func (l *Log) oldest(tx *engine.Tx) place {
 	if first, ok := l.Rows.At(tx, 0); ok {
 		return place{sequence: max(first.Value.Sequence, 1) - 1, id: Start}
 	}
-	return place{sequence: tx.Peek(sequence), id: Start}
+	return place{sequence: tx.Peek(l.sequence), id: Start}
 }
 
 // latest is the place after the latest event.
@@ -88,14 +88,14 @@ func (l *Log) latest(tx *engine.Tx) place {
 }
 
 // isWhole reports whether every event of the present history is still kept.
-func isWhole(tx *engine.Tx) bool { return tx.Peek(dropped) == 0 }
+func (l *Log) isWhole(tx *engine.Tx) bool { return tx.Peek(l.dropped) == 0 }
 
 // keepsAllAfter reports whether every event after the row with the number is still
 // kept; 0 stands for the start.
 func (l *Log) keepsAllAfter(tx *engine.Tx, number uint64) bool {
 	switch number {
 	case 0:
-		return isWhole(tx)
+		return l.isWhole(tx)
 	case resource.OldestRow:
 		return true
 	}
@@ -150,7 +150,7 @@ func (l *Log) notice(tx *engine.Tx) Event {
 // sequence of the one before it, since it is not counted with the others.
 func (l *Log) emitReset(tx *engine.Tx) {
 	e := l.notice(tx)
-	e.Sequence, e.At = tx.Peek(sequence), tx.Now()
+	e.Sequence, e.At = tx.Peek(l.sequence), tx.Now()
 	l.add(tx, e)
 	l.config.Emitted(tx, e)
 }

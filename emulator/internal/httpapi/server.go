@@ -41,10 +41,10 @@ type API struct {
 	// Refuse renders an error.
 	Refuse func(x *RequestContext, err *fail.Error) Response
 	// Render turns a handler's output into what is encoded for the caller's
-	// version.
+	// version; nil encodes it as it is.
 	Render func(x *RequestContext, out any) any
 	// Known says whether a parameter or body member exists in the caller's
-	// version; Strict whether one that does not is an error.
+	// version; Strict whether one that does not is an error. nil says yes.
 	Known  func(x *RequestContext, in fail.Location, name string) bool
 	Strict func(x *RequestContext) bool
 	// Open gives a request that is refused before anybody is known its time and
@@ -143,6 +143,9 @@ func NewServer(o Options, apis ...*API) (*Server, error) {
 	if o.Home != nil {
 		s.unauthenticated = o.Home.IDs("stranger")
 	}
+	for _, api := range apis {
+		api.complete()
+	}
 	s.pool.New = func() any { return new(RequestContext) }
 	s.stages = s.admission()
 	s.echo.HTTPErrorHandler = s.unrouted
@@ -152,6 +155,19 @@ func NewServer(o Options, apis ...*API) (*Server, error) {
 		}
 	}
 	return s, nil
+}
+
+// complete replaces functions that are nil.
+func (api *API) complete() {
+	if api.Render == nil {
+		api.Render = func(_ *RequestContext, out any) any { return out }
+	}
+	if api.Known == nil {
+		api.Known = func(*RequestContext, fail.Location, string) bool { return true }
+	}
+	if api.Strict == nil {
+		api.Strict = func(*RequestContext) bool { return true }
+	}
 }
 
 // byPrefix sorts APIs so that the first whose prefix fits has the longest one.
