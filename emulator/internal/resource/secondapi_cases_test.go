@@ -108,7 +108,7 @@ func TestSecondAPIBesideSkyStack(t *testing.T) {
 			t.Errorf("%d: %s %s: got %d %s, want %d %s", n, tc.method, tc.path, w.Code, w.Body, tc.status, tc.want)
 		}
 	}
-	if err := world.Rest(t.Context()); err != nil {
+	if err := world.WaitIdle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	want := ""

@@ -59,8 +59,12 @@ func newNotesAPI(schema *engine.Schema, registry *engine.Registry, receiver http
 	exists := func(*engine.Tx, string) bool { return true }
 	a.keys = credential.New(schema, credential.Config{
 		Prefix: "notes_", IDPrefix: "key", SecretPrefix: "note_", Scopes: []string{"*"}, Registry: registry, ProjectExists: exists,
-		Refuse: func(_ credential.Key, s credential.Status) error { return fail.New(fail.Unauthenticated, "key_"+string(s), "") },
-		Limits: func(*engine.Tx) credential.Limits { return credential.Limits{Limited: true, Policy: limit.Policy{PerMinute: new(6)}} },
+		Refuse: func(_ credential.Key, s credential.Status) error {
+			return fail.New(fail.Unauthenticated, "key_"+string(s), "")
+		},
+		Limits: func(*engine.Tx) credential.Limits {
+			return credential.Limits{Limited: true, Policy: limit.Policy{PerMinute: new(6)}}
+		},
 	})
 	a.events = event.New(schema, event.Config{
 		Prefix: "notes_", Types: []string{"note.written", event.ResetEvent, event.RestoredEvent}, Append: appendNoteEvent,
@@ -83,23 +87,17 @@ func appendNoteEvent(b []byte, e *event.Event, _, _ string) []byte {
 	return fmt.Appendf(b, `{"what":%q,"note":%s}`, e.Type, e.Object)
 }
 
-// notesPage is a list as the API shows it, with how many pages there are.
-type notesPage struct {
-	Items []any `json:"items"`
-	Pages int   `json:"pages"`
-}
-
-// pages lists a table in pages of two.
+// pages lists a table in pages of two, with how many pages there are.
 func pages[T any](l resource.List[T], show func(T) any) httpapi.Handler {
 	return httpapi.Handle(l.Name, func(c *httpapi.Call, in struct {
 		P int `json:"-" query:"p"`
-	}) (out notesPage, err error) {
+	}) (map[string]any, error) {
+		var items []any
 		p, err := l.Read(c, resource.Position{Page: in.P, Limit: 2})
 		for _, row := range p.Rows {
-			out.Items = append(out.Items, show(row.Value))
+			items = append(items, show(row.Value))
 		}
-		out.Pages = (p.Total + 1) / 2
-		return out, err
+		return map[string]any{"items": items, "pages": (p.Total + 1) / 2}, err
 	})
 }
 
