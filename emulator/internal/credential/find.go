@@ -12,8 +12,8 @@ import (
 // LeadsHere reports whether a key leads to the transaction's world: a copy knows the
 // keys of its original too.
 func (s *Store) LeadsHere(tx *engine.Tx, k Key) bool {
-	home, _ := s.config.Registry.Lookup(k.Digest)
-	return home == tx.World()
+	w, _ := s.config.Registry.Lookup(k.Digest)
+	return w == tx.World()
 }
 
 // Find returns the key with an id, if it leads to the transaction's world.

@@ -36,7 +36,7 @@ func (s *Store) Mint(tx *engine.Tx, by string, k Key) (made Key, plain string) {
 }
 
 // bind makes a key lead to the transaction's world, unless it leads to another one. A
-// trial only asks.
+// trial only looks.
 func (s *Store) bind(tx *engine.Tx, k Key) bool {
 	if tx.Trial() {
 		w, _ := s.config.Registry.Lookup(k.Digest)

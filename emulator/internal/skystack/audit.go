@@ -56,14 +56,14 @@ type listAuditLogsInput struct {
 	Status    int    `json:"-" query:"status"`
 }
 
-// name tells the list from others.
+// name distinguishes the list from others.
 func (in listAuditLogsInput) name() string {
 	return "audit?" + url.Values{
 		"token_id": {in.TokenID}, "since": {in.Since}, "until": {in.Until}, "operation": {in.Operation}, "status": {strconv.Itoa(in.Status)},
 	}.Encode()
 }
 
-// query returns the query of the record, at a time.
+// query returns the query of the record at a time.
 func (in listAuditLogsInput) query(now time.Time) (credential.AuditQuery, error) {
 	since, _ := time.Parse(time.RFC3339, in.Since) // the contract has checked both
 	until, _ := time.Parse(time.RFC3339, in.Until)
@@ -78,7 +78,7 @@ func (in listAuditLogsInput) query(now time.Time) (credential.AuditQuery, error)
 		q.Since = past
 	}
 	if in.Until != "" && until.Before(past) {
-		q.Until = past // and not what may be the zero time, which means no end
+		q.Until = past // and not the zero time, which means no end
 	}
 	if in.Operation == "" {
 		return q, nil
@@ -92,7 +92,7 @@ func (in listAuditLogsInput) query(now time.Time) (credential.AuditQuery, error)
 	return q, nil
 }
 
-// operations are those of the contract, which was read before anything is served.
+// operations lists those of the contract, which was read before anything is served.
 func operations() []*httpapi.Operation {
 	c, err := contract()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
-// What is told where a clock stands that somebody waits for.
+// What a client is told that waits for a clock that is frozen.
 const (
 	clockStands = "clock_frozen"
 	advanceIt   = "Move it with POST /_sandbox/clock/advance, or let it run or jump: PUT /_sandbox/clock."
@@ -26,7 +26,8 @@ func (a *API) busyUntil(tx *engine.Tx, b credential.Busy) time.Time {
 	return t.due()
 }
 
-// invoke is the stage that runs the handler, and notes what the caller finds busy.
+// invoke is the stage that runs the handler, and records that the client was refused
+// because an instance is busy.
 func (a *API) invoke(x *httpapi.RequestContext) error {
 	err := httpapi.Invoke(x)
 	var e *fail.Error
@@ -43,8 +44,8 @@ func (a *API) invoke(x *httpapi.RequestContext) error {
 	return err
 }
 
-// await moves time to the first booked event that a read waits for, if the caller
-// has been shown before that it is due, and reports whether it did.
+// await moves time to the first due event that a read waits for, if an earlier read of
+// the same key waited for it too, and reports whether it did.
 func (a *API) await(c *httpapi.Call, waitsFor func(e engine.Event) bool) bool {
 	return a.settingsOf(c.Tx).Progression.reads() == 0 && a.Credentials.Await(c.Tx, c.Token, waitsFor)
 }

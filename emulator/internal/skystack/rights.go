@@ -10,21 +10,22 @@ import (
 	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
-// Nobody makes, runs, rotates or revokes more than he may do himself: neither a key
-// nor what acts later, or elsewhere, on behalf of one (S26). Of its own token a key
-// may always know, replace and revoke.
+// A client makes, runs, rotates and revokes nothing that may do more than its own key:
+// neither a key nor what acts later, or elsewhere, on behalf of one (S26). Every key may
+// read, rotate and revoke itself.
 
-// mayHave refuses to let a key do something with the rights of others for want of
-// scopes. What it is stands in the message, as "A token can give no more than it has".
-func mayHave(c *httpapi.Call, scopes []string, what string) error {
+// mayHave refuses a request whose key lacks some scopes. The rule begins the message, as
+// "A token can give no more than it has".
+func mayHave(c *httpapi.Call, scopes []string, rule string) error {
 	missing := credential.Missing(c.Scopes, scopes)
 	if missing == nil {
 		return nil
 	}
-	return lacksScopes(what+"; this one lacks "+strings.Join(missing, ", ")+".", missing)
+	return lacksScopes(rule+"; this one lacks "+strings.Join(missing, ", ")+".", missing)
 }
 
-// mayMake refuses a key that may do what its maker may not, or one too many.
+// mayMake refuses to make a key that may do more than its maker, and more keys than a
+// workspace may have.
 func (a *API) mayMake(c *httpapi.Call, t credential.Key) error {
 	if err := mayHave(c, t.Scopes, "A token can give no more than it has"); err != nil {
 		return err
@@ -41,7 +42,7 @@ func (a *API) mayMake(c *httpapi.Call, t credential.Key) error {
 	return nil
 }
 
-// mayEnd refuses to revoke a key that may do what the one that asks may not.
+// mayEnd refuses to revoke a key that may do more than the key of the request.
 func mayEnd(c *httpapi.Call, t credential.Key) error {
 	if t.ID == c.Token {
 		return nil
@@ -49,22 +50,22 @@ func mayEnd(c *httpapi.Call, t credential.Key) error {
 	return mayHave(c, t.Scopes, "A token can revoke none that may do more than it may itself")
 }
 
-// mayDo refuses to have a job do what the key that asks could not do by hand.
+// mayDo refuses a job that does what the key of the request may not do by hand.
 func mayDo(c *httpapi.Call, j *Job) error {
 	return mayHave(c, []string{j.Action.Type.scope()}, "A token can have a job do no more than it may do itself")
 }
 
-// mayDeliver refuses to have events delivered to a key that may not read them.
+// mayDeliver refuses a webhook of a key that may not read events.
 func mayDeliver(c *httpapi.Call) error {
 	return mayHave(c, []string{"events:read"}, "A webhook delivers events, which the token must be allowed to read")
 }
 
-// checkExpiry refuses an end that has come, or that is later than that of
-// the key which asks. What is less than a second is not shown, so it does not count.
+// checkExpiry refuses an expiry in the past, and one later than that of the key of the
+// request. Fractions of a second are not shown, so they do not count.
 func (a *API) checkExpiry(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
 	text := b.Text("expires_at")
 	if _, err := time.Parse(time.RFC3339, text); err != nil {
-		return nil // what is no time is the contract's concern
+		return nil // the contract refuses it
 	}
 	violation := fail.Detail{Field: "expires_at", Location: fail.Body, Code: "out_of_range"}
 	at, end := secondOf(text), a.Credentials.EndOf(c.Tx, c.Token)

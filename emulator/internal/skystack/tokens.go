@@ -16,7 +16,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/secret"
 )
 
-// tokenBody is a key on the wire: enough to recognise it, never its secret (S22).
+// tokenBody is a key on the wire: enough to recognize it, never its secret (S22).
 type tokenBody struct {
 	ID          string   `json:"id"`
 	Name        string   `json:"name"`
@@ -67,7 +67,7 @@ func (a *API) tokenBody(tx *engine.Tx) func(credential.Key) tokenBody {
 	}
 }
 
-// orNull is nil for an empty text.
+// orNull returns nil for an empty text.
 func orNull(s string) *string {
 	if s == "" {
 		return nil
@@ -83,7 +83,7 @@ func stampOrNull(t time.Time) *string {
 	return &s
 }
 
-// tokenOf is a key of the workspace.
+// tokenOf returns a key of the workspace.
 func (a *API) tokenOf(tx *engine.Tx, id string) (credential.Key, error) {
 	if t, ok := a.Credentials.Find(tx, id); ok {
 		return t, nil
@@ -102,7 +102,7 @@ type listTokensInput struct {
 //	GET /v1/tokens
 func (a *API) listTokens(c *httpapi.Call, in listTokensInput) (listBody[tokenBody], error) {
 	now, filter := c.Now(), url.Values{"environment": {in.Environment}, "status": {in.Status}}
-	own := func(t credential.Key) string { // of a bound key: its own is all it sees
+	own := func(t credential.Key) string { // a bound key sees itself alone
 		if t.ID == c.Token {
 			return c.Project
 		}
@@ -139,8 +139,7 @@ type createTokenInput struct {
 	ProjectID   string   `json:"project_id"`
 }
 
-// checkToken checks what only the world can judge: times, versions and
-// projects.
+// checkToken checks what depends on the world: times, versions and projects.
 func (a *API) checkToken(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
 	details := a.checkExpiry(c, b)
 	violation := func(field, code, message string) {
@@ -155,8 +154,8 @@ func (a *API) checkToken(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
 	return details
 }
 
-// createToken makes a key. It can do no more than the one that asks for it, and no
-// longer.
+// createToken makes a key. It may do no more than the key of the request, and expires no
+// later.
 //
 //	POST /v1/tokens
 func (a *API) createToken(c *httpapi.Call, in createTokenInput) (newTokenBody, error) {
@@ -176,13 +175,13 @@ func (a *API) createToken(c *httpapi.Call, in createTokenInput) (newTokenBody, e
 	return newTokenBody{b, key}, nil
 }
 
-// secondOf reads a time that was checked before; the zero time for none.
+// secondOf returns a time that was checked before, to the second; the zero time for "".
 func secondOf(s string) time.Time {
 	t, _ := time.Parse(time.RFC3339, s)
 	return t.UTC().Truncate(time.Second)
 }
 
-// unique is a list without repetitions; nil for nil.
+// unique returns a list without repetitions; nil for nil.
 func unique(list []string) []string {
 	var out []string
 	for _, s := range list {
