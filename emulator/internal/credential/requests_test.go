@@ -30,6 +30,8 @@ func TestUnknownSecrets(t *testing.T) {
 	want(t, "an unknown one", a.request("x", ""), "unknown ")
 	_, _, err := a.keys.Identify("")
 	wantError(t, err, errEmpty.Error())
+	_, _, err = a.keys.Identify("x")
+	wantError(t, err, "unknown")
 
 	var adopting *smallAPI
 	adopting = newSmallAPI(t, func(c *credential.Config) {
@@ -60,10 +62,21 @@ func TestIdentifyLeavesNoTrace(t *testing.T) {
 		want(t, "last use", at, start())
 		want(t, "address", ip, "192.0.2.1")
 	})
+	fork := a.world.Fork("f")
+	t.Cleanup(fork.Close)
+	_ = fork.Do(func(tx *engine.Tx) error { // which has the row of a key that leads to the original
+		_, err := a.keys.Valid(tx, id, engine.DigestOf("narrow"))
+		wantError(t, err, "unknown")
+		return nil
+	})
 	w, owner := a.keys.Owner(engine.DigestOf("narrow"))
 	if w != a.world || owner != id {
 		t.Errorf("owner %s", owner)
 	}
+	a.do(func(tx *engine.Tx) { a.keys.Revoke(tx, k) })
+	_, _, err = a.keys.Identify("narrow")
+	wantError(t, err, "revoked "+id)
+	want(t, "a revoked one", a.keys.Allows(a.world, "narrow", "a:read"), false)
 }
 
 // A request that was admitted acts only if its key still may.
@@ -113,8 +126,13 @@ func TestLimits(t *testing.T) {
 	}
 	want(t, "exhausted", a.request("second", ""), "limited")
 	wantError(t, a.keys.Exhaust(a.world, "second", sandbox.DayWindow), "not limited by the day")
+	wantError(t, a.keys.Exhaust(a.world, "second", "hour"), `there is no window "hour"`)
 	wantError(t, a.keys.Exhaust(a.world, "third"), "the workspace has no such key; use the token or the id of one of "+first)
 	a.limits = credential.Limits{}
+	wantError(t, a.keys.Exhaust(a.world, "second"), "set a rate limit first")
+	a.limits.Limited = true
+	wantError(t, a.keys.Exhaust(a.world, "second"), "set a rate limit first")
+	a.limits, a.limits.Limited = perMinute(2), false
 	wantError(t, a.keys.Exhaust(a.world, "second"), "set a rate limit first")
 	want(t, "no limits", len(a.keys.Limits(a.world)), 0)
 }
@@ -131,8 +149,17 @@ func TestChangedLimits(t *testing.T) {
 	if l, err = l.Changed(sandbox.RateLimit{PerDay: sandbox.Unlimited, PerMinute: sandbox.Unlimited, Separate: true}); err != nil || l.Limited || l.Shared {
 		t.Errorf("%+v %v", l, err)
 	}
-	_, err = l.Changed(sandbox.RateLimit{PerMinute: -2})
-	wantError(t, err, "per_minute: -2 is no limit")
+	for _, c := range []struct {
+		r    sandbox.RateLimit
+		want string
+	}{
+		{sandbox.RateLimit{PerMinute: -2}, "per_minute: -2 is no limit"},
+		{sandbox.RateLimit{PerDay: 1_000_000_001}, "per_day: 1000000001 is no limit"},
+		{sandbox.RateLimit{Shared: true, Separate: true}, "choose one"},
+	} {
+		_, err = l.Changed(c.r)
+		wantError(t, err, c.want)
+	}
 }
 
 // On a clock that jumps, the request after a refusal with a known end moves time there;

@@ -73,7 +73,13 @@ func TestSavedKeys(t *testing.T) {
 	})
 	a.add("root", credential.Key{ID: "key_root"})
 	a.mint("key_root", credential.Key{Name: "ci", Scopes: []string{"a:read"}, ProjectID: "p1"})
+	digest := func(secret string) string {
+		text, _ := engine.DigestOf(secret).MarshalText()
+		return string(text)
+	}
+	a.add("second", credential.Key{})
 	for _, c := range []struct{ old, replacement, want string }{
+		{digest("second"), digest("root"), `digest: it is that of "key_root" too`},
 		{`"key_root"`, `"tok_root"`, "id: "},
 		{`"a:read"`, `"b:read"`, `scopes: "b:read" is unknown; use some of *, a:read, a:write`},
 		{`"api_version": ""`, `"api_version": "x"`, "api_version: is set"},
