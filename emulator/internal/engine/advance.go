@@ -8,102 +8,100 @@ import (
 	"time"
 )
 
-// Target says how far an advance goes: By a duration, which may be 0, unless one of
-// the others is set.
+// Target says how far an advance goes. By, which may be 0, applies unless one of the
+// other members is set.
 type Target struct {
 	By time.Duration
-	// To is an instant that has not passed.
+	// To is an instant; it must not have passed.
 	To time.Time
 	// Next is the instant of the next event of the agenda.
 	Next bool
-	// Idle is the instant at which nothing is booked any more.
+	// Idle is the instant of the last event that is scheduled.
 	Idle bool
-	// MaxEvents bounds the events that are run, periodic resets included; 0 means
-	// MaxEvents.
+	// MaxEvents bounds the number of events that run, periodic resets included. 0
+	// means the constant MaxEvents.
 	MaxEvents int
 }
 
-// MaxEvents is how many events an advance runs at most, unless it is told
-// otherwise.
+// MaxEvents is the default limit of the events that one advance runs.
 const MaxEvents = 1_000_000
 
-// backlogTimeout is how long an advance waits at first for work that was expected
-// before it, but has not started, when more is coming: the queue of a slow receiver
-// may be long.
+// backlogTimeout bounds how long an advance waits for earlier work that has not
+// started while requests keep adding more: the queue of a slow receiver may be long.
 const backlogTimeout = 5 * time.Second
 
 var (
 	// ErrTooManyEvents ends an advance that has run as many events as it may.
 	ErrTooManyEvents = errors.New("advance in shorter steps, or end what repeats")
-	// ErrReplaced ends an advance when another state took the place of the one it
-	// began in.
+	// ErrReplaced ends an advance when a reset or restore replaces the state it began
+	// in.
 	ErrReplaced = errors.New("the world was reset or restored meanwhile")
-	// ErrClosed ends an advance with the world.
+	// ErrClosed ends an advance when the world is closed.
 	ErrClosed = errors.New("the world was closed")
 )
 
-// advance is one that is under way. The gate of the world guards it.
+// advance is an advance in progress. The lock of the world guards it.
 type advance struct {
 	target Target
-	// to is how far it leads for certain: what is due up to there is its doing.
+	// to is the instant that the advance reaches for certain. Events up to it are run
+	// by the advance.
 	to      int64
 	ran     int
 	repeats repetitions
 	slice   slice
-	stopped error // why it must end; nil if it need not
+	stopped error // why it must end; nil while it may continue
 
-	// Work is counted that this advance waits for: what it caused, what was
-	// expected before it began (numbers up to openedBefore), and the tasks that were
-	// under way then (up to startedBefore).
+	// The advance waits until these counts are 0: tasks it caused, work that was
+	// expected before it began (numbers up to openedBefore), and tasks that were
+	// running then (up to startedBefore).
 	caused, backlog, inFlight   int
 	openedBefore, startedBefore uint64
 }
 
-// Advance moves the world's time ahead by d and returns when everything that
-// falls due on the way has happened and everything that it caused is done. A task
-// must not wait for Advance. It refuses a negative d, and one that leads beyond the
-// year 2200.
+// Advance moves the world's time ahead by d. It returns when every event due on the
+// way has run and every task that they caused is complete. A task must not call
+// Advance. A negative d, and one that leads beyond the year 2200, is an error.
 func (w *World) Advance(d time.Duration) error {
 	_, err := w.AdvanceContext(context.Background(), Target{By: d})
 	return err
 }
 
-// AdvanceTo is Advance to an instant; it refuses one that has passed.
+// AdvanceTo is Advance to an instant. An instant that has passed is an error.
 func (w *World) AdvanceTo(t time.Time) error { return w.AdvanceToContext(context.Background(), t) }
 
-// AdvanceToContext is AdvanceTo that gives up when the context ends, as
-// AdvanceContext does.
+// AdvanceToContext is AdvanceTo with a context; see AdvanceContext.
 func (w *World) AdvanceToContext(ctx context.Context, t time.Time) error {
-	if t.IsZero() { // which is no instant of a Target, and no time to go to
+	if t.IsZero() { // a Target without To
 		return past(t, nanoseconds(w.Now()))
 	}
 	_, err := w.AdvanceContext(ctx, Target{To: t})
 	return err
 }
 
-// AdvanceToNext moves to the instant of the next event and runs what is due
-// then. It reports false, and does nothing, when nothing is booked before time
-// ends.
+// AdvanceToNext moves to the instant of the next event and runs what is due then. It
+// reports false, and does nothing, when no event is scheduled up to the year 2200.
 func (w *World) AdvanceToNext() bool {
 	moved, _ := w.AdvanceContext(context.Background(), Target{Next: true})
 	return moved
 }
 
-// AdvanceUntilIdle moves from event to event until nothing is booked any more.
-// What books itself again never ends, so it gives up after most events, resets
-// included, with an error that says what repeats; nothing is undone.
+// AdvanceUntilIdle moves from event to event until none is scheduled. A step that
+// schedules itself again never ends, so it gives up after most events, resets
+// included. The error then names the step that repeats. Nothing is undone.
 func (w *World) AdvanceUntilIdle(most int) error {
 	_, err := w.AdvanceContext(context.Background(), Target{Idle: true, MaxEvents: most})
 	return err
 }
 
-// AdvanceContext moves the world's time ahead to a target. Everything that falls
-// due on the way happens, each event at its own instant, and what an instant causes
-// is done before the next begins. It does so in slices, between which others get
-// in. One advance is made after another. It reports false if there was no event to
-// go to. When the context ends, the world is closed or another state takes
-// its place, and after Target.Most events, time stays where it is, and the error
-// says where that is.
+// AdvanceContext moves the world's time ahead to a target. Each event due on the way
+// runs at its own instant, and the tasks that it caused are complete before the next
+// instant begins. The advance runs in slices; between them it releases the lock of the
+// world. Advances run one after another. It reports false if there was no event to go
+// to.
+//
+// If the context ends, the world is closed, another state replaces the present one, or
+// Target.MaxEvents events have run, the advance ends early: time stays where it is,
+// and the error says where that is.
 func (w *World) AdvanceContext(ctx context.Context, t Target) (moved bool, err error) {
 	if err := t.check(); err != nil {
 		return false, err
@@ -128,7 +126,7 @@ func (w *World) AdvanceContext(ctx context.Context, t Target) (moved bool, err e
 	return w.play(ctx, a)
 }
 
-// play takes an advance to its target.
+// play runs an advance to its target.
 func (w *World) play(ctx context.Context, a *advance) (bool, error) {
 	w.advance = a
 	defer func() { w.advance = nil }()
@@ -155,10 +153,10 @@ func (w *World) play(ctx context.Context, a *advance) (bool, error) {
 	return true, w.playTo(ctx, a, plus(a.to, int64(t.By)))
 }
 
-// awaitEarlier lets time stand until the work is done that was expected before the
-// advance, so that what it leaves happens at the instant it belongs to. Tasks under
-// way are always waited for. Once requests bring more work meanwhile, those that
-// only stand in a queue are waited for with less patience.
+// awaitEarlier waits, without moving time, until the work that was expected before the
+// advance is complete, so that its results are stored at the instant they belong to.
+// It always waits for tasks that are running. Work that has not started is waited for
+// up to backlogTimeout once requests add more.
 func (w *World) awaitEarlier(ctx context.Context, a *advance) error {
 	if w.tasks == nil {
 		return nil
@@ -183,8 +181,8 @@ func (w *World) awaitEarlier(ctx context.Context, a *advance) error {
 	return nil
 }
 
-// playTo runs what is due up to an instant, each event at its own, and moves time
-// there. What an instant causes is done before the next begins.
+// playTo runs the events due up to an instant, each at its own, and moves time there.
+// The tasks of an instant are complete before the next instant begins.
 func (w *World) playTo(ctx context.Context, a *advance, to int64) error {
 	a.to = max(a.to, to)
 	for {
@@ -213,7 +211,7 @@ func (w *World) playTo(ctx context.Context, a *advance, to int64) error {
 	}
 }
 
-// playUntilIdle goes from event to event.
+// playUntilIdle advances from event to event until none is left.
 func (w *World) playUntilIdle(ctx context.Context, a *advance) error {
 	for {
 		e, ok := w.s.agenda.next()
@@ -221,7 +219,7 @@ func (w *World) playUntilIdle(ctx context.Context, a *advance) error {
 			e.at = w.s.clock.last
 		}
 		if err := reachable(instant(e.at)); err != nil {
-			return fmt.Errorf("%w; %s of %s is booked for then", err, e.step, e.subject)
+			return fmt.Errorf("%w; %s of %s is scheduled for then", err, e.step, e.subject)
 		}
 		if err := w.playTo(ctx, a, e.at); err != nil || !ok && w.s.agenda.tree.Len() == 0 {
 			return err
@@ -229,14 +227,14 @@ func (w *World) playUntilIdle(ctx context.Context, a *advance) error {
 	}
 }
 
-// move is the clock's part of an advance.
+// move advances the clock and wakes callers that wait for a change.
 func (w *World) move(to int64) {
 	if w.s.clock.advance(to, w.wall()) {
 		w.notifyChanged()
 	}
 }
 
-// interrupt ends the advance that is under way, if there is one; the gate is held.
+// interrupt ends the advance in progress, if there is one. The caller holds the lock.
 func (w *World) interrupt(why error) {
 	if w.advance != nil {
 		w.advance.stopped = why
@@ -244,7 +242,8 @@ func (w *World) interrupt(why error) {
 	}
 }
 
-// interruption is why an advance must end; nil if it need not.
+// interruption returns the reason for which an advance must end; nil if it may
+// continue.
 func (w *World) interruption(ctx context.Context, a *advance) error {
 	switch {
 	case w.closed:
@@ -257,16 +256,17 @@ func (w *World) interruption(ctx context.Context, a *advance) error {
 	return nil
 }
 
-// unfinished says where time stands after an advance that had to end.
+// unfinished returns the error of an advance that ended early, with the time that it
+// reached.
 func (w *World) unfinished(a *advance, why error) error {
 	return fmt.Errorf("the advance%s ended early, at %s: %w", a.target, stamp(w.s.clock.last), why)
 }
 
-// String is the target, to follow "the advance"; "" is none worth telling.
+// String describes the target; it follows the words "the advance" in a message.
 func (t Target) String() string {
 	switch {
 	case t.Idle:
-		return " until nothing is booked"
+		return " until nothing is scheduled"
 	case t.Next:
 		return " to the next event"
 	case !t.To.IsZero():
@@ -275,7 +275,7 @@ func (t Target) String() string {
 	return " by " + t.By.String()
 }
 
-// check refuses a target that no world can reach.
+// check returns an error for a target that no world can reach.
 func (t Target) check() error {
 	if t.By < 0 {
 		return fmt.Errorf("cannot advance by %v: time only goes forward", t.By)
@@ -283,7 +283,7 @@ func (t Target) check() error {
 	return reachable(t.To)
 }
 
-// passed refuses a target that lies behind an instant, or too far ahead of it.
+// passed returns an error for a target that lies before now, or too far ahead of it.
 func (t Target) passed(now int64) error {
 	if !t.To.IsZero() && nanoseconds(t.To) < now {
 		return past(t.To, now)

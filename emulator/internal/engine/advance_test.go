@@ -22,7 +22,7 @@ func TestAdvanceUntilIdle(t *testing.T) {
 	must(t, w.AdvanceUntilIdle(1))
 }
 
-// What books itself for ever is given up after so many events, also when they all
+// What schedules itself for ever is given up after so many events, also when they all
 // fall due at once.
 func TestAdvanceUntilIdleGivesUp(t *testing.T) {
 	for _, step := range []time.Duration{time.Second, 0} {
@@ -34,8 +34,8 @@ func TestAdvanceUntilIdleGivesUp(t *testing.T) {
 		w := h.world(t)
 		do(w, func(tx *Tx) { tx.After(time.Second, "for ever", "x") })
 		err := w.AdvanceUntilIdle(100)
-		if err == nil || !strings.HasPrefix(err.Error(), "after 100 events 1 are still booked, the next of them for ever of x at 2026-03-19T10:2") ||
-			!strings.Contains(err.Error(), "(100 of the last 100 events were for ever of x). The advance until nothing is booked stopped at 2026-03-19T10:2") {
+		if err == nil || !strings.HasPrefix(err.Error(), "after 100 events 1 are still scheduled, the next of them for ever of x at 2026-03-19T10:2") ||
+			!strings.Contains(err.Error(), "(100 of the last 100 events were for ever of x). The advance until nothing is scheduled stopped at 2026-03-19T10:2") {
 			t.Errorf("every %v: got %v", step, err)
 		}
 		runs, _ := w.s.counters.Get("runs") // a transaction would first run what is due, for ever
@@ -43,7 +43,7 @@ func TestAdvanceUntilIdleGivesUp(t *testing.T) {
 	}
 }
 
-// A world that resets itself has what its baseline booked again after each reset,
+// A world that resets itself has what its baseline scheduled again after each reset,
 // and is never idle if that lies beyond the next.
 func TestAdvanceUntilIdleWithResets(t *testing.T) {
 	h := newTestSchema()
@@ -58,17 +58,17 @@ func TestAdvanceUntilIdleWithResets(t *testing.T) {
 
 	scheduleMark(w, 90*time.Minute, "later")
 	w.SetBaseline()
-	if err := w.AdvanceUntilIdle(10); err == nil || !strings.Contains(err.Error(), "after 10 events 1 are still booked") {
+	if err := w.AdvanceUntilIdle(10); err == nil || !strings.Contains(err.Error(), "after 10 events 1 are still scheduled") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// Events can be booked for after the end of time; nothing goes there.
+// Events can be scheduled after the year 2200; no advance reaches them.
 func TestAdvanceBeyondTheEndOfTime(t *testing.T) {
 	w := newTestSchema().world(t, func(c *Config) { c.Clock = Clock{Mode: Frozen, Now: time.Date(2200, 12, 31, 0, 0, 0, 0, time.UTC)} })
 	scheduleMark(w, 48*time.Hour, "x")
 	equal(t, "the next event", w.AdvanceToNext(), false)
-	if err := w.AdvanceUntilIdle(10); err == nil || err.Error() != "cannot advance to the year 2201: the latest supported year is 2200; mark of x is booked for then" {
+	if err := w.AdvanceUntilIdle(10); err == nil || err.Error() != "cannot advance to the year 2201: the latest supported year is 2200; mark of x is scheduled for then" {
 		t.Errorf("got %v", err)
 	}
 	equal(t, "the time", w.Now().Year(), 2200)
@@ -143,8 +143,8 @@ func TestChanged(t *testing.T) {
 	}
 }
 
-// Who takes the channel, looks, and then waits misses nothing, in real time and in
-// the time of a bubble.
+// A caller that gets the channel, reads and then waits misses no change, in real time
+// and in a bubble.
 func TestChangedMissesNothing(t *testing.T) {
 	h := newTestSchema()
 	w := h.world(t)

@@ -6,25 +6,27 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// Event is a future change of a world: the step to run, on what, and when.
-// Events are data, so they can be listed, saved and compared.
+// Event is a scheduled change of a world: a step, its subject and the time. Events are
+// data, so that they can be listed, saved and compared.
 type Event struct {
 	At      time.Time // the world time it falls due
-	Seq     uint64    // breaks ties: events due together run in booking order
+	Seq     uint64    // orders events of the same instant: first scheduled, first run
 	Step    string    // the name the step was registered under
-	Subject string    // the id of the object it is about
+	Subject string    // the id of the object that the step changes
 }
 
-// Timer finds an event again to cancel it. The zero Booking is no event.
+// Timer identifies a scheduled event, so that it can be canceled. The zero Timer
+// identifies none.
 type Timer struct {
 	At  time.Time `json:"at"`
 	Seq uint64    `json:"seq" dump:"-"`
 }
 
-// IsZero reports whether b books nothing.
+// IsZero reports whether b identifies no event.
 func (b Timer) IsZero() bool { return b.Seq == 0 }
 
-// event keeps instants as nanoseconds, which order and compare at no cost.
+// event is an Event with its instant in nanoseconds, which are cheap to order and
+// compare.
 type event struct {
 	at      int64
 	seq     uint64
@@ -51,10 +53,11 @@ func newAgenda() agenda {
 
 func (a agenda) copy() agenda { return agenda{a.tree.IsoCopy()} }
 
-// next is the event due first.
+// next returns the event that is due first.
 func (a agenda) next() (event, bool) { return a.tree.Min() }
 
-// reschedule moves every booking ahead, and tells the rows that keep one.
+// reschedule delays every event by so many nanoseconds and updates the rows that hold
+// a timer.
 func (s *state) reschedule(by int64) {
 	if by <= 0 || s.agenda.tree.Len() == 0 {
 		return
@@ -73,15 +76,15 @@ func (s *state) reschedule(by int64) {
 	s.agenda = moved
 }
 
-// Agenda lists the booked events in the order they will run.
+// Agenda lists the scheduled events in the order in which they will run.
 func (w *World) Agenda() []Event {
 	w.mu.Lock()
-	booked := w.s.agenda.copy()
+	a := w.s.agenda.copy()
 	w.mu.Unlock()
-	return booked.events()
+	return a.events()
 }
 
-// AgendaLen is the number of events on the agenda.
+// AgendaLen returns the number of scheduled events.
 func (w *World) AgendaLen() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

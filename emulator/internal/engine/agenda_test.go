@@ -17,7 +17,7 @@ func TestEventsRunInOrderEachAtItsOwnInstant(t *testing.T) {
 	w := h.world(t)
 	scheduleMark(w, 3*time.Second, "c")
 	scheduleMark(w, time.Second, "a")
-	scheduleMark(w, 3*time.Second, "d") // booked after c for the same instant
+	scheduleMark(w, 3*time.Second, "d") // scheduled after c for the same instant
 	scheduleMark(w, 2*time.Second, "b")
 	scheduleMark(w, 0, "now")
 	scheduleMark(w, time.Hour, "later")
@@ -27,7 +27,7 @@ func TestEventsRunInOrderEachAtItsOwnInstant(t *testing.T) {
 	equal(t, "what is left", len(w.Agenda()), 1)
 }
 
-// The order is (at, seq) whatever the order of booking and however the way is
+// The order is (at, seq) whatever the order of timer and however the way is
 // divided into steps.
 func TestAgendaAgainstASortedList(t *testing.T) {
 	h := newTestSchema()
@@ -194,7 +194,7 @@ func TestStrictWorldPanicsWhenAnOperationChangedAndFailed(t *testing.T) {
 	}
 }
 
-// A world nobody talks to still moves: its alarm wakes it.
+// A world without requests still moves: its alarm wakes it.
 func TestAlarmWakesAnUntouchedWorld(t *testing.T) {
 	for _, c := range []struct {
 		clock Clock
@@ -263,8 +263,8 @@ func TestCloseStopsTheAlarm(t *testing.T) {
 	})
 }
 
-// What somebody does is theirs until they are done; what falls due, or is run as
-// if it had, is nobody's.
+// The actor set by ActAs applies until its end. Steps, due or run by Run, have no
+// actor.
 func TestActor(t *testing.T) {
 	h := newTestSchema()
 	var seen []string
@@ -290,8 +290,8 @@ func TestActor(t *testing.T) {
 	equal(t, "steps", strings.Join(seen, " "), "now: later:")
 }
 
-// A transaction that was kept shows nothing of the world any more, for nobody
-// holds the world then.
+// A transaction that was kept panics when it is used, because it would read without
+// the lock.
 func TestKeptTransaction(t *testing.T) {
 	h := newTestSchema()
 	w := h.world(t)

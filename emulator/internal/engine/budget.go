@@ -2,25 +2,26 @@ package engine
 
 import "fmt"
 
-// Budget bounds the memory of a world: its rows, its agenda, its baseline and the
-// snapshots that are kept of it. What a row takes is estimated when it is put.
-// Copies share rows; of a snapshot only those rows count that the world has no
-// more.
+// Budget bounds the memory of a world: its rows, its agenda, its baseline and its
+// retained snapshots. The size of a row is estimated when it is put. Copies share
+// rows: of a snapshot only the rows count that the world no longer has.
 type Budget struct {
-	// Bytes is the bound; 0 is none.
+	// Bytes is the limit; 0 means none.
 	Bytes int64
-	// Reserve is the part of it that is set aside for what is kept outside of the
-	// world, such as a record of its requests.
+	// Reserve is the part of Bytes that is set aside for data outside of the world,
+	// such as the record of its requests.
 	Reserve int64
-	// Free is what the world may hold on top: what its operator gave it.
+	// Free is the size of the data that the operator supplied. It does not count
+	// against Bytes.
 	Free int64
 }
 
-// OverBudget says that a world would hold more than its budget.
+// OverBudget is the error of an operation that would exceed the budget of a world.
 type OverBudget struct {
-	// Needed is what it would hold, in bytes, or the part of it that is known.
+	// Needed is the size in bytes that the world would have, or the part of it that is
+	// known.
 	Needed int64
-	// Allowed is the budget.
+	// Allowed is the budget in bytes.
 	Allowed int64
 }
 
@@ -29,48 +30,49 @@ func (e *OverBudget) Error() string {
 	return fmt.Sprintf("this takes the workspace to %d bytes or more, and its budget allows %d: delete objects or snapshots, or start the sandbox with a larger --workspace-budget", e.Needed, e.Allowed)
 }
 
-// point is a moment of a world's history that was kept: how much it held then,
-// and how much had come and gone until then. Points never change, so that worlds
-// may share them.
+// point is a moment in the history of a world: its size then, and how many bytes had
+// been added and removed until then. Points never change, so worlds may share them.
 type point struct {
 	parent               *point // an earlier one; nil at the beginning of a history
 	size, added, removed int64
 }
 
-// SetBudget sets the bound of a world.
+// SetBudget sets the budget of the world.
 func (w *World) SetBudget(b Budget) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.budget = b
 }
 
-// Budget is the bound of a world.
+// Budget returns the budget of the world.
 func (w *World) Budget() Budget {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.budget
 }
 
-// Size is the estimate of what the present state holds, in bytes.
+// Size returns the estimated size of the present state in bytes.
 func (w *World) Size() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.s.bytes()
 }
 
-// Size is the estimate of what the snapshot holds, in bytes, shared or not.
+// Size returns the estimated size of the snapshot in bytes, rows that it shares
+// included.
 func (p *Snapshot) Size() int64 { return p.point.size }
 
-// CheckBudget refuses, with an *OverBudget, what takes so many bytes more than the budget
-// allows. It is O(1).
+// CheckBudget returns an *OverBudget if the budget does not allow so many bytes more.
+// It is O(1).
 func (tx *Tx) CheckBudget(need int64) error {
 	return tx.w.checkBudget(tx.s.bytes()+tx.w.nearestBytes(tx.s), need)
 }
 
-// Size is the estimate of what the world holds, in bytes.
+// Size returns the estimated size of the state in bytes.
 func (tx *Tx) Size() int64 { return tx.s.bytes() }
 
-// checkBudget is Room for a state of so many bytes, with what is kept besides it.
+// checkBudget is Tx.CheckBudget for a state of held bytes, its share in retained
+// snapshots included.
 func (w *World) checkBudget(held, need int64) error {
 	if w.budget.Bytes == 0 {
 		return nil
@@ -82,8 +84,8 @@ func (w *World) checkBudget(held, need int64) error {
 	return &OverBudget{Needed: needed, Allowed: w.budget.Bytes}
 }
 
-// replacementBudget is the budget of a state that is to take the place of the present one:
-// what the snapshots hold that are kept is set aside. The lock is held.
+// replacementBudget returns the budget of a state that is to replace the present one:
+// the size of the retained snapshots is set aside. The caller holds the lock.
 func (w *World) replacementBudget() Budget {
 	b := w.budget
 	if b.Bytes == 0 {
@@ -95,8 +97,9 @@ func (w *World) replacementBudget() Budget {
 	return b
 }
 
-// BaselineBudget is the budget of a world whose state StartFrom is to be told. What its
-// operator gave it goes with the baseline.
+// BaselineBudget returns the budget of a state that is to become present state and
+// baseline with StartFrom. The operator's data goes with the old baseline, so Free is
+// 0.
 func (w *World) BaselineBudget() Budget {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -106,8 +109,8 @@ func (w *World) BaselineBudget() Budget {
 	return b
 }
 
-// withoutBaseline leaves the baseline out of what is kept until the returned
-// function is called, and what the operator gave along with it.
+// withoutBaseline leaves the baseline and the operator's data out of the accounting
+// until the caller calls end.
 func (w *World) withoutBaseline() (end func()) {
 	baseline, free := w.baseline.point, w.budget.Free
 	w.retain(baseline, -1)
@@ -118,7 +121,8 @@ func (w *World) withoutBaseline() (end func()) {
 	}
 }
 
-// fits is room for a snapshot in place of the present state; the lock is held.
+// fits returns an *OverBudget if the budget does not allow a snapshot in place of the
+// present state. The caller holds the lock.
 func (w *World) fits(p *Snapshot) error {
 	if w.budget.Bytes == 0 {
 		return nil
@@ -131,8 +135,8 @@ func (w *World) fits(p *Snapshot) error {
 	return w.checkBudget(s.bytes()+rest-w.retainedElsewhere, 0)
 }
 
-// nearestBytes is what the kept point before the state holds that the state does not:
-// at most what has gone since.
+// nearestBytes returns how many bytes of the nearest retained point are no longer in
+// the state: at most what was removed since.
 func (w *World) nearestBytes(s *state) int64 {
 	if w.nearestRetained == nil {
 		return 0
@@ -140,8 +144,8 @@ func (w *World) nearestBytes(s *state) int64 {
 	return min(w.nearestRetained.size, s.removed-w.nearestRetained.removed)
 }
 
-// Retain counts a snapshot of the world until it is given up, and refuses it when
-// the budget has no room for it.
+// Retain counts a snapshot of the world against its budget until Release. If the
+// budget does not allow it, Retain returns an *OverBudget and counts nothing.
 func (w *World) Retain(p *Snapshot) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -153,14 +157,15 @@ func (w *World) Retain(p *Snapshot) error {
 	return nil
 }
 
-// Release ends what Keep began.
+// Release ends what Retain began.
 func (w *World) Release(p *Snapshot) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.retain(p.point, -1)
 }
 
-// retain counts how often a point is kept; the lock is held.
+// retain adds n to the number of times that a point is retained. The caller holds the
+// lock.
 func (w *World) retain(p *point, n int) {
 	if w.retained == nil {
 		w.retained = map[*point]int{}
@@ -171,8 +176,8 @@ func (w *World) retain(p *point, n int) {
 	w.nearestRetained, w.retainedElsewhere = w.retainedBytes(w.s)
 }
 
-// retainedBytes is the nearest kept point before a state, and what the others hold that
-// neither the state nor each other have.
+// retainedBytes returns the nearest retained point before a state, and the bytes of
+// the other points that neither the state nor another point has.
 func (w *World) retainedBytes(s *state) (near *point, rest int64) {
 	if len(w.retained) == 0 {
 		return nil, 0
@@ -200,7 +205,8 @@ func (w *World) retainedBytes(s *state) (near *point, rest int64) {
 	return near, rest
 }
 
-// latestRetained is the point itself or the latest before it that is kept; nil for none.
+// latestRetained returns the point itself or the latest one before it that is
+// retained; nil if none is.
 func (w *World) latestRetained(p *point) *point {
 	for p != nil && w.retained[p] == 0 {
 		p = p.parent
@@ -214,10 +220,10 @@ func (w *World) markPoint(s *state) *point {
 	return s.point
 }
 
-// remaining is what is left of a budget that nothing has used yet.
+// remaining returns the size of an unused budget.
 func (b Budget) remaining() int64 { return b.Bytes - b.Reserve + b.Free }
 
-// check refuses what holds so many bytes.
+// check returns an *OverBudget if held bytes exceed the budget.
 func (b Budget) check(held int64) error {
 	needed := b.Reserve + max(0, held-b.Free)
 	if b.Bytes == 0 || needed <= b.Bytes {

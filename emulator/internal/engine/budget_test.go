@@ -44,9 +44,9 @@ func heldBytes(w *World, kept []*Snapshot) (bytes int64) {
 
 type rows0[T any] = rows[T]
 
-// Whatever is put, deleted, kept, restored and given up, in any order: what is
-// accounted is never less than what is held, nor more than every state for itself;
-// and what is kept without a change in between costs nothing.
+// The accounted size is never less than the real one, nor more than that of all states
+// without sharing, whatever is put, deleted, retained, restored and released. A
+// snapshot that is retained without a change in between costs nothing.
 func TestSizeIsAccounted(t *testing.T) {
 	h := newTestSchema()
 	for seed := range uint64(60) {
@@ -128,7 +128,7 @@ func TestCheckBudget(t *testing.T) {
 	}
 }
 
-// What has no room changes nothing: not what is kept, nor what is restored.
+// A restore or retained snapshot over the budget changes nothing.
 func TestRestoreAndRetainOverBudget(t *testing.T) {
 	h := newTestSchema()
 	big, w := h.world(t), h.world(t)

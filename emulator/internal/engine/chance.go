@@ -10,15 +10,15 @@ import (
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// Chance makes ids and random streams. What it gives depends on its seed, its
-// name and how often the same thing was asked before, and on nothing else.
+// chance makes ids and random streams. Its output depends on its seed, its name and
+// the number of earlier calls for the same stream alone.
 type chance struct {
 	seed uint64
 	name string
-	salt *Salt // of SecretRand alone
+	salt *Salt // only SecretRand uses it
 }
 
-// key is the 64-bit key of a named stream.
+// key returns the 64-bit key of a named stream.
 func (c chance) key(stream string) uint64 {
 	h := fnv.New64a()
 	var seed [8]byte
@@ -30,16 +30,16 @@ func (c chance) key(stream string) uint64 {
 	return mix(h.Sum64())
 }
 
-// idKind is what a world needs to make ids of one prefix.
+// idKind is what a world needs to make the ids of one prefix.
 type idKind struct {
 	numbered, drawn string // names of the counters
 	key             uint64
 }
 
-// numbered begins the name of the counter of ids that are numbers.
+// numbered is the prefix of the counter names of ids that are numbers.
 const numbered = "number/"
 
-// idKind is kept, because every request has an id.
+// idKind caches the idKind of a prefix, because every request has an id.
 func (w *World) idKind(prefix string) idKind {
 	kind, ok := w.kinds[prefix]
 	if !ok {
@@ -52,18 +52,18 @@ func (w *World) idKind(prefix string) idKind {
 	return kind
 }
 
-// sequenceDigits is how many digits of an id at least say which in order it is.
+// sequenceDigits is the least number of digits in the part of an id that counts.
 const sequenceDigits = 5
 
-// How many digits the two sorts of ids have.
+// shortID and longID are the numbers of digits of the two sorts of ids.
 const (
 	shortID = 11
 	longID  = 24
 )
 
-// idOf is the n-th id with the prefix: which it is, so that the ids of a world
-// never repeat and sort in the order they were made, and digits drawn from the
-// seed, so that those of two worlds hardly ever meet.
+// idOf returns the n-th id with the prefix. It begins with n, so that the ids of a
+// world never repeat and sort in the order in which they were made. Digits drawn from
+// the seed follow, so that ids of two worlds hardly ever collide.
 func idOf(prefix string, key, n uint64, digits int) string {
 	out := make([]byte, 0, 32)
 	out = append(append(out, prefix...), '_')
@@ -90,7 +90,7 @@ func (c chance) rand(stream string, n uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(key, mix(key+n)))
 }
 
-// mix is the finaliser of SplitMix64: a bijection on 64 bits.
+// mix is the finalizer of SplitMix64: a bijection on 64 bits.
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -98,18 +98,18 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// Noise is a source that is asked by number: what it gives depends on the seed,
-// its name and the number alone, not on the world or on what was asked before.
+// Noise is a source of random bits that are addressed by number. Its output depends on
+// the seed, its name and the number alone, not on the world or on earlier calls.
 type Noise struct{ key uint64 }
 
-// Noise returns the named one.
+// Noise returns the source of the name.
 func (w *World) Noise(name string) Noise { return Noise{chance{seed: w.chance.seed}.key(name)} }
 
-// At is 64 bits for a number.
+// At returns 64 bits for a number.
 func (n Noise) At(i int64) uint64 { return mix(n.key + uint64(i)) }
 
-// secret derives n bytes for keyed hashes (cursors) from the seed; it protects
-// against mistakes, not against somebody who knows the seed.
+// secret derives 32 bytes for keyed hashes (cursors) from the seed. It protects
+// against mistakes, not against a client that knows the seed.
 func (c chance) secret(purpose string) [32]byte {
 	var out [32]byte
 	key := c.key(purpose)
@@ -119,8 +119,7 @@ func (c chance) secret(purpose string) [32]byte {
 	return out
 }
 
-// WillIssueID reports whether NewID or NewLongID will give an id with the prefix some
-// time.
+// WillIssueID reports whether NewID or NewLongID will return the id in the future.
 func (tx *Tx) WillIssueID(prefix, id string) bool {
 	kind := tx.w.idKind(prefix)
 	tail, ok := strings.CutPrefix(id, prefix+"_")

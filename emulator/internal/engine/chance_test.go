@@ -19,7 +19,7 @@ func draw(w *World) (out []string) {
 	return out
 }
 
-// The same seed and the same questions give the same answers (S6).
+// The same seed and the same calls give the same values (S6).
 func TestChanceDependsOnSeedNameAndQuestion(t *testing.T) {
 	h := newTestSchema()
 	first := draw(h.world(t))

@@ -17,10 +17,11 @@ const (
 	Real Mode = "real"
 	// Scaled runs a number of times as fast as the wall clock.
 	Scaled Mode = "scaled"
-	// Frozen stands still until it is advanced.
+	// Frozen does not move until it is advanced.
 	Frozen Mode = "frozen"
-	// Auto stands still too, but a client that has seen an object in a passing
-	// state and reads it again is taken to the moment the state ends.
+	// Auto does not move by itself either. A client that has seen an object in a
+	// transitional state and reads it again advances the clock to the end of that
+	// state.
 	Auto Mode = "auto"
 )
 
@@ -58,7 +59,7 @@ func (c Clock) check() error {
 	return nil
 }
 
-// reachable refuses an instant a world cannot be advanced to.
+// reachable returns an error for an instant that a world cannot be advanced to.
 func reachable(t time.Time) error {
 	if t.Year() > LastYear {
 		return fmt.Errorf("cannot advance to the year %d: the latest supported year is %d", t.Year(), LastYear)
@@ -66,19 +67,18 @@ func reachable(t time.Time) error {
 	return nil
 }
 
-// clock is a line through (wall, base): the world's time is base plus scale
-// times the wall time that has passed since.
+// clock maps wall time to world time: base plus scale times the wall time that has
+// passed since wall.
 type clock struct {
 	mode  Mode
 	base  int64
 	wall  int64
 	scale float64
-	// last is the world's time when it was last asked for. It stays behind what the
-	// clock shows while something is due, and does not run back with the wall clock.
+	// last is the world's time at its latest reading. It stays behind what the clock
+	// shows while events are due, and does not go back with the wall clock.
 	last int64
-	// advanced is how far the clock was moved by command; start is its first
-	// instant if that was chosen, else 0. Together they tell a deliberate journey
-	// past a date from mere ageing.
+	// advanced is how far the clock was moved by command; start is its first instant
+	// if that was chosen, else 0. AdvancedPast uses both.
 	advanced int64
 	start    int64
 }
@@ -89,8 +89,8 @@ func newClock(c Clock, wall int64) clock {
 	return k
 }
 
-// timeAt is what the clock shows by itself: at least the world's time, and never
-// more than the end of time.
+// timeAt returns what the clock shows at a wall time: at least last, and never more
+// than endOfTime.
 func (k *clock) timeAt(wall int64) int64 {
 	t := k.base
 	switch k.mode {
@@ -105,8 +105,8 @@ func (k *clock) timeAt(wall int64) int64 {
 // moves reports whether the clock follows the wall clock.
 func (k *clock) moves() bool { return k.mode == Real || k.mode == Scaled }
 
-// set changes the mode at the world's time, which c.Now may replace. What the
-// clock shows beyond it, because the world is behind, is forgotten.
+// set changes the mode at the world's time, which c.Now may replace. If the world is
+// behind its clock, the difference is dropped.
 func (k *clock) set(c Clock, wall int64) {
 	if k.mode != "" {
 		k.base = k.last
@@ -124,8 +124,8 @@ func (k *clock) set(c Clock, wall int64) {
 	}
 }
 
-// advance moves the world's time to the instant t, the clock with it if it does
-// not show as much, and reports true if t lies ahead.
+// advance moves the world's time to the instant t, and the clock with it if the clock
+// shows less. It reports whether t lies ahead.
 func (k *clock) advance(t, wall int64) bool {
 	if t <= k.last {
 		return false
@@ -138,17 +138,17 @@ func (k *clock) advance(t, wall int64) bool {
 	return true
 }
 
-// resume makes a stored clock run on from here. A real clock is the wall clock
-// and an offset, so it shows the time that has passed meanwhile; any other
-// continues from the instant it was stored at.
+// resume continues a stored clock at a wall time. A real clock is an offset from the
+// wall clock, so it shows the time that has passed since it was stored; any other
+// continues from its stored instant.
 func (k *clock) resume(wall int64) {
 	if k.mode != Real {
 		k.base, k.wall = k.last, wall
 	}
 }
 
-// wallAt is the wall instant at which a moving clock will show t; of a very slow
-// one, an instant before that.
+// wallAt returns the wall time at which a moving clock will show t; for a very slow
+// clock, an earlier one.
 func (k *clock) wallAt(t int64) int64 {
 	ahead := minus(t, k.base)
 	if k.mode != Scaled {
@@ -157,7 +157,7 @@ func (k *clock) wallAt(t int64) int64 {
 	const longest = 1 << 60 // 36 years
 	passed := min(scaled(ahead, 1/k.scale), longest)
 	for step := int64(1); passed < longest && plus(k.base, scaled(passed, k.scale)) < t; step *= 2 {
-		passed += step // rounding: an alarm that rings early would ring again at once
+		passed += step // rounding: an early alarm would fire again at once
 	}
 	return plus(k.wall, passed)
 }

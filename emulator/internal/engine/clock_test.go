@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// wait lets d of the wall clock pass; in a bubble that takes no time.
+// wait waits for d of the wall clock; in a bubble that takes no real time.
 func wait(d time.Duration) { <-time.After(d) }
 
 func TestClockModesFollowTheWallClockOrDoNot(t *testing.T) {
@@ -137,8 +137,7 @@ func TestSetClockKeepsTheTime(t *testing.T) {
 	})
 }
 
-// A world is past a date deliberately when somebody took it there, whatever the
-// wall clock says; one that grew that old by itself is not.
+// AdvancedPast is true when a command moved the clock past a date, in any mode.
 func TestAdvancedPast(t *testing.T) {
 	past := start.Add(30 * 24 * time.Hour)
 	month := 31 * 24 * time.Hour

@@ -46,7 +46,7 @@ func TestLoadRefusesDamage(t *testing.T) {
 		{"an event without a number", `"seq": 5,`, `"seq": 0,`, `/agenda/0: seq 0 is not within 1 to last_seq (7)`},
 		{"an event from the future", `"seq": 5,`, `"seq": 8,`, `/agenda/0: seq 8 is not within 1 to last_seq (7)`},
 		{"an event long ago", `"at": "2026-03-19T10:23:44Z"`, `"at": "1826-03-19T10:23:44Z"`, `/agenda/0: the time is not within the years 1970 to 2261`},
-		{"a clock that is past what is booked", `"now": "2026-03-19T10:22:45Z"`, `"now": "2199-12-31T23:59:59Z"`, `/agenda: step "mark" at 2026-03-19T10:23:44Z has happened, for /clock/now is 2199-12-31T23:59:59Z: what is booked must not lie before it`},
+		{"a clock that is past what is booked", `"now": "2026-03-19T10:22:45Z"`, `"now": "2199-12-31T23:59:59Z"`, `/agenda: step "mark" at 2026-03-19T10:23:44Z has happened, for /clock/now is 2199-12-31T23:59:59Z: events must not lie before it`},
 		{"an unknown table", `"name": "marks"`, `"name": "sparks"`, `/tables/2: table "sparks" is unknown`},
 		{"a table given twice", `"name": "tallies"`, `"name": "items"`, `/tables/1: table "items" appears twice`},
 		{"a row without an id", `"id": "b"`, `"id": ""`, `/tables/0/rows/0: items "": the id is empty`},
@@ -60,7 +60,7 @@ func TestLoadRefusesDamage(t *testing.T) {
 		{"a list for an object", `"counters": {`, `"counters": [], "x": {`, `line 13: /counters: want an object, got a list`},
 		{"an object for a list", `"agenda": [`, `"agenda": {}, "x": [`, `/agenda: want a list, got an object`},
 		{"a number for a table", `"rows": [`, `"rows": 7, "x": [`, `/tables/0/rows: want a list, got a number`},
-		{"rows before the name", `"name": "marks",`, ``, `/tables/2: the rows come before the name of the table`},
+		{"rows before the name", `"name": "marks",`, ``, `/tables/2: the rows precede the name of the table`},
 		{"bytes that are not UTF-8", `"B"`, "\"\xff\"", `invalid UTF-8`},
 		{"a missing comma", `"last_seq": 7,`, `"last_seq": 7`, `line 13: `},
 	} {
@@ -117,7 +117,7 @@ func TestLoadRefusesTruncation(t *testing.T) {
 	}
 }
 
-// endlessBlanks is an endless run of spaces, which counts what was read of it.
+// endlessBlanks is an endless run of spaces that counts the bytes read.
 type endlessBlanks struct{ n int64 }
 
 func (b *endlessBlanks) Read(p []byte) (int, error) {
@@ -151,8 +151,8 @@ func (failingReader) Read([]byte) (int, error) { return 0, errGone }
 
 var errGone = errors.New("the disk is gone")
 
-// FuzzLoad: no input makes Load panic, and what it takes is a world: it saves,
-// loads again to the same bytes, and moves.
+// FuzzLoad: no input makes Load panic, and what it accepts is a world that saves and
+// loads again.
 func FuzzLoad(f *testing.F) {
 	h := newTestSchema()
 	w := populated(f, h)

@@ -16,20 +16,18 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Dump writes everything the snapshot holds as text for people and for
-// comparisons: a heading for the clock, for each event of the agenda and for
-// each row, and below a row's heading a line for each member that is not zero,
-// indented by two spaces. No heading appears twice. The same state gives
-// the same text, wherever it was loaded and whatever the world's id and seed
-// are. How a world is used and how it keeps account does not belong to it:
-// counters, sequence numbers, internal rows and their events (see Kind), and members tagged
-// `dump:"-"`. The present is only given where it stands still.
+// Dump writes the snapshot as text, for people and for comparisons: a heading for the
+// clock, for each event of the agenda and for each row, and below the heading of a row
+// a line for each member that is not zero, indented by two spaces. No heading appears
+// twice. The same state gives the same text, wherever it was loaded and whatever the
+// id and seed of the world are. Counters, sequence numbers, internal rows and their
+// events (see Kind), and members tagged `dump:"-"` are left out. The present time is
+// given only for clocks that do not move.
 func (p *Snapshot) Dump(to io.Writer) error { return p.dump(to, nil) }
 
-// DumpUnshared is Dump without what another snapshot shares: rows that neither has
-// changed since they were one, and instants of the agenda that are the same.
-// Whatever differs between the dumps of two snapshots differs between these too,
-// and nothing else does.
+// DumpUnshared is Dump without rows and instants of the agenda that p shares with
+// another snapshot. It leaves out only what is equal in both, so the difference of two
+// such dumps is the difference of the full dumps.
 func (p *Snapshot) DumpUnshared(other *Snapshot, to io.Writer) error {
 	if p.schema != other.schema {
 		return p.Dump(to)
@@ -37,16 +35,16 @@ func (p *Snapshot) DumpUnshared(other *Snapshot, to io.Writer) error {
 	return p.dump(to, other.state())
 }
 
-// UnsharedFits reports whether what two snapshots do not share takes at most so many
-// bytes in both their dumps.
+// UnsharedFits reports whether the unshared dumps of two snapshots take at most so
+// many bytes each.
 func UnsharedFits(p, q *Snapshot, most int) bool {
 	return p.DumpUnshared(q, &limitedWriter{left: most}) == nil && q.DumpUnshared(p, &limitedWriter{left: most}) == nil
 }
 
-// limitedWriter counts what is written, and fails when it is too much.
+// limitedWriter counts the bytes written to it, and fails above its limit.
 type limitedWriter struct{ left int }
 
-var errTooLarge = errors.New("it is too much")
+var errTooLarge = errors.New("the dump is too large")
 
 // Write implements io.Writer.
 func (b *limitedWriter) Write(p []byte) (int, error) {
@@ -56,7 +54,7 @@ func (b *limitedWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// dump leaves out what is in another state too, unless that is nil.
+// dump leaves out what other has too; a nil other leaves out nothing.
 func (p *Snapshot) dump(to io.Writer, other *state) error {
 	s := p.state()
 	d := dumper{out: bufio.NewWriterSize(to, 64<<10)}
@@ -83,11 +81,11 @@ func (p *Snapshot) dump(to io.Writer, other *state) error {
 	return d.out.Flush()
 }
 
-// dumper writes a dump. After a fault of the writer it stops.
+// dumper writes a dump. After an error of the writer it does nothing.
 type dumper struct {
 	out   *bufio.Writer
 	table *tableKind
-	// hidden is the members of the table's rows that are left out, by their paths.
+	// hidden holds the paths of the members of the table's rows that are left out.
 	hidden map[string]bool
 	buf    bytes.Buffer
 	err    error // of out
@@ -106,7 +104,7 @@ func (d *dumper) clock(c clock) {
 }
 
 func (d *dumper) agenda(schema *Schema, a agenda, other *state) {
-	at, same := int64(0), map[string]int{} // how often an event stood there at the instant
+	at, seen := int64(0), map[string]int{} // how often an event appeared at the instant
 	shared := false
 	a.tree.Scan(func(e event) bool {
 		if other != nil && (e.at != at || at == 0) {
@@ -121,14 +119,14 @@ func (d *dumper) agenda(schema *Schema, a agenda, other *state) {
 		}
 		if e.at != at {
 			at = e.at
-			clear(same)
+			clear(seen)
 		}
 		d.heading("agenda", instant(e.at).Format(time.RFC3339Nano))
 		d.word(e.step)
 		d.word(e.subject)
 		name := e.step + " " + e.subject
-		if same[name]++; same[name] > 1 {
-			d.put(" (" + strconv.Itoa(same[name]) + ")")
+		if seen[name]++; seen[name] > 1 {
+			d.put(" (" + strconv.Itoa(seen[name]) + ")")
 		}
 		d.line()
 		return true
@@ -154,7 +152,7 @@ func (d *dumper) row(id string, value any) error {
 		return nil
 	}
 	return members(v, func(name string, v jsontext.Value) error {
-		// An empty one comes of a list or map that was saved when it was nil.
+		// A nil list or map is empty after it was saved and loaded.
 		if d.hidden[name] || string(v) == "[]" || string(v) == "{}" {
 			return nil
 		}
@@ -162,7 +160,7 @@ func (d *dumper) row(id string, value any) error {
 			d.member(name, v)
 			return nil
 		}
-		// In what is no struct the order is whoever's who sent it.
+		// A map keeps the order in which the client sent its members.
 		if err := v.Format(jsontext.ReorderRawObjects(true), jsontext.PreserveRawStrings(false)); err != nil {
 			return err
 		}
@@ -170,7 +168,7 @@ func (d *dumper) row(id string, value any) error {
 	})
 }
 
-// nested writes a value below a member, objects member by member.
+// nested writes a value below a member, and an object member by member.
 func (d *dumper) nested(path string, v jsontext.Value) error {
 	if v.Kind() != '{' || string(v) == "{}" {
 		d.member(path, v)
@@ -224,7 +222,7 @@ func sameAt(a, b agenda, at int64) bool {
 	return slices.Equal(of(a), of(b))
 }
 
-// quoteIfNeeded is a word, in quotes if it could be taken for more than one.
+// quoteIfNeeded returns s, in quotes if it could be read as several words.
 func quoteIfNeeded(s string) string {
 	if s != "" && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '(' }) < 0 {
 		return s
@@ -233,7 +231,7 @@ func quoteIfNeeded(s string) string {
 	return string(quoted)
 }
 
-// members takes an object without white space apart.
+// members calls f for each member of an object without white space.
 func members(object jsontext.Value, f func(name string, v jsontext.Value) error) error {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(object))
 	if _, err := dec.ReadToken(); err != nil {

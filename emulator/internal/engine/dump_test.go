@@ -55,7 +55,7 @@ type usage struct {
 
 func (u usage) internal() bool { return u.N <= 9 }
 
-// dumpSchema is a schema with things to look at.
+// dumpSchema is a schema with a row of every form that a dump writes.
 type dumpSchema struct {
 	*Schema
 	things *Table[thing]
@@ -216,7 +216,7 @@ func TestLoadKeepsJSON(t *testing.T) {
 	})
 }
 
-// picky is a row that knows under which id it may stand.
+// picky is a row that accepts only one id.
 type picky struct {
 	N int `json:"n"`
 }

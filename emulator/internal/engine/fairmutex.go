@@ -2,9 +2,9 @@ package engine
 
 import "context"
 
-// fairMutex is the lock of a world. It is given to those who wait in the order in which
-// they came: whoever releases it and takes it again at once, as an advance does
-// between two slices, stands behind them all. A sync.Mutex would let it barge in.
+// fairMutex is the lock of a world. Waiting goroutines get it in the order in which
+// they called Lock, so that an advance, which unlocks and locks it between two slices,
+// does not starve requests. A sync.Mutex does not promise that.
 type fairMutex struct{ free chan struct{} }
 
 func newFairMutex() fairMutex {
@@ -13,13 +13,13 @@ func newFairMutex() fairMutex {
 	return g
 }
 
-// Lock takes the gate.
+// Lock takes the lock.
 func (g fairMutex) Lock() { <-g.free }
 
-// Unlock gives the gate to who has waited longest.
+// Unlock gives the lock to the goroutine that has waited longest.
 func (g fairMutex) Unlock() { g.free <- struct{}{} }
 
-// lock is Lock, given up with the context.
+// lock is Lock that gives up when the context ends.
 func (g fairMutex) lock(ctx context.Context) error {
 	select {
 	case <-g.free:

@@ -12,16 +12,17 @@ type Origin int
 const (
 	Started     Origin = iota // with the world
 	WasReset                  // with a reset
-	WasRestored               // with a state that was kept elsewhere: a restore, an import or a fork
+	WasRestored               // with a saved state: a restore, an import or a fork
 )
 
 // Generation is the time from one start, restore or reset of a world to the next.
-// Within one the history of the world only grows. Whoever reads on after a position
-// in a table knows by it that the table is the one where the position was taken.
+// Within a generation the history of the world only grows. A reader that resumes after
+// a position in a table compares generations to learn whether the position belongs to
+// the present table.
 type Generation struct {
-	// ID tells the generations of all worlds apart, also those of a world that is
-	// started again under the same name. It depends on the seed, the world's id, the
-	// instant it was started at and what happened to it since. It is never 0.
+	// ID distinguishes the generations of all worlds, also those of a world that is
+	// started again under the same id. It depends on the seed, the id of the world,
+	// the instant of its start and its earlier generations. It is never 0.
 	ID uint32
 	// Origin is how it began, and At the world's time then.
 	Origin Origin
@@ -30,7 +31,7 @@ type Generation struct {
 	n uint64 // counts the generations of the world
 }
 
-// begin begins a generation with the present; the lock is held.
+// begin starts a generation now. The caller holds the lock.
 func (w *World) begin(o Origin) {
 	w.beginAt(o, w.s.clock.timeAt(w.wall()))
 }
@@ -42,5 +43,5 @@ func (w *World) beginAt(o Origin, at int64) {
 	w.gen = Generation{ID: max(id, 1), Origin: o, At: instant(at), n: n}
 }
 
-// Generation is the present one.
+// Generation returns the present generation.
 func (tx *Tx) Generation() Generation { return tx.w.gen }

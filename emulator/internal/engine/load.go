@@ -11,15 +11,15 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Load reads what Save wrote. It refuses another format or version, unknown
-// members, tables and steps, duplicates, what the schema's checks refuse, of a row and
-// of all together, and what nests or repeats beyond what Save writes, and says where it
-// found them. It reads value by value: besides the world itself it takes no more than a few times the
-// largest value, of at most 64 MiB.
+// Load reads a state that Save wrote. It returns an error, with the position in the
+// file, for another format or version, for unknown members, tables and steps, for
+// duplicates, for values that nest or repeat beyond the limits of Save, and for what a
+// check of the schema rejects. It reads value by value: besides the world itself it
+// takes no more memory than a few times the largest value, which has at most 64 MiB.
 func Load(schema *Schema, in io.Reader) (*Snapshot, error) { return load(schema, in, Budget{}) }
 
-// Load is Load of what could take the place of the present state: with an
-// *OverBudget it refuses, as soon as it can tell, what the budget has no room for.
+// Load is the function Load for a state that is to replace the present one. It returns
+// an *OverBudget as soon as the state exceeds the budget.
 func (w *World) Load(in io.Reader) (*Snapshot, error) {
 	w.mu.Lock()
 	b := w.replacementBudget()
@@ -44,19 +44,19 @@ func load(schema *Schema, in io.Reader, b Budget) (*Snapshot, error) {
 	return p, nil
 }
 
-// loader builds a state while it reads. What is refused has replaced nothing.
+// loader builds a state while it reads. An error leaves the world unchanged.
 type loader struct {
 	*reader
 	schema  *Schema
 	s       *state
 	budget  Budget
 	head    savedHead
-	seen    map[string]bool // members of the file and tables
+	seen    map[string]bool // members of the file, and tables
 	forward forwardSeq
 	buf     []byte // of the value of a row
 }
 
-// forwardSeq is the highest number of an event or row that stood before last_seq.
+// forwardSeq is the highest number of an event or row that was read before last_seq.
 type forwardSeq struct {
 	seq   uint64
 	where string
@@ -66,7 +66,7 @@ func newLoader(schema *Schema, in io.Reader, b Budget) *loader {
 	return &loader{reader: newReader(in, b), schema: schema, s: newState(schema), budget: b, seen: map[string]bool{}}
 }
 
-// checkBudget refuses what has been read so far if it is more than the budget allows.
+// checkBudget returns an *OverBudget if the state read so far exceeds the budget.
 func (l *loader) checkBudget() error { return l.budget.check(l.s.bytes()) }
 
 func (l *loader) world() error {
@@ -95,9 +95,9 @@ func (l *loader) world() error {
 	if l.forward.seq > l.s.seq {
 		return fmt.Errorf("%s: seq %d is not within 1 to last_seq (%d)", l.forward.where, l.forward.seq, l.s.seq)
 	}
-	// A world that stands far behind its clock would have to catch up first.
+	// A world far behind its clock would have to catch up first.
 	if e, ok := l.s.agenda.next(); ok && e.at < l.s.clock.last {
-		return fmt.Errorf("/agenda: step %s at %s has happened, for /clock/now is %s: what is booked must not lie before it",
+		return fmt.Errorf("/agenda: step %s at %s has happened, for /clock/now is %s: events must not lie before it",
 			quoted(e.step), instant(e.at).Format(time.RFC3339Nano), instant(l.s.clock.last).Format(time.RFC3339Nano))
 	}
 	tx := &Tx{w: &World{schema: l.schema, s: l.s}, s: l.s, now: l.s.clock.last, copied: true}
@@ -139,9 +139,9 @@ func (l *loader) member(name string) error {
 	return l.unknown()
 }
 
-// findHead reads on after a fault, as far as it is worth it, only to find out what
-// the file is: what another program or a later version wrote is refused as such.
-// It reports whether that is known now.
+// findHead reads on after an error, up to a limit, to learn format and version: a file
+// of another program or of a later version is rejected as such. It reports whether
+// both are known.
 func (l *loader) findHead() bool {
 	if l.dec.StackDepth() == 0 {
 		return false
@@ -221,8 +221,8 @@ func (l *loader) counters() error {
 	})
 }
 
-// tooHigh reports a number that is not within last_seq. As long as that is not
-// known, it is noted.
+// tooHigh reports whether a number exceeds last_seq. As long as last_seq is unknown,
+// it records the number.
 func (l *loader) tooHigh(seq uint64, at func() string) bool {
 	if l.head.hasSeq {
 		return seq > l.s.seq
@@ -283,7 +283,7 @@ func (l *loader) table(i int) error {
 			return nil
 		case "rows":
 			if index < 0 {
-				return refused("the rows come before the name of the table")
+				return refused("the rows precede the name of the table")
 			}
 			return l.rows(i, index)
 		}
@@ -331,7 +331,7 @@ func (l *loader) rows(i, table int) error {
 	return err
 }
 
-// row reads a row. Its value is good until the next one is read.
+// row reads a row. Its value is valid until the next one is read.
 func (l *loader) row() (row savedRow, err error) {
 	err = l.object(maxHead, func(name string) error {
 		switch name {
@@ -352,7 +352,7 @@ func (l *loader) row() (row savedRow, err error) {
 	return row, err
 }
 
-// decode takes a row in. Parts that stay JSON lose the white space of the file.
+// decode adds a saved row. Members that stay JSON lose the white space of the file.
 func (r *rows[T]) decode(row savedRow) (size int, err error) {
 	var value T
 	if err := row.Value.Compact(); err != nil {

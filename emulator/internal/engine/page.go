@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// ErrCursor says that a place is none of the present state: it was made up, or the
-// world was reset or restored since.
-var ErrCursor = errors.New("the cursor is of no list that is here now: the workspace was reset or restored meanwhile, or the cursor was not made here; begin again without one")
+// ErrCursor is the error of a cursor that does not belong to the present state: it was
+// made up, or the world was reset or restored since.
+var ErrCursor = errors.New("the cursor does not belong to the present state of the workspace: it was reset or restored since, or the cursor is from elsewhere; begin again without a cursor")
 
-// Page returns at most so many rows of a table after a place, in creation order,
-// and the place where the next page begins; "" is the beginning, and the end. A nil
-// keep accepts all rows. It refuses a place of another state with ErrPlace.
+// Page returns at most so many rows of a table after a cursor, in creation order, and
+// the cursor of the next page. "" means the beginning as an argument, and the end as a
+// result. A nil keep accepts all rows. A cursor of another state is ErrCursor.
 func Page[T any](t *Table[T], tx *Tx, after string, most int, keep func(row *T) bool) (rows []Row[T], next string, err error) {
 	numbers, err := tx.parseCursor(after, 1)
 	if err != nil {
@@ -31,7 +31,7 @@ func Page[T any](t *Table[T], tx *Tx, after string, most int, keep func(row *T) 
 	return rows, "", nil
 }
 
-// AgendaPage is Page for the booked events, in the order they will run.
+// AgendaPage is Page for the scheduled events, in the order in which they will run.
 func (w *World) AgendaPage(after string, most int) (events []Event, next string, err error) {
 	w.View(func(tx *Tx) {
 		var numbers []uint64
@@ -55,7 +55,7 @@ func (w *World) AgendaPage(after string, most int) (events []Event, next string,
 	return events, next, err
 }
 
-// cursorOf names a place of the present state.
+// cursorOf encodes a position in the present state as a cursor.
 func (tx *Tx) cursorOf(numbers ...uint64) string {
 	out := strconv.FormatUint(uint64(tx.w.gen.ID), 36)
 	for _, n := range numbers {
@@ -64,7 +64,7 @@ func (tx *Tx) cursorOf(numbers ...uint64) string {
 	return out
 }
 
-// parseCursor reads what placeOf wrote; "" is the beginning.
+// parseCursor decodes a cursor that cursorOf made; "" is the beginning.
 func (tx *Tx) parseCursor(text string, count int) ([]uint64, error) {
 	numbers := make([]uint64, count)
 	if text == "" {

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// clockView is what can be read of a world's clock without the gate. It is replaced as a
-// whole when it no longer tells the time.
+// clockView is a copy of a world's clock that can be read without the lock.
+// publishClock replaces it as a whole.
 type clockView struct {
 	clock   clock
-	moves   bool // the clock tells the time, and not only its last instant
+	moves   bool // time follows the clock; otherwise it is the last instant of the clock
 	resetAt int64
 }
 
-// publishClock makes the face tell the world's time; the gate is held. A world that is
+// publishClock updates the clockView. The caller holds the lock. A world that is
 // behind its clock shows the instant it has reached.
 func (w *World) publishClock(behind bool) {
 	f := clockView{clock: w.s.clock, moves: w.s.clock.moves() && !behind}
@@ -21,18 +21,17 @@ func (w *World) publishClock(behind bool) {
 		f.resetAt = w.resetAt
 	}
 	if f.moves {
-		f.clock.last = 0 // it changes all the time
+		f.clock.last = 0 // it changes with every reading
 	}
 	if now := w.clockView.Load(); now == nil || *now != f {
 		w.clockView.Store(&f)
 	}
 }
 
-// PeekTime is the world's time, which it reads without waiting for anybody and without
-// running what is due.
+// PeekTime returns the world's time without the lock and without running due events.
 func (w *World) PeekTime() time.Time { return w.PeekClock().Now }
 
-// PeekClock is how the clock moves, read as Glance reads.
+// PeekClock returns the setting of the clock and its time, read as PeekTime does.
 func (w *World) PeekClock() Clock {
 	f := w.clockView.Load()
 	c := Clock{Mode: f.clock.mode, Now: instant(f.clock.last)}
@@ -45,8 +44,8 @@ func (w *World) PeekClock() Clock {
 	return c
 }
 
-// PeekReset is when the world returns to its baseline by itself, read as Glance
-// reads; the zero time if it never does.
+// PeekReset returns the time of the next periodic reset, read as PeekTime does; the
+// zero time if there is none.
 func (w *World) PeekReset() time.Time {
 	if at := w.clockView.Load().resetAt; at != 0 {
 		return instant(at)
@@ -54,15 +53,15 @@ func (w *World) PeekReset() time.Time {
 	return time.Time{}
 }
 
-// IDs gives the ids of what concerns no state of a world, in the form of the ids of
-// a prefix: no change of the world, and no reset, touches them.
+// IDs makes ids that belong to no state of a world, in the form of the ids of a
+// prefix. Making one changes no world, and a reset does not restart them.
 type IDs struct {
 	key uint64
 	n   atomic.Uint64
 }
 
-// IDs returns a source of ids; two of the same kind give the same ones.
+// IDs returns a source of ids. Two sources of the same kind give the same ids.
 func (w *World) IDs(kind string) *IDs { return &IDs{key: w.chance.key(kind)} }
 
-// NextLong is the next id, in the form of NewLongID with the prefix.
+// NextLong returns the next id, in the form of NewLongID.
 func (i *IDs) NextLong(prefix string) string { return idOf(prefix, i.key, i.n.Add(1)-1, longID) }

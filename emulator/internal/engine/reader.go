@@ -10,12 +10,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// limitedReader counts what is read, and stops where a value is longer than it may be.
+// limitedReader counts the bytes read, and stops where a value exceeds its limit.
 type limitedReader struct {
 	from  io.Reader
 	n     int64 // bytes read
 	lines int   // line feeds in them
-	limit int64 // the offset that reading must not pass
+	limit int64 // the offset at which reading stops
 	err   error // of from
 }
 
@@ -34,7 +34,7 @@ func (g *limitedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// maxRead bounds what is read ahead, in bytes: lines are counted in it.
+// maxRead bounds how many bytes are read ahead: lines are counted in them.
 const maxRead = 16 << 10
 
 var errTooLong = errors.New("the value is too long")
@@ -43,14 +43,14 @@ var errTooLong = errors.New("the value is too long")
 type reader struct {
 	dec    *jsontext.Decoder
 	in     *limitedReader
-	limit  int64 // bytes of a value
+	limit  int64 // of the bytes of a value
 	budget Budget
-	last   bool // no further value is allowed to be read
+	last   bool // no further value may be read
 }
 
 func newReader(in io.Reader, b Budget) *reader {
 	r := &reader{in: &limitedReader{from: in}, limit: maxValue, budget: b}
-	if b.Bytes > 0 { // what is longer than all there is room for needs not be read
+	if b.Bytes > 0 { // a longer value exceeds the budget in any case
 		r.limit = min(r.limit, max(1<<16, b.remaining()))
 	}
 	r.dec = jsontext.NewDecoder(r.in)
@@ -65,7 +65,7 @@ func (r *reader) begin() {
 	}
 }
 
-// value reads the next value, which is good until the next one is read.
+// value reads the next value. It is valid until the next one is read.
 func (r *reader) value() (jsontext.Value, error) {
 	r.begin()
 	raw, err := r.dec.ReadValue()
@@ -153,7 +153,7 @@ func (r *reader) all(kind jsontext.Kind, next func(i int) error) error {
 	return r.withLine(err)
 }
 
-// end refuses what follows after the end.
+// end returns an error if data follows the document.
 func (r *reader) end() error {
 	r.begin()
 	_, err := r.dec.ReadToken()
@@ -166,34 +166,33 @@ func (r *reader) end() error {
 	return r.withLine(err)
 }
 
-// unknown refuses the member whose name was just read.
+// unknown returns the error of an unknown member, whose name was just read.
 func (r *reader) unknown() error {
 	return fmt.Errorf("line %d: %s: unknown object member", r.line(r.dec.InputOffset()), short(string(r.dec.StackPointer())))
 }
 
-// line is the line of an offset that is not read yet, or was read last.
+// line returns the line of an offset that was read last, or is not read yet.
 func (r *reader) line(offset int64) int {
 	unread := r.dec.UnreadBuffer()
 	at := min(max(0, offset-r.dec.InputOffset()), int64(len(unread)))
 	return 1 + r.in.lines - bytes.Count(unread[at:], []byte{'\n'})
 }
 
-// next is the line in which the next value begins.
+// next returns the line in which the next value begins.
 func (r *reader) next() int {
 	r.begin()
-	_ = r.dec.PeekKind() // brings it into the buffer
+	_ = r.dec.PeekKind() // fills the buffer
 	unread := r.dec.UnreadBuffer()
 	skipped := len(unread) - len(bytes.TrimLeft(unread, " \t\r\n,:"))
 	return r.line(r.dec.InputOffset() + int64(skipped))
 }
 
-// lineOf is the line in which the value begins that was read last.
+// lineOf returns the line in which the value that was read last begins.
 func (r *reader) lineOf(raw jsontext.Value) int {
 	return r.line(r.dec.InputOffset()) - bytes.Count(raw, []byte{'\n'})
 }
 
-// withLine says where a JSON error lies, and why, without the name of the Go types
-// behind it.
+// withLine adds the line to a JSON error and removes the names of Go types.
 func (r *reader) withLine(err error) error {
 	var syntax *jsontext.SyntacticError
 	switch {
@@ -218,10 +217,10 @@ func (r *reader) withLine(err error) error {
 
 var errTooDeep = fmt.Errorf("it nests more than %d deep", maxDepth)
 
-// checkLimits finds where a value is beyond the limits of what Load reads, and why; ""
-// if it is not. The value is valid JSON.
+// checkLimits returns where a value exceeds a limit of Load, and why; "" if it does
+// not. The value is valid JSON.
 func checkLimits(raw jsontext.Value) (at int, fault string) {
-	var items [maxDepth + 1]int // what was passed on each level
+	var items [maxDepth + 1]int // read so far on each level
 	var object [maxDepth + 1]bool
 	depth, tokens, text := 0, 0, 0
 	for at = 0; at < len(raw); at++ {
@@ -262,5 +261,5 @@ func checkLimits(raw jsontext.Value) (at int, fault string) {
 	return at, ""
 }
 
-// valueDepth is how deep the value of a row stands in a file.
+// valueDepth is the nesting depth of the value of a row in a file.
 const valueDepth = 5

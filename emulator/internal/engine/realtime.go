@@ -2,14 +2,14 @@ package engine
 
 import "time"
 
-// This is the one file of the sandbox that follows the wall clock. Everything
-// else asks a world for its time.
+// This is the only file of the sandbox that reads the wall clock. All other code
+// uses the time of a world.
 
-// wallNow is the host's time in nanoseconds since the Unix epoch.
+// wallNow returns the host's time in nanoseconds since the Unix epoch.
 func wallNow() int64 { return WallNow().UnixNano() }
 
-// alarm wakes a world when its next event falls due by the wall clock, so that
-// a world nobody talks to still moves.
+// alarm wakes a world when its next event falls due by the wall clock, so that a world
+// without requests moves too.
 type alarm struct {
 	timer *time.Timer
 	at    int64 // wall nanoseconds the timer is set to; 0 when it is not set
@@ -28,7 +28,7 @@ func (a *alarm) set(at int64, ring func()) {
 	a.timer.Reset(wait)
 }
 
-// setWithin makes the alarm ring within d of the wall clock, unless it does so anyway.
+// setWithin makes the alarm fire within d of the wall clock; an earlier setting stays.
 func (a *alarm) setWithin(d time.Duration, ring func()) {
 	if at := wallNow() + int64(d); a.at == 0 || a.at > at {
 		a.set(at, ring)
@@ -43,15 +43,15 @@ func (a *alarm) clear() {
 	a.timer.Stop()
 }
 
-// WallNow is the present by the wall clock, for what lives outside of all worlds,
-// such as certificates.
+// WallNow returns the wall clock's time, for data outside of all worlds, such as
+// certificates.
 func WallNow() time.Time { return time.Now() }
 
-// Stopwatch is a moment of the wall clock, to tell how long something takes.
+// Stopwatch measures elapsed wall time.
 type Stopwatch struct{ at time.Time }
 
-// StartStopwatch is the present moment.
+// StartStopwatch starts a stopwatch.
 func StartStopwatch() Stopwatch { return Stopwatch{time.Now()} }
 
-// Elapsed is the time since w.
+// Elapsed returns the time since the start.
 func (w Stopwatch) Elapsed() time.Duration { return time.Since(w.at) }

@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// Digest is the SHA-256 of a credential: all that is kept of one.
+// Digest is the SHA-256 of a credential. Worlds store no other part of it.
 type Digest [sha256.Size]byte
 
 // MarshalText writes the digest in hexadecimal.
@@ -27,15 +27,15 @@ func (d *Digest) UnmarshalText(text []byte) error {
 // DigestOf hashes a credential.
 func DigestOf(credential string) Digest { return sha256.Sum256([]byte(credential)) }
 
-// Registry finds worlds by id, and the world a credential belongs to. Whether
-// the credential is any good is the world's own knowledge.
+// Registry finds worlds by id, and the world that a credential belongs to. The world
+// itself decides whether the credential is valid.
 type Registry struct {
 	mu       sync.RWMutex
 	worlds   map[string]*World
 	bindings map[Digest]binding
 }
 
-// binding is where a credential leads: a world, and the holder's id in it.
+// binding is the world of a credential, and the id of its holder there.
 type binding struct {
 	world  *World
 	holder string
@@ -46,7 +46,7 @@ func NewRegistry() *Registry {
 	return &Registry{worlds: map[string]*World{}, bindings: map[Digest]binding{}}
 }
 
-// Add takes a world in; it refuses an id that is taken.
+// Add adds a world. An id that is taken is an error.
 func (r *Registry) Add(w *World) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -76,15 +76,15 @@ func (r *Registry) Worlds() []*World {
 	return out
 }
 
-// Len is the number of worlds.
+// Len returns the number of worlds.
 func (r *Registry) Len() int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return len(r.worlds)
 }
 
-// Bind makes a credential lead to a world, where the holder is known by an id.
-// It refuses one that leads to another world.
+// Bind binds a credential to a world, with the id of its holder there. A credential of
+// another world is an error.
 func (r *Registry) Bind(d Digest, w *World, holder string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -95,8 +95,8 @@ func (r *Registry) Bind(d Digest, w *World, holder string) error {
 	return nil
 }
 
-// Lookup returns the world a credential leads to and the holder's id in it; nil
-// if it leads nowhere.
+// Lookup returns the world of a credential and the id of its holder there; nil if it
+// is bound to none.
 func (r *Registry) Lookup(d Digest) (w *World, holder string) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -104,7 +104,7 @@ func (r *Registry) Lookup(d Digest) (w *World, holder string) {
 	return h.world, h.holder
 }
 
-// Remove closes a world and forgets it with its credentials.
+// Remove closes a world and removes it with its credentials.
 func (r *Registry) Remove(w *World) {
 	w.Close()
 	r.mu.Lock()

@@ -2,18 +2,19 @@ package engine
 
 import "fmt"
 
-// repetitions counts what an advance runs when it is about to be given up: most of it
-// is something that happens again and again, and the error names it.
+// repetitions counts the last events of an advance before its limit, so that the error
+// can name the step that repeats.
 type repetitions struct {
 	counted int
 	steps   map[string]int
 	events  map[[2]string]int // by step and subject
 }
 
-// maxRepeats is how many of the last events are counted.
+// maxRepeats is the number of events that are counted.
 const maxRepeats = 10_000
 
-// count counts the event if it is one of the last ones that the advance may run.
+// count counts the event if it is one of the last ones before the limit of the
+// advance.
 func (r *repetitions) count(a *advance, d due) {
 	if a.target.MaxEvents-a.ran >= maxRepeats {
 		return
@@ -26,7 +27,7 @@ func (r *repetitions) count(a *advance, d due) {
 	r.events[[2]string{d.step, d.subject}]++
 }
 
-// String names the step that ran most often and, of its subjects, the one that did.
+// String names the step that ran most often and its most frequent subject.
 func (r *repetitions) String() string {
 	step, subject := "", ""
 	for name, n := range r.steps {
@@ -50,12 +51,12 @@ func (r *repetitions) String() string {
 	return text
 }
 
-// tooManyEvents gives up an advance that has run as many events as it may.
+// tooManyEvents returns the error of an advance that has run as many events as it may.
 func (w *World) tooManyEvents(a *advance) error {
 	more := ""
 	if e, ok := w.s.agenda.next(); ok {
-		more = fmt.Sprintf(" %d are still booked, the next of them %s of %s at %s", w.s.agenda.tree.Len(), e.step, e.subject, stamp(e.at))
+		more = fmt.Sprintf(" %d are still scheduled, the next of them %s of %s at %s", w.s.agenda.tree.Len(), e.step, e.subject, stamp(e.at))
 	}
-	return fmt.Errorf("after %d events%s: something happens again and again (%s). The advance%s stopped at %s: %w",
+	return fmt.Errorf("after %d events%s: a step repeats (%s). The advance%s stopped at %s: %w",
 		a.ran, more, &a.repeats, a.target, stamp(w.s.clock.last), ErrTooManyEvents)
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// job is a row that keeps the booking of its end.
+// job is a row that keeps the timer of its end.
 type job struct {
 	Begun time.Time `json:"begun"`
 	Due   Timer     `json:"due"`
@@ -62,8 +62,8 @@ func (k *jobSchema) ended(w *World) map[string]time.Duration {
 	return out
 }
 
-// After a periodic reset what the baseline had booked lies as far ahead as it lay
-// at first, and the rows that keep a booking know (S72).
+// After a periodic reset what the baseline had scheduled lies as far ahead as it lay
+// at first, and the rows that keep a timer know (S72).
 func TestPeriodicResetReschedules(t *testing.T) {
 	k := newJobSchema()
 	w := k.world(t, Frozen, time.Hour)
@@ -89,7 +89,7 @@ func TestPeriodicResetReschedules(t *testing.T) {
 	must(t, w.Advance(8*time.Second))
 	equal(t, "after several, later", k.ended(w), map[string]time.Duration{"short": 5*time.Hour + 3*time.Second})
 
-	// A reset by hand goes back in time, and nothing is booked anew.
+	// A reset by hand goes back in time, and nothing is rescheduled.
 	w.Reset()
 	equal(t, "the agenda", w.Agenda()[0].At.Sub(start), 3*time.Second)
 }
@@ -112,7 +112,7 @@ func TestResetOfARealClockReschedules(t *testing.T) {
 		wait(time.Second)
 		equal(t, "once more, later", k.ended(w), map[string]time.Duration{"short": time.Hour + 6*time.Second})
 
-		must(t, w.Restore(p)) // what a snapshot had booked meanwhile falls due
+		must(t, w.Restore(p)) // what a snapshot had scheduled meanwhile falls due
 		equal(t, "restored", k.ended(w)["long"], 10*time.Minute)
 	})
 }
@@ -133,7 +133,7 @@ func TestReschedulingLeavesTheBaseline(t *testing.T) {
 }
 
 // BenchmarkReset is what resets cost: the same for any number of rows, and in
-// proportion to what is booked when that is moved.
+// proportion to what is scheduled when that is moved.
 func BenchmarkReset(b *testing.B) {
 	for name, n := range map[string][2]int{"1000 rows": {1_000, 0}, "1000000 rows": {1_000_000, 0}, "100000 booked": {100_000, 100_000}} {
 		k := newJobSchema()

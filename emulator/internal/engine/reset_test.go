@@ -201,7 +201,7 @@ func TestPeriodicReset(t *testing.T) {
 	do(h.world(t), func(tx *Tx) { equal(t, "none", tx.NextReset().IsZero(), true) })
 }
 
-// Events before the reset happen, those booked for later are gone with it; one
+// Events before the reset happen, those scheduled for later are gone with it; one
 // due at the same instant comes first.
 func TestPeriodicResetAndTheAgenda(t *testing.T) {
 	h := newTestSchema()

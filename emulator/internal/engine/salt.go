@@ -9,27 +9,27 @@ import (
 	"sync/atomic"
 )
 
-// Salt is what the secrets of some worlds depend on besides their seed: without it
-// anybody who knows the seed can compute them. It belongs to the process, and is in
-// no snapshot. The zero Salt is empty, and a nil one stays so.
+// Salt is mixed into the secrets of some worlds: without it, anyone who knows the seed
+// can compute them. It belongs to the process, and no snapshot contains it. The zero
+// Salt and a nil one are empty.
 type Salt struct {
 	set atomic.Pointer[setSalt]
 
 	mu      sync.Mutex
-	drawn   map[string]uint64 // by world and stream: the number above those drawn so far
-	repeats uint64            // how often a number came that had been drawn
+	drawn   map[string]uint64 // by world and stream: the next number that was not drawn yet
+	repeats uint64            // how often a number was drawn again
 }
 
-// setSalt is a salt, and whether no secret may come twice with it.
+// setSalt is a salt, and whether each secret must be made only once with it.
 type setSalt struct {
 	text string
 	once bool
 }
 
-// fresh is 0 for a number of a stream that was not drawn before in this process, and
-// another number each time for one that was: a world that returns to a state of before
-// counts from there again. A trial shows a part of its secret, so it draws none that will
-// come.
+// fresh returns 0 for a number of a stream that is drawn for the first time in this
+// process, and a new number each time for one that was drawn before: a world that
+// returns to an earlier state draws the same numbers again. A dry run shows a part of
+// its secret, so it must not draw a number that will be used.
 func (s *Salt) fresh(stream string, n uint64, trial bool) uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,13 +44,13 @@ func (s *Salt) fresh(stream string, n uint64, trial bool) uint64 {
 	return 0
 }
 
-// Set changes the salt of secrets that are made from now on: the same seed, salt and
-// history give the same ones.
+// Set changes the salt of secrets that are made from now on. The same seed, salt and
+// history give the same secrets.
 func (s *Salt) Set(text string) { s.set.Store(&setSalt{text, false}) }
 
-// SetRandom is Set of a salt that nobody has chosen, with which nothing need come again:
-// a world that returns to a state of before makes other secrets from there on, so that
-// going back gives nobody the secret of another.
+// SetRandom is Set for a salt that was not configured. A world that returns to an
+// earlier state then makes other secrets, so that a restore cannot reveal the secret
+// of another client.
 func (s *Salt) SetRandom(text string) { s.set.Store(&setSalt{text, true}) }
 
 // String returns the salt; "" if it is empty.
@@ -66,9 +66,8 @@ func (s *Salt) get() setSalt {
 	return setSalt{}
 }
 
-// SecretRand is Rand for secrets. It depends on the world's salt too; with an empty
-// one it gives what Rand does. With one, what it gave before says nothing about what
-// it will give.
+// SecretRand is Rand for secrets. It depends on the salt of the world too. Without a
+// salt it equals Rand; with one, earlier output does not reveal later output.
 func (tx *Tx) SecretRand(stream string) *rand.Rand {
 	c := tx.w.chance
 	salt := c.salt.get()
@@ -88,8 +87,8 @@ func (tx *Tx) SecretRand(stream string) *rand.Rand {
 	return rand.New(rand.NewChaCha8([32]byte(mac.Sum(nil))))
 }
 
-// SecretOf is a secret for a purpose, which is the same whenever it is asked for: it
-// follows from seed, world and salt, and from nothing that happened.
+// SecretOf returns the secret of a purpose. It is a function of seed, world and salt,
+// and is always the same.
 func (tx *Tx) SecretOf(purpose string) [32]byte {
 	c := tx.w.chance
 	mac := hmac.New(sha256.New, []byte(c.salt.String()))

@@ -40,11 +40,11 @@ type savedRow struct {
 	Value jsontext.Value `json:"value"`
 }
 
-// Save writes the snapshot as JSON, without rows that are confidential: the same
-// snapshot gives the same bytes.
+// Save writes the snapshot as JSON, without confidential rows. The same snapshot gives
+// the same bytes.
 func (p *Snapshot) Save(out io.Writer) error { return p.save(out, false) }
 
-// SaveSecrets is Save with the rows that are confidential.
+// SaveSecrets is Save with confidential rows.
 func (p *Snapshot) SaveSecrets(out io.Writer) error { return p.save(out, true) }
 
 func (p *Snapshot) save(out io.Writer, secrets bool) error {
@@ -87,7 +87,7 @@ func (p *Snapshot) save(out io.Writer, secrets bool) error {
 
 func (c clock) saved() savedClock {
 	saved := savedClock{Mode: c.mode, Now: instant(c.last), Scale: c.scale, MovedNS: c.advanced}
-	if c.mode == Real { // the others go on from the instant itself
+	if c.mode == Real { // clocks of other modes continue from Now
 		saved.OffsetNS = c.base - c.wall
 	}
 	if c.start != 0 {
@@ -97,8 +97,8 @@ func (c clock) saved() savedClock {
 	return saved
 }
 
-// writer writes a saved world value by value: it is never in memory as a whole.
-// After the first fault it does nothing.
+// writer writes a saved world value by value, so that it is never in memory as a
+// whole. After an error it does nothing.
 type writer struct {
 	enc *jsontext.Encoder
 	err error

@@ -10,10 +10,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// What Load reads at most of one value, such as a row's. Save writes nothing that
-// does not fit; the limits keep a value that is all brackets or commas from taking
-// a hundred times its size. How many rows and events there may be is the budget's
-// affair.
+// The limits of one value, such as a row, that Load reads. Save writes nothing above
+// them. They keep a value of many brackets or commas from taking a hundred times its
+// size. The budget bounds the number of rows and events.
 const (
 	maxValue   = 64 << 20   // bytes, white space before it included
 	maxDepth   = 64 + 5     // what a request may nest, in a row of a table
@@ -25,7 +24,7 @@ const (
 	maxCount   = 1 << 62    // a counter that starts here never wraps around
 )
 
-// savedHead is what must be known of a file before anything else is said of it.
+// savedHead holds the members that identify a file.
 type savedHead struct {
 	format     string
 	version    uint64
@@ -37,7 +36,7 @@ type savedHead struct {
 
 func isHead(name string) bool { return name == "format" || name == "version" || name == "last_seq" }
 
-// complete reports whether it is known who wrote the file.
+// complete reports whether format and version are known.
 func (h *savedHead) complete() bool { return h.hasFormat && h.hasVersion }
 
 // read reads the value of one of the head's members.
@@ -73,8 +72,7 @@ func (h *savedHead) read(in *reader, name string) error {
 	return nil
 }
 
-// check refuses what another program or a later version wrote, as such and not
-// for the first member that is unknown here.
+// check returns an error for a file of another program or of a later version.
 func (h *savedHead) check() error {
 	if h.format != savedFormat {
 		return fmt.Errorf("/format is %s: this reads %q", quoted(h.format), savedFormat)
@@ -85,7 +83,7 @@ func (h *savedHead) check() error {
 	return nil
 }
 
-// wrong is check as far as the head is known yet.
+// wrong is check for the members that were read so far.
 func (h *savedHead) wrong() error {
 	if h.hasFormat && h.format != savedFormat || h.complete() {
 		return h.check()
@@ -93,7 +91,7 @@ func (h *savedHead) wrong() error {
 	return nil
 }
 
-// reason is why a value was refused, and its place within what was read.
+// reason returns why a value is invalid, with its position in what was read.
 func reason(err error) error {
 	var syntax *jsontext.SyntacticError
 	if errors.As(err, &syntax) {
@@ -134,7 +132,7 @@ func kindName(k jsontext.Kind) string {
 	return "something else"
 }
 
-// short is what fits in a message of what a file says.
+// short truncates a text of a file for a message.
 func short(s string) string {
 	const most = 80
 	if len(s) > most {

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// SetClock changes how the clock moves and, with c.Now, moves it ahead first. It
-// refuses a wrong setting and a time that has passed. A world that is behind its
-// clock stays where it is, and the clock goes on from there.
+// SetClock changes how the clock moves. With c.Now it advances the world first. An
+// invalid setting and a time that has passed are errors. A world that is behind its
+// clock keeps its time, and the clock continues from there.
 func (w *World) SetClock(c Clock) error { return w.SetClockContext(context.Background(), c) }
 
-// SetClockContext is SetClock whose advance ends with the context; the clock keeps
-// its setting then.
+// SetClockContext is SetClock with a context. If it ends during the advance, the
+// setting of the clock stays as it was.
 func (w *World) SetClockContext(ctx context.Context, c Clock) error {
 	if err := c.check(); err != nil {
 		return err
@@ -33,8 +33,8 @@ func (w *World) SetClockContext(ctx context.Context, c Clock) error {
 	return nil
 }
 
-// Clock is how the clock moves, with the present as its Now. Scale is 0 in modes
-// that have none.
+// Clock returns the setting of the clock, with the present time as Now. Scale is 0 in
+// modes that have none.
 func (w *World) Clock() Clock {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -47,10 +47,10 @@ func (w *World) Clock() Clock {
 	return c
 }
 
-// Changed returns a channel that is closed with the next change of the world: of
-// rows, of the agenda, of the clock otherwise than by the passing of time, or of
-// everything by a reset. Changes made with Own do not count. To miss none, take
-// the channel first, then look, then wait.
+// Changed returns a channel that is closed with the next change of the world: of rows,
+// of the agenda, of the clock (the passing of time does not count), or of everything
+// by a reset. Changes made with Own do not count. To miss none, get the channel first,
+// then read, then wait.
 func (w *World) Changed() <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -60,8 +60,8 @@ func (w *World) Changed() <-chan struct{} {
 	return w.changed
 }
 
-// notifyChanged wakes whoever waits for a change; the lock is held, so that nobody
-// looks before the change is complete.
+// notifyChanged wakes callers that wait for a change. The caller holds the lock, so
+// that they read only complete changes.
 func (w *World) notifyChanged() {
 	if w.changed != nil {
 		close(w.changed)

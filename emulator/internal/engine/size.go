@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// What a row takes besides the memory of its own type: two entries in trees that
-// are about two thirds full, and the id.
+// The memory of a row besides that of its own type: two entries in trees that are
+// about two thirds full, and the id.
 const (
 	rowBytes     = 144
 	eventBytes   = 112 // of the agenda, with its entry in a tree
 	counterBytes = 96
 )
 
-// sizer estimates the bytes that a value of one type leads to: strings, lists,
-// maps and what pointers point to. The value itself is not counted. Strings that
-// several rows share count for each of them.
+// sizer estimates the bytes that a value refers to: strings, lists, maps and targets
+// of pointers. It does not count the value itself. Strings that several rows share
+// count for each of them.
 type sizer func(v reflect.Value) int
 
-// Shared marks types that rows point to and do not own, such as the description of
-// an API: what a pointer to one leads to is not counted.
+// Shared marks types that rows point to and do not own, such as the description of an
+// API. Their memory is not counted.
 type Shared interface{ SharedByRows() }
 
-// sizerOf returns the sizer of a type; nil if its values lead to nothing. It is
-// made once for each table, so that a row is estimated without looking at types.
+// sizerOf returns the sizer of a type; nil if its values refer to nothing. Each table
+// makes its sizer once.
 func sizerOf(t reflect.Type) sizer { return sizers{map[reflect.Type]*sizer{}, &sync.Map{}}.of(t) }
 
 // sizers make the sizers of a table.
@@ -152,12 +152,12 @@ func size(s sizer, v reflect.Value) int {
 	return s(v)
 }
 
-// bytes is the estimate of what the state holds.
+// bytes returns the estimated size of the state.
 func (s *state) bytes() int64 {
 	return s.size + int64(s.agenda.tree.Len())*eventBytes + int64(s.counters.Len())*counterBytes
 }
 
-// account notes that rows of so many bytes came and went.
+// account records that rows of so many bytes were added and removed.
 func (s *state) account(added, removed int) {
 	s.added += int64(added)
 	s.removed += int64(removed)

@@ -3,23 +3,23 @@ package engine
 import "time"
 
 const (
-	// sliceTime is how long a world is held to run what is due, at most; the last
-	// event of a slice may take a little longer.
+	// sliceTime bounds how long due events run before the lock is released; the last
+	// event of a slice may exceed it a little.
 	sliceTime = 900 * time.Microsecond
-	// sliceEvents bounds the events of a slice where the wall clock stands still,
-	// as in the bubble of a test.
+	// sliceEvents bounds the events of a slice where the wall clock does not move, as
+	// in a synctest bubble.
 	sliceEvents = 10_000
 )
 
-// slice is the share of due events that is run before others get in. The zero
-// slice has not begun.
+// slice is a batch of due events that run without releasing the lock. The zero slice
+// has not begun.
 type slice struct {
 	begun Stopwatch
 	run   int
 }
 
-// admits counts an event that is about to run and reports whether it still belongs
-// to the slice; the first one always does.
+// admits counts an event that is about to run and reports whether it still belongs to
+// the slice. The first one always does.
 func (s *slice) admits(w *World) bool {
 	if s.run++; s.run == 1 {
 		s.begun = StartStopwatch()
@@ -28,12 +28,12 @@ func (s *slice) admits(w *World) bool {
 	return s.run <= w.sliceEvents && s.begun.Elapsed() < sliceTime
 }
 
-// catchUp runs what is due by what the clock shows and moves the world's time
-// there. As long as something is due, the world's time is the instant of what was
-// run last. Of what a clock that moves or an advance brings, it runs one slice at
-// most. What is due while time stands still was booked by requests for that very
-// instant; it all runs, in slices, so that the same requests find the same world on
-// any machine. The gate is held.
+// catchUp runs the events that are due by the clock and moves the world's time there.
+// While events are due, the world's time is the instant of the one that ran last. With
+// a moving clock, or during an advance, catchUp runs one slice. While time does not
+// move, requests scheduled the due events for this very instant: catchUp runs all of
+// them, in slices, so that the same requests give the same result on any machine. The
+// caller holds the lock.
 func (w *World) catchUp() {
 	until := w.readClock()
 	s, most := slice{}, maxAdvanceEvents
@@ -55,14 +55,14 @@ func (w *World) catchUp() {
 	}
 }
 
-// readClock is what the clock shows now by itself; what is due before it and has not
-// run is late.
+// readClock reads the clock into w.present, and returns it.
 func (w *World) readClock() int64 {
 	w.present = w.s.clock.timeAt(w.wall())
 	return w.present
 }
 
-// wall is the wall clock, which only a clock that moves asks.
+// wall returns the wall clock's time for a moving clock, and 0 for others, which do
+// not use it.
 func (w *World) wall() int64 {
 	if w.s.clock.moves() {
 		return wallNow()
@@ -70,15 +70,14 @@ func (w *World) wall() int64 {
 	return 0
 }
 
-// due is something that happens by itself: an event, or a periodic reset.
+// due is an event or a periodic reset that is due.
 type due struct {
 	event
 	reset bool
 }
 
-// next is what is due first up to an instant; false if nothing is. When several
-// periodic resets are, the last one undoes whatever happened since the first, so
-// it alone is done.
+// next returns what is due first up to an instant; false if nothing is. Of several
+// periodic resets it returns the last, which undoes the others.
 func (w *World) next(until int64) (due, bool) {
 	e, ok := w.s.agenda.next()
 	ok = ok && e.at <= until
@@ -89,11 +88,11 @@ func (w *World) next(until int64) (due, bool) {
 	return due{event: e}, ok
 }
 
-// resetStep names a periodic reset where events are named.
+// resetStep is the name of a periodic reset in messages.
 const resetStep = "periodic reset"
 
-// run lets happen what is due, at its own instant. It is the advance's doing that
-// is under way, if its way leads there. The gate is held.
+// run runs a due event or reset at its own instant, on account of the advance in
+// progress if that covers the instant. The caller holds the lock.
 func (w *World) run(d due) {
 	if a := w.advance; a != nil && d.at <= a.to {
 		defer func(before *advance) { w.causedBy = before }(w.causedBy)
@@ -109,8 +108,8 @@ func (w *World) run(d due) {
 	w.s.clock.last = max(w.s.clock.last, d.at)
 }
 
-// yield lets everybody in who waits for the world. The gate is held before and
-// after, and another state may have taken the place of the present one.
+// yield releases the lock to waiting goroutines and takes it again. Another state may
+// have replaced the present one when it returns.
 func (w *World) yield() {
 	playing := w.causedBy
 	w.causedBy = nil
@@ -120,10 +119,9 @@ func (w *World) yield() {
 	w.causedBy = playing
 }
 
-// arm sets the alarm for what falls due next, and the face to the present; the gate
-// is held. A world that is behind its clock runs a slice, lets others in for as
-// long, and goes on: the alarm rings again and again, so whatever ends the alarm
-// ends that too.
+// arm sets the alarm for the next event and publishes the clock. The caller holds the
+// lock. A world that is behind its clock runs one slice at a time, with a pause of the
+// same length, until the alarm is stopped.
 func (w *World) arm() {
 	at, ok := w.upcoming()
 	behind := ok && at <= w.present
@@ -138,7 +136,8 @@ func (w *World) arm() {
 	}
 }
 
-// upcoming is the instant of what happens next by itself; false if nothing does.
+// upcoming returns the instant of the next event or periodic reset; false if there is
+// none.
 func (w *World) upcoming() (at int64, ok bool) {
 	e, ok := w.s.agenda.next()
 	if w.every > 0 && (!ok || w.resetAt < e.at) {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// An advance waits for what it caused, and for what was under way before it, and
-// not for what others start meanwhile.
+// An advance waits for the tasks that it caused and for those that ran before it, and
+// not for those that requests start meanwhile.
 func TestAdvanceWaitsForWhatItCaused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, w := taskWorld(t, func(_ context.Context, subject string) {

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// endless is a house whose step "for ever" books itself again, every so much of the
+// endless is a test schema whose step "for ever" schedules itself again, every so much of the
 // world's time, and counts how often it ran.
 func endless(every time.Duration) *testSchema {
 	h := newTestSchema()
@@ -23,8 +23,8 @@ func endless(every time.Duration) *testSchema {
 	return h
 }
 
-// The gate opens to those who wait in the order in which they came, and to one who
-// gives it back and wants it again at once after them all.
+// Goroutines get the lock in the order in which they waited, and one that gives up
+// with its context leaves the queue.
 func TestFairMutex(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newFairMutex()
@@ -56,8 +56,8 @@ func canceled(ctx context.Context) context.Context {
 	return ctx
 }
 
-// An advance that never ends lets requests in, and ends with its context at the
-// instant it names; what comes after it finds the world there.
+// An advance that never ends lets requests run in between. It ends with its context at
+// the instant that its error names, and the world stays usable.
 func TestHostileAdvanceWithoutEnd(t *testing.T) {
 	h := endless(time.Minute)
 	w := h.world(t)
@@ -159,7 +159,7 @@ func TestCatchingUpInTheBackground(t *testing.T) {
 	})
 }
 
-// What requests booked for the very instant at which time stands runs to its end
+// What requests scheduled for the very instant at which time stands runs to its end
 // before the next request, in slices.
 func TestWhatIsDueNowRunsBeforeTheNextRequest(t *testing.T) {
 	h := newTestSchema()
@@ -214,7 +214,7 @@ func TestSlicesChangeNothing(t *testing.T) {
 				}
 				if b.step == "post" {
 					// Tasks of one instant come back in any order, and one that starts at once
-					// comes back between the bookings below.
+					// comes back between the scheduled events below.
 					b.at += time.Duration(n+1) * time.Millisecond
 				}
 				do(w, func(tx *Tx) { tx.After(b.at, b.step, fmt.Sprint("s", n)) })
@@ -273,7 +273,7 @@ func TestHostileChangesDuringAnAdvance(t *testing.T) {
 	}
 }
 
-// Who advances too far is told what repeats.
+// The error of an advance over the limit names the step that repeats.
 func TestTooManyEvents(t *testing.T) {
 	h := endless(time.Minute)
 	w := h.world(t)
@@ -283,7 +283,7 @@ func TestTooManyEvents(t *testing.T) {
 		tx.After(time.Minute, "mark", "z")
 	})
 	_, err := w.AdvanceContext(t.Context(), Target{By: 1000 * time.Hour, MaxEvents: 1000})
-	want := "after 1000 events 2 are still booked, the next of them for ever of y at 2026-03-19T18:42:44Z: something happens again and again" +
+	want := "after 1000 events 2 are still scheduled, the next of them for ever of y at 2026-03-19T18:42:44Z: a step repeats" +
 		" (999 of the last 1000 events were for ever, 500 of them of x). The advance by 1000h0m0s stopped at 2026-03-19T18:42:44Z: advance in shorter steps, or end what repeats"
 	if err == nil || !errors.Is(err, ErrTooManyEvents) || err.Error() != want {
 		t.Errorf("got %v", err)

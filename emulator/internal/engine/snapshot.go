@@ -8,21 +8,21 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// Snapshot is a world as it was at one moment, clock and agenda included. It
-// never changes, costs the same for any number of rows, and can be restored or
-// forked any number of times, from any goroutine.
+// Snapshot is a world at one moment, clock and agenda included. It never changes.
+// Taking one costs the same for any number of rows. It can be restored or forked any
+// number of times, from any goroutine.
 type Snapshot struct {
 	schema *Schema
 	point  *point
-	// resetAt is when the world would have returned to its baseline by itself; 0 if
+	// resetAt is the time of the next periodic reset when the snapshot was taken; 0 if
 	// that is not known.
 	resetAt int64
-	saved   bool       // it was loaded, so that Kind.Loaded acts when it is restored
-	mu      sync.Mutex // copying marks the trees it reads
+	saved   bool       // it was loaded: Kind.Loaded applies when it is restored
+	mu      sync.Mutex // copying changes marks in the trees
 	s       *state
 }
 
-// Snapshot takes the world as it is now.
+// Snapshot runs due events and then takes a snapshot.
 func (w *World) Snapshot() *Snapshot {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -36,13 +36,13 @@ func (w *World) snapshot() *Snapshot {
 	return &Snapshot{schema: w.schema, point: w.s.point, resetAt: w.resetAt, s: w.s.copy()}
 }
 
-// newSnapshot is a snapshot of a state that has no history.
+// newSnapshot returns a snapshot of a state without history.
 func newSnapshot(schema *Schema, s *state) *Snapshot {
 	s.point = &point{size: s.bytes(), added: s.added, removed: s.removed}
 	return &Snapshot{schema: schema, point: s.point, s: s}
 }
 
-// HasSchema reports whether the snapshot is of worlds of the schema.
+// HasSchema reports whether the snapshot belongs to worlds of the schema.
 func (p *Snapshot) HasSchema(schema *Schema) bool { return p.schema == schema }
 
 func (p *Snapshot) state() *state {
@@ -53,12 +53,12 @@ func (p *Snapshot) state() *state {
 
 var errForeign = errors.New("the snapshot is of another emulator: save it there and load it here")
 
-// Restore makes the world what the snapshot holds, its time included: a frozen,
-// scaled or auto clock continues from the snapshot's instant. A real clock keeps
-// following the wall clock, so what fell due meanwhile happens at once. Restore
-// refuses a snapshot of another kind of world, with an *OverBudget one that the budget
-// has no room for, and what one of the checks refuses: they see the state that would go
-// and the one that would come, and change nothing.
+// Restore replaces the state of the world with the snapshot, time included. A frozen,
+// scaled or auto clock continues from the instant of the snapshot. A real clock
+// follows the wall clock, so events that fell due since run at once.
+//
+// Restore returns an error, and changes nothing, for a snapshot of another schema, for
+// one that exceeds the budget (*OverBudget), and when a check fails.
 func (w *World) Restore(p *Snapshot, checks ...ReplaceCheck) error {
 	if !p.HasSchema(w.schema) {
 		return errForeign
@@ -78,9 +78,8 @@ func (w *World) Restore(p *Snapshot, checks ...ReplaceCheck) error {
 	return nil
 }
 
-// scheduleReset schedules the next periodic reset of a world that a snapshot was
-// restored into: at the snapshot's own instant if that lies within one period, else
-// one period ahead.
+// scheduleReset schedules the next periodic reset after a restore: at the time that
+// the snapshot holds if that lies within one period, else one period ahead.
 func (w *World) scheduleReset(p *Snapshot) {
 	if w.every == 0 {
 		return
@@ -92,19 +91,20 @@ func (w *World) scheduleReset(p *Snapshot) {
 	}
 }
 
-// ReplaceCheck says whether a state may take the place of another.
-type ReplaceCheck func(gone, come *Tx) error
+// ReplaceCheck returns an error if the state of next must not replace the state of
+// old. Both transactions are read-only.
+type ReplaceCheck func(old, next *Tx) error
 
-// runChecks asks the checks whether a snapshot may take the place of the present state;
-// the lock is held.
+// runChecks runs the checks for a snapshot that is to replace the present state. The
+// caller holds the lock.
 func (w *World) runChecks(p *Snapshot, checks []ReplaceCheck) error {
 	if len(checks) == 0 {
 		return nil
 	}
 	s := p.state()
-	come := &Tx{w: &World{id: w.id, schema: w.schema, s: s}, s: s, now: s.clock.last, copied: true}
+	next := &Tx{w: &World{id: w.id, schema: w.schema, s: s}, s: s, now: s.clock.last, copied: true}
 	for _, check := range checks {
-		if err := check(&Tx{w: w, s: w.s, now: w.s.clock.last, copied: true}, come); err != nil {
+		if err := check(&Tx{w: w, s: w.s, now: w.s.clock.last, copied: true}, next); err != nil {
 			return err
 		}
 	}
@@ -112,9 +112,9 @@ func (w *World) runChecks(p *Snapshot, checks []ReplaceCheck) error {
 }
 
 func (w *World) restore(p *Snapshot) {
-	var gone *Tx
+	var old *Tx
 	if w.s != nil {
-		gone = &Tx{w: w, s: w.s, now: w.s.clock.last}
+		old = &Tx{w: w, s: w.s, now: w.s.clock.last}
 	}
 	w.cancelTasks()
 	w.s = p.state()
@@ -126,18 +126,18 @@ func (w *World) restore(p *Snapshot) {
 	w.nearestRetained, w.retainedElsewhere = w.retainedBytes(w.s)
 	w.s.clock.resume(wallNow())
 	for _, f := range w.schema.onRestore {
-		f(gone, &Tx{w: w, s: w.s, now: w.s.clock.last})
+		f(old, &Tx{w: w, s: w.s, now: w.s.clock.last})
 	}
 	w.begin(WasRestored)
 	w.notifyChanged()
 }
 
-// Fork returns a new world that starts as a copy of this one. Its ids differ
-// from those this world will give.
+// Fork returns a new world that starts as a copy of this one. Its future ids differ
+// from those of this world.
 func (w *World) Fork(id string) *World { return w.ForkOf(w.Snapshot(), id) }
 
-// ForkOf returns a new world that starts as the snapshot, which is its baseline
-// too; the rest it has from w.
+// ForkOf returns a new world that starts as the snapshot, which becomes its baseline
+// too. Its settings are those of w.
 func (w *World) ForkOf(p *Snapshot, id string) *World {
 	f := (&World{id: id, schema: w.schema, chance: chance{w.chance.seed, id, w.chance.salt}, strict: w.strict, every: w.every}).init()
 	f.mu.Lock()
@@ -152,7 +152,7 @@ func (w *World) ForkOf(p *Snapshot, id string) *World {
 	return f
 }
 
-// SetBaseline makes the present state the one that Reset returns to.
+// SetBaseline makes the present state the baseline.
 func (w *World) SetBaseline() {
 	p := w.Snapshot()
 	w.mu.Lock()
@@ -160,7 +160,7 @@ func (w *World) SetBaseline() {
 	w.rebase(p)
 }
 
-// rebase makes a snapshot the baseline; the lock is held.
+// rebase makes a snapshot the baseline. The caller holds the lock.
 func (w *World) rebase(p *Snapshot) {
 	if w.baseline != nil {
 		w.retain(w.baseline.point, -1)
@@ -169,21 +169,20 @@ func (w *World) rebase(p *Snapshot) {
 	w.retain(p.point, 1)
 }
 
-// Baseline is the snapshot that Reset returns to.
+// Baseline returns the snapshot that Reset returns to.
 func (w *World) Baseline() *Snapshot {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.baseline
 }
 
-// Reset returns the world to its baseline, time included. A real clock goes on,
-// and what the baseline had booked lies as far ahead of the reset as it lay ahead
-// of the baseline. Ids go on too: none of before the reset comes again. See
-// ResetIDs.
+// Reset returns the world to its baseline, time included. A real clock continues, and
+// the events of the baseline move with it: each lies as far after the reset as it lay
+// after the baseline. Ids continue too: no earlier id repeats. See ResetIDs.
 func (w *World) Reset() { w.reset(true) }
 
-// ResetIDs is Reset with ids that begin again, so that the same requests give the
-// same responses as after the start.
+// ResetIDs is Reset that restarts ids, so that the same requests give the same
+// responses as after the start.
 func (w *World) ResetIDs() { w.reset(false) }
 
 func (w *World) reset(countOn bool) {
@@ -194,8 +193,8 @@ func (w *World) reset(countOn bool) {
 	w.announce(w.s.clock.last)
 }
 
-// Restart is ResetIDs for a world that no client has seen yet, so that there is
-// nothing to tell of it: what OnReset registered is left out.
+// Restart is ResetIDs for a world that no client has seen yet. It does not run the
+// functions of OnReset.
 func (w *World) Restart() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -204,13 +203,13 @@ func (w *World) Restart() {
 	w.begin(Started)
 }
 
-// returnToBaseline returns to the baseline, time included; the lock is held.
+// returnToBaseline restores the baseline, time included. The caller holds the lock.
 func (w *World) returnToBaseline(countOn bool) {
-	gone := w.s.counters
+	old := w.s.counters
 	w.interrupt(ErrReplaced)
 	w.restore(w.baseline)
 	if countOn {
-		w.s.continueCounters(gone)
+		w.s.continueCounters(old)
 	}
 	if w.s.clock.mode == Real {
 		now := w.readClock()
@@ -222,9 +221,9 @@ func (w *World) returnToBaseline(countOn bool) {
 	}
 }
 
-// StartFrom makes a snapshot what the world is and what Reset returns to. Ids go on
-// as after a reset. What its operator gave the world is gone with the baseline. It
-// refuses what Restore refuses.
+// StartFrom makes a snapshot both the present state and the baseline. Ids continue as
+// after a reset. The operator's data counts no longer. It returns the errors of
+// Restore.
 func (w *World) StartFrom(p *Snapshot, checks ...ReplaceCheck) error {
 	if !p.HasSchema(w.schema) {
 		return errForeign
@@ -241,28 +240,28 @@ func (w *World) StartFrom(p *Snapshot, checks ...ReplaceCheck) error {
 	if err != nil {
 		return err
 	}
-	gone := w.s.counters
+	old := w.s.counters
 	w.interrupt(ErrReplaced)
 	w.restore(p)
 	w.scheduleReset(p)
 	w.budget.Free = 0
 	w.rebase(w.snapshot())
-	w.s.continueCounters(gone)
+	w.s.continueCounters(old)
 	return nil
 }
 
-// pastNumbers begins the name of a counter of ids of before, of a prefix whose ids
-// are no numbers at present.
+// pastNumbers is the prefix of counters that continue the numbers of ids of an earlier
+// state, for a prefix whose ids are no numbers in the present one.
 const pastNumbers = "past/"
 
-// OfRows begins the name of a counter that counts something of the rows, and so is
-// put back with them by a reset.
+// OfRows is the prefix of counters that belong to rows. A reset sets them back with
+// the rows.
 const OfRows = "rows/"
 
-// continueCounters makes every counter go on from where it was in the state that goes, so
-// that no id and no random draw of before comes again.
-func (s *state) continueCounters(gone *btree.Map[string, uint64]) {
-	gone.Scan(func(name string, n uint64) bool {
+// continueCounters raises every counter to its value in the replaced state, so that no
+// id and no random draw repeats.
+func (s *state) continueCounters(old *btree.Map[string, uint64]) {
+	old.Scan(func(name string, n uint64) bool {
 		if strings.HasPrefix(name, OfRows) {
 			return true
 		}

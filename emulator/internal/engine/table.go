@@ -7,23 +7,23 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// Table is the handle of one kind of rows in every world of a schema. Rows keep
-// their creation order; a row is never changed, only replaced.
+// Table is the handle of one kind of rows in every world of a schema. Rows keep their
+// creation order. A row is replaced, never changed.
 type Table[T any] struct {
 	name  string
 	index int
 }
 
-// Row is a row with what the table knows about it.
+// Row is a row with its id and sequence number.
 type Row[T any] struct {
 	Seq   uint64 // creation order within the world, never reused
 	ID    string
 	Value T
 }
 
-// entry is a stored row of any table: one tree for all types of rows makes the binary
-// smaller than a tree for each. value is a pointer to the row. owner says which state
-// may change it in place; nil means none may. size is its estimate.
+// entry is a stored row of any table. One tree type for all rows keeps the binary
+// smaller than a generic one. value is a pointer to the row. owner is the state that
+// may change it in place; nil if none may. size is its estimate.
 type entry struct {
 	id    string
 	value any
@@ -31,24 +31,24 @@ type entry struct {
 	size  int
 }
 
-// ownership is compared by address: every copy of a state gets a new one.
+// ownership is compared by address. Every copy of a state gets a new one.
 type ownership struct{ _ byte }
 
-// rows is the content of a table in one state.
+// rows holds the rows of a table in one state.
 type rows[T any] struct {
 	bySeq btree.Map[uint64, entry]
 	byID  btree.Map[string, uint64]
 	kind  *rowKind[T]
 }
 
-// rowKind is what a table knows of its rows.
+// rowKind describes the rows of a table.
 type rowKind[T any] struct {
 	Kind[T]
 	width int   // bytes of the row itself, with its entries in the trees
-	more  sizer // of what it leads to; nil for nothing
+	more  sizer // of the memory it refers to; nil for none
 }
 
-// sizeOf estimates what a row takes.
+// sizeOf estimates the size of a row.
 func (r *rows[T]) sizeOf(id string, row *T) int {
 	n := r.kind.width + len(id)
 	if r.kind.more != nil {
@@ -57,7 +57,7 @@ func (r *rows[T]) sizeOf(id string, row *T) int {
 	return n
 }
 
-// store is what a state can do with the rows of any table.
+// store is the rows of any table, whatever their type.
 type store interface {
 	copy() store
 	each(f func(id string, row any) error) error // row is a pointer, only to be read
@@ -89,7 +89,7 @@ func (r *rows[T]) find(id string) any {
 	return e.value
 }
 
-// reschedule returns the size of the row that it replaces; 0 if there is none.
+// reschedule returns the size of the row that it updates; 0 if there is none.
 func (r *rows[T]) reschedule(id string, old, moved Timer) int {
 	if r.kind.Rescheduled == nil {
 		return 0
@@ -120,26 +120,26 @@ func (r *rows[T]) applyLoaded() {
 // that are tagged `dump:"-"` are left out of dumps.
 type Kind[T any] struct {
 	Name string
-	// Check refuses a row that a saved world holds under an id; nil refuses none.
+	// Check validates a row that a saved world holds under an id; nil accepts all.
 	Check func(row T, id string) error
 	// Loaded returns the row that a world gets when a saved state becomes its present
 	// one; nil keeps rows as they were saved. The size of the row must not grow much: it
 	// is not counted again.
 	Loaded func(row T) T
-	// Rescheduled is the row after an event whose subject it is was moved; nil for
-	// rows that keep no timer.
+	// Rescheduled returns the row after an event with this subject was moved; nil for
+	// rows that hold no timer.
 	Rescheduled func(row T, old, moved Timer) T
-	// Internal reports whether a row says how a world is used and not what is in it,
-	// as a count of requests does: dumps leave it out. nil reports none.
+	// Internal reports whether a row is about the use of a world, such as a count of
+	// requests. Dumps leave such rows out. nil means none.
 	Internal func(row T) bool
-	// Confidential rows are neither dumped nor, unless asked for, saved.
+	// Confidential rows are not dumped, and only SaveSecrets saves them.
 	Confidential bool
-	// Only is the id of the only row of the table, which a saved world must have; ""
-	// for any number of rows.
+	// Only is the id of the single row of the table, which a saved world must have; ""
+	// if the table can have any number of rows.
 	Only string
 }
 
-// Always is the Internal of a table whose rows all are.
+// Always is the Internal of a table whose rows are all internal.
 func Always[T any](T) bool { return true }
 
 // AddTable adds a table to a schema that no world uses yet.
@@ -171,7 +171,7 @@ func (t *Table[T]) Get(tx *Tx, id string) (T, bool) {
 	return zero, false
 }
 
-// Find is Get with what the table knows about the row.
+// Find is Get that returns the sequence number too.
 func (t *Table[T]) Find(tx *Tx, id string) (Row[T], bool) {
 	r := t.rows(tx)
 	seq, ok := r.byID.Get(id)
@@ -188,9 +188,9 @@ func (t *Table[T]) Has(tx *Tx, id string) bool {
 	return ok
 }
 
-// NewID is Tx.NewID for a row of the table. A state from outside may hold ids that its
-// counters have not reached: those are passed over, in steps that double, so that a
-// long row of them takes no time.
+// NewID is Tx.NewID for a row of the table. A loaded state may hold ids that its
+// counters have not reached. NewID skips them in steps that double, so that a long run
+// of them takes little time.
 func (t *Table[T]) NewID(tx *Tx, prefix string) string {
 	for step := uint64(1); ; step *= 2 {
 		id := tx.NewID(prefix)
@@ -229,7 +229,7 @@ func (t *Table[T]) Delete(tx *Tx, id string) bool {
 	return ok
 }
 
-// Len is the number of rows.
+// Len returns the number of rows.
 func (t *Table[T]) Len(tx *Tx) int { return t.rows(tx).bySeq.Len() }
 
 // Own returns the row with the id, adding a zero one if there is none, for the
@@ -288,7 +288,7 @@ func (t *Table[T]) At(tx *Tx, position int) (Row[T], bool) {
 	return Row[T]{Seq: seq, ID: e.id, Value: *e.value.(*T)}, true
 }
 
-// Rank is how many rows were created before the sequence number.
+// Rank returns how many rows were created before the sequence number.
 func (t *Table[T]) Rank(tx *Tx, seq uint64) int {
 	r := t.rows(tx)
 	low, high := 0, r.bySeq.Len()

@@ -5,30 +5,30 @@ import (
 	"strconv"
 )
 
-// Task is work that cannot be done while a world is held, such as sending
-// something to a server outside. What it returns, unless nil, is done in a
-// transaction afterwards. The context ends when the world is closed, and when
-// another state takes the place of the one that started the task.
+// Task is work that runs without the lock of a world, such as a request to another
+// server. The function that it returns, unless nil, runs in a transaction afterwards.
+// The context ends when the world is closed, and when another state replaces the one
+// that started the task.
 type Task func(ctx context.Context) func(tx *Tx)
 
-// tasks is what a world knows of the tasks of its present state.
+// tasks holds the tasks of the present state.
 type tasks struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	running int
-	started uint64          // how many were, which numbers them
-	open    map[string]work // what is to be done at once, by its id
-	opened  uint64          // how much was, which numbers it
+	started uint64          // how many were started; the count numbers them
+	open    map[string]work // expected work, by its id
+	opened  uint64          // how much was expected; the count numbers it
 }
 
-// work is expected, and perhaps under way.
+// work is expected, and may have started.
 type work struct {
 	number uint64   // in the order in which it was expected
-	cause  *advance // nil if no advance is
-	task   uint64   // the number of the task that does it; 0 before it has started
+	cause  *advance // nil if no advance caused it
+	task   uint64   // the number of its task; 0 before it has started
 }
 
-// currentTasks are the tasks of the present state.
+// currentTasks returns the tasks of the present state.
 func (w *World) currentTasks() *tasks {
 	if w.tasks == nil {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -37,9 +37,9 @@ func (w *World) currentTasks() *tasks {
 	return w.tasks
 }
 
-// Expect says that work of the id is to be done at once, though its task may have
-// to wait for others: an advance that causes it lets time stand still until it is
-// done, whoever starts the task. What is expected already stays as it is.
+// Expect announces work that is due now, though its task may have to wait for others.
+// An advance that caused it does not move time until Finish or the end of the task.
+// Announcing the same id twice has no effect.
 func (tx *Tx) Expect(id string) {
 	w := tx.w
 	if w.closed || w.copyOf != nil {
@@ -54,12 +54,12 @@ func (tx *Tx) Expect(id string) {
 	if a := w.causedBy; a != nil {
 		a.caused++
 	} else {
-		w.wake() // an advance may lose its patience
+		w.wake() // an advance that waits for earlier work may give up
 	}
 }
 
-// Finish says that the work of the id is done, or will not be. Nothing happens
-// if it is not expected.
+// Finish marks the work of the id as complete or dropped. It has no effect if the work
+// is not expected.
 func (tx *Tx) Finish(id string) { tx.w.finish(id) }
 
 func (w *World) finish(id string) {
@@ -82,12 +82,11 @@ func (w *World) finish(id string) {
 	}
 }
 
-// Start has a task done at once, without the world: the work of the id, "" for
-// work of its own, which is finished when the task is complete. Time that is moved by command stands still
-// until what it caused is done; time that moves by itself goes on. If another state
-// takes the place of this one, what the task returns is forgotten: what must not
-// get lost is a row of the state that OnRestore finds again. A closed world starts
-// nothing.
+// Start starts a task for the work of the id; "" is work of its own. The work is
+// finished when the task is complete. An advance waits for the tasks that it caused;
+// time that moves by itself does not. If another state replaces this one, the function
+// that the task returns does not run: work that must not be lost is a row that
+// OnRestore finds again. A closed world starts no task.
 func (tx *Tx) Start(id string, task Task) {
 	w := tx.w
 	if w.closed || w.copyOf != nil {
@@ -111,8 +110,8 @@ func (tx *Tx) Start(id string, task Task) {
 	}()
 }
 
-// complete does what a task left to be done, if the state that started it is still
-// the world's.
+// complete runs the function that a task returned, if the state that started the task
+// is still the present one.
 func (w *World) complete(t *tasks, id string, number uint64, rest func(tx *Tx)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -142,7 +141,7 @@ func (w *World) complete(t *tasks, id string, number uint64, rest func(tx *Tx)) 
 	w.wake()
 }
 
-// cancelTasks calls all tasks back; the gate is held.
+// cancelTasks cancels all tasks. The caller holds the lock.
 func (w *World) cancelTasks() {
 	if w.tasks != nil {
 		w.tasks.cancel()
@@ -154,7 +153,7 @@ func (w *World) cancelTasks() {
 	w.wake()
 }
 
-// wake lets whoever waits for tasks look again.
+// wake wakes callers that wait for tasks.
 func (w *World) wake() {
 	if w.completed != nil {
 		close(w.completed)
@@ -162,8 +161,8 @@ func (w *World) wake() {
 	}
 }
 
-// await lets everybody in until a task is complete, something interrupts an
-// advance, or the context ends. The gate is held before and after.
+// await releases the lock until a task is complete, an advance is interrupted or the
+// context ends.
 func (w *World) await(ctx context.Context) {
 	if w.completed == nil {
 		w.completed = make(chan struct{})
@@ -178,16 +177,16 @@ func (w *World) await(ctx context.Context) {
 	}
 }
 
-// WaitIdle waits until no task is under way, those included that others bring with
-// them. It moves no time by command; time that moves by itself goes on. The error
-// is that of the context.
+// WaitIdle waits until no task is running, tasks that tasks start included. It does
+// not advance time; time that moves by itself continues. It returns the error of the
+// context.
 func (w *World) WaitIdle(ctx context.Context) error {
 	if err := w.mu.lock(ctx); err != nil {
 		return err
 	}
 	defer w.mu.Unlock()
 	defer w.arm()
-	w.catchUp() // what is due by now counts
+	w.catchUp() // due events may start tasks
 	for w.tasks != nil && w.tasks.running > 0 {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

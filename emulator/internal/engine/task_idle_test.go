@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Rest waits for errands, and for those that they bring with them.
+// WaitIdle waits for tasks, and for those that they bring with them.
 func TestWaitIdle(t *testing.T) {
 	w, err := NewWorld(NewSchema(), Config{ID: "wsp_a"})
 	if err != nil {
@@ -35,7 +35,7 @@ func TestWaitIdle(t *testing.T) {
 	}
 	close(gate)
 	if err := w.WaitIdle(t.Context()); err != nil || done != 2 {
-		t.Errorf("%d errands are back, error %v", done, err)
+		t.Errorf("%d tasks are complete, error %v", done, err)
 	}
 }
 

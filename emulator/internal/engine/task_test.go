@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// taskWorld is a house whose step "post" sends an errand that takes a while, and
-// whose errands leave a mark when they are back.
+// taskWorld returns a schema whose step "post" starts a task, and a world of it. The
+// task leaves a mark when it is complete.
 func taskWorld(t *testing.T, task func(ctx context.Context, subject string)) (*testSchema, *World) {
 	h := newTestSchema()
 	h.AddStep("post", func(tx *Tx, subject string) {
@@ -24,7 +24,7 @@ func taskWorld(t *testing.T, task func(ctx context.Context, subject string)) (*t
 	return h, h.world(t)
 }
 
-// sleepFor lets the time of a bubble pass.
+// sleepFor lets d of a bubble's time pass.
 func sleepFor(d time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
@@ -35,8 +35,8 @@ func startTask(w *World, d time.Duration, subject string) {
 	do(w, func(tx *Tx) { tx.After(d, "post", subject) })
 }
 
-// Time that is moved stands still until the errands of an instant are back, and
-// what they leave behind happens at that instant.
+// An advance does not move time until the tasks of an instant are complete. Their
+// results are stored at that instant.
 func TestTimeStandsStillForTasks(t *testing.T) {
 	for name, advance := range map[string]func(w *World) error{
 		"by":         func(w *World) error { return w.Advance(time.Minute) },
@@ -67,7 +67,7 @@ func TestTimeStandsStillForTasks(t *testing.T) {
 	}
 }
 
-// An errand may send another, which the same instant waits for too.
+// A task may send another, which the same instant waits for too.
 func TestTasksThatStartTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestSchema()
@@ -93,8 +93,8 @@ func TestTasksThatStartTasks(t *testing.T) {
 	})
 }
 
-// While time stands still for an errand, the world answers, and it shows the
-// instant that it stands at.
+// While an advance waits for a task, the world is usable and shows the instant of the
+// advance.
 func TestWorldIsUsableWhileTasksRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w *World
@@ -110,7 +110,7 @@ func TestWorldIsUsableWhileTasksRun(t *testing.T) {
 	})
 }
 
-// Journeys are made one after the other.
+// Advances run one after the other.
 func TestTwoAdvances(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, w := taskWorld(t, func(context.Context, string) { sleepFor(time.Second) })
@@ -126,8 +126,8 @@ func TestTwoAdvances(t *testing.T) {
 	})
 }
 
-// What takes the place of the state that sent an errand hears nothing of it, and
-// may send it again; a journey ends there.
+// A state that replaces another gets no result of its tasks, and may start them again.
+// An advance ends with ErrReplaced.
 func TestTasksOfAReplacedState(t *testing.T) {
 	for name, replace := range map[string]func(w *World, p *Snapshot) error{
 		"restore": func(w *World, p *Snapshot) error { return w.Restore(p) },
@@ -144,8 +144,8 @@ func TestTasksOfAReplacedState(t *testing.T) {
 					ended = ctx.Err()
 				})
 				again := 0
-				h.OnRestore(func(_, come *Tx) {
-					come.Start("", func(context.Context) func(*Tx) {
+				h.OnRestore(func(_, next *Tx) {
+					next.Start("", func(context.Context) func(*Tx) {
 						return func(*Tx) { again++ }
 					})
 				})
@@ -153,39 +153,40 @@ func TestTasksOfAReplacedState(t *testing.T) {
 				startTask(w, time.Minute, "x")
 				done := make(chan error)
 				go func() { done <- w.Advance(time.Hour) }()
-				synctest.Wait() // it waits for the errand
+				synctest.Wait() // it waits for the task
 				must(t, replace(w, p))
 				if err := <-done; !errors.Is(err, ErrReplaced) {
 					t.Errorf("the advance ended with %v", err)
 				}
 				synctest.Wait()
-				equal(t, "the errand was called back", ended, context.Canceled)
+				equal(t, "the task was canceled", ended, context.Canceled)
 				equal(t, "what happened", h.history(w), "[]")
 				equal(t, "the time", w.Now().Sub(start), time.Duration(0))
-				equal(t, "sent again", again, 1)
+				equal(t, "started again", again, 1)
 			})
 		})
 	}
 }
 
-// A world that is closed calls its errands back, waits for them, and sends no more.
+// Close cancels the tasks of a world and waits for them. A closed world starts no
+// task.
 func TestCloseEndsTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		back := false
+		completed := false
 		h, w := taskWorld(t, func(ctx context.Context, _ string) {
 			<-ctx.Done()
 			sleepFor(time.Second) // it takes its time
-			back = true
+			completed = true
 		})
 		do(w, func(tx *Tx) { tx.Run("post", "x") })
 		w.Close()
-		equal(t, "it is back", back, true)
+		equal(t, "the task is complete", completed, true)
 		do(w, func(tx *Tx) { tx.Run("post", "y") })
 		equal(t, "what happened", h.history(w), "[]")
 	})
 }
 
-// In real time errands are sent when they fall due, and time goes on meanwhile.
+// In real time tasks start when they fall due, and time continues meanwhile.
 func TestTasksInRealTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestSchema()
@@ -203,7 +204,7 @@ func TestTasksInRealTime(t *testing.T) {
 		sleepFor(2 * time.Second)
 		do(w, func(tx *Tx) {
 			m, _ := h.marks.Get(tx, "x")
-			equal(t, "it came back", m.At.Sub(begun), 65*time.Second)
+			equal(t, "completed after", m.At.Sub(begun), 65*time.Second)
 		})
 	})
 }

@@ -29,8 +29,8 @@ type mark struct {
 	Subject string    `json:"subject"`
 }
 
-// testSchema is a schema with tables of every sort and steps that leave marks, so
-// that a world tells by itself what happened in it, and when.
+// testSchema is a schema with tables of every sort and steps that leave marks, so that
+// a test can see which events ran, and when.
 type testSchema struct {
 	*Schema
 	items   *Table[item]
@@ -51,7 +51,7 @@ func newTestSchema() *testSchema {
 	h.AddStep("mark", func(tx *Tx, subject string) {
 		h.marks.Put(tx, fmt.Sprintf("m%d", tx.Count("marks")), mark{tx.Now(), subject})
 	})
-	// again books itself until it has left three marks.
+	// again schedules itself until it has left three marks.
 	h.AddStep("again", func(tx *Tx, subject string) {
 		h.marks.Put(tx, fmt.Sprintf("m%d", tx.Count("marks")), mark{tx.Now(), subject})
 		if h.marks.Len(tx) < 3 {
@@ -64,7 +64,7 @@ func newTestSchema() *testSchema {
 // start is the first instant of the worlds of the tests.
 var start = time.Date(2026, 3, 19, 10, 22, 44, 0, time.UTC)
 
-// world returns a world that stands still, unless the configuration says else.
+// world returns a world with a frozen clock, unless the configuration says otherwise.
 func (h *testSchema) world(t testing.TB, change ...func(*Config)) *World {
 	t.Helper()
 	c := Config{ID: "wsp_test", Seed: 1, Clock: Clock{Mode: Frozen, Now: start}, Strict: true}
@@ -87,14 +87,14 @@ func do(w *World, f func(tx *Tx)) {
 	})
 }
 
-// scheduleMark books a mark of the subject after d.
+// scheduleMark schedules a mark of the subject after d.
 func scheduleMark(w *World, d time.Duration, subject string) (b Timer) {
 	do(w, func(tx *Tx) { b = tx.After(d, "mark", subject) })
 	return b
 }
 
-// history lists the marks of a world as "subject@seconds since start". It does
-// not let the world move.
+// history lists the marks of a world as "subject@seconds since start". It does not run
+// due events.
 func (h *testSchema) history(w *World) (out []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -104,7 +104,7 @@ func (h *testSchema) history(w *World) (out []string) {
 	return out
 }
 
-// must fails the test for an error that should not be.
+// must fails the test if err is not nil.
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -112,7 +112,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// equal compares by how values print.
+// equal compares values by their printed form.
 func equal(t testing.TB, what string, got, want any) {
 	t.Helper()
 	if g, w := fmt.Sprint(got), fmt.Sprint(want); g != w {
@@ -120,7 +120,7 @@ func equal(t testing.TB, what string, got, want any) {
 	}
 }
 
-// saved is a snapshot as Save writes it.
+// saved returns a snapshot as Save writes it.
 func saved(t testing.TB, p *Snapshot) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -128,7 +128,7 @@ func saved(t testing.TB, p *Snapshot) string {
 	return b.String()
 }
 
-// loaded is what Load makes of a text that it must take.
+// loaded returns the snapshot of a text that Load must accept.
 func loaded(t testing.TB, h *testSchema, text string) *Snapshot {
 	t.Helper()
 	p, err := Load(h.Schema, bytes.NewReader([]byte(text)))

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// Instants are nanoseconds since 1970. Those that come from outside, and sums
-// with durations that do, are made here: what no number of nanoseconds can say
-// becomes the nearest one that can, so that nothing far ahead turns out past.
+// Instants are nanoseconds since 1970. The functions below saturate: a time or sum
+// out of range becomes the nearest one in range, so that nothing far ahead wraps
+// around into the past.
 
 const (
-	// LastYear is the last year of the time of a world.
+	// LastYear is the latest year that a world's time can reach.
 	LastYear = 2200
-	// lastBooking is the last year that something can be booked for, which is the
-	// last whole one that nanoseconds reach.
+	// lastBooking is the latest year that an event can be scheduled for, the last
+	// whole one that nanoseconds represent.
 	lastBooking = 2261
 )
 
@@ -27,7 +27,7 @@ var (
 
 func instant(ns int64) time.Time { return time.Unix(0, ns).UTC() }
 
-// nanoseconds is the instant t, or the nearest that nanoseconds can say.
+// nanoseconds returns the instant t, saturated.
 func nanoseconds(t time.Time) int64 {
 	switch {
 	case t.Before(beginOfTimes):
@@ -38,7 +38,7 @@ func nanoseconds(t time.Time) int64 {
 	return t.UnixNano()
 }
 
-// plus is a+b, or the nearest number there is.
+// plus returns a+b, saturated.
 func plus(a, b int64) int64 {
 	sum := a + b
 	switch {
@@ -50,7 +50,7 @@ func plus(a, b int64) int64 {
 	return sum
 }
 
-// minus is a-b, or the nearest number there is.
+// minus returns a-b, saturated.
 func minus(a, b int64) int64 {
 	if b == math.MinInt64 {
 		return plus(plus(a, math.MaxInt64), 1)
@@ -58,8 +58,8 @@ func minus(a, b int64) int64 {
 	return plus(a, -b)
 }
 
-// scaled is n times f, or the nearest number there is; f is positive.
+// scaled returns n times f, saturated; f is positive.
 func scaled(n int64, f float64) int64 {
-	const most = 1 << 62 // half of what there is, so that sums of it have room
+	const most = 1 << 62 // half of the range, so that sums do not overflow
 	return int64(min(max(float64(n)*f, -most), most))
 }

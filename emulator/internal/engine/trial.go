@@ -1,8 +1,8 @@
 package engine
 
-// Try runs f on a copy of the world as it is now, after what has fallen due, and
-// forgets the copy: nothing of what f does has happened, no id is used up, and
-// nothing is sent. It does not hold the world while f runs.
+// Try runs due events and then f on a copy of the world, and drops the copy. f changes
+// nothing in the world, uses up no id, and starts no task. The world is not locked
+// while f runs.
 func (w *World) Try(f func(tx *Tx) error) error {
 	var copied *World
 	_ = w.Do(func(*Tx) error {
@@ -16,6 +16,6 @@ func (w *World) Try(f func(tx *Tx) error) error {
 	return err
 }
 
-// Trial reports whether the transaction is one of Try: what it changes outside of
-// the world would stay.
+// Trial reports whether the transaction belongs to Try. f must not change anything
+// outside of the world then.
 func (tx *Tx) Trial() bool { return tx.w.copyOf != nil }

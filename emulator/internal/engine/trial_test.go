@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// What is tried has not happened: no row, id, event, draw or errand of it is there
+// What is tried has not happened: no row, id, event, draw or task of it is there
 // afterwards, and the world goes on as if it had never been tried.
 func TestTry(t *testing.T) {
 	run := func(tries int) (string, int) {

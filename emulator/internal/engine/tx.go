@@ -15,18 +15,17 @@ type Tx struct {
 	now   int64
 	actor string
 	dirty bool
-	// copied is a transaction on a copy of the world that is only read.
+	// copied says that the transaction is read-only, on a copy of the world.
 	copied bool
 }
 
-// Now is the world's time. It does not move while the function runs, unless the
-// function moves it.
+// Now returns the world's time. It does not change while the function runs, unless the
+// function calls AdvanceTo.
 func (tx *Tx) Now() time.Time { return instant(tx.now) }
 
-// Late is how long ago the present instant was by a real clock: more than a
-// moment when nobody was there to let the world run, because it was saved and
-// restored later, or its host slept. What is reached by advancing is not late, and
-// neither is anything in a world whose clock does not follow the host's.
+// Late returns how long ago the present instant was by a real clock. It is more than a
+// moment when the world did not run, because it was saved and restored later, or its
+// host slept. It is 0 after an advance, and with clocks of other modes.
 func (tx *Tx) Late() time.Duration {
 	if tx.s.clock.mode != Real {
 		return 0
@@ -37,7 +36,7 @@ func (tx *Tx) Late() time.Duration {
 // Dirty reports whether the transaction has changed a row or the agenda.
 func (tx *Tx) Dirty() bool { return tx.dirty }
 
-// World is the world the transaction belongs to.
+// World returns the world of the transaction.
 func (tx *Tx) World() *World {
 	if tx.w.copyOf != nil {
 		return tx.w.copyOf
@@ -45,22 +44,21 @@ func (tx *Tx) World() *World {
 	return tx.w
 }
 
-// Closed reports whether the world was closed: nobody will change it any more.
+// Closed reports whether the world was closed.
 func (tx *Tx) Closed() bool { return tx.w.closed }
 
-// Mode is the mode of the world's clock.
+// Mode returns the mode of the world's clock.
 func (tx *Tx) Mode() Mode { return tx.s.clock.mode }
 
-// AdvancedPast reports whether the world stands at or past t because somebody
-// took it there: its clock was started past t, or moved across it by command. A
-// world that grew that old by itself was not taken anywhere.
+// AdvancedPast reports whether the world is at or past t because its clock was started
+// past t, or moved across it by command. It is false if only time passed.
 func (tx *Tx) AdvancedPast(t time.Time) bool {
 	at := nanoseconds(t)
 	return tx.now >= at && (tx.s.clock.start >= at || minus(tx.now, tx.s.clock.advanced) < at)
 }
 
-// ActAs makes what happens until the returned function is called the doing of an
-// actor. The empty one leaves it with whose it was.
+// ActAs sets the actor of changes until the caller calls end. An empty actor leaves
+// the present one.
 func (tx *Tx) ActAs(actor string) (end func()) {
 	before := tx.actor
 	if actor != "" {
@@ -69,8 +67,8 @@ func (tx *Tx) ActAs(actor string) (end func()) {
 	return func() { tx.actor = before }
 }
 
-// Actor is whose doing it is what happens now: "" for nobody in particular, as at
-// the start of every transaction and of every step.
+// Actor returns the actor of the present change; "" if there is none, as at the start
+// of every transaction and of every step.
 func (tx *Tx) Actor() string { return tx.actor }
 
 // NewID returns prefix, an underscore and eleven letters or digits. No id of a
@@ -90,7 +88,7 @@ func (tx *Tx) newID(prefix string, digits int) string {
 	return idOf(prefix, kind.key, tx.Count(kind.drawn), digits)
 }
 
-// skip leaves out the next n ids of a prefix.
+// skip skips the next n ids of a prefix.
 func (tx *Tx) skip(prefix string, n uint64) {
 	kind := tx.w.idKind(prefix)
 	name := kind.drawn
@@ -130,9 +128,9 @@ func (tx *Tx) Rand(stream string) *rand.Rand {
 // purpose alone.
 func (tx *Tx) Secret(purpose string) [32]byte { return tx.w.chance.secret(purpose) }
 
-// After books a step for the subject at Now()+d. It runs after everything
-// booked for the same instant before. What would lie in the past is booked for
-// now, and what lies beyond the year 2261 for its end: the world never gets there.
+// After schedules a step for the subject at Now()+d, after all events that are
+// scheduled for the same instant. A time in the past becomes now, and one beyond the
+// year 2261 becomes its end, which no world reaches.
 func (tx *Tx) After(d time.Duration, step, subject string) Timer {
 	return tx.schedule(plus(tx.now, int64(d)), step, subject)
 }
@@ -151,15 +149,14 @@ func (tx *Tx) schedule(at int64, step, subject string) Timer {
 	return Timer{At: instant(e.at), Seq: e.seq}
 }
 
-// Run does a step now, as if it had fallen due: what it changes is not the
-// caller's doing.
+// Run runs a step now, as if it had fallen due: without the actor of the transaction.
 func (tx *Tx) Run(step, subject string) {
 	tx.w.schema.step(step)(&Tx{w: tx.w, s: tx.s, now: tx.now}, subject)
 	tx.w.notifyChanged()
 }
 
-// Next is the earliest booked event of any of the steps; false if there is none. It
-// passes over the events before it one by one.
+// Next returns the earliest event of any of the steps; false if there is none. It
+// scans the events before it.
 func (tx *Tx) Next(steps ...string) (found Event, ok bool) {
 	tx.s.agenda.tree.Scan(func(e event) bool {
 		if ok = slices.Contains(steps, e.step); ok {
@@ -170,20 +167,20 @@ func (tx *Tx) Next(steps ...string) (found Event, ok bool) {
 	return found, ok
 }
 
-// Cancel takes a booking back and reports whether it was still open.
+// Cancel removes an event from the agenda and reports whether it was there.
 func (tx *Tx) Cancel(b Timer) bool {
 	_, ok := tx.s.agenda.tree.Delete(event{at: nanoseconds(b.At), seq: b.Seq})
 	tx.dirty = tx.dirty || ok
 	return ok
 }
 
-// maxAdvanceEvents bounds the events that a transaction runs on its way.
+// maxAdvanceEvents bounds the events that AdvanceTo runs in a transaction.
 const maxAdvanceEvents = 100_000
 
-// AdvanceTo moves the world to an instant ahead and runs what is due on the way,
-// in slices: between them others get in, so call it before anything that must not
-// change meanwhile is read. It waits for no task. An instant that has passed
-// changes nothing; after 100,000 events the transaction goes on where time stands.
+// AdvanceTo advances the world to an instant and runs the events due on the way. It
+// does so in slices and releases the lock between them, so call it before reading
+// anything that must not change. It waits for no task. An instant that has passed has
+// no effect. After 100,000 events the transaction continues at the time reached.
 func (tx *Tx) AdvanceTo(t time.Time) {
 	tx.mustBeWritable()
 	w, to := tx.w, min(nanoseconds(t), endOfTime)

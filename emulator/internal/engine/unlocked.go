@@ -2,15 +2,14 @@ package engine
 
 import "slices"
 
-// UnlockedFrom is the number of rows from which on looking at all of them is done
-// aside: fewer take less than a tenth of a millisecond.
+// UnlockedFrom is the number of rows from which on a scan of all of them should run in
+// Tx.Unlocked. Scanning fewer takes less than a tenth of a millisecond.
 const UnlockedFrom = 1000
 
-// Unlocked runs f on the world as it is now, while others go on with the world: for
-// what looks at many rows. f gets a transaction that only reads. Afterwards the
-// transaction goes on at the present of the world, which may be another then: what
-// was read before is to be read again where that matters. A transaction that has
-// changed something keeps the world to itself.
+// Unlocked runs f on a copy of the world without holding the lock, for code that reads
+// many rows. f gets a read-only transaction. Afterwards tx continues in the present
+// state of the world, which may have changed: the caller must read again what it
+// depends on. If tx has changed something already, the lock stays held.
 func (tx *Tx) Unlocked(f func(copied *Tx)) {
 	if tx.dirty || tx.copied {
 		f(tx)
@@ -18,9 +17,9 @@ func (tx *Tx) Unlocked(f func(copied *Tx)) {
 	}
 	w := tx.w
 	copied := w.readOnly()
-	tx.s = nil // reading it now would be reading without the lock
+	tx.s = nil // it must not be read without the lock
 	w.mu.Unlock()
-	defer func() { // also if f panics: who holds the world unlocks it
+	defer func() { // even if f panics: Do unlocks the world
 		w.mu.Lock()
 		w.catchUp()
 		tx.s, tx.now = w.s, w.s.clock.last
@@ -28,8 +27,8 @@ func (tx *Tx) Unlocked(f func(copied *Tx)) {
 	f(copied)
 }
 
-// View runs f on a copy of the world as it is now, after what has fallen due,
-// without holding the world. The transaction only reads.
+// View runs due events and then f on a copy of the world, without holding the lock.
+// The transaction is read-only.
 func (w *World) View(f func(tx *Tx)) {
 	var copied *Tx
 	_ = w.Do(func(tx *Tx) error {
@@ -39,8 +38,8 @@ func (w *World) View(f func(tx *Tx)) {
 	f(copied)
 }
 
-// readOnly is a transaction on a copy of the world; the lock is held. The copy is
-// a world of its own that nobody else knows, so that nothing of it needs a lock.
+// readOnly returns a read-only transaction on a copy of the world. The caller holds
+// the lock. No other goroutine has a reference to the copy, so it needs no lock.
 func (w *World) readOnly() *Tx {
 	c := &World{
 		id: w.id, schema: w.schema, chance: w.chance, s: w.s.copy(), present: w.present, gen: w.gen,
@@ -49,14 +48,14 @@ func (w *World) readOnly() *Tx {
 	return &Tx{w: c, s: c.s, now: w.s.clock.last, copied: true}
 }
 
-// mustBeWritable panics in a transaction that only reads: the change would be lost.
+// mustBeWritable panics in a read-only transaction: the change would be lost.
 func (tx *Tx) mustBeWritable() {
 	if tx.copied {
-		panic("engine: a copy of a world that is only read was changed")
+		panic("engine: a read-only transaction changed the world")
 	}
 }
 
-// events are those of an agenda in the order they will run.
+// events lists the events of an agenda in the order in which they will run.
 func (a agenda) events() []Event {
 	out := make([]Event, 0, a.tree.Len())
 	a.tree.Scan(func(e event) bool {

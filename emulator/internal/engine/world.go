@@ -1,5 +1,5 @@
-// Package engine keeps worlds: time, chance, future events and tables of rows
-// behind one lock each. It knows nothing of HTTP or of what the rows mean.
+// Package engine holds worlds: time, randomness, scheduled events and tables of rows
+// behind one lock each. It knows nothing of HTTP or of the meaning of rows.
 package engine
 
 import (
@@ -12,16 +12,16 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// Step is a change of the world that waits on its agenda.
+// Step is a change of the world that its agenda schedules.
 type Step func(tx *Tx, subject string)
 
-// Schema lists what worlds of one kind hold and which steps their agenda may
-// name. It is filled once and read-only as soon as a world uses it.
+// Schema lists the tables and steps of worlds of one kind. It must not change once a
+// world uses it.
 type Schema struct {
 	tables        []tableKind
 	steps         map[string]Step
 	internalSteps map[string]bool // steps that a dump leaves out
-	onRestore     []func(gone, come *Tx)
+	onRestore     []func(old, next *Tx)
 	onLoad        []func(tx *Tx) error
 	onReset       []func(tx *Tx)
 }
@@ -30,7 +30,7 @@ type tableKind struct {
 	name  string
 	empty func() store
 	row   reflect.Type
-	// What Kind says of the table; internal is nil if it has no such rows.
+	// See Kind. internal is nil if no rows are internal.
 	only         string
 	confidential bool
 	internal     func(row any) bool
@@ -39,7 +39,7 @@ type tableKind struct {
 // NewSchema returns an empty schema.
 func NewSchema() *Schema { return &Schema{steps: map[string]Step{}, internalSteps: map[string]bool{}} }
 
-// AddStep registers what an event of the name does when it falls due.
+// AddStep registers the step of a name.
 func (s *Schema) AddStep(name string, step Step) {
 	if _, taken := s.steps[name]; taken {
 		panic("engine: step " + name + " is registered twice")
@@ -47,25 +47,25 @@ func (s *Schema) AddStep(name string, step Step) {
 	s.steps[name] = step
 }
 
-// AddInternal is AddStep for a step that only concerns internal rows (see Kind):
-// Dump leaves its events out.
+// AddInternal is AddStep for a step that concerns internal rows alone (see Kind). Dump
+// leaves its events out.
 func (s *Schema) AddInternal(name string, step Step) {
 	s.AddStep(name, step)
 	s.internalSteps[name] = true
 }
 
-// OnRestore registers what is done whenever a state that was kept becomes the
-// present one: by a restore, a reset of any kind, or a fork. f may read the state
-// that goes, nil for a fork, and change the one that comes; nobody sees it in
-// between.
-func (s *Schema) OnRestore(f func(gone, come *Tx)) { s.onRestore = append(s.onRestore, f) }
+// OnRestore registers a function that runs whenever a snapshot becomes the present
+// state: in a restore, a reset of any kind, or a fork. f may read the replaced state,
+// which is nil in a fork, and change the new one, before any other transaction sees
+// it.
+func (s *Schema) OnRestore(f func(old, next *Tx)) { s.onRestore = append(s.onRestore, f) }
 
-// OnLoad registers what a saved world must be like as a whole. Its rows have been
-// checked one by one before, and what is refused replaces nothing.
+// OnLoad registers a check of a saved world as a whole. Its rows have been checked one
+// by one before. An error changes nothing.
 func (s *Schema) OnLoad(check func(tx *Tx) error) { s.onLoad = append(s.onLoad, check) }
 
-// OnReset registers what is done at the end of every reset, at the instant from
-// which the world goes on.
+// OnReset registers a function that runs at the end of every reset, at the instant
+// from which the world continues.
 func (s *Schema) OnReset(f func(tx *Tx)) { s.onReset = append(s.onReset, f) }
 
 func (s *Schema) step(name string) Step {
@@ -76,7 +76,7 @@ func (s *Schema) step(name string) Step {
 	return step
 }
 
-// state is all that a snapshot keeps: copying it is O(1) in the rows it holds.
+// state is the content of a snapshot. Copying it is O(1) in the number of rows.
 type state struct {
 	clock    clock
 	seq      uint64
@@ -86,7 +86,7 @@ type state struct {
 	owner    *ownership
 
 	size           int64 // of the rows, estimated
-	added, removed int64 // what came and went ever since its history began
+	added, removed int64 // bytes since its history began
 	point          *point
 }
 
@@ -103,7 +103,7 @@ func (s *state) nextSeq() uint64 {
 	return s.seq
 }
 
-// copy gives an equal state; from here on neither owns the rows they share.
+// copy returns an equal state. Afterwards neither owns the rows that they share.
 func (s *state) copy() *state {
 	c := &state{
 		clock: s.clock, seq: s.seq, counters: s.counters.Copy(), agenda: s.agenda.copy(),
@@ -121,14 +121,14 @@ func (s *state) copy() *state {
 type World struct {
 	id     string
 	schema *Schema
-	copyOf *World // the one that this is a copy of, to try something; nil otherwise
+	copyOf *World // the original, in a copy that Try made; nil otherwise
 	chance chance
 	kinds  map[string]idKind
 	strict bool
 
 	mu        fairMutex
 	s         *state
-	present   int64 // what the clock showed by itself when it was last read
+	present   int64 // what the clock showed when it was last read
 	baseline  *Snapshot
 	gen       Generation
 	every     int64 // period of resets in nanoseconds; 0 for none
@@ -136,27 +136,27 @@ type World struct {
 	alarm     alarm
 	clockView atomic.Pointer[clockView]
 	closed    bool
-	changed   chan struct{} // closed with the next change; nil when nobody waits
+	changed   chan struct{} // closed with the next change; nil when no caller waits
 
 	sliceEvents int
-	advanceLock fairMutex // of the advance that is under way: one is made after another
-	advance     *advance  // the one under way; nil if there is none
-	causedBy    *advance  // the one whose doing is what happens now; nil if it is nobody's
+	advanceLock fairMutex // held by the advance in progress: they run one after another
+	advance     *advance  // the one in progress; nil if there is none
+	causedBy    *advance  // the one that causes the present changes; nil if none does
 	tasks       *tasks    // nil until the present state has any
 	running     sync.WaitGroup
-	completed   chan struct{} // closed when an advance has to look again; nil when none waits
+	completed   chan struct{} // closed when a waiting advance must check again; nil when none waits
 
 	budget            Budget
-	retained          map[*point]int // the baseline and the snapshots that are kept
-	nearestRetained   *point         // of kept the last before the present; nil for none
-	retainedElsewhere int64          // what the others of kept hold alone
+	retained          map[*point]int // the baseline and the retained snapshots
+	nearestRetained   *point         // the last of retained before the present; nil for none
+	retainedElsewhere int64          // bytes that only the others of retained have
 }
 
-// Config is what a new world starts from.
+// Config configures a new world.
 type Config struct {
 	// ID names the world. Ids of its objects depend on it.
 	ID string
-	// Seed decides everything random.
+	// Seed determines all random values.
 	Seed uint64
 	// Salt is mixed into secrets; nil for none. Worlds may share one.
 	Salt *Salt
@@ -165,11 +165,12 @@ type Config struct {
 	// ResetEvery is the period after which the world returns to its baseline;
 	// 0 means never.
 	ResetEvery time.Duration
-	// Strict makes a transaction panic that fails after it changed rows.
+	// Strict makes a transaction panic if it fails after it changed rows.
 	Strict bool
 }
 
-// NewWorld returns an empty world. It fails when the clock's setting is wrong.
+// NewWorld returns an empty world. An invalid clock setting or reset period is an
+// error.
 func NewWorld(schema *Schema, c Config) (*World, error) {
 	if err := c.Clock.check(); err != nil {
 		return nil, err
@@ -191,20 +192,20 @@ func NewWorld(schema *Schema, c Config) (*World, error) {
 	return w, nil
 }
 
-// init makes what every world has.
+// init sets the parts that every world has.
 func (w *World) init() *World {
 	w.mu, w.advanceLock, w.sliceEvents = newFairMutex(), newFairMutex(), sliceEvents
 	return w
 }
 
-// ID is the name the world was made with.
+// ID returns the id of the world.
 func (w *World) ID() string { return w.id }
 
-// Seed is the seed the world was made with.
+// Seed returns the seed of the world.
 func (w *World) Seed() uint64 { return w.chance.seed }
 
-// Do runs what has fallen due, for one slice at most, then f, and returns f's
-// error. An f that returns an error must have changed nothing.
+// Do runs due events, for one slice at most, then f, and returns f's error. An f that
+// returns an error must have changed nothing.
 func (w *World) Do(f func(tx *Tx) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -212,7 +213,7 @@ func (w *World) Do(f func(tx *Tx) error) error {
 	w.catchUp()
 	tx := Tx{w: w, s: w.s, now: w.s.clock.last}
 	err := f(&tx)
-	tx.s = nil // whoever kept it would read without the lock: that is found out
+	tx.s = nil // a transaction that was kept panics instead of reading without the lock
 	if tx.dirty {
 		w.notifyChanged()
 	}
@@ -222,23 +223,22 @@ func (w *World) Do(f func(tx *Tx) error) error {
 	return err
 }
 
-// shortestReset is the shortest period of resets: data that is gone sooner is of
-// no use to anybody.
+// shortestReset is the shortest period of resets.
 const shortestReset = time.Second
 
-// periodicReset returns the rows to the baseline while time and ids go on.
+// periodicReset returns the rows to the baseline while time and ids continue.
 func (w *World) periodicReset(at int64) {
-	clock, gone := w.s.clock, w.s.counters
+	clock, old := w.s.clock, w.s.counters
 	w.restore(w.baseline)
 	w.s.clock = clock
-	w.s.continueCounters(gone)
+	w.s.continueCounters(old)
 	w.s.reschedule(at - w.baseline.s.clock.last)
 	w.resetAt = plus(at, w.every)
 	w.announce(at)
 }
 
-// announce begins a generation with a reset, and tells the schema of it; the lock
-// is held.
+// announce begins a generation with a reset and runs the functions of OnReset. The
+// caller holds the lock.
 func (w *World) announce(at int64) {
 	w.beginAt(WasReset, at)
 	for _, f := range w.schema.onReset {
@@ -247,13 +247,13 @@ func (w *World) announce(at int64) {
 	w.notifyChanged()
 }
 
-// Peek lets f read the world as it stands, without running what is due: for what
-// concerns many worlds and should be kept waiting by none. f must change nothing.
+// Peek runs f on the world as it is, without running due events, for code that reads
+// many worlds and must not wait for one. f must change nothing.
 func (w *World) Peek(f func(tx *Tx)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.s.clock.timeAt(w.wall())
-	if next, ok := w.next(now); ok { // time stands before what has not run
+	if next, ok := w.next(now); ok { // time stays before the events that have not run
 		now = max(w.s.clock.last, next.at)
 	}
 	tx := Tx{w: w, s: w.s, now: now}
@@ -261,11 +261,11 @@ func (w *World) Peek(f func(tx *Tx)) {
 	tx.s = nil
 }
 
-// Now is the world's time.
+// Now returns the world's time.
 func (w *World) Now() time.Time { return w.Clock().Now }
 
-// NextReset is when the world returns to its baseline by itself; the zero time
-// if it never does.
+// NextReset returns the time of the next periodic reset; the zero time if there is
+// none.
 func (tx *Tx) NextReset() time.Time {
 	if tx.w.every == 0 {
 		return time.Time{}
@@ -273,8 +273,8 @@ func (tx *Tx) NextReset() time.Time {
 	return instant(tx.w.resetAt)
 }
 
-// Close stops the world from moving by itself, calls its tasks back, ends its
-// advances and wakes who waits for a change. It stays readable.
+// Close stops the clock, cancels tasks, ends advances and wakes callers that wait for
+// a change. The world stays readable.
 func (w *World) Close() {
 	w.mu.Lock()
 	w.closed = true
