@@ -348,7 +348,7 @@ func (s socketHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.e.Handler().ServeHTTP(w, r)
 	} else {
 		c.all.refused()
-		s.e.server.Refuse(w, r, &fail.Error{
+		s.e.server.WriteError(w, r, &fail.Error{
 			Kind: fail.Unavailable, Code: "service_unavailable", RetryAfter: time.Second,
 			Message: "All connections of the sandbox are busy; send the request again when some of them are done.",
 		})

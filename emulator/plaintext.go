@@ -75,7 +75,7 @@ func (c *greeted) refuse(from io.Reader) {
 		message = fail.Of(err).Message
 	}
 	page := &page{header: http.Header{}}
-	c.e.server.Refuse(page, r, fail.New(fail.Forbidden, "https_required", message))
+	c.e.server.WriteError(page, r, fail.New(fail.Forbidden, "https_required", message))
 	answer := http.Response{
 		StatusCode: page.status, ProtoMajor: 1, ProtoMinor: 1, Header: page.header, Request: r, Close: true,
 		Body: io.NopCloser(&page.body), ContentLength: int64(page.body.Len()),

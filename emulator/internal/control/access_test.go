@@ -13,9 +13,9 @@ import (
 // ids are what may be put into a path.
 var ids = []string{"wsp_b", "snp_1", "ins_1", "prj_1", "tok_wsp_b"}
 
-// everywhere sends each operation of the contract with each id, and each body
+// forEachOperation sends each operation of the contract with each id, and each body
 // that fits it.
-func everywhere(t *testing.T, r *rig, token, query string, headers []string, check func(o *httpapi.Operation, id string, got reply)) {
+func forEachOperation(t *testing.T, r *testServer, token, query string, headers []string, check func(o *httpapi.Operation, id string, got response)) {
 	t.Helper()
 	for _, o := range operations(t) {
 		bodies := map[string]bool{"": true}
@@ -36,11 +36,11 @@ func everywhere(t *testing.T, r *rig, token, query string, headers []string, che
 }
 
 // withSnapshot is a rig whose wsp_b has a snapshot, and wsp_a none.
-func withSnapshot(t *testing.T, change ...func(*rig)) *rig {
+func withSnapshot(t *testing.T, change ...func(*testServer)) *testServer {
 	t.Helper()
-	r := newRig(t, change...)
+	r := newTestServer(t, change...)
 	r.send(t, "POST", "/_sandbox/snapshots", keyB, "").wants(t, 201, `{"id":"snp_1","at":`+moment+`}`)
-	r.told()
+	r.takeCalls()
 	return r
 }
 
@@ -49,7 +49,7 @@ func withSnapshot(t *testing.T, change ...func(*rig)) *rig {
 func TestWorkspacesAreApart(t *testing.T) {
 	r := withSnapshot(t)
 	for _, query := range []string{"?workspace=wsp_b", "?workspace=wsp_b&workspace=wsp_a", "?workspace=nobody", "?%77orkspace=wsp_%62"} {
-		everywhere(t, r, keyA, query, nil, func(o *httpapi.Operation, _ string, got reply) {
+		forEachOperation(t, r, keyA, query, nil, func(o *httpapi.Operation, _ string, got response) {
 			switch {
 			case o.Public:
 				got.refused(t, 400, "unknown_parameter")
@@ -59,11 +59,11 @@ func TestWorkspacesAreApart(t *testing.T) {
 				got.refused(t, 403, "workspace_forbidden")
 			}
 		})
-		if calls := r.told(); len(calls) > 0 {
+		if calls := r.takeCalls(); len(calls) > 0 {
 			t.Fatalf("%s: calls %q", query, calls)
 		}
 	}
-	everywhere(t, r, keyA, "", nil, func(o *httpapi.Operation, id string, got reply) {
+	forEachOperation(t, r, keyA, "", nil, func(o *httpapi.Operation, id string, got response) {
 		switch {
 		case o.Scope == adminScope:
 			got.refused(t, 403, "admin_required")
@@ -78,7 +78,7 @@ func TestWorkspacesAreApart(t *testing.T) {
 			t.Errorf("%s %s shows the other workspace: %s", o.ID, id, got.body)
 		}
 	})
-	if calls := r.told(); slices.ContainsFunc(calls, func(c string) bool { return !strings.HasPrefix(c, "a.") && c != "ForgetRequests wsp_a" }) {
+	if calls := r.takeCalls(); slices.ContainsFunc(calls, func(c string) bool { return !strings.HasPrefix(c, "a.") && c != "ForgetRequests wsp_a" }) {
 		t.Errorf("calls %q", calls)
 	}
 	r.send(t, "GET", "/_sandbox/snapshots/snp_1/dump", keyB, "").wants(t, 200, "world wsp_b\n")
@@ -86,7 +86,7 @@ func TestWorkspacesAreApart(t *testing.T) {
 
 // What a key names must be its own, and may be.
 func TestKeyNamesItsOwnWorkspace(t *testing.T) {
-	r := newRig(t)
+	r := newTestServer(t)
 	r.send(t, "GET", "/_sandbox/clock?workspace=wsp_a", keyA, "").wants(t, 200, clock)
 	r.send(t, "PUT", "/_sandbox/workspaces/wsp_b/rate-limit", keyB, `{"per_day":1}`).wants(t, 204, "")
 	r.send(t, "PUT", "/_sandbox/workspaces/wsp_a/rate-limit?workspace=wsp_a", keyA, `{"per_day":1}`).refused(t, 400, "unknown_parameter")
@@ -94,13 +94,13 @@ func TestKeyNamesItsOwnWorkspace(t *testing.T) {
 	r.send(t, "GET", "/_sandbox/clock", "key-gone", "").refused(t, 404, "workspace_not_found")
 	r.send(t, "GET", "/_sandbox/clock?workspace=nobody", admin, "").refused(t, 404, "workspace_not_found")
 	r.send(t, "DELETE", "/_sandbox/workspaces/nobody", admin, "").refused(t, 404, "workspace_not_found")
-	if calls := r.told(); !slices.Equal(calls, []string{`b.SetRateLimit {"per_day":1,"algorithm":"sliding"}`}) {
+	if calls := r.takeCalls(); !slices.Equal(calls, []string{`b.SetRateLimit {"per_day":1,"algorithm":"sliding"}`}) {
 		t.Errorf("calls %q", calls)
 	}
 }
 
 // Without a good credential nothing is answered but what is public.
-func TestStrangersAreRefused(t *testing.T) {
+func TestUnauthenticatedRequestsAreRefused(t *testing.T) {
 	for name, tc := range map[string]struct {
 		token   string
 		headers []string
@@ -123,7 +123,7 @@ func TestStrangersAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := withSnapshot(t)
-			everywhere(t, r, tc.token, "", tc.headers, func(o *httpapi.Operation, _ string, got reply) {
+			forEachOperation(t, r, tc.token, "", tc.headers, func(o *httpapi.Operation, _ string, got response) {
 				switch {
 				case o.Public:
 					if got.status != 200 {
@@ -134,16 +134,16 @@ func TestStrangersAreRefused(t *testing.T) {
 				default:
 					got.refused(t, tc.status, tc.code)
 				}
-				if challenged := got.header.Get("WWW-Authenticate") != ""; challenged != (got.status == 401 || tc.token == narrow && o.Scope == everything) {
+				if challenged := got.header.Get("WWW-Authenticate") != ""; challenged != (got.status == 401 || tc.token == narrow && o.Scope == controlScope) {
 					t.Errorf("%s: WWW-Authenticate %q", o.ID, got.header.Get("WWW-Authenticate"))
 				}
 			})
-			if calls := r.told(); len(calls) > 0 {
+			if calls := r.takeCalls(); len(calls) > 0 {
 				t.Errorf("calls %q", calls)
 			}
 		})
 	}
-	r := newRig(t)
+	r := newTestServer(t)
 	q := request(t.Context(), "GET", "/_sandbox/clock", keyA, http.NoBody)
 	q.Header.Add("Authorization", "Bearer "+keyB)
 	r.serve(t, q).refused(t, 401, "invalid_token")
@@ -174,8 +174,8 @@ func TestOtherOriginsAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, token := range []string{keyA, admin} {
-				r := withSnapshot(t, func(r *rig) { r.origins = []string{"https://app.test"} })
-				everywhere(t, r, token, "", tc.headers, func(o *httpapi.Operation, _ string, got reply) {
+				r := withSnapshot(t, func(r *testServer) { r.origins = []string{"https://app.test"} })
+				forEachOperation(t, r, token, "", tc.headers, func(o *httpapi.Operation, _ string, got response) {
 					if tc.safe && o.Method == http.MethodGet {
 						return
 					}
@@ -184,7 +184,7 @@ func TestOtherOriginsAreRefused(t *testing.T) {
 						t.Errorf("%s allows the origin", o.ID)
 					}
 				})
-				if calls := r.told(); len(calls) > 0 && !tc.safe {
+				if calls := r.takeCalls(); len(calls) > 0 && !tc.safe {
 					t.Errorf("calls %q", calls)
 				}
 			}
@@ -203,7 +203,7 @@ func TestOwnOriginsPass(t *testing.T) {
 		"by the person": {"Sec-Fetch-Site", "none"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, func(r *rig) { r.origins = []string{"https://app.test"} })
+			r := newTestServer(t, func(r *testServer) { r.origins = []string{"https://app.test"} })
 			r.send(t, "POST", "/_sandbox/reset", keyA, "", headers...).wants(t, 204, "")
 			r.send(t, "GET", "/_sandbox/clock", keyA, "", headers...).wants(t, 200, clock)
 		})
@@ -249,7 +249,7 @@ func TestReadsChangeNothing(t *testing.T) {
 		t.Errorf("the worlds changed:\n%s", after)
 	}
 	reads := []string{"Keys", "Agenda", "Snapshot", "Dump", "Instances", "Projects", "Limits", "Findings", "Workspaces", "Metrics", "Requests", "Events", "Deliveries"}
-	for _, call := range r.told() {
+	for _, call := range r.takeCalls() {
 		_, method, found := strings.Cut(call, ".")
 		if !found {
 			method = call

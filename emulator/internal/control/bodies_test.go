@@ -22,7 +22,7 @@ func TestHostileBodies(t *testing.T) {
 			return
 		}
 		t.Run(op.OperationID, func(t *testing.T) {
-			r := prepared(t)
+			r := newPreparedServer(t)
 			path := strings.ReplaceAll(path, "{id}", "wsp_a")
 			if strings.Contains(path, "/instances/") {
 				path = strings.ReplaceAll(path, "wsp_a", "ins_1")
@@ -49,7 +49,7 @@ func TestHostileBodies(t *testing.T) {
 				r.send(t, method, path, admin, "{}", "Content-Type", media).refused(t, 415, "unsupported_media_type")
 			}
 			r.send(t, method, path, admin, "{}", "Content-Encoding", "gzip").refused(t, 415, "unsupported_media_type")
-			if calls := r.told(); len(calls) > 0 {
+			if calls := r.takeCalls(); len(calls) > 0 {
 				t.Errorf("calls %q", calls)
 			}
 		})
@@ -71,7 +71,7 @@ func (z *zeros) Read(p []byte) (int, error) {
 
 // Bodies over the limit are refused, whether they announce their length or not.
 func TestOversizedBodies(t *testing.T) {
-	r := prepared(t)
+	r := newPreparedServer(t)
 	for target, limit := range map[string]int{
 		"POST /_sandbox/seed": 4 << 20, "POST /_sandbox/workspaces": 4 << 20, "PUT /_sandbox/clock": 1 << 20,
 		"POST /_sandbox/instances": 1 << 20, "PUT /_sandbox/rate-limit": 1 << 20, "POST /_sandbox/workspaces/wsp_a/keys": 1 << 20,
@@ -87,14 +87,14 @@ func TestOversizedBodies(t *testing.T) {
 		q.Body, q.ContentLength = io.NopCloser(&zeros{limit + 1}), -1
 		r.serve(t, q).refused(t, 413, "payload_too_large")
 	}
-	if calls := r.told(); len(calls) > 0 {
+	if calls := r.takeCalls(); len(calls) > 0 {
 		t.Errorf("calls %q", calls)
 	}
 	// Up to the limit the workspace is asked, with the bytes as they came.
 	text := strings.Repeat("x", 4<<20-len(`{"data":""}`))
 	r.send(t, "POST", "/_sandbox/seed", keyA, `{"data":"`+text+`"}`).wants(t, 204, "")
 	r.send(t, "PUT", "/_sandbox/state", keyA, "\xff"+text).wants(t, 204, "")
-	if calls := r.told(); !slices.Equal(calls, []string{"a.LoadData data " + text, "a.Import \xff" + text}) {
+	if calls := r.takeCalls(); !slices.Equal(calls, []string{"a.LoadData data " + text, "a.Import \xff" + text}) {
 		t.Errorf("%d calls", len(calls))
 	}
 	r.send(t, "PUT", "/_sandbox/state", keyA, "").refused(t, 400, "invalid_json")
@@ -103,7 +103,7 @@ func TestOversizedBodies(t *testing.T) {
 
 // Every violation of a body is named by its member, and nothing is done.
 func TestInvalidBodies(t *testing.T) {
-	r := prepared(t)
+	r := newPreparedServer(t)
 	for _, tc := range []struct {
 		target, body string
 		code         string
@@ -172,14 +172,14 @@ func TestInvalidBodies(t *testing.T) {
 			t.Errorf("%s %s: %s, want %s in it", tc.target, tc.body, got.body, violation)
 		}
 	}
-	if calls := r.told(); len(calls) > 0 {
+	if calls := r.takeCalls(); len(calls) > 0 {
 		t.Errorf("calls %q", calls)
 	}
 }
 
 // What is named and does not exist, or cannot be now, is refused as such.
 func TestMissingAndTaken(t *testing.T) {
-	r := prepared(t)
+	r := newPreparedServer(t)
 	for _, tc := range []struct {
 		target, body string
 		status       int
@@ -211,7 +211,7 @@ func TestMissingAndTaken(t *testing.T) {
 		method, path, _ := strings.Cut(tc.target, " ")
 		r.send(t, method, path, admin, tc.body).refused(t, tc.status, tc.code)
 	}
-	if calls := r.told(); len(calls) > 0 {
+	if calls := r.takeCalls(); len(calls) > 0 {
 		t.Errorf("calls %q", calls)
 	}
 	// Two requests may ask for the same id at once: one of them finds it taken.
@@ -225,7 +225,7 @@ func TestMissingAndTaken(t *testing.T) {
 	}
 	r.send(t, "POST", "/_sandbox/workspaces", admin, `{"workspace":"wsp_c"}`).refused(t, 409, "workspace_exists")
 
-	r = newRig(t, func(r *rig) { r.pem = nil })
+	r = newTestServer(t, func(r *testServer) { r.pem = nil })
 	r.send(t, "GET", "/_sandbox/ca.pem", "", "").refused(t, 404, "no_https")
 	r.failure = io.ErrClosedPipe
 	got := r.send(t, "GET", "/_sandbox/metrics", admin, "")
@@ -237,7 +237,7 @@ func TestMissingAndTaken(t *testing.T) {
 
 // Queries are read strictly.
 func TestInvalidQueries(t *testing.T) {
-	r := prepared(t)
+	r := newPreparedServer(t)
 	for query, violation := range map[string]string{
 		"requests?status=abc": "status invalid_type", "requests?status=0": "status out_of_range", "requests?status=600": "status out_of_range",
 		"requests?since=-1": "since out_of_range", "requests?since=1e3": "since invalid_type", "requests?since=99999999999999999999": "since out_of_range",
@@ -255,7 +255,7 @@ func TestInvalidQueries(t *testing.T) {
 			t.Errorf("%s: %d %s, want %s in it", query, got.status, got.body, violation)
 		}
 	}
-	if calls := r.told(); len(calls) > 0 {
+	if calls := r.takeCalls(); len(calls) > 0 {
 		t.Errorf("calls %q", calls)
 	}
 	r.send(t, "GET", "/_sandbox/dump", keyA, "", "Accept", "application/json").refused(t, 406, "not_acceptable")

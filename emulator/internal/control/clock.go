@@ -18,7 +18,7 @@ func clockOf(w sandbox.Workspace) sandbox.Clock {
 // getClock shows how time moves.
 //
 //	GET /_sandbox/clock
-func (a *API) getClock(c *call, _ none) (sandbox.Clock, error) { return clockOf(c.workspace), nil }
+func (a *API) getClock(c *call, _ noInput) (sandbox.Clock, error) { return clockOf(c.workspace), nil }
 
 // setClock changes how time moves.
 //
@@ -55,7 +55,7 @@ func (a *API) advanceClock(c *call, in advance) (advanced, error) {
 	case in.Until == "":
 		d, err := time.ParseDuration(in.By)
 		if err != nil {
-			return advanced{}, wrong(fail.Body, "by", "invalid_format", fmt.Sprintf("by is %q, which is no duration: write it as 3s, 1m30s or 24h.", clip(in.By)))
+			return advanced{}, invalidMember(fail.Body, "by", "invalid_format", fmt.Sprintf("by is %q, which is no duration: write it as 3s, 1m30s or 24h.", clip(in.By)))
 		}
 		far.By = d
 	}
@@ -69,6 +69,6 @@ func (a *API) advanceClock(c *call, in advance) (advanced, error) {
 // getAgenda lists what will happen, in order.
 //
 //	GET /_sandbox/agenda
-func (a *API) getAgenda(c *call, in paging) (paged[sandbox.Event], error) {
-	return pageOf(a.Pages.AgendaPage(c.world, in.Cursor, in.most()))
+func (a *API) getAgenda(c *call, in pageInput) (page[sandbox.Event], error) {
+	return pageOf(a.Pages.AgendaPage(c.world, in.Cursor, in.limit()))
 }

@@ -81,18 +81,18 @@ type Config struct {
 // API holds the handlers of the control API, and what it keeps itself: snapshots.
 type API struct {
 	Config
-	crossOrigin http.CrossOriginProtection
-	asked       atomic.Uint64 // requests so far, which their ids count
-	closing     context.Context
-	close       context.CancelFunc
+	crossOrigin  http.CrossOriginProtection
+	requestCount atomic.Uint64 // requests so far, which their ids count
+	closing      context.Context
+	close        context.CancelFunc
 
-	mu    sync.Mutex
-	desks map[*engine.World]*desk
+	mu     sync.Mutex
+	states map[*engine.World]*workspaceState
 }
 
 // New returns the API. It refuses an origin that is none.
 func New(c Config) (*API, error) {
-	a := &API{Config: c, desks: map[*engine.World]*desk{}}
+	a := &API{Config: c, states: map[*engine.World]*workspaceState{}}
 	for _, origin := range c.Origins {
 		if err := a.crossOrigin.AddTrustedOrigin(origin); err != nil {
 			return nil, fmt.Errorf("origin %q: %w", origin, err)
@@ -113,63 +113,63 @@ func (a *API) HTTP() (*httpapi.API, error) {
 	}
 	return &httpapi.API{
 		Contract: c, Document: "/_sandbox/openapi.json", Prefix: "/_sandbox/", Hosts: a.Like.Hosts, Headers: a.Like.Headers, Handlers: a.handlers(), Pipeline: a.pipeline(),
-		Refuse: a.Like.Refuse, Open: a.open, Complete: complete,
+		RenderError: a.Like.RenderError, Open: a.open, Complete: complete,
 	}, nil
 }
 
 // handlers is the table of contents: every operation and who serves it.
 func (a *API) handlers() []httpapi.Handler {
 	return []httpapi.Handler{
-		act("getWorkspace", a.getWorkspace),
-		act("getClock", a.getClock),
-		act("setClock", a.setClock),
-		act("advanceClock", a.advanceClock),
-		act("getAgenda", a.getAgenda),
-		act("resetWorkspace", a.resetWorkspace),
-		act("seedWorkspace", a.seedWorkspace),
-		act("getState", a.getState),
-		act("putState", a.putState),
-		act("getDump", a.getDump),
-		act("listSnapshots", a.listSnapshots),
-		act("createSnapshot", a.createSnapshot),
-		act("getSnapshot", a.getSnapshot),
-		act("deleteSnapshot", a.deleteSnapshot),
-		act("restoreSnapshot", a.restoreSnapshot),
-		act("getSnapshotDump", a.getSnapshotDump),
-		act("getSnapshotDiff", a.getSnapshotDiff),
-		act("listInstances", a.listInstances),
-		act("createInstance", a.createInstance),
-		act("getInstance", a.getInstance),
-		act("advanceInstance", a.advanceInstance),
-		act("failInstance", a.failInstance),
-		act("setInstanceLoad", a.setInstanceLoad),
-		act("listProjects", a.listProjects),
-		act("createProject", a.createProject),
-		act("getProject", a.getProject),
-		act("listRateLimits", a.listRateLimits),
-		act("setRateLimit", a.setRateLimit),
-		act("exhaustRateLimits", a.exhaustRateLimits),
-		act("resetRateLimits", a.resetRateLimits),
-		act("listKeys", a.listKeys),
-		act("listRequests", a.listRequests),
-		act("forgetRequests", a.forgetRequests),
-		act("listFindings", a.listFindings),
-		act("listEvents", a.listEvents),
-		act("listDeliveries", a.listDeliveries),
-		act("flushWebhooks", a.flushWebhooks),
-		act("triggerEvent", a.triggerEvent),
-		act("createListener", a.createListener),
-		act("deleteListener", a.deleteListener),
-		act("nextMessage", a.nextMessage),
-		act("answerMessage", a.answerMessage),
-		act("listWorkspaces", a.listWorkspaces),
-		act("createWorkspace", a.createWorkspace),
-		act("deleteWorkspace", a.deleteWorkspace),
-		act("createKey", a.createKey),
-		act("getMetrics", a.getMetrics),
-		act("getCA", a.getCA),
-		act("getOpenAPIJSON", a.getOpenAPIJSON),
-		act("getOpenAPIYAML", a.getOpenAPIYAML),
+		handle("getWorkspace", a.getWorkspace),
+		handle("getClock", a.getClock),
+		handle("setClock", a.setClock),
+		handle("advanceClock", a.advanceClock),
+		handle("getAgenda", a.getAgenda),
+		handle("resetWorkspace", a.resetWorkspace),
+		handle("seedWorkspace", a.seedWorkspace),
+		handle("getState", a.getState),
+		handle("putState", a.putState),
+		handle("getDump", a.getDump),
+		handle("listSnapshots", a.listSnapshots),
+		handle("createSnapshot", a.createSnapshot),
+		handle("getSnapshot", a.getSnapshot),
+		handle("deleteSnapshot", a.deleteSnapshot),
+		handle("restoreSnapshot", a.restoreSnapshot),
+		handle("getSnapshotDump", a.getSnapshotDump),
+		handle("getSnapshotDiff", a.getSnapshotDiff),
+		handle("listInstances", a.listInstances),
+		handle("createInstance", a.createInstance),
+		handle("getInstance", a.getInstance),
+		handle("advanceInstance", a.advanceInstance),
+		handle("failInstance", a.failInstance),
+		handle("setInstanceLoad", a.setInstanceLoad),
+		handle("listProjects", a.listProjects),
+		handle("createProject", a.createProject),
+		handle("getProject", a.getProject),
+		handle("listRateLimits", a.listRateLimits),
+		handle("setRateLimit", a.setRateLimit),
+		handle("exhaustRateLimits", a.exhaustRateLimits),
+		handle("resetRateLimits", a.resetRateLimits),
+		handle("listKeys", a.listKeys),
+		handle("listRequests", a.listRequests),
+		handle("forgetRequests", a.forgetRequests),
+		handle("listFindings", a.listFindings),
+		handle("listEvents", a.listEvents),
+		handle("listDeliveries", a.listDeliveries),
+		handle("flushWebhooks", a.flushWebhooks),
+		handle("triggerEvent", a.triggerEvent),
+		handle("createListener", a.createListener),
+		handle("deleteListener", a.deleteListener),
+		handle("nextMessage", a.nextMessage),
+		handle("answerMessage", a.answerMessage),
+		handle("listWorkspaces", a.listWorkspaces),
+		handle("createWorkspace", a.createWorkspace),
+		handle("deleteWorkspace", a.deleteWorkspace),
+		handle("createKey", a.createKey),
+		handle("getMetrics", a.getMetrics),
+		handle("getCA", a.getCA),
+		handle("getOpenAPIJSON", a.getOpenAPIJSON),
+		handle("getOpenAPIYAML", a.getOpenAPIYAML),
 	}
 }
 
@@ -191,10 +191,10 @@ type call struct {
 	scopes  []string
 }
 
-// act makes a function the handler of an operation. What a workspace refuses
+// handle makes a function the handler of an operation. What a workspace refuses
 // becomes a refusal of the request here, so that no handler can forget it.
-func act[In, Out any](operation string, f func(c *call, in In) (Out, error)) httpapi.Handler {
-	return httpapi.Act(operation, func(ctx context.Context, e *httpapi.Call, in In) (Out, error) {
+func handle[In, Out any](operation string, f func(c *call, in In) (Out, error)) httpapi.Handler {
+	return httpapi.HandleUnlocked(operation, func(ctx context.Context, e *httpapi.Call, in In) (Out, error) {
 		c := e.Admission().(*call)
 		c.ctx = ctx
 		out, err := f(c, in)
@@ -202,7 +202,7 @@ func act[In, Out any](operation string, f func(c *call, in In) (Out, error)) htt
 	})
 }
 
-type none struct{}
+type noInput struct{}
 
 // Names refuses matches that name what does not exist, and says what was probably
 // meant.
@@ -224,8 +224,8 @@ type Pages interface {
 	AgendaPage(w *engine.World, after string, most int) ([]sandbox.Event, string, error)
 }
 
-// paging is how a client walks a long list.
-type paging struct {
+// pageInput is how a client walks a long list.
+type pageInput struct {
 	Limit  int    `query:"limit"`
 	Cursor string `query:"cursor"`
 }
@@ -233,22 +233,22 @@ type paging struct {
 // defaultLimit is how many items a page has when the client names no number.
 const defaultLimit = 100
 
-// most is how many items the page may have.
-func (p paging) most() int { return cmp.Or(p.Limit, defaultLimit) }
+// limit is how many items the page may have.
+func (p pageInput) limit() int { return cmp.Or(p.Limit, defaultLimit) }
 
-// paged is a part of a list; NextCursor is null at its end.
-type paged[T any] struct {
+// page is a part of a list; NextCursor is null at its end.
+type page[T any] struct {
 	Data       []T     `json:"data"`
 	NextCursor *string `json:"next_cursor"`
 }
 
-func pageOf[T any](items []T, next string, err error) (paged[T], error) {
-	out := paged[T]{Data: listOf(items).Data}
+func pageOf[T any](items []T, next string, err error) (page[T], error) {
+	out := page[T]{Data: listOf(items).Data}
 	if next != "" {
 		out.NextCursor = &next
 	}
 	if errors.Is(err, engine.ErrCursor) {
-		err = wrong(fail.Query, "cursor", "invalid_cursor", "The cursor is of no list that is here now: the workspace was reset or restored meanwhile, or the cursor was not made here; begin again without one.")
+		err = invalidMember(fail.Query, "cursor", "invalid_cursor", "The cursor does not belong to the present state of the workspace: it was reset or restored since, or the cursor is from elsewhere; begin again without a cursor.")
 	}
 	return out, err
 }

@@ -66,7 +66,7 @@ func TestDocumentIsComplete(t *testing.T) {
 			t.Errorf("%s: public %v, x-scope %q", name, public, scope)
 		case public:
 			want = []string{"400", "403", "default"}
-		case scope == everything:
+		case scope == controlScope:
 			want = append(want, "404")
 		case scope != adminScope || (*op.Security)[0]["admin"] == nil || len(*op.Security) != 1:
 			t.Errorf("%s: x-scope %q, security %v", name, scope, op.Security)
@@ -81,7 +81,7 @@ func TestDocumentIsComplete(t *testing.T) {
 		}
 		parameters := slices.Concat(item.Parameters, op.Parameters)
 		takes := slices.ContainsFunc(parameters, func(p *openapi3.ParameterRef) bool { return p.Value.Name == "workspace" })
-		if takes != (scope == everything && !strings.Contains(path, "/workspaces/")) {
+		if takes != (scope == controlScope && !strings.Contains(path, "/workspaces/")) {
 			t.Errorf("%s: it takes workspace: %v", name, takes)
 		}
 		for _, p := range parameters {

@@ -20,25 +20,25 @@ func refusal(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &unread): // its text names our types
-		return wrong(fail.Body, unread.Field, "invalid_type", unread.Field+" has a value that cannot be read here.")
+		return invalidMember(fail.Body, unread.Field, "invalid_type", unread.Field+" has a value that cannot be read here.")
 	case errors.As(err, &over): // the room of HTTP says it as it does for all APIs
 		return err
 	case errors.As(err, &refused) && refused.Kind != fail.Internal:
 		return err
 	case errors.Is(err, sandbox.ErrNotFound):
-		return fail.New(fail.NotFound, "not_found", without(err, sandbox.ErrNotFound))
+		return fail.New(fail.NotFound, "not_found", trimSuffixError(err, sandbox.ErrNotFound))
 	case errors.Is(err, sandbox.ErrClosed):
 		return fail.New(fail.Unavailable, "unavailable", err.Error())
 	case errors.Is(err, sandbox.ErrConflict):
-		return fail.New(fail.Conflict, "conflict", without(err, sandbox.ErrConflict))
+		return fail.New(fail.Conflict, "conflict", trimSuffixError(err, sandbox.ErrConflict))
 	default:
 		return fail.New(fail.Invalid, "invalid_request", err.Error())
 	}
 }
 
-// without is the text of an error without that of the one it ends with: the
+// trimSuffixError is the text of an error without that of the one it ends with: the
 // status says as much.
-func without(err, end error) string {
+func trimSuffixError(err, end error) string {
 	return strings.TrimSuffix(err.Error(), ": "+end.Error())
 }
 
@@ -50,8 +50,8 @@ func noInstance(id string) error {
 	return fail.Newf(fail.NotFound, "instance_not_found", "There is no instance %q.", clip(id))
 }
 
-// wrong is the refusal of a member or parameter.
-func wrong(in fail.Location, field, code, message string) error {
+// invalidMember is the refusal of a member or parameter.
+func invalidMember(in fail.Location, field, code, message string) error {
 	return fail.Parameters(fail.Detail{Field: field, Location: in, Code: code, Message: message})
 }
 
@@ -64,15 +64,15 @@ func clip(s string) string {
 	return s
 }
 
-// patient is a body of a type that reads itself. The error it finds is kept for
+// selfParsed is a body of a type that reads itself. The error it finds is kept for
 // the handler, because its text is the best there is.
-type patient[T any] struct {
+type selfParsed[T any] struct {
 	value T
 	err   error
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (p *patient[T]) UnmarshalJSON(data []byte) error {
+func (p *selfParsed[T]) UnmarshalJSON(data []byte) error {
 	p.err = json.Unmarshal(data, &p.value)
 	return nil
 }

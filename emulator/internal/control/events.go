@@ -10,24 +10,24 @@ type listEvents struct {
 	Type   string `query:"type"`
 	Object string `query:"object_id"`
 	Since  int64  `query:"since"`
-	paging
-	patience
+	pageInput
+	waitInput
 }
 
 // listEvents lists the events that match, oldest first, and waits for one if it is
 // asked to.
 //
 //	GET /_sandbox/events
-func (a *API) listEvents(c *call, in listEvents) (paged[sandbox.APIEvent], error) {
+func (a *API) listEvents(c *call, in listEvents) (page[sandbox.APIEvent], error) {
 	d, err := in.duration()
 	if err != nil {
-		return paged[sandbox.APIEvent]{}, err
+		return page[sandbox.APIEvent]{}, err
 	}
 	m := sandbox.EventMatch{Type: in.Type, Object: in.Object, Since: uint64(in.Since)}
 	if err := a.Names.CheckEventMatch(m); err != nil {
-		return paged[sandbox.APIEvent]{}, err
+		return page[sandbox.APIEvent]{}, err
 	}
-	out, err := pageOf(a.Pages.EventsPage(c.world, m, in.Cursor, in.most()))
+	out, err := pageOf(a.Pages.EventsPage(c.world, m, in.Cursor, in.limit()))
 	if err == nil && len(out.Data) == 0 && d > 0 {
 		var first sandbox.APIEvent
 		reached, err := a.wait(c, d, func(ctx context.Context) (err error) {
@@ -35,9 +35,9 @@ func (a *API) listEvents(c *call, in listEvents) (paged[sandbox.APIEvent], error
 			return err
 		})
 		if err != nil {
-			return paged[sandbox.APIEvent]{}, err
+			return page[sandbox.APIEvent]{}, err
 		}
-		out, err = pageOf(a.Pages.EventsPage(c.world, m, "", in.most()))
+		out, err = pageOf(a.Pages.EventsPage(c.world, m, "", in.limit()))
 		if err == nil && len(out.Data) == 0 && reached {
 			out.Data = []sandbox.APIEvent{first} // it is gone since, as after a reset
 		}

@@ -23,7 +23,7 @@ func FuzzControl(f *testing.F) {
 	}
 	f.Add("GET", "/_sandbox/requests?since=18446744073709551615&limit=1&status=5&wait=9s", []byte{}, "", true)
 	f.Add("GET", "/_sandbox/instances/ins_1?status=error&wait=30s", []byte{}, "", false)
-	r := newRig(f)
+	r := newTestServer(f)
 	f.Fuzz(func(t *testing.T, method, target string, body []byte, media string, all bool) {
 		u, err := url.ParseRequestURI(target)
 		if err != nil || !strings.HasPrefix(u.Path, "/_sandbox/") {
@@ -35,8 +35,8 @@ func FuzzControl(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r.api.desks = map[*engine.World]*desk{}
-		r.told()
+		r.api.states = map[*engine.World]*workspaceState{}
+		r.takeCalls()
 		q.Host, q.RequestURI = "localhost", target
 		q.Header.Set("Content-Type", media)
 		q.Header.Set("Authorization", "Bearer "+keyA)
@@ -51,7 +51,7 @@ func FuzzControl(f *testing.F) {
 		if err := check(q, w.Code, w.Header(), w.Body.Bytes()); err != nil {
 			t.Fatalf("%s %s %q: %d breaks the contract: %v\n%s", method, target, body, w.Code, err, w.Body)
 		}
-		if calls := r.b.told(); !all && len(calls) > 0 {
+		if calls := r.b.takeCalls(); !all && len(calls) > 0 {
 			t.Fatalf("%s %s %q reached another workspace: %q", method, target, body, calls)
 		}
 	})

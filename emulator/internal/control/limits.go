@@ -10,14 +10,14 @@ import (
 // listRateLimits shows what is left of the limits.
 //
 //	GET /_sandbox/rate-limits
-func (a *API) listRateLimits(c *call, _ none) (list[sandbox.Limit], error) {
+func (a *API) listRateLimits(c *call, _ noInput) (list[sandbox.Limit], error) {
 	return listOf(c.workspace.Limits()), nil
 }
 
 // setRateLimit changes the limits.
 //
 //	PUT /_sandbox/rate-limit and PUT /_sandbox/workspaces/{id}/rate-limit
-func (a *API) setRateLimit(c *call, in patient[sandbox.RateLimit]) (httpapi.Nothing, error) {
+func (a *API) setRateLimit(c *call, in selfParsed[sandbox.RateLimit]) (httpapi.Nothing, error) {
 	if in.err != nil {
 		return httpapi.Nothing{}, in.err
 	}
@@ -43,13 +43,13 @@ func (a *API) exhaustRateLimits(c *call, in exhaust) (httpapi.Nothing, error) {
 // resetRateLimits gives back what was used.
 //
 //	POST /_sandbox/rate-limits/reset
-func (a *API) resetRateLimits(c *call, _ none) (httpapi.Nothing, error) {
+func (a *API) resetRateLimits(c *call, _ noInput) (httpapi.Nothing, error) {
 	return httpapi.Nothing{}, c.workspace.Refill()
 }
 
 // listKeys lists the keys of the workspace, oldest first.
 //
 //	GET /_sandbox/keys
-func (a *API) listKeys(c *call, _ none) (list[sandbox.Key], error) {
+func (a *API) listKeys(c *call, _ noInput) (list[sandbox.Key], error) {
 	return listOf(c.workspace.Keys()), nil
 }

@@ -22,7 +22,7 @@ func (a *API) createListener(c *call, in sandbox.Listener) (createdListener, err
 
 type nextMessage struct {
 	ID string `path:"id"`
-	patience
+	waitInput
 }
 
 // nextMessage takes the next message of a listener, or none.

@@ -11,8 +11,8 @@ import (
 // listInstances lists the instances, oldest first.
 //
 //	GET /_sandbox/instances
-func (a *API) listInstances(c *call, in paging) (paged[sandbox.Instance], error) {
-	return pageOf(a.Pages.InstancesPage(c.world, in.Cursor, in.most()))
+func (a *API) listInstances(c *call, in pageInput) (page[sandbox.Instance], error) {
+	return pageOf(a.Pages.InstancesPage(c.world, in.Cursor, in.limit()))
 }
 
 type createdInstance struct{ sandbox.Instance }
@@ -40,7 +40,7 @@ func (c *call) instance(id string) (sandbox.Instance, error) {
 type getInstance struct {
 	ID     string `path:"id"`
 	Status string `query:"status"`
-	patience
+	waitInput
 }
 
 // getInstance finds an instance, and waits for its status if it is asked to.
@@ -52,7 +52,7 @@ func (a *API) getInstance(c *call, in getInstance) (sandbox.Instance, error) {
 		return sandbox.Instance{}, err
 	}
 	if d > 0 && in.Status == "" {
-		return sandbox.Instance{}, wrong(fail.Query, "status", "required", "status is required with wait: say which one to wait for.")
+		return sandbox.Instance{}, invalidMember(fail.Query, "status", "required", "status is required with wait: say which one to wait for.")
 	}
 	i, err := c.instance(in.ID)
 	if d == 0 || err == nil && i.Status == in.Status {
@@ -127,8 +127,8 @@ func (a *API) setInstanceLoad(c *call, in setInstanceLoad) (httpapi.Nothing, err
 // listProjects lists the projects, oldest first.
 //
 //	GET /_sandbox/projects
-func (a *API) listProjects(c *call, in paging) (paged[sandbox.Project], error) {
-	return pageOf(a.Pages.ProjectsPage(c.world, in.Cursor, in.most()))
+func (a *API) listProjects(c *call, in pageInput) (page[sandbox.Project], error) {
+	return pageOf(a.Pages.ProjectsPage(c.world, in.Cursor, in.limit()))
 }
 
 type createdProject struct{ sandbox.Project }

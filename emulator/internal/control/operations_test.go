@@ -19,8 +19,8 @@ const (
 	recorded = `{"seq":7,"id":"req_1","at":` + moment + `,"operation":"createInstance","method":"POST","target":"/v1/instances","key":"tok_1","status":201,"stage":"handle","header":{"Accept":["*/*"]}}`
 )
 
-// exchange is one request for an operation, and all that it must come to.
-type exchange struct {
+// testRequest is one request for an operation, and all that it must come to.
+type testRequest struct {
 	operation string
 	request   string // method and target
 	token     string // keyA if empty
@@ -33,7 +33,7 @@ type exchange struct {
 }
 
 // exchanges has every operation of the contract.
-var exchanges = []exchange{
+var exchanges = []testRequest{
 	{operation: "getWorkspace", request: "GET /_sandbox/workspace", status: 200, calls: []string{"a.Keys"},
 		answer: `{"id":"wsp_a","now":` + moment + `,"clock":` + clock + `,"setup":{"workspace":"wsp_a","fixture":"default","seed":1},"dropped":0,"key":{"token":"sky_test_…a","id":"tok_wsp_a"}}`},
 	{operation: "getClock", request: "GET /_sandbox/clock", status: 200, answer: clock},
@@ -158,7 +158,7 @@ var exchanges = []exchange{
 	{operation: "getOpenAPIYAML", request: "GET /_sandbox/openapi.yaml", status: 200, answer: served()},
 }
 
-func (e exchange) send(t testing.TB, r *rig) reply {
+func (e testRequest) send(t testing.TB, r *testServer) response {
 	t.Helper()
 	method, target, _ := strings.Cut(e.request, " ")
 	token := e.token
@@ -168,32 +168,32 @@ func (e exchange) send(t testing.TB, r *rig) reply {
 	return r.send(t, method, target, token, e.body)
 }
 
-// prepared is a rig whose wsp_a has a snapshot.
-func prepared(t testing.TB, change ...func(*rig)) *rig {
+// newPreparedServer is a rig whose wsp_a has a snapshot.
+func newPreparedServer(t testing.TB, change ...func(*testServer)) *testServer {
 	t.Helper()
-	r := newRig(t, change...)
+	r := newTestServer(t, change...)
 	r.send(t, "POST", "/_sandbox/snapshots", keyA, "").wants(t, 201, `{"id":"snp_1","at":`+moment+`}`)
-	r.told()
+	r.takeCalls()
 	return r
 }
 
 // Each operation is one method of the workspace, or of the server.
 func TestEveryOperation(t *testing.T) {
 	for _, o := range operations(t) {
-		if !slices.ContainsFunc(exchanges, func(e exchange) bool { return e.operation == o.ID }) {
+		if !slices.ContainsFunc(exchanges, func(e testRequest) bool { return e.operation == o.ID }) {
 			t.Errorf("%s is not in the table", o.ID)
 		}
 	}
 	for _, e := range exchanges {
 		t.Run(e.operation, func(t *testing.T) {
-			r := prepared(t)
+			r := newPreparedServer(t)
 			e.send(t, r).wants(t, e.status, e.answer)
 			want := slices.Sorted(slices.Values(e.calls))
-			if got := slices.Sorted(slices.Values(r.told())); !slices.Equal(got, want) {
+			if got := slices.Sorted(slices.Values(r.takeCalls())); !slices.Equal(got, want) {
 				t.Errorf("calls\n%q, want\n%q", got, want)
 			}
 			if e.token == "" { // what a key may, the admin may in its workspace
-				admins := prepared(t)
+				admins := newPreparedServer(t)
 				e.token = admin
 				if got := e.send(t, admins).status; got != e.status {
 					t.Errorf("as admin: %d, want %d", got, e.status)
@@ -210,7 +210,7 @@ func TestAdminNamesAWorkspace(t *testing.T) {
 			continue
 		}
 		t.Run(e.operation, func(t *testing.T) {
-			r := newRig(t)
+			r := newTestServer(t)
 			mark := "?"
 			if strings.Contains(e.request, "?") {
 				mark = "&"
@@ -219,7 +219,7 @@ func TestAdminNamesAWorkspace(t *testing.T) {
 			if got := e.send(t, r); got.status != e.status {
 				t.Fatalf("%d %s", got.status, got.body)
 			}
-			calls := r.told()
+			calls := r.takeCalls()
 			if !slices.ContainsFunc(calls, func(c string) bool { return strings.HasPrefix(c, "b.") }) ||
 				slices.ContainsFunc(calls, func(c string) bool { return strings.HasPrefix(c, "a.") }) {
 				t.Errorf("calls %q", calls)
@@ -247,7 +247,7 @@ func TestRefusals(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%d/%s", tc.status, e.operation), func(t *testing.T) {
-				r := prepared(t)
+				r := newPreparedServer(t)
 				r.failure, r.a.failure, r.b.failure = tc.violation, tc.violation, tc.violation
 				got := e.send(t, r)
 				got.refused(t, tc.status, tc.code)
@@ -261,7 +261,7 @@ func TestRefusals(t *testing.T) {
 
 // Lists are never null.
 func TestEmptyLists(t *testing.T) {
-	r := newRig(t, func(r *rig) { r.a.empty, r.a.requests = true, nil })
+	r := newTestServer(t, func(r *testServer) { r.a.empty, r.a.requests = true, nil })
 	for _, path := range []string{"snapshots", "rate-limits", "keys", "findings"} {
 		r.send(t, "GET", "/_sandbox/"+path, keyA, "").wants(t, 200, `{"data":[]}`)
 	}

@@ -20,8 +20,8 @@ func (a *API) pipeline() []httpapi.Stage {
 		{Name: "authenticate", Run: a.authenticate},
 		{Name: "accept", Run: httpapi.Accept},
 		{Name: "scope", Run: scope},
-		{Name: "reserved", Run: httpapi.Reserved},
-		{Name: "workspace", Run: a.choose},
+		{Name: "reserved", Run: httpapi.CheckReservedHeaders},
+		{Name: "workspace", Run: a.chooseWorkspace},
 		{Name: "read", Run: httpapi.ReadBody},
 		{Name: "contract", Run: httpapi.CheckContract},
 		{Name: "handle", Run: httpapi.Invoke},
@@ -32,7 +32,7 @@ func (a *API) pipeline() []httpapi.Stage {
 // open gives a request its id, and one that led to no workspace the time of the
 // default one. Neither changes a world, or waits for one.
 func (a *API) open(x *httpapi.RequestContext) {
-	x.ID = fmt.Sprintf("ctl_%08d", a.asked.Add(1))
+	x.ID = fmt.Sprintf("ctl_%08d", a.requestCount.Add(1))
 	if w := a.World(a.Home); w != nil && x.Now.IsZero() {
 		x.Now = w.PeekTime()
 	}
@@ -98,11 +98,11 @@ func (a *API) authenticate(x *httpapi.RequestContext) error {
 	return nil
 }
 
-// everything is the scope that control needs, and adminScope the mark of what
+// controlScope is the scope that control needs, and adminScope the mark of what
 // only the admin token may do.
 const (
-	everything = "*"
-	adminScope = "admin"
+	controlScope = "*"
+	adminScope   = "admin"
 )
 
 // scope is the stage that refuses what the token may not do. One that is bound to a
@@ -116,20 +116,20 @@ func scope(x *httpapi.RequestContext) error {
 		return fail.Newf(fail.Forbidden, "project_forbidden", "The token is bound to the project %s: it controls nothing of the sandbox, which needs a key of the whole workspace.", clip(c.project))
 	case x.Op.Scope == adminScope:
 		return fail.New(fail.Forbidden, "admin_required", "This needs the admin token, which the sandbox prints when it starts; a key controls its own workspace only.")
-	case c.scopes == nil || slices.Contains(c.scopes, everything):
+	case c.scopes == nil || slices.Contains(c.scopes, controlScope):
 		return nil
 	}
 	return &fail.Error{
 		Kind: fail.Forbidden, Code: "insufficient_scope", Message: "The key lacks the scope *, which control needs.",
 		Challenge: `Bearer realm="skystack", error="insufficient_scope", scope="*"`,
-		Details:   []fail.Detail{{Extra: []fail.Member{{Name: "required_scopes", Value: []string{everything}}}}},
+		Details:   []fail.Detail{{Extra: []fail.Member{{Name: "required_scopes", Value: []string{controlScope}}}}},
 	}
 }
 
-// choose is the stage that finds the workspace that is meant: the one that is
+// chooseWorkspace is the stage that finds the workspace that is meant: the one that is
 // named, or that of the key, or the default one for the admin token. Whatever a
 // key names, it gets its own or nothing.
-func (a *API) choose(x *httpapi.RequestContext) error {
+func (a *API) chooseWorkspace(x *httpapi.RequestContext) error {
 	if x.Op.Public {
 		return nil
 	}

@@ -23,7 +23,7 @@ type listRequests struct {
 	Cursor    string `query:"cursor"`
 	Unmatched bool   `query:"unmatched"`
 	Limit     int    `query:"limit"`
-	patience
+	waitInput
 }
 
 // newestFirst is the order in which the latest request comes first.
@@ -53,7 +53,7 @@ func (in listRequests) match() (sandbox.Match, error) {
 	order, text, _ := strings.Cut(in.Cursor, "-")
 	seq, err := strconv.ParseUint(text, 10, 63)
 	if err != nil || seq == 0 || in.cursor(seq) != in.Cursor {
-		return m, wrong(fail.Query, "cursor", "invalid_cursor", "cursor must be the next_cursor of a list of requests in the same order.")
+		return m, invalidMember(fail.Query, "cursor", "invalid_cursor", "cursor must be the next_cursor of a list of requests in the same order.")
 	}
 	if order == newestFirst {
 		m.Before = seq
@@ -115,13 +115,13 @@ func (a *API) listRequests(c *call, in listRequests) (requestsBody, error) {
 // forgetRequests empties the record.
 //
 //	DELETE /_sandbox/requests
-func (a *API) forgetRequests(c *call, _ none) (httpapi.Nothing, error) {
+func (a *API) forgetRequests(c *call, _ noInput) (httpapi.Nothing, error) {
 	return httpapi.Nothing{}, a.Server.ForgetRequests(c.workspace.ID())
 }
 
 // listFindings lists what clients did wrong, oldest first.
 //
 //	GET /_sandbox/findings
-func (a *API) listFindings(c *call, _ none) (list[sandbox.Finding], error) {
+func (a *API) listFindings(c *call, _ noInput) (list[sandbox.Finding], error) {
 	return listOf(c.workspace.Findings()), nil
 }

@@ -25,9 +25,9 @@ func shownAs(ids []int) string {
 // The snapshots of a workspace are a list of at most 100 with ids that are never
 // used again, whatever is done with them and with those of another.
 func TestSnapshotsAreKept(t *testing.T) {
-	r := newRig(t)
+	r := newTestServer(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		r.api.desks = map[*engine.World]*desk{}
+		r.api.states = map[*engine.World]*workspaceState{}
 		kept, taken := map[string][]int{}, map[string]int{}
 		key := rapid.SampledFrom([]string{keyA, keyB})
 		pick := func(rt *rapid.T, k string) (int, bool) {
@@ -52,7 +52,7 @@ func TestSnapshotsAreKept(t *testing.T) {
 			"fill": func(*rapid.T) {
 				c := &call{workspace: r.a, world: r.worlds["wsp_a"]}
 				for len(kept[keyA]) < 100 {
-					if _, err := r.api.createSnapshot(c, none{}); err != nil {
+					if _, err := r.api.createSnapshot(c, noInput{}); err != nil {
 						t.Error(err)
 					}
 					taken[keyA]++
@@ -94,18 +94,18 @@ func TestSnapshotsAreKept(t *testing.T) {
 
 // changing is a workspace whose text changes with every snapshot.
 type changing struct {
-	*fake
+	*fakeWorkspace
 	n int
 }
 
 func (c *changing) Snapshot() sandbox.Snapshot {
 	c.n++
-	return picture(fmt.Sprintf("instances\n  ins_1 %d\n", c.n))
+	return fakeSnapshot(fmt.Sprintf("instances\n  ins_1 %d\n", c.n))
 }
 
 func TestSnapshotDiff(t *testing.T) {
-	r := newRig(t)
-	c := &changing{fake: r.a}
+	r := newTestServer(t)
+	c := &changing{fakeWorkspace: r.a}
 	r.api.Workspace = func(string) (sandbox.Workspace, bool) { return c, true }
 	r.send(t, "POST", "/_sandbox/snapshots", keyA, "")
 	r.send(t, "POST", "/_sandbox/snapshots", keyA, "")
@@ -125,19 +125,19 @@ func TestSnapshotDiff(t *testing.T) {
 
 // With a workspace its snapshots end, also one that is being taken.
 func TestSnapshotsEndWithTheirWorkspace(t *testing.T) {
-	r := newRig(t)
+	r := newTestServer(t)
 	r.send(t, "POST", "/_sandbox/snapshots", keyB, "").wants(t, 201, `{"id":"snp_1","at":`+moment+`}`)
 	r.send(t, "DELETE", "/_sandbox/workspaces/wsp_b", admin, "").wants(t, 204, "")
 	r.send(t, "GET", "/_sandbox/snapshots", keyB, "").wants(t, 200, `{"data":[]}`) // the fake stays
-	if len(r.api.desks) != 0 {
-		t.Errorf("%d desks are left", len(r.api.desks))
+	if len(r.api.states) != 0 {
+		t.Errorf("%d states are left", len(r.api.states))
 	}
 	// A workspace that is made anew under the same id has none of the old one's.
 	r.send(t, "POST", "/_sandbox/snapshots", keyB, "").wants(t, 201, `{"id":"snp_1","at":`+moment+`}`)
-	r.b = r.enter(t, "wsp_b", keyB)
+	r.b = r.addWorkspace(t, "wsp_b", keyB)
 	r.send(t, "GET", "/_sandbox/snapshots", keyB, "").wants(t, 200, `{"data":[]}`)
 
-	ending := &replaced{fake: r.a, then: func() { r.enter(t, "wsp_a", keyA) }}
+	ending := &replaced{fakeWorkspace: r.a, then: func() { r.addWorkspace(t, "wsp_a", keyA) }}
 	plain := r.api.Workspace
 	r.api.Workspace = func(string) (sandbox.Workspace, bool) { return ending, true }
 	r.send(t, "POST", "/_sandbox/snapshots", keyA, "").refused(t, 404, "workspace_not_found")
@@ -147,17 +147,17 @@ func TestSnapshotsEndWithTheirWorkspace(t *testing.T) {
 
 // replaced is a workspace that ends while a snapshot of it is taken.
 type replaced struct {
-	*fake
+	*fakeWorkspace
 	then func()
 }
 
 func (e *replaced) Snapshot() sandbox.Snapshot {
 	e.then()
-	return e.fake.Snapshot()
+	return e.fakeWorkspace.Snapshot()
 }
 
 func TestSnapshotsAtOnce(t *testing.T) {
-	r := newRig(t)
+	r := newTestServer(t)
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
@@ -170,7 +170,7 @@ func TestSnapshotsAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if n := len(r.api.desks[r.worlds["wsp_a"]].kept); n != 100 {
+	if n := len(r.api.states[r.worlds["wsp_a"]].kept); n != 100 {
 		t.Errorf("%d are kept", n)
 	}
 }

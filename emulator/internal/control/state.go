@@ -44,9 +44,9 @@ type seed struct {
 func (a *API) seedWorkspace(c *call, in seed) (httpapi.Nothing, error) {
 	switch {
 	case in.Fixture == "" && in.Data == "":
-		return httpapi.Nothing{}, wrong(fail.Body, "fixture", "required", "Give fixture, as docs, or data, the text of a fixture.")
+		return httpapi.Nothing{}, invalidMember(fail.Body, "fixture", "required", "Give fixture, as docs, or data, the text of a fixture.")
 	case in.Fixture != "" && (in.Data != "" || in.Name != ""):
-		return httpapi.Nothing{}, wrong(fail.Body, "fixture", "conflicting_parameters", "fixture names a fixture that comes with the sandbox, and data is the text of another, which name may name: give one of the two.")
+		return httpapi.Nothing{}, invalidMember(fail.Body, "fixture", "conflicting_parameters", "fixture names a fixture that comes with the sandbox, and data is the text of another, which name may name: give one of the two.")
 	case in.Data != "":
 		if in.Name == "" {
 			in.Name = "data"
@@ -98,7 +98,7 @@ func (a *API) putState(c *call, in putState) (httpapi.Nothing, error) {
 // getDump shows everything as text.
 //
 //	GET /_sandbox/dump
-func (a *API) getDump(c *call, _ none) (httpapi.Stream, error) {
+func (a *API) getDump(c *call, _ noInput) (httpapi.Stream, error) {
 	return written(plainText, c.workspace.Snapshot().WriteDump), nil
 }
 
@@ -115,9 +115,9 @@ type snapshot struct {
 	At time.Time `json:"at"`
 }
 
-// held is a snapshot of a world, which counts among what the world holds as long as
+// retainable is a snapshot of a world, which counts among what the world holds as long as
 // it is kept.
-type held interface{ Held() *engine.Snapshot }
+type retainable interface{ Held() *engine.Snapshot }
 
 // ResourceID implements httpapi.Identified.
 func (s snapshot) ResourceID() string { return s.ID }
@@ -125,10 +125,10 @@ func (s snapshot) ResourceID() string { return s.ID }
 // listSnapshots lists the snapshots that are kept, oldest first.
 //
 //	GET /_sandbox/snapshots
-func (a *API) listSnapshots(c *call, _ none) (list[snapshot], error) {
+func (a *API) listSnapshots(c *call, _ noInput) (list[snapshot], error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	d := a.desks[c.world]
+	d := a.states[c.world]
 	if d == nil {
 		return listOf[snapshot](nil), nil
 	}
@@ -138,18 +138,18 @@ func (a *API) listSnapshots(c *call, _ none) (list[snapshot], error) {
 // createSnapshot keeps the workspace as it is now.
 //
 //	POST /_sandbox/snapshots
-func (a *API) createSnapshot(c *call, _ none) (snapshot, error) {
+func (a *API) createSnapshot(c *call, _ noInput) (snapshot, error) {
 	s := snapshot{Snapshot: c.workspace.Snapshot(), At: c.workspace.Now()}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.World(c.workspace.ID()) != c.world {
 		return snapshot{}, noWorkspace(c.workspace.ID()) // it has ended, and Forget has been told
 	}
-	d := a.desk(c.world)
+	d := a.state(c.world)
 	if len(d.kept) >= maxSnapshots {
 		return snapshot{}, fail.Newf(fail.Conflict, "too_many_snapshots", "%d snapshots of the workspace are kept already; give some up with DELETE.", maxSnapshots)
 	}
-	if h, ok := s.Snapshot.(held); ok {
+	if h, ok := s.Snapshot.(retainable); ok {
 		if err := c.world.Retain(h.Held()); err != nil {
 			return snapshot{}, err
 		}
@@ -164,7 +164,7 @@ func (a *API) createSnapshot(c *call, _ none) (snapshot, error) {
 func (a *API) snapshot(w *engine.World, id string) (snapshot, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if d := a.desks[w]; d != nil {
+	if d := a.states[w]; d != nil {
 		for _, s := range d.kept {
 			if s.ID == id {
 				return s, nil
@@ -203,9 +203,9 @@ func (a *API) deleteSnapshot(c *call, in snapshotID) (httpapi.Nothing, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if d := a.desks[c.world]; d != nil {
+	if d := a.states[c.world]; d != nil {
 		d.kept = slices.DeleteFunc(d.kept, func(s snapshot) bool {
-			h, ok := s.Snapshot.(held)
+			h, ok := s.Snapshot.(retainable)
 			if s.ID == in.ID && ok {
 				c.world.Release(h.Held())
 			}
@@ -259,8 +259,8 @@ func (a *API) getSnapshotDiff(c *call, in diff) (httpapi.Raw, error) {
 	} else if after, err = a.snapshot(c.world, in.To); err != nil {
 		return httpapi.Raw{}, err
 	}
-	old, ok := before.Snapshot.(held)
-	now, known := after.Snapshot.(held)
+	old, ok := before.Snapshot.(retainable)
+	now, known := after.Snapshot.(retainable)
 	if ok && known && !engine.UnsharedFits(old.Held(), now.Held(), maxDiff) {
 		return httpapi.Raw{}, fail.Newf(fail.TooLarge, "diff_too_large", "More than %d MiB of text differ, too much to compare here; save both, and compare the files with snapshot diff.", maxDiff>>20)
 	}

@@ -10,7 +10,7 @@ import (
 // getMetrics writes all metrics.
 //
 //	GET /_sandbox/metrics
-func (a *API) getMetrics(*call, none) (httpapi.Raw, error) {
+func (a *API) getMetrics(*call, noInput) (httpapi.Raw, error) {
 	var b bytes.Buffer
 	if err := a.Server.Metrics(&b); err != nil {
 		return httpapi.Raw{}, &fail.Error{Kind: fail.Unavailable, Code: "unavailable", Message: "The metrics cannot be collected now.", Cause: err}
@@ -21,7 +21,7 @@ func (a *API) getMetrics(*call, none) (httpapi.Raw, error) {
 // getCA serves the certificate that clients of the HTTPS listener must trust.
 //
 //	GET /_sandbox/ca.pem
-func (a *API) getCA(*call, none) (httpapi.Raw, error) {
+func (a *API) getCA(*call, noInput) (httpapi.Raw, error) {
 	pem := a.Server.CA()
 	if len(pem) == 0 {
 		return httpapi.Raw{}, fail.New(fail.NotFound, "no_https", "The sandbox has no certificate of its own making to trust: it serves no HTTPS, or with a certificate it was given.")
@@ -32,7 +32,7 @@ func (a *API) getCA(*call, none) (httpapi.Raw, error) {
 // getOpenAPIJSON serves the contract of this API.
 //
 //	GET /_sandbox/openapi.json
-func (a *API) getOpenAPIJSON(*call, none) (httpapi.Raw, error) {
+func (a *API) getOpenAPIJSON(*call, noInput) (httpapi.Raw, error) {
 	text, err := documentJSON.Text()
 	return httpapi.Raw{Type: httpapi.JSONType, Body: text}, err
 }
@@ -40,7 +40,7 @@ func (a *API) getOpenAPIJSON(*call, none) (httpapi.Raw, error) {
 // getOpenAPIYAML serves the contract as YAML, which JSON is.
 //
 //	GET /_sandbox/openapi.yaml
-func (a *API) getOpenAPIYAML(*call, none) (httpapi.Raw, error) {
+func (a *API) getOpenAPIYAML(*call, noInput) (httpapi.Raw, error) {
 	text, err := documentJSON.Text()
 	return httpapi.Raw{Type: "application/yaml", Body: text}, err
 }

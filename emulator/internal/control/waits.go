@@ -14,19 +14,19 @@ const (
 	maxWaiting = 100
 )
 
-// desk is what the API keeps for one workspace. It is guarded by API.mu.
-type desk struct {
+// workspaceState is what the API keeps for one workspace. It is guarded by API.mu.
+type workspaceState struct {
 	taken   int // snapshots so far, which their ids count
 	kept    []snapshot
 	waiting int // requests
 }
 
-// desk is that of a world, made when it is missing; the lock is held.
-func (a *API) desk(w *engine.World) *desk {
-	d := a.desks[w]
+// state is that of a world, made when it is missing; the lock is held.
+func (a *API) state(w *engine.World) *workspaceState {
+	d := a.states[w]
 	if d == nil {
-		d = new(desk)
-		a.desks[w] = d
+		d = new(workspaceState)
+		a.states[w] = d
 	}
 	return d
 }
@@ -35,25 +35,25 @@ func (a *API) desk(w *engine.World) *desk {
 func (a *API) Forget(w *engine.World) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.desks, w)
+	delete(a.states, w)
 }
 
-// patience is the parameter of operations that wait.
-type patience struct {
+// waitInput is the parameter of operations that wait.
+type waitInput struct {
 	Wait string `query:"wait"`
 }
 
 // duration is how long to wait; 0 when the parameter was not sent.
-func (p patience) duration() (time.Duration, error) {
+func (p waitInput) duration() (time.Duration, error) {
 	if p.Wait == "" {
 		return 0, nil
 	}
 	d, err := time.ParseDuration(p.Wait)
 	if err != nil {
-		return 0, wrong(fail.Query, "wait", "invalid_format", "wait must be a duration such as 10s or 500ms.")
+		return 0, invalidMember(fail.Query, "wait", "invalid_format", "wait must be a duration such as 10s or 500ms.")
 	}
 	if d < 0 || d > maxWait {
-		return 0, wrong(fail.Query, "wait", "out_of_range", fmt.Sprintf("wait must be between 0s and %v.", maxWait))
+		return 0, invalidMember(fail.Query, "wait", "out_of_range", fmt.Sprintf("wait must be between 0s and %v.", maxWait))
 	}
 	return d, nil
 }
@@ -79,7 +79,7 @@ func (a *API) wait(c *call, d time.Duration, f func(ctx context.Context) error) 
 func (a *API) enter(w *engine.World) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	d := a.desk(w)
+	d := a.state(w)
 	if d.waiting >= maxWaiting {
 		return &fail.Error{
 			Kind: fail.Unavailable, Code: "too_many_waiting", RetryAfter: time.Second,
@@ -93,11 +93,11 @@ func (a *API) enter(w *engine.World) error {
 func (a *API) leave(w *engine.World) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	d := a.desks[w]
+	d := a.states[w]
 	if d == nil {
 		return // the workspace has ended
 	}
 	if d.waiting--; d.waiting == 0 && d.taken == 0 {
-		delete(a.desks, w)
+		delete(a.states, w)
 	}
 }

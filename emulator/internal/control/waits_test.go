@@ -23,20 +23,20 @@ const (
 
 var running = strings.Replace(instance, "provisioning", "running", 1)
 
-// later sends a request that waits.
-func (r *rig) later(t *testing.T, ctx context.Context, target, token string) <-chan reply { //nolint:revive // a test comes first
+// sendAsync sends a request that waits.
+func (r *testServer) sendAsync(t *testing.T, ctx context.Context, target, token string) <-chan response { //nolint:revive // a test comes first
 	t.Helper()
-	answer := make(chan reply, 1)
+	answer := make(chan response, 1)
 	go func() { answer <- r.serve(t, request(ctx, "GET", target, token, http.NoBody)) }()
 	synctest.Wait()
 	return answer
 }
 
-func (r *rig) becomes(status string) {
+func (r *testServer) setStatus(status string) {
 	r.a.update(func() { r.a.instances[0].Status = status })
 }
 
-func (r *rig) arrives(seq uint64) sandbox.Request {
+func (r *testServer) addRequest(seq uint64) sandbox.Request {
 	q := r.a.requests[0]
 	q.Seq = seq
 	r.a.update(func() { r.a.requests = append(r.a.requests, q) })
@@ -45,28 +45,28 @@ func (r *rig) arrives(seq uint64) sandbox.Request {
 
 func TestWaitEndsWithWhatIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newTestServer(t)
 		begin := time.Now()
-		instances, requests := r.later(t, t.Context(), forStatus, keyA), r.later(t, t.Context(), forRequests, keyA)
-		r.becomes("starting")
-		r.arrives(6)
+		instances, requests := r.sendAsync(t, t.Context(), forStatus, keyA), r.sendAsync(t, t.Context(), forRequests, keyA)
+		r.setStatus("starting")
+		r.addRequest(6)
 		synctest.Wait()
 		if len(instances)+len(requests) > 0 {
 			t.Fatal("the answer came too soon")
 		}
-		r.becomes("running")
+		r.setStatus("running")
 		(<-instances).wants(t, 200, running)
-		r.arrives(8)
+		r.addRequest(8)
 		(<-requests).wants(t, 200, `{"data":[`+strings.Replace(recorded, `"seq":7`, `"seq":8`, 1)+`],"next_cursor":null,"dropped":0,"missing":0,"complete":true}`)
-		if waited := time.Since(begin); waited != 0 || len(r.api.desks) != 0 {
-			t.Errorf("it took %v, and %d desks are left", waited, len(r.api.desks))
+		if waited := time.Since(begin); waited != 0 || len(r.api.states) != 0 {
+			t.Errorf("it took %v, and %d states are left", waited, len(r.api.states))
 		}
 	})
 }
 
 func TestWaitEndsWithItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newTestServer(t)
 		begin := time.Now()
 		r.send(t, "GET", forStatus, keyA, "").wants(t, 200, instance)
 		r.send(t, "GET", forRequests, keyA, "").wants(t, 200, nothing)
@@ -83,28 +83,28 @@ func TestWaitEndsWithItsTime(t *testing.T) {
 
 func TestWaitEndsWithItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newTestServer(t)
 		begin := time.Now()
 		for _, target := range []string{forStatus, forRequests} {
 			ctx, cancel := context.WithCancel(t.Context())
-			answer := r.later(t, ctx, target, keyA)
-			if r.api.desks[r.worlds["wsp_a"]].waiting != 1 {
+			answer := r.sendAsync(t, ctx, target, keyA)
+			if r.api.states[r.worlds["wsp_a"]].waiting != 1 {
 				t.Fatal("it does not wait")
 			}
 			cancel()
 			<-answer
 		}
-		if waited := time.Since(begin); waited != 0 || len(r.api.desks) != 0 {
-			t.Errorf("it took %v, and %d desks are left", waited, len(r.api.desks))
+		if waited := time.Since(begin); waited != 0 || len(r.api.states) != 0 {
+			t.Errorf("it took %v, and %d states are left", waited, len(r.api.states))
 		}
 	})
 }
 
 func TestWaitEndsWithTheAPI(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newTestServer(t)
 		begin := time.Now()
-		instances, requests := r.later(t, t.Context(), forStatus, keyA), r.later(t, t.Context(), forRequests, admin)
+		instances, requests := r.sendAsync(t, t.Context(), forStatus, keyA), r.sendAsync(t, t.Context(), forRequests, admin)
 		r.api.Close()
 		(<-instances).wants(t, 200, instance)
 		(<-requests).wants(t, 200, nothing)
@@ -117,10 +117,10 @@ func TestWaitEndsWithTheAPI(t *testing.T) {
 }
 
 // An instance that goes while somebody waits for it is not there any more.
-func TestWaitForWhatGoes(t *testing.T) {
+func TestWaitForADeletedInstance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		answer := r.later(t, t.Context(), forStatus, keyA)
+		r := newTestServer(t)
+		answer := r.sendAsync(t, t.Context(), forStatus, keyA)
 		r.a.update(func() { r.a.instances = nil })
 		(<-answer).refused(t, 404, "instance_not_found")
 	})
@@ -129,7 +129,7 @@ func TestWaitForWhatGoes(t *testing.T) {
 // What a workspace says against waiting is told at once.
 func TestWaitIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newTestServer(t)
 		begin := time.Now()
 		r.a.failure = errors.New("the instance can never have the status")
 		r.send(t, "GET", forStatus, keyA, "").refused(t, 400, "invalid_request")
@@ -144,10 +144,10 @@ func TestWaitIsRefused(t *testing.T) {
 // Only so many requests of a workspace wait; those of another do not count.
 func TestWaitingIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		var answers []<-chan reply
+		r := newTestServer(t)
+		var answers []<-chan response
 		for range 50 {
-			answers = append(answers, r.later(t, t.Context(), forStatus, keyA), r.later(t, t.Context(), forRequests, keyA))
+			answers = append(answers, r.sendAsync(t, t.Context(), forStatus, keyA), r.sendAsync(t, t.Context(), forRequests, keyA))
 		}
 		for _, target := range []string{forStatus, forRequests} {
 			got := r.send(t, "GET", target, keyA, "")
@@ -157,9 +157,9 @@ func TestWaitingIsBounded(t *testing.T) {
 			}
 		}
 		r.send(t, "GET", "/_sandbox/instances/ins_1", keyA, "").wants(t, 200, instance)
-		other := r.later(t, t.Context(), forStatus, keyB)
-		r.becomes("running")
-		r.arrives(8)
+		other := r.sendAsync(t, t.Context(), forStatus, keyB)
+		r.setStatus("running")
+		r.addRequest(8)
 		for _, answer := range answers {
 			if got := <-answer; got.status != 200 {
 				t.Errorf("%d %s", got.status, got.body)
@@ -167,8 +167,8 @@ func TestWaitingIsBounded(t *testing.T) {
 		}
 		r.send(t, "GET", strings.Replace(forStatus, "running", "stopped", 1), keyA, "").wants(t, 200, running)
 		(<-other).wants(t, 200, instance)
-		if len(r.api.desks) != 0 {
-			t.Errorf("%d desks are left", len(r.api.desks))
+		if len(r.api.states) != 0 {
+			t.Errorf("%d states are left", len(r.api.states))
 		}
 	})
 }
@@ -176,13 +176,13 @@ func TestWaitingIsBounded(t *testing.T) {
 // A workspace may end while somebody waits in it.
 func TestWaitInAWorkspaceThatEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		answer := r.later(t, t.Context(), forStatus, keyA)
+		r := newTestServer(t)
+		answer := r.sendAsync(t, t.Context(), forStatus, keyA)
 		r.api.Forget(r.worlds["wsp_a"])
-		r.becomes("running")
+		r.setStatus("running")
 		(<-answer).wants(t, 200, running)
-		if len(r.api.desks) != 0 {
-			t.Errorf("%d desks are left", len(r.api.desks))
+		if len(r.api.states) != 0 {
+			t.Errorf("%d states are left", len(r.api.states))
 		}
 	})
 }
@@ -191,7 +191,7 @@ func TestWaitInAWorkspaceThatEnds(t *testing.T) {
 func TestCompleteRequests(t *testing.T) {
 	numbers := func(from, to uint64) (out []sandbox.Request) {
 		for seq := from; seq <= to; seq++ {
-			out = append(out, sandbox.Request{Seq: seq, ID: "r", At: aMoment(), Method: "GET", Status: 200, Header: http.Header{}, Operation: []string{"even", "odd"}[seq%2]})
+			out = append(out, sandbox.Request{Seq: seq, ID: "r", At: testTime(), Method: "GET", Status: 200, Header: http.Header{}, Operation: []string{"even", "odd"}[seq%2]})
 		}
 		return out
 	}
@@ -219,7 +219,7 @@ func TestCompleteRequests(t *testing.T) {
 		{nil, 6, "?since=5", 0, false},
 		{nil, 6, "", 0, false},
 	} {
-		r := newRig(t, func(r *rig) { r.a.requests, r.a.dropped = tc.kept, tc.dropped })
+		r := newTestServer(t, func(r *testServer) { r.a.requests, r.a.dropped = tc.kept, tc.dropped })
 		got := r.send(t, "GET", "/_sandbox/requests"+tc.query, keyA, "")
 		if n := strings.Count(got.body, `"seq":`); n != tc.found || !strings.HasSuffix(got.body, fmt.Sprintf(`,"complete":%v}`, tc.complete)) || !strings.Contains(got.body, fmt.Sprintf(`,"dropped":%d,"missing":`, tc.dropped)) {
 			t.Errorf("%d to keep, %s: %d of %s", len(tc.kept), tc.query, n, got.body)
@@ -238,7 +238,7 @@ func TestPagesOfRequests(t *testing.T) {
 		{"?limit=1&order=desc&operation=odd&since=2", "7", "5", "3"},
 		{"?limit=2&order=desc&operation=none", "", "", ""},
 	} {
-		r := newRig(t, func(r *rig) { r.a.requests = nil })
+		r := newTestServer(t, func(r *testServer) { r.a.requests = nil })
 		add := func(seq uint64) {
 			r.a.requests = append(r.a.requests, sandbox.Request{Seq: seq, Method: "GET", Status: 200, Operation: []string{"even", "odd"}[seq%2]})
 		}
@@ -271,7 +271,7 @@ func TestPagesOfRequests(t *testing.T) {
 			}
 		}
 	}
-	r := newRig(t)
+	r := newTestServer(t)
 	for _, query := range []string{
 		"?cursor=", "?cursor=7", "?cursor=asc-0", "?cursor=asc-07", "?cursor=asc-x", "?cursor=desc-7", "?order=desc&cursor=asc-7", "?cursor=asc-9223372036854775808",
 		"?cursor=asc--1", "?order=newest", "?order=", "?limit=0", "?before=-1", "?before=x", "?cursor=asc-1&cursor=asc-2",
@@ -284,7 +284,7 @@ func TestPagesOfRequests(t *testing.T) {
 
 // Finishing a deletion leaves nothing to show but what was there.
 func TestAdvanceDeletes(t *testing.T) {
-	r := newRig(t)
+	r := newTestServer(t)
 	r.a.instances[0].Status, r.a.instances[0].PendingAction = "deleting", "act_1"
 	gone := &vanishing{r.a}
 	r.api.Workspace = func(string) (sandbox.Workspace, bool) { return gone, true }
@@ -293,27 +293,27 @@ func TestAdvanceDeletes(t *testing.T) {
 }
 
 // vanishing is a workspace whose instances are gone when they are finished.
-type vanishing struct{ *fake }
+type vanishing struct{ *fakeWorkspace }
 
 func (v *vanishing) Finish(string) error {
 	v.instances = nil
 	return nil
 }
 
-func TestAdvanceFindsNothingBooked(t *testing.T) {
-	r := newRig(t)
+func TestAdvanceWithEmptyAgenda(t *testing.T) {
+	r := newTestServer(t)
 	r.a.idle = true
 	for _, until := range []string{"next", "idle"} {
 		r.send(t, "POST", "/_sandbox/clock/advance", keyA, `{"until":"`+until+`"}`).wants(t, 200, `{"now":`+moment+`,"advanced":false}`)
 	}
-	if calls := strings.Join(r.told(), " "); calls != "a.AdvanceToNext a.AdvanceUntilIdle" {
+	if calls := strings.Join(r.takeCalls(), " "); calls != "a.AdvanceToNext a.AdvanceUntilIdle" {
 		t.Errorf("calls %s", calls)
 	}
 }
 
 // A match that names what does not exist is refused, also one that waits.
 func TestMatchesNameWhatExists(t *testing.T) {
-	r := newRig(t)
+	r := newTestServer(t)
 	for _, target := range []string{
 		"/_sandbox/requests?operation=nonesuch", "/_sandbox/requests?operation=nonesuch&wait=1s", "/_sandbox/events?type=nonesuch", "/_sandbox/events?type=nonesuch&wait=1s",
 		"/_sandbox/deliveries?event_type=nonesuch",
@@ -323,7 +323,7 @@ func TestMatchesNameWhatExists(t *testing.T) {
 			t.Errorf("%s: %d %s", target, got.status, got.body)
 		}
 	}
-	if told := r.told(); len(told) > 0 {
+	if told := r.takeCalls(); len(told) > 0 {
 		t.Errorf("the workspace was asked all the same: %v", told)
 	}
 }

@@ -10,18 +10,18 @@ type listDeliveries struct {
 	Webhook   string `query:"webhook"`
 	Status    string `query:"status"`
 	EventType string `query:"event_type"`
-	paging
+	pageInput
 }
 
 // listDeliveries lists the deliveries that match, oldest first.
 //
 //	GET /_sandbox/deliveries
-func (a *API) listDeliveries(c *call, in listDeliveries) (paged[sandbox.Delivery], error) {
+func (a *API) listDeliveries(c *call, in listDeliveries) (page[sandbox.Delivery], error) {
 	m := sandbox.DeliveryMatch{Webhook: in.Webhook, Status: in.Status, EventType: in.EventType}
 	if err := a.Names.CheckDeliveryMatch(c.world, m); err != nil {
-		return paged[sandbox.Delivery]{}, err
+		return page[sandbox.Delivery]{}, err
 	}
-	return pageOf(a.Pages.DeliveriesPage(c.world, m, in.Cursor, in.most()))
+	return pageOf(a.Pages.DeliveriesPage(c.world, m, in.Cursor, in.limit()))
 }
 
 type flushed struct {
@@ -31,7 +31,7 @@ type flushed struct {
 // flushWebhooks waits until no webhook is on its way.
 //
 //	POST /_sandbox/webhooks/flush
-func (a *API) flushWebhooks(c *call, in patience) (flushed, error) {
+func (a *API) flushWebhooks(c *call, in waitInput) (flushed, error) {
 	d, err := in.duration()
 	if err != nil {
 		return flushed{}, err

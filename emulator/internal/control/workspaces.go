@@ -24,7 +24,7 @@ type workspaceBody struct {
 // getWorkspace describes the workspace and the key of the request.
 //
 //	GET /_sandbox/workspace and GET /_sandbox/workspaces/{id}
-func (a *API) getWorkspace(c *call, _ none) (workspaceBody, error) {
+func (a *API) getWorkspace(c *call, _ noInput) (workspaceBody, error) {
 	w := c.workspace
 	b := workspaceBody{ID: w.ID(), Clock: clockOf(w), Setup: w.Setup(), Dropped: w.Dropped()}
 	b.Now = b.Clock.Now
@@ -44,7 +44,7 @@ type workspaceInList struct {
 // listWorkspaces lists all workspaces by id. It waits for none of them.
 //
 //	GET /_sandbox/workspaces
-func (a *API) listWorkspaces(*call, none) (list[workspaceInList], error) {
+func (a *API) listWorkspaces(*call, noInput) (list[workspaceInList], error) {
 	var all []workspaceInList
 	for _, w := range a.Server.Workspaces() {
 		world := a.World(w.ID())
@@ -94,7 +94,7 @@ func (a *API) createWorkspace(_ *call, in newWorkspace) (createdWorkspace, error
 	}
 	id := in.setup.Workspace
 	if _, taken := a.Workspace(id); taken {
-		return createdWorkspace{}, alreadyThere(id)
+		return createdWorkspace{}, workspaceExists(id)
 	}
 	build := a.add
 	if in.fork.Of != "" {
@@ -103,7 +103,7 @@ func (a *API) createWorkspace(_ *call, in newWorkspace) (createdWorkspace, error
 	w, err := build(in)
 	if err != nil {
 		if _, taken := a.Workspace(id); taken { // by another request, meanwhile
-			err = alreadyThere(id)
+			err = workspaceExists(id)
 		}
 		return createdWorkspace{}, err
 	}
@@ -115,13 +115,13 @@ func (a *API) createWorkspace(_ *call, in newWorkspace) (createdWorkspace, error
 	return createdWorkspace{w.ID(), key, w.Setup()}, nil
 }
 
-func alreadyThere(id string) error {
+func workspaceExists(id string) error {
 	return fail.Newf(fail.Conflict, "workspace_exists", "There is a workspace %q already; choose another id, or none.", clip(id))
 }
 
 func (a *API) add(in newWorkspace) (sandbox.Workspace, error) {
 	if in.fork.Snapshot != "" {
-		return nil, wrong(fail.Body, "snapshot", "conflicting_parameters", "snapshot needs fork_of, the workspace it belongs to.")
+		return nil, invalidMember(fail.Body, "snapshot", "conflicting_parameters", "snapshot needs fork_of, the workspace it belongs to.")
 	}
 	if len(in.setup.FixtureData) == 0 {
 		if err := builtIn(in.setup.Fixture, "fixture_data"); err != nil {
@@ -135,7 +135,7 @@ func (a *API) fork(in newWorkspace) (sandbox.Workspace, error) {
 	id, rest := in.setup.Workspace, in.setup
 	rest.Workspace = ""
 	if !reflect.DeepEqual(rest, sandbox.Setup{}) {
-		return nil, wrong(fail.Body, "fork_of", "conflicting_parameters", "A fork is a copy: with fork_of give workspace and snapshot, and no other part of a setup.")
+		return nil, invalidMember(fail.Body, "fork_of", "conflicting_parameters", "A fork is a copy: with fork_of give workspace and snapshot, and no other part of a setup.")
 	}
 	if _, ok := a.Workspace(in.fork.Of); !ok {
 		return nil, noWorkspace(in.fork.Of)
@@ -154,7 +154,7 @@ func (a *API) fork(in newWorkspace) (sandbox.Workspace, error) {
 // deleteWorkspace ends a workspace.
 //
 //	DELETE /_sandbox/workspaces/{id}
-func (a *API) deleteWorkspace(c *call, _ none) (httpapi.Nothing, error) {
+func (a *API) deleteWorkspace(c *call, _ noInput) (httpapi.Nothing, error) {
 	id := c.workspace.ID()
 	if id == a.Home {
 		return httpapi.Nothing{}, fail.Newf(fail.Conflict, "default_workspace", "Workspace %s is the default one, which stays; reset it instead.", id)
@@ -183,6 +183,6 @@ func builtIn(name, text string) error {
 	if name == "" || fixtureNames.MatchString(name) {
 		return nil
 	}
-	return wrong(fail.Body, "fixture", "unknown_value",
+	return invalidMember(fail.Body, "fixture", "unknown_value",
 		"fixture "+clip(name)+" does not come with the sandbox: use default, docs, empty or busy=N, or send the text of a fixture as "+text+".")
 }

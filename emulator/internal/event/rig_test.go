@@ -121,13 +121,13 @@ func newNotes(t *testing.T, mode engine.Mode) *notes {
 	n.server, err = httpapi.NewServer(httpapi.Options{Home: n.world}, &httpapi.API{
 		Contract: c,
 		Handlers: []httpapi.Handler{
-			httpapi.Handle("writeNote", n.write), httpapi.Act("listEvents", n.list), httpapi.Act("streamEvents", n.stream),
+			httpapi.Handle("writeNote", n.write), httpapi.HandleUnlocked("listEvents", n.list), httpapi.HandleUnlocked("streamEvents", n.stream),
 		},
 		Pipeline: []httpapi.Stage{
 			{Name: "caller", Run: caller}, {Name: "read", Run: httpapi.ReadBody}, {Name: "contract", Run: httpapi.CheckContract},
 			{Name: "handle", Run: httpapi.Invoke}, {Name: "encode", Run: httpapi.Encode},
 		},
-		Refuse: func(_ *httpapi.RequestContext, err *fail.Error) httpapi.Response {
+		RenderError: func(_ *httpapi.RequestContext, err *fail.Error) httpapi.Response {
 			return httpapi.Response{Status: 400, Body: []byte(`{"code":"` + err.Code + `"}`)}
 		},
 		Render: func(_ *httpapi.RequestContext, out any) any { return out },

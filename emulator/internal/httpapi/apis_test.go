@@ -49,11 +49,11 @@ type order struct {
 	Codes    []int    `json:"codes"`
 }
 
-// two is a server of the toy and of the second API.
-func two(t testing.TB) *Server {
+// newTwoAPIs is a server of the toy and of the second API.
+func newTwoAPIs(t testing.TB) *Server {
 	t.Helper()
-	p := newToy(t)
-	contract, err := LoadContract([]byte(second), plain(second))
+	p := newTestAPI(t)
+	contract, err := LoadContract([]byte(second), textLoader(second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func two(t testing.TB) *Server {
 		Handle("createOrder", func(_ *Call, in order) (order, error) { return in, nil }),
 		Handle("createForm", func(c *Call, _ nothing) (map[string]any, error) { return c.Body(), nil }),
 	}
-	other.Refuse = func(_ *RequestContext, err *fail.Error) Response {
+	other.RenderError = func(_ *RequestContext, err *fail.Error) Response {
 		text := err.Code
 		for _, d := range err.Details {
 			text += fmt.Sprintf(" %s %s", d.Field, d.Code)
@@ -83,8 +83,8 @@ func two(t testing.TB) *Server {
 	return s
 }
 
-// askType posts a body of a media type.
-func askType(s *Server, path, media, body string) *httptest.ResponseRecorder {
+// sendType posts a body of a media type.
+func sendType(s *Server, path, media, body string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
 	r.Host = "localhost"
 	r.Header.Set("Content-Type", media)
@@ -95,7 +95,7 @@ func askType(s *Server, path, media, body string) *httptest.ResponseRecorder {
 
 // Each API on a server refuses what lies below its own prefix, with its own errors.
 func TestEachAPIRefusesItsOwn(t *testing.T) {
-	s := two(t)
+	s := newTwoAPIs(t)
 	for _, tc := range []struct {
 		method, path, host string
 		status             int
@@ -120,12 +120,12 @@ func TestEachAPIRefusesItsOwn(t *testing.T) {
 		if tc.host == "" {
 			tc.host = "localhost"
 		}
-		w := ask(s, tc.method, tc.path, "", "Host", tc.host)
+		w := send(s, tc.method, tc.path, "", "Host", tc.host)
 		if own := w.Header().Get("Content-Type") == "text/plain"; w.Code != tc.status || own != (tc.second != "") || own && w.Body.String() != "second: "+tc.second {
 			t.Errorf("%s %s to %s: got %d %s, want %d %s", tc.method, tc.path, tc.host, w.Code, w.Body, tc.status, tc.second)
 		}
 	}
-	if w := ask(s, "OPTIONS", "/api/orders", ""); w.Code != http.StatusNoContent || w.Header().Get("Allow") != "OPTIONS, POST" {
+	if w := send(s, "OPTIONS", "/api/orders", ""); w.Code != http.StatusNoContent || w.Header().Get("Allow") != "OPTIONS, POST" {
 		t.Errorf("OPTIONS: %d %v", w.Code, w.Header())
 	}
 	if _, err := NewServer(Options{}); err == nil {
@@ -136,7 +136,7 @@ func TestEachAPIRefusesItsOwn(t *testing.T) {
 // A form is read by the types of its schema, and is then checked like the same body
 // in JSON.
 func TestForms(t *testing.T) {
-	s := two(t)
+	s := newTwoAPIs(t)
 	for _, tc := range []struct {
 		path, media, body string
 		status            int
@@ -163,7 +163,7 @@ func TestForms(t *testing.T) {
 		{"/api/forms", "application/json", `{"a":1}`, 415, "second: unsupported_media_type"},
 		{"/things", FormType, "name=a", 415, ""},
 	} {
-		w := askType(s, tc.path, tc.media, tc.body)
+		w := sendType(s, tc.path, tc.media, tc.body)
 		if w.Code != tc.status || tc.want != "" && w.Body.String() != tc.want {
 			t.Errorf("%s %s %s: got %d %s, want %d %s", tc.path, tc.media, tc.body, w.Code, w.Body, tc.status, tc.want)
 		}
@@ -177,7 +177,7 @@ func TestHostileForm(t *testing.T) {
 	for n := 0; body.Len() < defaultMaxBody-10; n++ {
 		fmt.Fprintf(&body, "&%d", n)
 	}
-	if w := askType(two(t), "/api/orders", FormType, body.String()); w.Code != 201 {
+	if w := sendType(newTwoAPIs(t), "/api/orders", FormType, body.String()); w.Code != 201 {
 		t.Errorf("got %d %.200s", w.Code, w.Body)
 	}
 }
@@ -187,16 +187,16 @@ func FuzzForm(f *testing.F) {
 	for _, seed := range []string{"product=tea&quantity=3", "a=%zz", "product=%ff", "codes=1&codes=x", "=", "&&", "product=a&product=b", "tags[]=1", "weight=NaN&product=x", "weight=1e999&product=x"} {
 		f.Add(seed)
 	}
-	s := two(f)
+	s := newTwoAPIs(f)
 	f.Fuzz(func(t *testing.T, body string) {
-		w := askType(s, "/api/orders", FormType, body)
+		w := sendType(s, "/api/orders", FormType, body)
 		if w.Code != 201 && w.Code != 422 && w.Code != 413 {
 			t.Fatalf("%q: %d %s", body, w.Code, w.Body)
 		}
 		if w.Code != 201 {
 			return
 		}
-		if again := askType(s, "/api/orders", "application/json", w.Body.String()); again.Code != 422 && again.Body.String() != w.Body.String() {
+		if again := sendType(s, "/api/orders", "application/json", w.Body.String()); again.Code != 422 && again.Body.String() != w.Body.String() {
 			t.Fatalf("%q: %s became %s", body, w.Body, again.Body)
 		}
 	})

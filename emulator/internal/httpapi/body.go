@@ -167,7 +167,7 @@ func (p *parser) parse(data []byte) (any, error) {
 		if _, err = p.dec.ReadToken(); errors.Is(err, io.EOF) {
 			return v, nil
 		} else if err == nil || !errors.Is(err, jsontext.ErrDuplicateName) {
-			err = p.refuse(fail.Detail{Location: fail.Body, Code: "trailing_data", Message: "After the JSON value there is more; send one value"}, end)
+			err = p.invalidAt(fail.Detail{Location: fail.Body, Code: "trailing_data", Message: "After the JSON value there is more; send one value"}, end)
 		}
 	}
 	return nil, p.explain(err)
@@ -231,11 +231,11 @@ func (p *parser) number(text string) (any, error) {
 }
 
 func (p *parser) invalid(code, message string) error {
-	return p.refuse(fail.Detail{Field: fieldOf(string(p.dec.StackPointer())), Location: fail.Body, Code: code, Message: message}, p.dec.InputOffset())
+	return p.invalidAt(fail.Detail{Field: fieldOf(string(p.dec.StackPointer())), Location: fail.Body, Code: code, Message: message}, p.dec.InputOffset())
 }
 
-// refuse says where in the body the violation is.
-func (p *parser) refuse(d fail.Detail, offset int64) error {
+// invalidAt says where in the body the violation is.
+func (p *parser) invalidAt(d fail.Detail, offset int64) error {
 	before := p.data[:min(max(offset, 0), int64(len(p.data)))]
 	line := bytes.Count(before, []byte("\n")) + 1
 	column := len(before) - (bytes.LastIndexByte(before, '\n') + 1) + 1
@@ -265,5 +265,5 @@ func (p *parser) explain(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		d.Message, offset = "The JSON value breaks off", int64(len(p.data))
 	}
-	return p.refuse(d, offset)
+	return p.invalidAt(d, offset)
 }

@@ -23,17 +23,17 @@ func (o *Operation) grows() bool {
 	return o.Method == http.MethodPost || o.Method == http.MethodPut || o.Method == http.MethodPatch
 }
 
-// room refuses a request that the workspace's budget has no room for, before its
+// checkBudget refuses a request that the workspace's budget has no room for, before its
 // handler runs.
-func (x *RequestContext) room(tx *engine.Tx) error {
+func (x *RequestContext) checkBudget(tx *engine.Tx) error {
 	if !x.Op.grows() {
 		return nil
 	}
 	return tx.CheckBudget(bodyCopies*int64(len(x.body)) + leastGrowth)
 }
 
-// Budgeted returns err, with the error of a budget turned into a refusal.
-func Budgeted(err error) error {
+// ConvertOverBudget returns err, with the error of a budget turned into a refusal.
+func ConvertOverBudget(err error) error {
 	var over *engine.OverBudget
 	if !errors.As(err, &over) {
 		return err

@@ -49,7 +49,7 @@ type RequestContext struct {
 	// Now is the world's time when the request was admitted.
 	Now time.Time
 
-	shown        time.Time // the latest time of the world that the response shows
+	latestTime   time.Time // the latest time of the world that the response shows
 	server       *Server
 	api          *API
 	w            http.ResponseWriter
@@ -61,15 +61,15 @@ type RequestContext struct {
 	body         []byte // kept for the next one, as buf is
 	parser       parser
 	stage        string // the last one that ran
-	begun        engine.Stopwatch
-	read         bool      // the body was read
-	bodyRoom     int64     // what the body takes of the room for large ones; 0 for a small one
-	upload       io.Reader // the body, where the handler reads it itself
-	value        any       // the parsed body; nil when there is none
-	seen         *seen     // what a merge patch was held against; nil where there is nothing
-	form         []byte    // a form as JSON; nil if the body is none
-	settled      []byte    // the body after it was checked, as the handler reads it; nil if that is body
-	output       any       // what the handler returned
+	started      engine.Stopwatch
+	read         bool       // the body was read
+	bodyReserved int64      // what the body takes of the room for large ones; 0 for a small one
+	upload       io.Reader  // the body, where the handler reads it itself
+	value        any        // the parsed body; nil when there is none
+	base         *patchBase // what a merge patch was held against; nil where there is nothing
+	form         []byte     // a form as JSON; nil if the body is none
+	checkedBody  []byte     // the body after it was checked, as the handler reads it; nil if that is body
+	output       any        // what the handler returned
 	detail       []fail.Detail
 	unknownNames int           // parameters and members that the contract does not have
 	misspelt     []fail.Detail // what was let pass and may have been meant for something else
@@ -132,11 +132,11 @@ func (x *RequestContext) Open(tx *engine.Tx) {
 	x.ID = tx.NewLongID("req")
 }
 
-// Show says that the response shows the world as it is at an instant: its date is
+// ObserveTime says that the response shows the world as it is at an instant: its date is
 // no older.
-func (x *RequestContext) Show(at time.Time) {
-	if at.After(x.shown) {
-		x.shown = at
+func (x *RequestContext) ObserveTime(at time.Time) {
+	if at.After(x.latestTime) {
+		x.latestTime = at
 	}
 }
 
@@ -153,9 +153,9 @@ func (x *RequestContext) Param(name string) string {
 // maxKept bounds each buffer that a request keeps for the next request.
 const maxKept = 64 << 10
 
-// forget drops all that is the request's own, and buffers that became large. What
+// clear drops all that is the request's own, and buffers that became large. What
 // is left is for the next request.
-func (x *RequestContext) forget() {
+func (x *RequestContext) clear() {
 	buf, body, parser := x.buf, x.body, x.parser
 	parser.data = nil
 	parser.in.Reset(nil)
@@ -171,6 +171,6 @@ func (x *RequestContext) forget() {
 func (x *RequestContext) reset(s *Server, w http.ResponseWriter, r *http.Request) {
 	*x = RequestContext{
 		server: s, w: w, header: w.Header(), values: make([]string, 0, 12), buf: x.buf, body: x.body, parser: x.parser, Request: r,
-		params: x.params, query: x.query, api: s.apiOf(r.URL.Path), World: s.Home, begun: engine.StartStopwatch(),
+		params: x.params, query: x.query, api: s.apiOf(r.URL.Path), World: s.Home, started: engine.StartStopwatch(),
 	}
 }

@@ -19,10 +19,10 @@ import (
 type Contract struct {
 	Operations []*Operation // in the order of path and method
 
-	asked, told []openapi3.SchemaValidationOption // for requests and for answers
-	// answers is what answers look like, by the id of the operation and the status;
+	requestOptions, responseOptions []openapi3.SchemaValidationOption // for requests and for answers
+	// responses is what answers look like, by the id of the operation and the status;
 	// 0 is for all that are not listed.
-	answers func() (map[string]map[int]*openapi3.Response, error)
+	responses func() (map[string]map[int]*openapi3.Response, error)
 }
 
 // Operation is one method on one path of a contract.
@@ -74,14 +74,14 @@ func LoadContract(requests []byte, answers func() ([]byte, error)) (*Contract, e
 	}
 	all := []openapi3.SchemaValidationOption{openapi3.MultiErrors(), openapi3.EnableFormatValidation(), formats()}
 	c := &Contract{
-		asked: append(slices.Clone(all), openapi3.VisitAsRequest()),
-		told:  append(slices.Clone(all), openapi3.VisitAsResponse(), openapi3.DisableSchemaErrorDetails()),
-		answers: sync.OnceValues(func() (map[string]map[int]*openapi3.Response, error) {
+		requestOptions:  append(slices.Clone(all), openapi3.VisitAsRequest()),
+		responseOptions: append(slices.Clone(all), openapi3.VisitAsResponse(), openapi3.DisableSchemaErrorDetails()),
+		responses: sync.OnceValues(func() (map[string]map[int]*openapi3.Response, error) {
 			text, err := answers()
 			if err != nil {
 				return nil, err
 			}
-			return loadAnswers(text)
+			return loadResponses(text)
 		}),
 	}
 	for path, item := range doc.Paths.Map() {
@@ -110,7 +110,7 @@ func loadDocument(data []byte) (*openapi3.T, error) {
 	return doc, nil
 }
 
-func loadAnswers(data []byte) (map[string]map[int]*openapi3.Response, error) {
+func loadResponses(data []byte) (map[string]map[int]*openapi3.Response, error) {
 	doc, err := loadDocument(data)
 	if err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func loadAnswers(data []byte) (map[string]map[int]*openapi3.Response, error) {
 // answer is what a response of an operation must look like; nil when the document
 // does not list it.
 func (c *Contract) response(operation string, status int) (*openapi3.Response, error) {
-	all, err := c.answers()
+	all, err := c.responses()
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func TestHandlersFitTheContract(t *testing.T) {
 		"all is well":          {func(*API) {}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newToy(t)
+			p := newTestAPI(t)
 			tc.change(p.api)
 			_, err := NewServer(Options{}, p.api)
 			if got := message(err); got != tc.want {
@@ -59,7 +59,7 @@ func TestDocumentsThatCannotBeServed(t *testing.T) {
 
 // What the contract says of its operations.
 func TestOperations(t *testing.T) {
-	contract, err := LoadContract([]byte(tiny), plain(tiny))
+	contract, err := LoadContract([]byte(tiny), textLoader(tiny))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,16 +83,16 @@ func TestOperations(t *testing.T) {
 // Only what the documents print is served when that is asked for, and what needs
 // no token besides; the rest is no route.
 func TestDocumentedOnly(t *testing.T) {
-	p := newToy(t)
+	p := newTestAPI(t)
 	p.api.DocumentedOnly = true
 	s := p.serve(t, Options{})
 	for target, want := range map[string]int{"GET /things": 200, "GET /health": 200, "GET /objects": 404, "POST /things": 405, "OPTIONS /objects": 404} {
 		method, path, _ := strings.Cut(target, " ")
-		if w := ask(s, method, path, ""); w.Code != want {
+		if w := send(s, method, path, ""); w.Code != want {
 			t.Errorf("%s: got %d %s, want %d", target, w.Code, w.Body, want)
 		}
 	}
-	if got := ask(s, "OPTIONS", "/things", "").Header().Get("Allow"); got != "GET, HEAD, OPTIONS" {
+	if got := send(s, "OPTIONS", "/things", "").Header().Get("Allow"); got != "GET, HEAD, OPTIONS" {
 		t.Errorf("Allow: %s", got)
 	}
 }

@@ -56,8 +56,8 @@ func (e *edit) changes() bool {
 	return e.drop || e.set != nil
 }
 
-// applied is a value after the edit. The value must be valid JSON.
-func (e *edit) applied(value []byte) ([]byte, error) {
+// apply is a value after the edit. The value must be valid JSON.
+func (e *edit) apply(value []byte) ([]byte, error) {
 	if !e.changes() {
 		return value, nil
 	}

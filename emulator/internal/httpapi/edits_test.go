@@ -18,10 +18,10 @@ func FuzzEdit(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, body []byte, pick uint8) {
-		if len(body) > 4096 || !json.Valid(body) || repeats(body) {
+		if len(body) > 4096 || !json.Valid(body) || hasDuplicateNames(body) {
 			return
 		}
-		if same, err := (&edit{}).applied(body); err != nil || !bytes.Equal(same, body) {
+		if same, err := (&edit{}).apply(body); err != nil || !bytes.Equal(same, body) {
 			t.Fatalf("no edit: %q became %q: %v", body, same, err)
 		}
 		from := json.NewDecoder(bytes.NewReader(body))
@@ -32,7 +32,7 @@ func FuzzEdit(f *testing.F) {
 		}
 		e := &edit{}
 		want := edited(value, e, int(pick))
-		got, err := e.applied(body)
+		got, err := e.apply(body)
 		if err != nil {
 			return // what jsontext refuses, as a name that is not UTF-8, no handler reads
 		}
@@ -81,9 +81,9 @@ func edited(value any, e *edit, pick int) any {
 	return value
 }
 
-// repeats tells whether an object of the body has a name twice: of such a body an edit
+// hasDuplicateNames tells whether an object of the body has a name twice: of such a body an edit
 // changes both.
-func repeats(body []byte) bool {
+func hasDuplicateNames(body []byte) bool {
 	var compact bytes.Buffer
 	if json.Compact(&compact, body) != nil {
 		return true
@@ -94,7 +94,7 @@ func repeats(body []byte) bool {
 	if from.Decode(&value) != nil {
 		return true
 	}
-	return members(body) != named(value)
+	return members(body) != countNames(value)
 }
 
 // members counts the names in a body as it is written.
@@ -116,18 +116,18 @@ func members(body []byte) int {
 	return n
 }
 
-// named counts the members of a decoded value.
-func named(value any) int {
+// countNames counts the members of a decoded value.
+func countNames(value any) int {
 	n := 0
 	switch v := value.(type) {
 	case map[string]any:
 		n = len(v)
 		for _, inner := range v {
-			n += named(inner)
+			n += countNames(inner)
 		}
 	case []any:
 		for _, inner := range v {
-			n += named(inner)
+			n += countNames(inner)
 		}
 	}
 	return n

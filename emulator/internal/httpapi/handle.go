@@ -30,7 +30,7 @@ func (c *Call) Do(f func(c *Call) error) error {
 	return c.x.World.Do(func(tx *engine.Tx) error {
 		inside := *c
 		inside.Tx = tx
-		defer func() { c.x.Show(tx.Now()) }()
+		defer func() { c.x.ObserveTime(tx.Now()) }()
 		if err := c.x.visible(&inside); err != nil {
 			return err
 		}
@@ -67,8 +67,8 @@ func (c *Call) Param(name string) string { return c.x.Param(name) }
 // Body is the body of the request by its members; nil if it has none.
 func (c *Call) Body() Fields { return c.x.fields() }
 
-// SentQuery is a query parameter as it was sent, "" if it was not.
-func (c *Call) SentQuery(name string) string { return c.x.Query(name) }
+// RawQuery is a query parameter as it was sent, "" if it was not.
+func (c *Call) RawQuery(name string) string { return c.x.Query(name) }
 
 // Admission is what the stage that authenticates left for the handlers.
 func (c *Call) Admission() any { return c.x.Admission }
@@ -87,12 +87,12 @@ func (f Fields) Text(name string) string {
 
 // Handler serves one operation.
 type Handler struct {
-	operation string
-	serve     func(x *RequestContext) (any, error)
-	acts      bool // made by Act
-	check     func(c *Call, body Fields) []fail.Detail
-	present   presence
-	ownTrial  bool // says itself what it would do, instead of doing it on a copy
+	operation     string
+	serve         func(x *RequestContext) (any, error)
+	unlocked      bool // made by Act
+	check         func(c *Call, body Fields) []fail.Detail
+	present       presence
+	handlesDryRun bool // says itself what it would do, instead of doing it on a copy
 }
 
 // Nothing is the output of an operation without a body.
@@ -103,18 +103,18 @@ type Nothing struct{}
 // others from the body, whose schema has been checked before.
 func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) Handler {
 	params := parametersOf(reflect.TypeFor[In]())
-	h := Handler{operation: operation, ownTrial: slices.ContainsFunc(params, func(p field) bool { return p.from == "query" && p.name == dryRun })}
+	h := Handler{operation: operation, handlesDryRun: slices.ContainsFunc(params, func(p field) bool { return p.from == "query" && p.name == dryRun })}
 	h.serve = func(x *RequestContext) (any, error) {
 		for tries := 0; ; tries++ {
 			in, err := input[In](x, params)
 			if err != nil {
 				return nil, err
 			}
-			var moved *moved
+			var moved *baseChange
 			out, err := x.transact(func(c *Call) (any, error) {
-				if moved = x.moved(c); moved != nil {
+				if moved = x.baseChanged(c); moved != nil {
 					if tries < maxRereads {
-						return nil, errMoved
+						return nil, errBaseChanged
 					}
 					err := x.recheck(moved)
 					if moved = nil; err == nil {
@@ -129,11 +129,11 @@ func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) 
 						return nil, fail.Parameters(details...)
 					}
 				}
-				if err := x.room(c.Tx); err != nil {
+				if err := x.checkBudget(c.Tx); err != nil {
 					return nil, err
 				}
 				out, err := f(c, in)
-				x.Show(c.Now()) // which the function may have moved
+				x.ObserveTime(c.Now()) // which the function may have moved
 				return out, err
 			})
 			if moved == nil {
@@ -147,9 +147,9 @@ func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) 
 	return h
 }
 
-// HandleOpen is Handle for what concerns no workspace: its Call has no transaction,
+// HandleWithoutWorld is Handle for what concerns no workspace: its Call has no transaction,
 // so that nobody waits for a world.
-func HandleOpen[In, Out any](operation string, f func(c *Call, in In) (Out, error)) Handler {
+func HandleWithoutWorld[In, Out any](operation string, f func(c *Call, in In) (Out, error)) Handler {
 	params := parametersOf(reflect.TypeFor[In]())
 	return Handler{operation: operation, serve: func(x *RequestContext) (any, error) {
 		in, err := input[In](x, params)
@@ -165,7 +165,7 @@ func HandleOpen[In, Out any](operation string, f func(c *Call, in In) (Out, erro
 // and the record of it.
 func (x *RequestContext) transact(f func(c *Call) (any, error)) (out any, err error) {
 	do := x.World.Do
-	if x.trial() {
+	if x.onCopy() {
 		do = x.World.Try
 	}
 	var found *record
@@ -174,14 +174,14 @@ func (x *RequestContext) transact(f func(c *Call) (any, error)) (out any, err er
 		if err = x.admitted(c); err != nil {
 			return err
 		}
-		if r, ok := x.repeated(tx); ok {
+		if r, ok := x.storedOutcome(tx); ok {
 			found = &r
 			return nil
 		}
 		if err = x.within(c); err == nil {
 			out, err = f(c)
 		}
-		if x.keep(tx, out, err) {
+		if x.storeOutcome(tx, out, err) {
 			return nil // what is kept of a refusal is no change that the handler made
 		}
 		return err
@@ -219,20 +219,20 @@ func (x *RequestContext) visible(c *Call) error {
 	return x.within(c)
 }
 
-// Act is Handle for a function that must not hold the world: because it moves
+// HandleUnlocked is Handle for a function that must not hold the world: because it moves
 // time, replaces the world or waits. Its Call has no transaction. It may take as
 // long as it takes; the context ends when the client goes away. A field of In
 // tagged `body:"raw"` gets the body as it was sent, where the contract says
 // x-raw-body; it is the function's only until it returns. Where the contract says
 // x-stream-body the field is an io.Reader, and the body is read by the function.
-func Act[In, Out any](operation string, f func(ctx context.Context, c *Call, in In) (Out, error)) Handler {
+func HandleUnlocked[In, Out any](operation string, f func(ctx context.Context, c *Call, in In) (Out, error)) Handler {
 	params := parametersOf(reflect.TypeFor[In]())
-	return Handler{operation: operation, acts: true, serve: func(x *RequestContext) (any, error) {
+	return Handler{operation: operation, unlocked: true, serve: func(x *RequestContext) (any, error) {
 		in, err := input[In](x, params)
 		if err != nil {
 			return nil, err
 		}
-		defer x.unhurried()()
+		defer x.withoutDeadlines()()
 		return f(x.Request.Context(), x.call(nil), in)
 	}}
 }
@@ -250,10 +250,10 @@ func input[In any](x *RequestContext, params []field) (in In, err error) {
 	return in, nil
 }
 
-// Checked adds a check of what only the world can tell, such as names that must
+// WithCheck adds a check of what only the world can tell, such as names that must
 // exist. Its violations are reported together with those the contract finds, so it
 // sees a body that may break the contract. It must change nothing.
-func (h Handler) Checked(check func(c *Call, body Fields) []fail.Detail) Handler {
+func (h Handler) WithCheck(check func(c *Call, body Fields) []fail.Detail) Handler {
 	h.check = check
 	return h
 }
@@ -294,7 +294,7 @@ func Invoke(x *RequestContext) error {
 
 // statusOf is the status of the response with an output.
 func (x *RequestContext) statusOf(out any) int {
-	if s, ok := out.(Stated); ok {
+	if s, ok := out.(StatusCoder); ok {
 		return s.ResponseStatus()
 	}
 	return x.Op.status

@@ -75,10 +75,10 @@ func labelLike(name string) bool {
 	}) < 0
 }
 
-// answerPreflight lets pages of the configured origins call, and no others: the
+// handlePreflight lets pages of the configured origins call, and no others: the
 // origin must match exactly, and none is reflected that is not listed (10.2,
 // row 3; S27).
-func (s *Server) answerPreflight(x *RequestContext) error {
+func (s *Server) handlePreflight(x *RequestContext) error {
 	if len(s.Origins) == 0 {
 		return nil
 	}

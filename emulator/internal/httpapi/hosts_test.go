@@ -15,7 +15,7 @@ import (
 // The names a request may be addressed to, and those a page would use that tries
 // to reach a server on this machine by a name of its own (10.2 row 2).
 func TestHosts(t *testing.T) {
-	s := newToy(t).serve(t, Options{Hosts: []string{"sandbox.corp.test", "Other.Test:99"}})
+	s := newTestAPI(t).serve(t, Options{Hosts: []string{"sandbox.corp.test", "Other.Test:99"}})
 	for host, ok := range map[string]bool{
 		"localhost": true, "LOCALHOST": true, "localhost.": true, "LOCALHOST.:8080": true, "localhost:8080": true, "localhost:": true,
 		"app.localhost": true, "a.b.localhost:1": true, "127.0.0.1": true, "127.0.0.1:8080": true, "127.8.8.8": true, "0.0.0.0": true, "192.168.1.7": true,
@@ -34,15 +34,15 @@ func TestHosts(t *testing.T) {
 	} {
 		t.Run(host, func(t *testing.T) {
 			for _, path := range []string{"/things", "/health", "/nowhere"} {
-				w := ask(s, "GET", path, "", "Host", host)
+				w := send(s, "GET", path, "", "Host", host)
 				if refused := w.Code == 403 && strings.Contains(w.Body.String(), "host_not_allowed"); refused == ok {
 					t.Errorf("%s: got %d %s", path, w.Code, w.Body)
 				}
 			}
-			if w := ask(s, "POST", "/things", `{"name":"a"}`, "Host", host); (w.Code == 201) != ok {
+			if w := send(s, "POST", "/things", `{"name":"a"}`, "Host", host); (w.Code == 201) != ok {
 				t.Errorf("POST: got %d", w.Code)
 			}
-			if w := ask(s, "OPTIONS", "/things", "", "Host", host); (w.Code == 204) != ok {
+			if w := send(s, "OPTIONS", "/things", "", "Host", host); (w.Code == 204) != ok {
 				t.Errorf("OPTIONS: got %d", w.Code)
 			}
 		})
@@ -52,7 +52,7 @@ func TestHosts(t *testing.T) {
 // The host that counts is the one the request line names, if it names one; over
 // a raw socket (10.2 row 2).
 func TestHostsOverASocket(t *testing.T) {
-	s := httptest.NewServer(newToy(t).serve(t, Options{}))
+	s := httptest.NewServer(newTestAPI(t).serve(t, Options{}))
 	defer s.Close()
 	for name, tc := range map[string]struct {
 		request string
@@ -127,14 +127,14 @@ func TestCORS(t *testing.T) {
 		{"empty", configured, "", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := newToy(t).serve(t, tc.options)
+			s := newTestAPI(t).serve(t, tc.options)
 			want := ""
 			if tc.allowed {
 				want = tc.origin
 			}
-			preflight := ask(s, "OPTIONS", "/things", "", "Origin", tc.origin, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization, x-evil")
-			actual := ask(s, "POST", "/things", `{"name":"a"}`, "Origin", tc.origin)
-			failed := ask(s, "GET", "/nowhere", "", "Origin", tc.origin)
+			preflight := send(s, "OPTIONS", "/things", "", "Origin", tc.origin, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization, x-evil")
+			actual := send(s, "POST", "/things", `{"name":"a"}`, "Origin", tc.origin)
+			failed := send(s, "GET", "/nowhere", "", "Origin", tc.origin)
 			for what, w := range map[string]*httptest.ResponseRecorder{"preflight": preflight, "request": actual, "error": failed} {
 				h := w.Header()
 				if got := h.Values("Access-Control-Allow-Origin"); strings.Join(got, ",") != want {
@@ -178,9 +178,9 @@ func TestCORS(t *testing.T) {
 // A preflight to a foreign host is refused before the origin is looked at, and
 // one to a path that does not exist says yes: the request will say no (10.2).
 func TestPreflights(t *testing.T) {
-	s := newToy(t).serve(t, Options{Origins: []string{allowedOrigin}})
+	s := newTestAPI(t).serve(t, Options{Origins: []string{allowedOrigin}})
 	ask := func(path string, headers ...string) *httptest.ResponseRecorder {
-		return ask(s, "OPTIONS", path, "", append([]string{"Origin", allowedOrigin, "Access-Control-Request-Method", "GET"}, headers...)...)
+		return send(s, "OPTIONS", path, "", append([]string{"Origin", allowedOrigin, "Access-Control-Request-Method", "GET"}, headers...)...)
 	}
 	if w := ask("/things", "Host", "evil.test"); w.Code != 403 || w.Header().Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("foreign host: %d %v", w.Code, w.Header())
@@ -207,7 +207,7 @@ func FuzzHosts(f *testing.F) {
 	for _, seed := range []string{"localhost:80", "[::1]:1", "[", "]", ":", "a.b.", "[fe80::1%25eth0]"} {
 		f.Add(seed)
 	}
-	s := newToy(f).serve(f, Options{Hosts: []string{"x.test"}})
+	s := newTestAPI(f).serve(f, Options{Hosts: []string{"x.test"}})
 	f.Fuzz(func(t *testing.T, host string) {
 		r := httptest.NewRequest("GET", "http://localhost/things", nil)
 		r.Host = host

@@ -18,7 +18,7 @@ import (
 const (
 	idempotencyLife = 24 * time.Hour
 	maxRecords      = 10_000
-	forgetStep      = "idempotency.forget"
+	expireStep      = "idempotency.forget"
 )
 
 // Idempotency gives a repeated request the outcome of the first one (section 4;
@@ -98,7 +98,7 @@ func (r record) response(w *engine.World) (Response, error) {
 	}
 	x := &RequestContext{World: w, api: r.live.api, Version: r.live.version, ID: r.live.request, header: http.Header{}}
 	if r.live.refusal != nil {
-		return x.api.Refuse(x, r.live.refusal), nil
+		return x.api.RenderError(x, r.live.refusal), nil
 	}
 	if raw, ok := r.live.output.(Raw); ok {
 		a.Type, a.Body = raw.Type, raw.Body
@@ -113,7 +113,7 @@ func (r record) response(w *engine.World) (Response, error) {
 
 // reservation is the key that a request holds while it is served.
 type reservation struct {
-	keeper      *Idempotency
+	idempotency *Idempotency
 	key         runningKey
 	fingerprint string
 }
@@ -122,7 +122,7 @@ type reservation struct {
 func NewIdempotency(schema *engine.Schema) *Idempotency {
 	i := &Idempotency{running: map[runningKey]bool{}}
 	i.records = engine.AddTable(schema, engine.Kind[record]{Name: "idempotency", Check: record.checkSaved, Internal: engine.Always[record]})
-	schema.AddInternal(forgetStep, func(tx *engine.Tx, id string) { i.records.Delete(tx, id) })
+	schema.AddInternal(expireStep, func(tx *engine.Tx, id string) { i.records.Delete(tx, id) })
 	return i
 }
 
@@ -142,13 +142,13 @@ func (i *Idempotency) LookUp(x *RequestContext) error {
 		return err
 	}
 	x.Set("Idempotency-Key", key)
-	r := &reservation{keeper: i, fingerprint: x.fingerprint()}
+	r := &reservation{idempotency: i, fingerprint: x.fingerprint()}
 	r.key = runningKey{x.World, digest(x.Request.Method, x.Op.Canonical, strings.Join(x.params, "/"), x.Caller.Project, key)}
 	var found record
 	var known, held bool
 	_ = x.World.Do(func(tx *engine.Tx) error { // in one step, so that no outcome is kept in between
 		found, known = i.records.Get(tx, r.key.id)
-		held = !known && i.hold(r.key)
+		held = !known && i.reserve(r.key)
 		return nil
 	})
 	if held {
@@ -171,7 +171,7 @@ func (x *RequestContext) replay(r record, fingerprint string) error {
 			"This Idempotency-Key was used for a request with another body, query or version; take a new key for a new request.")
 	}
 	if r.Holder != "" && (r.live == nil || r.Holder != x.Caller.Token) {
-		return notRepeated(r.Location)
+		return secretNotRepeated(r.Location)
 	}
 	a, err := r.response(x.World)
 	if err != nil {
@@ -185,28 +185,28 @@ func (x *RequestContext) replay(r record, fingerprint string) error {
 	return nil
 }
 
-// notRepeated refuses to repeat a response that held a secret: to another than the
+// secretNotRepeated refuses to repeat a response that held a secret: to another than the
 // one who got it, or because it was not saved. What was made is not made again.
-func notRepeated(location string) error {
+func secretNotRepeated(location string) error {
 	return fail.Newf(fail.Conflict, "secret_not_repeated",
 		"A request with this Idempotency-Key has made %s, whose secret is shown again only to the key that asked for it and never after the state was saved and loaded. "+
 			"Delete it and make another with a new Idempotency-Key.", location)
 }
 
-// repeated is the outcome that the world has of the request, which came there after
+// storedOutcome is the outcome that the world has of the request, which came there after
 // the key was reserved: with a state that was restored.
-func (x *RequestContext) repeated(tx *engine.Tx) (r record, ok bool) {
+func (x *RequestContext) storedOutcome(tx *engine.Tx) (r record, ok bool) {
 	if x.reservation == nil {
 		return r, false
 	}
-	return x.reservation.keeper.records.Get(tx, x.reservation.key.id)
+	return x.reservation.idempotency.records.Get(tx, x.reservation.key.id)
 }
 
-// keep stores what became of a request that holds a key, in the transaction in
+// storeOutcome stores what became of a request that holds a key, in the transaction in
 // which it happened, and reports whether it did. A request that was wrong, or whose
 // caller may not do it, may be sent again with its key; so may one whose refusal
 // says when to come back.
-func (x *RequestContext) keep(tx *engine.Tx, out any, err error) bool {
+func (x *RequestContext) storeOutcome(tx *engine.Tx, out any, err error) bool {
 	if x.reservation == nil {
 		return false
 	}
@@ -227,17 +227,17 @@ func (x *RequestContext) keep(tx *engine.Tx, out any, err error) bool {
 			r.Holder = x.Caller.Token
 		}
 	}
-	keeper := x.reservation.keeper
+	keeper := x.reservation.idempotency
 	if keeper.records.Len(tx) >= maxRecords {
 		x.Warn("idempotency_full: this answer is not kept")
 		return false
 	}
 	keeper.records.Put(tx, x.reservation.key.id, r)
-	tx.After(idempotencyLife, forgetStep, x.reservation.key.id)
+	tx.After(idempotencyLife, expireStep, x.reservation.key.id)
 	return true
 }
 
-func (i *Idempotency) hold(key runningKey) bool {
+func (i *Idempotency) reserve(key runningKey) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.running[key] {
@@ -251,9 +251,9 @@ func (i *Idempotency) hold(key runningKey) bool {
 func (x *RequestContext) release() {
 	if r := x.reservation; r != nil {
 		x.reservation = nil
-		r.keeper.mu.Lock()
-		delete(r.keeper.running, r.key)
-		r.keeper.mu.Unlock()
+		r.idempotency.mu.Lock()
+		delete(r.idempotency.running, r.key)
+		r.idempotency.mu.Unlock()
 	}
 }
 

@@ -30,7 +30,7 @@ func TestOutcomesKept(t *testing.T) {
 		"with a Retry-After": {&fail.Error{Kind: fail.Conflict, Code: "busy", RetryAfter: time.Second}, "busy", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newToy(t)
+			p := newTestAPI(t)
 			keeper := NewIdempotency(p.schema)
 			calls := 0
 			p.create = func(_ *Call, in thing) (thing, error) {
@@ -44,11 +44,11 @@ func TestOutcomesKept(t *testing.T) {
 			}
 			p.api.Pipeline = append([]Stage{{"open", open}, {"idempotency", keeper.LookUp}}, p.api.Pipeline...)
 			s := p.serve(t, Options{})
-			first := ask(s, "POST", "/things", `{"name":"a"}`, "Idempotency-Key", "k")
+			first := send(s, "POST", "/things", `{"name":"a"}`, "Idempotency-Key", "k")
 			if !strings.Contains(first.Body.String(), `"code":"`+tc.code+`"`) || first.Header().Get("Idempotent-Replayed") != "" {
 				t.Fatalf("the first: got %d %v %s", first.Code, first.Header(), first.Body)
 			}
-			again := ask(s, "POST", "/things", `{"name":"a"}`, "Idempotency-Key", "k")
+			again := send(s, "POST", "/things", `{"name":"a"}`, "Idempotency-Key", "k")
 			if !tc.kept {
 				if again.Code != 201 || again.Body.String() != `{"name":"a"}` || again.Header().Get("Idempotent-Replayed") != "" || calls != 2 {
 					t.Errorf("the second is not served: %d calls, got %d %v %s", calls, again.Code, again.Header(), again.Body)

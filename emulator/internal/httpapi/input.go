@@ -17,8 +17,8 @@ import (
 // was sent stays as it was sent.
 func (x *RequestContext) decode(in any) error {
 	body := x.document()
-	if x.settled != nil {
-		body = x.settled
+	if x.checkedBody != nil {
+		body = x.checkedBody
 	}
 	if jsonv2.Unmarshal(body, in) == nil {
 		return nil

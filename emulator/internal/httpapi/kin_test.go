@@ -37,7 +37,7 @@ func newPair(t testing.TB) *pair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	contract, err := LoadContract(data, plain(string(data)))
+	contract, err := LoadContract(data, textLoader(string(data)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestBodiesAgainstKin(t *testing.T) {
 	for _, id := range p.withBody() {
 		schema := p.ops[id].schemas["application/json"]
 		rapid.Check(t, func(t *rapid.T) {
-			body, err := json.Marshal(drawn(t, schema, 0, rapid.Bool().Draw(t, "wild")))
+			body, err := json.Marshal(drawValue(t, schema, 0, rapid.Bool().Draw(t, "wild")))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -172,14 +172,14 @@ func TestBodiesAgainstKin(t *testing.T) {
 	}
 }
 
-// drawn is a value that fits a schema, or, if it is wild, mostly does.
-func drawn(t *rapid.T, s *openapi3.Schema, depth int, wild bool) any {
+// drawValue is a value that fits a schema, or, if it is wild, mostly does.
+func drawValue(t *rapid.T, s *openapi3.Schema, depth int, wild bool) any {
 	wild = wild && rapid.IntRange(0, 3).Draw(t, "here") > 0
 	if wild && (rapid.IntRange(0, 9).Draw(t, "odds") == 0 || depth > 4) {
 		return rapid.SampledFrom([]any{nil, true, "", "x", -1, 0, 1.5, 1 << 40, []any{}, map[string]any{}, strings.Repeat("y", 300)}).Draw(t, "any")
 	}
 	if len(s.OneOf) > 0 {
-		return drawn(t, rapid.SampledFrom(s.OneOf).Draw(t, "branch").Value, depth, wild)
+		return drawValue(t, rapid.SampledFrom(s.OneOf).Draw(t, "branch").Value, depth, wild)
 	}
 	if len(s.Enum) > 0 {
 		return rapid.SampledFrom(s.Enum).Draw(t, "enum")
@@ -192,11 +192,11 @@ func drawn(t *rapid.T, s *openapi3.Schema, depth int, wild bool) any {
 	}
 	switch {
 	case s.Type.Is("object"):
-		return drawnObject(t, s, depth, wild)
+		return drawObject(t, s, depth, wild)
 	case s.Type.Is("array"):
 		list := make([]any, pick("items", []any{0, 1, 2, 16}, []any{17}).(int))
 		for i := range list {
-			list[i] = drawn(t, s.Items.Value, depth+1, wild)
+			list[i] = drawValue(t, s.Items.Value, depth+1, wild)
 		}
 		return list
 	case s.Type.Is("integer"):
@@ -212,7 +212,7 @@ func drawn(t *rapid.T, s *openapi3.Schema, depth int, wild bool) any {
 	}
 }
 
-func drawnObject(t *rapid.T, s *openapi3.Schema, depth int, wild bool) map[string]any {
+func drawObject(t *rapid.T, s *openapi3.Schema, depth int, wild bool) map[string]any {
 	object := map[string]any{}
 	names := make([]string, 0, len(s.Properties))
 	for name := range s.Properties {
@@ -221,7 +221,7 @@ func drawnObject(t *rapid.T, s *openapi3.Schema, depth int, wild bool) map[strin
 	slices.Sort(names)
 	for _, name := range names {
 		if !wild && slices.Contains(s.Required, name) || rapid.Bool().Draw(t, name) {
-			object[name] = drawn(t, s.Properties[name].Value, depth+1, wild)
+			object[name] = drawValue(t, s.Properties[name].Value, depth+1, wild)
 		}
 	}
 	if more := s.AdditionalProperties.Schema; more != nil {
@@ -230,7 +230,7 @@ func drawnObject(t *rapid.T, s *openapi3.Schema, depth int, wild bool) map[strin
 			counts = append(counts, 65)
 		}
 		for n := range rapid.SampledFrom(counts).Draw(t, "members") {
-			object[strings.Repeat("k", n+1)] = drawn(t, more.Value, depth+1, wild)
+			object[strings.Repeat("k", n+1)] = drawValue(t, more.Value, depth+1, wild)
 		}
 	}
 	if wild && rapid.Bool().Draw(t, "more") {

@@ -49,9 +49,9 @@ func (l *LargeBodies) reserve(ctx context.Context, bytes int64) (int64, error) {
 
 // releaseBody gives back the room that the body of the request takes.
 func (x *RequestContext) releaseBody() {
-	if x.bodyRoom > 0 {
-		x.server.LargeBodies.room.Release(x.bodyRoom)
-		x.bodyRoom = 0
+	if x.bodyReserved > 0 {
+		x.server.LargeBodies.room.Release(x.bodyReserved)
+		x.bodyReserved = 0
 	}
 }
 
@@ -72,12 +72,12 @@ func (x *RequestContext) readBody() error {
 	from, buf := http.MaxBytesReader(x.w, x.Request.Body, limit), x.body[:0]
 	for {
 		if len(buf) == cap(buf) {
-			if len(buf) >= smallBody && x.bodyRoom == 0 {
+			if len(buf) >= smallBody && x.bodyReserved == 0 {
 				n, err := x.server.LargeBodies.reserve(x.Request.Context(), most)
 				if err != nil {
 					return err
 				}
-				x.bodyRoom = n
+				x.bodyReserved = n
 			}
 			buf = slices.Grow(buf, int(min(max(firstRead, int64(len(buf))), most-int64(len(buf))+1)))
 		}

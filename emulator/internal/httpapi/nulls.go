@@ -32,7 +32,7 @@ type nulls struct {
 	details []fail.Detail
 }
 
-func (n *nulls) settle(s *openapi3.Schema, object map[string]any, e *edit, patch bool, prefix string) {
+func (n *nulls) resolve(s *openapi3.Schema, object map[string]any, e *edit, patch bool, prefix string) {
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		inner := memberSchema(s, name)
 		if inner == nil || prefix == "" && !n.known(name) {
@@ -40,30 +40,30 @@ func (n *nulls) settle(s *openapi3.Schema, object map[string]any, e *edit, patch
 		}
 		switch v := object[name].(type) {
 		case nil:
-			n.settleOne(s, inner, object, name, e, patch, prefix+name)
+			n.resolveMember(s, inner, object, name, e, patch, prefix+name)
 		case map[string]any:
 			if of := objectSchema(inner); of != nil {
-				n.settle(of, v, e.member(name), patch && of.Extensions["x-replace"] == nil, prefix+name+".")
+				n.resolve(of, v, e.member(name), patch && of.Extensions["x-replace"] == nil, prefix+name+".")
 			}
 		case []any:
-			n.settleItems(inner, v, e.member(name), prefix+name)
+			n.resolveItems(inner, v, e.member(name), prefix+name)
 		}
 	}
 }
 
-func (n *nulls) settleItems(s *openapi3.Schema, list []any, e *edit, prefix string) {
+func (n *nulls) resolveItems(s *openapi3.Schema, list []any, e *edit, prefix string) {
 	if s.Items == nil || len(s.Items.Value.Properties) == 0 {
 		return
 	}
 	for i, item := range list {
 		if object, ok := item.(map[string]any); ok {
-			n.settle(s.Items.Value, object, e.item(i), false, prefix+"["+strconv.Itoa(i)+"].")
+			n.resolve(s.Items.Value, object, e.item(i), false, prefix+"["+strconv.Itoa(i)+"].")
 		}
 	}
 }
 
-// settleOne settles a member that is null.
-func (n *nulls) settleOne(of, s *openapi3.Schema, object map[string]any, name string, e *edit, patch bool, field string) {
+// resolveMember settles a member that is null.
+func (n *nulls) resolveMember(of, s *openapi3.Schema, object map[string]any, name string, e *edit, patch bool, field string) {
 	standard, given := s.Extensions["x-default"]
 	if !given && patch && s.Default != nil {
 		standard, given = s.Default, true

@@ -34,8 +34,8 @@ type Present struct {
 // presence is how a resource is read for a merge patch; nil for what is none.
 type presence func(c *Call) (Present, error)
 
-// seen is the resource that a patch was held against.
-type seen struct {
+// patchBase is the resource that a patch was held against.
+type patchBase struct {
 	version int
 	known   bool // false if there is no such resource, or it must not be shown
 	raw     map[string]jsontext.Value
@@ -60,8 +60,8 @@ func Patch[In, At, Out any](operation string, f func(c *Call, in In) (Out, error
 // meanwhile before it is done with the world held.
 const maxRereads = 3
 
-// look reads the resource that a patch is about.
-func (x *RequestContext) look() {
+// readBase reads the resource that a patch is about.
+func (x *RequestContext) readBase() {
 	var p Present
 	var err error
 	_ = x.World.Do(func(tx *engine.Tx) error {
@@ -71,16 +71,16 @@ func (x *RequestContext) look() {
 		}
 		return nil
 	})
-	x.see(p, err)
+	x.setBase(p, err)
 }
 
-func (x *RequestContext) see(p Present, err error) {
-	x.seen = &seen{secret: p.Secret}
+func (x *RequestContext) setBase(p Present, err error) {
+	x.base = &patchBase{secret: p.Secret}
 	if err != nil {
 		return
 	}
 	if v, ok := p.Body.(Versioned); ok {
-		x.seen.version = v.ResourceVersion()
+		x.base.version = v.ResourceVersion()
 	}
 	body := encoded(x.api.Render(x, p.Body))
 	var reader parser
@@ -88,10 +88,10 @@ func (x *RequestContext) see(p Present, err error) {
 	if err != nil {
 		return
 	}
-	x.seen.plain, x.seen.known = object.(map[string]any)
-	_ = jsonv2.Unmarshal(body, &x.seen.raw)
+	x.base.plain, x.base.known = object.(map[string]any)
+	_ = jsonv2.Unmarshal(body, &x.base.raw)
 	if len(p.Also) > 0 {
-		maps.Copy(x.seen.plain, p.Also)
+		maps.Copy(x.base.plain, p.Also)
 	}
 }
 
@@ -105,8 +105,8 @@ func encoded(out any) []byte {
 }
 
 // recheck holds the patch against the resource as it is now.
-func (x *RequestContext) recheck(m *moved) (err error) {
-	x.see(m.present, m.err)
+func (x *RequestContext) recheck(m *baseChange) (err error) {
+	x.setBase(m.present, m.err)
 	if x.value, err = x.parser.parse(x.body); err != nil {
 		return err
 	}
@@ -117,28 +117,28 @@ func (x *RequestContext) recheck(m *moved) (err error) {
 	return nil
 }
 
-// errMoved ends a transaction in which the resource is not the one any more that the
+// errBaseChanged ends a transaction in which the resource is not the one any more that the
 // patch was held against.
-var errMoved = errors.New("the resource has changed")
+var errBaseChanged = errors.New("the resource has changed")
 
-// moved is a resource that is not the one any more that a patch was held against.
-type moved struct {
+// baseChange is a resource that is not the one any more that a patch was held against.
+type baseChange struct {
 	present Present
 	err     error
 }
 
-// moved reads the resource again; nil if it has the version that the patch was held
+// baseChanged reads the resource again; nil if it has the version that the patch was held
 // against.
-func (x *RequestContext) moved(c *Call) *moved {
-	if x.seen == nil {
+func (x *RequestContext) baseChanged(c *Call) *baseChange {
+	if x.base == nil {
 		return nil
 	}
 	p, err := x.Op.handler.present(c)
 	v, _ := p.Body.(Versioned)
-	if (err == nil) == x.seen.known && (v == nil || v.ResourceVersion() == x.seen.version) {
+	if (err == nil) == x.base.known && (v == nil || v.ResourceVersion() == x.base.version) {
 		return nil
 	}
-	return &moved{p, err}
+	return &baseChange{p, err}
 }
 
 // reduce takes out of a patch what the resource is already, and refuses what it
@@ -148,30 +148,30 @@ func (x *RequestContext) reduce(s *openapi3.Schema, object map[string]any, e *ed
 	_ = jsonv2.Unmarshal(x.document(), &sent) // it was parsed before
 	fixed := immutable(s)
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if !slices.Contains(fixed, name) && x.repeats(s.Properties[name], name, sent) {
+		if !slices.Contains(fixed, name) && x.unchanged(s.Properties[name], name, sent) {
 			delete(object, name)
 			e.member(name).drop = true
 		}
 	}
-	return x.fixed(s, object, x.seen.plain, e, "")
+	return x.checkImmutable(s, object, x.base.plain, e, "")
 }
 
-// repeats tells whether a member that can be changed has the value that the resource
+// unchanged tells whether a member that can be changed has the value that the resource
 // has. One with x-read-with says the whole only together with the member named there.
-func (x *RequestContext) repeats(member *openapi3.SchemaRef, name string, sent map[string]jsontext.Value) bool {
+func (x *RequestContext) unchanged(member *openapi3.SchemaRef, name string, sent map[string]jsontext.Value) bool {
 	if member != nil {
-		if with, ok := member.Value.Extensions["x-read-with"].(string); ok && !x.repeats(nil, with, sent) {
+		if with, ok := member.Value.Extensions["x-read-with"].(string); ok && !x.unchanged(nil, with, sent) {
 			return false
 		}
 	}
-	now, has := x.seen.raw[name]
+	now, has := x.base.raw[name]
 	return has && sameText(now, sent[name])
 }
 
-// fixed takes out members that cannot be changed and have the value that the
+// checkImmutable takes out members that cannot be changed and have the value that the
 // resource has; the others are refused. Of a resource that is not there nothing
 // can be said.
-func (x *RequestContext) fixed(s *openapi3.Schema, object, now map[string]any, e *edit, prefix string) (details []fail.Detail) {
+func (x *RequestContext) checkImmutable(s *openapi3.Schema, object, now map[string]any, e *edit, prefix string) (details []fail.Detail) {
 	names := immutable(s)
 	rest := slices.DeleteFunc(slices.Sorted(maps.Keys(object)), func(name string) bool { return slices.Contains(names, name) })
 	for _, name := range slices.Concat(names, rest) {
@@ -183,7 +183,7 @@ func (x *RequestContext) fixed(s *openapi3.Schema, object, now map[string]any, e
 		switch {
 		case slices.Contains(names, name), member != nil && x.isEcho(member.Value, value):
 			present, has := now[name]
-			if x.seen.known && (!has || !alike(present, value)) {
+			if x.base.known && (!has || !sameValue(present, value)) {
 				details = append(details, x.cannotChange(prefix+name, present, has))
 			}
 			delete(object, name)
@@ -192,7 +192,7 @@ func (x *RequestContext) fixed(s *openapi3.Schema, object, now map[string]any, e
 			inner, isObject := value.(map[string]any)
 			if of := objectSchema(member.Value); isObject && of != nil && !of.Type.Is("array") {
 				present, _ := now[name].(map[string]any)
-				details = append(details, x.fixed(of, inner, present, e.member(name), prefix+name+".")...)
+				details = append(details, x.checkImmutable(of, inner, present, e.member(name), prefix+name+".")...)
 			}
 		}
 	}
@@ -201,7 +201,7 @@ func (x *RequestContext) fixed(s *openapi3.Schema, object, now map[string]any, e
 
 func (x *RequestContext) cannotChange(field string, present any, has bool) fail.Detail {
 	d := violation(fail.Body, field, "immutable", "%s cannot be changed; leave it out, or send it back as it was read.", field)
-	if has && !slices.Contains(x.seen.secret, field) {
+	if has && !slices.Contains(x.base.secret, field) {
 		d.Message = field + " cannot be changed; it is " + quoted(present) + "."
 		d.Extra = []fail.Member{{Name: "current", Value: present}}
 	}
@@ -212,7 +212,7 @@ func (x *RequestContext) cannotChange(field string, present any, has bool) fail.
 // read.
 func (x *RequestContext) isEcho(s *openapi3.Schema, v any) bool {
 	return v != nil && slices.ContainsFunc(s.OneOf, func(option *openapi3.SchemaRef) bool {
-		return option.Value.Extensions["x-immutable"] == true && option.Value.VisitJSON(v, x.api.Contract.asked...) == nil
+		return option.Value.Extensions["x-immutable"] == true && option.Value.VisitJSON(v, x.api.Contract.requestOptions...) == nil
 	})
 }
 
@@ -231,9 +231,9 @@ func sameText(a, b jsontext.Value) bool {
 	return bytes.Equal(a, b)
 }
 
-// alike tells whether two parsed values mean the same, whole numbers with a
+// sameValue tells whether two parsed values mean the same, whole numbers with a
 // fraction of zero and times in another notation included.
-func alike(a, b any) bool {
+func sameValue(a, b any) bool {
 	if x, ok := asNumber(a); ok {
 		y, ok := asNumber(b)
 		return ok && x == y
@@ -244,10 +244,10 @@ func alike(a, b any) bool {
 		return ok && (a == text || sameInstant(a, text))
 	case []any:
 		list, ok := b.([]any)
-		return ok && slices.EqualFunc(a, list, alike)
+		return ok && slices.EqualFunc(a, list, sameValue)
 	case map[string]any:
 		object, ok := b.(map[string]any)
-		return ok && maps.EqualFunc(a, object, alike)
+		return ok && maps.EqualFunc(a, object, sameValue)
 	}
 	return a == b
 }

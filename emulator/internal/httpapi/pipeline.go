@@ -21,7 +21,7 @@ func (s *Server) admission() []Stage {
 	return []Stage{
 		{"host", s.checkHost},
 		{"size", checkSize},
-		{"origin", s.answerPreflight},
+		{"origin", s.handlePreflight},
 	}
 }
 
@@ -30,7 +30,7 @@ func (s *Server) admission() []Stage {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := s.pool.Get().(*RequestContext)
 	x.reset(s, w, r)
-	defer s.close(x)
+	defer s.complete(x)
 	if x.run(s.stages); !x.done {
 		s.echo.ServeHTTP(x, r)
 	}
@@ -41,7 +41,7 @@ func (x *RequestContext) run(stages []Stage) {
 	for i := range stages {
 		x.stage = stages[i].Name
 		if err := stages[i].Run(x); err != nil {
-			x.refuse(err)
+			x.finishError(err)
 			return
 		}
 		if x.done {
@@ -50,11 +50,11 @@ func (x *RequestContext) run(stages []Stage) {
 	}
 }
 
-// refuse ends the request with an error of its API.
-func (x *RequestContext) refuse(err error) {
-	x.failed = x.withMisspelt(fail.Of(Budgeted(err)))
+// finishError ends the request with an error of its API.
+func (x *RequestContext) finishError(err error) {
+	x.failed = x.withMisspelt(fail.Of(ConvertOverBudget(err)))
 	x.open()
-	x.response, x.done = x.api.Refuse(x, x.failed), true
+	x.response, x.done = x.api.RenderError(x, x.failed), true
 }
 
 // open gives a request of no workspace a time and a request id: every response
@@ -100,8 +100,8 @@ func checkSize(x *RequestContext) error {
 func (x *RequestContext) routed(api *API, op *Operation, params []string) {
 	x.api, x.Op = api, op
 	x.stage = "route"
-	if len(params) > 0 && !fits(op.Path, x.Request.URL.Path) {
-		x.refuse(x.noRoute())
+	if len(params) > 0 && !matchesTemplate(op.Path, x.Request.URL.Path) {
+		x.finishError(x.noRoute())
 		return
 	}
 	for _, p := range params {
@@ -114,10 +114,10 @@ func (x *RequestContext) routed(api *API, op *Operation, params []string) {
 	x.run(api.Pipeline)
 }
 
-// fits tells whether a path has the elements of a template, none of them empty.
+// matchesTemplate tells whether a path has the elements of a template, none of them empty.
 // Echo fills the last parameter with all that is left of a path, and an inner one
 // with nothing.
-func fits(template, path string) bool {
+func matchesTemplate(template, path string) bool {
 	return strings.Count(template, "/") == strings.Count(path, "/") && !strings.Contains(path, "//") && !strings.HasSuffix(path, "/")
 }
 

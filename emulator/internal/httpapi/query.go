@@ -73,11 +73,11 @@ func (x *RequestContext) Query(name string) string {
 func (x *RequestContext) checkQuery() {
 	for i, a := range x.query {
 		p := x.Op.parameter(a.name)
-		if p == nil && x.reserved(a) {
+		if p == nil && x.checkReserved(a) {
 			continue
 		}
 		if p == nil || !x.api.Known(x, fail.Query, a.name) {
-			x.unknown(fail.Query, unknownName{a.name, func() []string { return x.near(a.name) }})
+			x.unknown(fail.Query, unknownName{a.name, func() []string { return x.suggestions(a.name) }})
 			continue
 		}
 		if first := slices.IndexFunc(x.query, func(o argument) bool { return o.name == a.name }); first < i {
@@ -148,9 +148,9 @@ func (x *RequestContext) argument(p *parameter) (any, bool) {
 	return text, true
 }
 
-// near is the parameters that may have been meant by one that the operation does
+// suggestions is the parameters that may have been meant by one that the operation does
 // not have.
-func (x *RequestContext) near(name string) []string {
+func (x *RequestContext) suggestions(name string) []string {
 	var names []string
 	if x.Op.parameter(name) != nil {
 		return nil // another version has it

@@ -50,7 +50,7 @@ func (s *Server) record(x *RequestContext) {
 	}
 	r := Record{
 		Resource: x.resource(), Address: hostOf(x.Request.RemoteAddr), ID: x.ID, At: x.Now, Operation: x.Op, Method: x.Request.Method, Target: x.target(), Token: x.Caller.Token,
-		Header: x.Request.Header, Status: x.response.Status, ResponseBody: x.response.Body, Stage: x.stage, Elapsed: x.begun.Elapsed(),
+		Header: x.Request.Header, Status: x.response.Status, ResponseBody: x.response.Body, Stage: x.stage, Elapsed: x.started.Elapsed(),
 	}
 	r.World, r.Sent = x.owner()
 	if x.read {

@@ -23,23 +23,23 @@ const JSONType = "application/json; charset=utf-8"
 // Identified output was created under an id, which ends the Location of a 201.
 type Identified interface{ ResourceID() string }
 
-// Located output has an address of its own, which is the Location of a 201 whatever
+// Locator output has an address of its own, which is the Location of a 201 whatever
 // path made it.
-type Located interface{ Location() string }
+type Locator interface{ Location() string }
 
 // Versioned output has a version, which becomes its ETag.
 type Versioned interface{ ResourceVersion() int }
 
-// Waiting output is on its way: RetryAfter is how many seconds to wait before a
+// RetryHinter output is on its way: RetryAfter is how many seconds to wait before a
 // look makes sense; 0 when that is not known.
-type Waiting interface{ RetryAfter() int }
+type RetryHinter interface{ RetryAfter() int }
 
-// Stated output has another status than the operation's usual success.
-type Stated interface{ ResponseStatus() int }
+// StatusCoder output has another status than the operation's usual success.
+type StatusCoder interface{ ResponseStatus() int }
 
-// Paged output has neighbours; Links is the value of its Link header for a list
+// Linker output has neighbours; Links is the value of its Link header for a list
 // served at the URL.
-type Paged interface {
+type Linker interface {
 	Links(path string, query string) string
 }
 
@@ -73,8 +73,8 @@ func Encode(x *RequestContext) error {
 	if x.Op.secret {
 		x.Set("Cache-Control", "no-store")
 	}
-	if x.trial() {
-		return x.encodeTrial()
+	if x.onCopy() {
+		return x.encodeDryRun()
 	}
 	return x.encode(x.response.Status, x.output)
 }
@@ -99,7 +99,7 @@ func (x *RequestContext) encode(status int, out any) error {
 		x.finish(Response{Status: http.StatusNotModified, ETag: a.ETag})
 		return nil
 	}
-	if p, ok := out.(Paged); ok {
+	if p, ok := out.(Linker); ok {
 		if links := p.Links(x.Request.URL.Path, x.Request.URL.RawQuery); links != "" {
 			x.Set("Link", links)
 		}
@@ -111,7 +111,7 @@ func (x *RequestContext) encode(status int, out any) error {
 		}
 		x.buf, a.Body = body, body
 	}
-	return x.checked(a)
+	return x.finishChecked(a)
 }
 
 // head is the response with an output, but for its body.
@@ -123,10 +123,10 @@ func (x *RequestContext) head(status int, out any) Response {
 	if id, ok := out.(Identified); ok && status == http.StatusCreated {
 		a.Location = x.Request.URL.Path + "/" + id.ResourceID()
 	}
-	if at, ok := out.(Located); ok && status == http.StatusCreated {
+	if at, ok := out.(Locator); ok && status == http.StatusCreated {
 		a.Location = at.Location()
 	}
-	if w, ok := out.(Waiting); ok && status == http.StatusAccepted && w.RetryAfter() > 0 {
+	if w, ok := out.(RetryHinter); ok && status == http.StatusAccepted && w.RetryAfter() > 0 {
 		a.RetryAfter = strconv.Itoa(w.RetryAfter())
 	}
 	return a
@@ -142,9 +142,9 @@ func (x *RequestContext) renderedBody(out any, b []byte) ([]byte, error) {
 	return EncodeJSON(out)
 }
 
-// checked ends the request with a response, unless it is checked and breaks the
+// finishChecked ends the request with a response, unless it is checked and breaks the
 // contract.
-func (x *RequestContext) checked(a Response) error {
+func (x *RequestContext) finishChecked(a Response) error {
 	if x.server.CheckResponses {
 		if err := x.checkResponse(a); err != nil {
 			return err
@@ -230,7 +230,7 @@ func (x *RequestContext) checkResponse(a Response) error {
 	if err := json.Unmarshal(a.Body, &v); err != nil {
 		return err
 	}
-	if err := media.Schema.Value.VisitJSON(v, x.api.Contract.told...); err != nil {
+	if err := media.Schema.Value.VisitJSON(v, x.api.Contract.responseOptions...); err != nil {
 		return fmt.Errorf("%s answers %d against its contract: %w", x.Op.ID, a.Status, err)
 	}
 	return nil
@@ -247,22 +247,22 @@ func (c *Contract) CheckEvent(shownBy string, body []byte) error {
 	if err := json.Unmarshal(body, &v); err != nil {
 		return err
 	}
-	return response.Content.Get("application/json").Schema.Value.VisitJSON(v, c.told...)
+	return response.Content.Get("application/json").Schema.Value.VisitJSON(v, c.responseOptions...)
 }
 
 // finalize completes the response: from here on it is only sent.
 func (x *RequestContext) finalize() {
 	if !x.done {
-		x.refuse(fail.New(fail.Internal, "internal_error", "The request passed every stage without an answer."))
+		x.finishError(fail.New(fail.Internal, "internal_error", "The request passed every stage without an answer."))
 	}
 	x.open()
 	if x.api.Complete != nil {
 		x.api.Complete(x)
 	}
 	h, a := x.header, &x.response
-	x.Show(x.Now)
+	x.ObserveTime(x.Now)
 	if !x.datedByServer() {
-		x.Set("Date", x.server.dateOf(x.shown))
+		x.Set("Date", x.server.dateOf(x.latestTime))
 	}
 	if a.Status >= http.StatusBadRequest || strings.HasPrefix(a.Type, "text/html") || x.server.FullHeaders {
 		h["X-Content-Type-Options"] = x.server.nosniff
@@ -301,13 +301,13 @@ const serverBuffer = 2048
 // datedByServer tells whether net/http sends the Date that is due: the world's
 // time is the wall clock's.
 func (x *RequestContext) datedByServer() bool {
-	return x.overNetHTTP() && x.shown.Unix() == engine.WallNow().Unix()
+	return x.overNetHTTP() && x.latestTime.Unix() == engine.WallNow().Unix()
 }
 
 // measuredByServer tells whether net/http sends the Content-Length.
 func (x *RequestContext) measuredByServer() bool {
 	return len(x.response.Body) <= serverBuffer && x.Request.Method != http.MethodHead && x.Request.ProtoMajor == 1 &&
-		x.overNetHTTP() && !x.drains()
+		x.overNetHTTP() && !x.mustDrain()
 }
 
 // overNetHTTP tells whether a server of net/http writes the response.
@@ -333,13 +333,13 @@ const maxDrained = 16 << 20
 // a client that writes all of its body before it reads would see the reset
 // instead of the response. A client that waits for 100-continue has sent nothing.
 func (x *RequestContext) drainBody() {
-	if x.drains() && http.NewResponseController(x.w).Flush() == nil {
+	if x.mustDrain() && http.NewResponseController(x.w).Flush() == nil {
 		_, _ = io.CopyN(io.Discard, x.Request.Body, maxDrained)
 	}
 }
 
-// drains tells whether there is a body that nobody read.
-func (x *RequestContext) drains() bool {
+// mustDrain tells whether there is a body that nobody read.
+func (x *RequestContext) mustDrain() bool {
 	r := x.Request
 	return !x.read && r.ContentLength != 0 && r.ProtoMajor == 1 && r.Header.Get("Expect") == "" && x.overNetHTTP()
 }

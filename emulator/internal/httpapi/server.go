@@ -38,8 +38,8 @@ type API struct {
 	// Pipeline is what a routed request passes, in this order. It ends with the
 	// stages of this package that invoke the handler.
 	Pipeline []Stage
-	// Refuse renders an error.
-	Refuse func(x *RequestContext, err *fail.Error) Response
+	// RenderError renders an error.
+	RenderError func(x *RequestContext, err *fail.Error) Response
 	// Render turns a handler's output into what is encoded for the caller's
 	// version; nil encodes it as it is.
 	Render func(x *RequestContext, out any) any
@@ -202,7 +202,7 @@ func (s *Server) route(api *API) error {
 		if h == nil {
 			return fmt.Errorf("operation %s (%s %s) has no handler", op.ID, op.Method, op.Path)
 		}
-		if api.Idempotent && h.acts && op.changes() {
+		if api.Idempotent && h.unlocked && op.changes() {
 			return fmt.Errorf("operation %s changes something and is served by Act: its outcome could not be kept in the transaction that makes the change", op.ID)
 		}
 		used[op.Canonical] = true
@@ -231,8 +231,8 @@ func (s *Server) route(api *API) error {
 		allow = allowed(allow)
 		s.echo.OPTIONS(path, func(c echo.Context) error {
 			x := c.Response().Writer.(*RequestContext)
-			if !fits(path, x.Request.URL.Path) {
-				x.refuse(x.noRoute())
+			if !matchesTemplate(path, x.Request.URL.Path) {
+				x.finishError(x.noRoute())
 				return nil
 			}
 			x.Header().Set("Allow", strings.Join(allow, ", "))
@@ -254,21 +254,21 @@ func (s *Server) unrouted(err error, c echo.Context) {
 	x := c.Response().Writer.(*RequestContext)
 	x.stage = "route"
 	var he *echo.HTTPError
-	if errors.As(err, &he) && he.Code == http.StatusMethodNotAllowed && fits(c.Path(), x.Request.URL.Path) {
+	if errors.As(err, &he) && he.Code == http.StatusMethodNotAllowed && matchesTemplate(c.Path(), x.Request.URL.Path) {
 		x.Header().Del("Allow")
 		routed, _ := c.Get(echo.ContextKeyHeaderAllow).(string)
 		allow := allowed(strings.Split(routed, ", "))
-		x.refuse(&fail.Error{
+		x.finishError(&fail.Error{
 			Kind: fail.MethodNotAllowed, Code: "method_not_allowed", Allow: allow,
 			Message: fmt.Sprintf("%s is not offered here; use %s.", printable(x.Request.Method), strings.Join(allow, ", ")),
 		})
 		return
 	}
-	x.refuse(x.noRoute())
+	x.finishError(x.noRoute())
 }
 
-// close answers the request, whatever happened, and frees it.
-func (s *Server) close(x *RequestContext) {
+// complete answers the request, whatever happened, and frees it.
+func (s *Server) complete(x *RequestContext) {
 	if p := recover(); p != nil {
 		if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
 			x.release()
@@ -276,7 +276,7 @@ func (s *Server) close(x *RequestContext) {
 			panic(p)
 		}
 		s.Log.Error("a request panicked", "panic", fmt.Sprintf("%+v", p), "stack", string(debug.Stack()))
-		x.refuse(fmt.Errorf("panic: %+v", p))
+		x.finishError(fmt.Errorf("panic: %+v", p))
 	}
 	x.release()
 	x.finalize()
@@ -299,7 +299,7 @@ func (s *Server) close(x *RequestContext) {
 // free lets the request be used for another request.
 func (s *Server) free(x *RequestContext) {
 	x.releaseBody()
-	x.forget()
+	x.clear()
 	s.pool.Put(x)
 }
 
@@ -311,7 +311,7 @@ func (s *Server) log(x *RequestContext) {
 	if !s.Log.Enabled(r.Context(), slog.LevelDebug) {
 		return
 	}
-	attrs := []any{"request_id", x.ID, "method", r.Method, "path", r.URL.Path, "status", x.response.Status, "duration", x.begun.Elapsed(), "workspace", x.World.ID()}
+	attrs := []any{"request_id", x.ID, "method", r.Method, "path", r.URL.Path, "status", x.response.Status, "duration", x.started.Elapsed(), "workspace", x.World.ID()}
 	if x.Op != nil {
 		attrs = append(attrs, "operation", x.Op.ID)
 	}

@@ -11,21 +11,21 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// sendPatience is how long a client may leave what it was sent unread: a piece of
+// sendTimeout is how long a client may leave what it was sent unread: a piece of
 // a stream, or a response that took its time.
-const sendPatience = 30 * time.Second
+const sendTimeout = 30 * time.Second
 
-// unhurried lifts the server's time limits for a whole request until the
+// withoutDeadlines lifts the server's time limits for a whole request until the
 // returned function is called: past the one of reading the context would end, past
 // the one of writing the response would be lost.
-func (x *RequestContext) unhurried() (end func()) {
+func (x *RequestContext) withoutDeadlines() (end func()) {
 	c := http.NewResponseController(x.w) // a recorder in a test has no deadlines
 	_ = c.SetReadDeadline(time.Time{})
 	_ = c.SetWriteDeadline(time.Time{})
 	return func() {
-		soon := engine.WallNow().Add(sendPatience)
+		soon := engine.WallNow().Add(sendTimeout)
 		_ = c.SetReadDeadline(soon) // net/http reads what is left of a body before it answers
-		_ = c.SetWriteDeadline(soon.Add(sendPatience))
+		_ = c.SetWriteDeadline(soon.Add(sendTimeout))
 	}
 }
 
@@ -38,7 +38,7 @@ type StreamWriter struct {
 // Write sends a piece at once. It fails when the client is gone, and when it has
 // not read what was sent for 30 s.
 func (w *StreamWriter) Write(b []byte) (int, error) {
-	_ = w.control.SetWriteDeadline(engine.WallNow().Add(sendPatience)) // a recorder in a test has none
+	_ = w.control.SetWriteDeadline(engine.WallNow().Add(sendTimeout)) // a recorder in a test has none
 	n, err := w.to.Write(b)
 	if err != nil {
 		return n, err
@@ -91,7 +91,7 @@ type upload struct {
 
 // Read implements io.Reader. It fails when the client has sent nothing for 30 s.
 func (u *upload) Read(b []byte) (int, error) {
-	_ = u.control.SetReadDeadline(engine.WallNow().Add(sendPatience)) // a recorder in a test has none
+	_ = u.control.SetReadDeadline(engine.WallNow().Add(sendTimeout)) // a recorder in a test has none
 	n, err := u.x.Request.Body.Read(b)
 	switch {
 	case errors.Is(err, io.EOF):

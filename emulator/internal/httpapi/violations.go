@@ -52,7 +52,7 @@ func (x *RequestContext) checkBody() bool {
 		x.unknown(fail.Body, s)
 	}
 	if x.Op.handler.present != nil {
-		x.look()
+		x.readBase()
 	}
 	x.checkMembers(schema, object)
 	return true
@@ -66,13 +66,13 @@ func (x *RequestContext) checkMembers(schema *openapi3.Schema, object map[string
 	var fixed []fail.Detail
 	if object != nil {
 		var e edit
-		if x.seen != nil {
+		if x.base != nil {
 			fixed = x.reduce(schema, object, &e)
 		}
 		n := nulls{known: x.knownMember}
-		n.settle(schema, object, &e, x.Op.Method == http.MethodPatch, "")
+		n.resolve(schema, object, &e, x.Op.Method == http.MethodPatch, "")
 		x.detail = append(x.detail, n.details...)
-		x.settled, _ = e.applied(x.document()) // it was parsed before
+		x.checkedBody, _ = e.apply(x.document()) // it was parsed before
 	}
 	x.detail = append(x.detail, x.api.Contract.schemaViolations(schema, x.value, fail.Body, "")...)
 	x.detail = append(x.detail, fixed...)
@@ -146,7 +146,7 @@ func nearMembers(schema *openapi3.Schema, object map[string]any, prefix, name st
 // which kin-openapi finds them, which is by name. holder is the parameter or
 // member that has the value, "" when the value is the body.
 func (c *Contract) schemaViolations(schema *openapi3.Schema, v any, in fail.Location, holder string) []fail.Detail {
-	err := schema.VisitJSON(v, c.asked...)
+	err := schema.VisitJSON(v, c.requestOptions...)
 	if err == nil {
 		return nil
 	}
@@ -217,9 +217,9 @@ func describe(e *openapi3.SchemaError, in fail.Location, holder string) fail.Det
 	case "required":
 		say("required", "is required.")
 	case "type":
-		say("invalid_type", "must be %s, not %s.", wanted(s), kindOf(e.Value))
+		say("invalid_type", "must be %s, not %s.", expectedType(s), kindOf(e.Value))
 	case "nullable":
-		say("invalid_type", "must be %s, not null.", wanted(s))
+		say("invalid_type", "must be %s, not null.", expectedType(s))
 	case "enum":
 		var options []string
 		for _, o := range s.Enum {
@@ -269,12 +269,12 @@ func describe(e *openapi3.SchemaError, in fail.Location, holder string) fail.Det
 	case "readOnly":
 		say("immutable", "cannot be set.")
 	case "oneOf", "anyOf":
-		say("invalid_type", "must be %s.", wanted(s))
+		say("invalid_type", "must be %s.", expectedType(s))
 	}
 	return d
 }
 
-func wanted(s *openapi3.Schema) string {
+func expectedType(s *openapi3.Schema) string {
 	options := s.OneOf
 	if len(options) == 0 {
 		options = s.AnyOf
@@ -282,7 +282,7 @@ func wanted(s *openapi3.Schema) string {
 	if len(options) > 0 {
 		names := make([]string, len(options))
 		for i, o := range options {
-			names[i] = wanted(o.Value)
+			names[i] = expectedType(o.Value)
 		}
 		return strings.Join(names, " or ")
 	}

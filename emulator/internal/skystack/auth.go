@@ -44,7 +44,7 @@ func (a *API) readmit(c *httpapi.Call) error {
 	if err := a.Credentials.Readmit(c); err != nil {
 		return err
 	}
-	return mayCall(c, c.SentQuery)
+	return mayCall(c, c.RawQuery)
 }
 
 // Bearer reads the Authorization header, strictly (S30): the scheme in any case,

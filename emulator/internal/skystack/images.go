@@ -120,7 +120,7 @@ func (a *API) listImages(c *httpapi.Call, in listImagesInput) (listBody[Image], 
 	a.await(c, a.finishes(c.Tx, func(t Action) bool {
 		return t.Type == Snapshot && (in.Source == "" || in.Source == t.InstanceID)
 	}))
-	custom := c.SentQuery("custom")
+	custom := c.RawQuery("custom")
 	v := resource.List[Image]{Table: a.images, Shared: true, Name: strings.Join([]string{"images", custom, in.Source}, "\x01")}
 	if custom != "" || in.Source != "" {
 		v.Keep = func(i Image) bool {

@@ -114,11 +114,11 @@ func (w window) first() int64 {
 // checkMetrics finds what the contract cannot: names given twice, times before all
 // others, a range that is empty or too long.
 func (a *API) checkMetrics(c *httpapi.Call, _ httpapi.Fields) []fail.Detail {
-	w, details := windowOf(c.Now(), c.SentQuery("start"), c.SentQuery("end"), 0)
-	if len(details) == 0 && readable(c.SentQuery("start")) && readable(c.SentQuery("end")) {
+	w, details := windowOf(c.Now(), c.RawQuery("start"), c.RawQuery("end"), 0)
+	if len(details) == 0 && readable(c.RawQuery("start")) && readable(c.RawQuery("end")) {
 		details = w.span()
 	}
-	if names := strings.Split(c.SentQuery("names"), ","); len(names) > 1 {
+	if names := strings.Split(c.RawQuery("names"), ","); len(names) > 1 {
 		seen := map[string]bool{}
 		for _, name := range names {
 			if seen[name] {

@@ -46,7 +46,7 @@ const ownGrowth = 4 << 10
 // checkRoom refuses one instance more than the quota or the budget allows.
 func (a *API) checkRoom(tx *engine.Tx) error {
 	if err := tx.CheckBudget(ownGrowth); err != nil {
-		return httpapi.Budgeted(err)
+		return httpapi.ConvertOverBudget(err)
 	}
 	if quota := a.settingsOf(tx).Quota; quota == nil || a.instances.Len(tx) < *quota {
 		return nil

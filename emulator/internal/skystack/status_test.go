@@ -56,7 +56,7 @@ func staged(t *testing.T, log *slog.Logger, stage func(*httpapi.RequestContext) 
 	}
 	a := New(engine.NewSchema(), Config{})
 	server, err := httpapi.NewServer(httpapi.Options{Home: w, Log: log}, &httpapi.API{
-		Contract: c, Handlers: a.handlers(), Refuse: Refuse, Render: render, Complete: a.complete,
+		Contract: c, Handlers: a.handlers(), RenderError: Refuse, Render: render, Complete: a.complete,
 		Pipeline: []httpapi.Stage{{Name: "the only one", Run: stage}},
 	})
 	if err != nil {

@@ -38,14 +38,14 @@ const (
 	admin  = "sky_admin_test"
 )
 
-// rig is the API before fakes: wsp_a, which is the default workspace, and wsp_b.
+// testServer is the API before fakes: wsp_a, which is the default workspace, and wsp_b.
 // It is the server of the API as well.
-type rig struct {
+type testServer struct {
 	api     *API
 	server  *httpapi.Server
-	a, b    *fake
+	a, b    *fakeWorkspace
 	mu      sync.Mutex
-	spaces  map[string]*fake
+	spaces  map[string]*fakeWorkspace
 	worlds  map[string]*engine.World
 	calls   []string
 	failure error
@@ -54,18 +54,18 @@ type rig struct {
 	origins []string
 }
 
-func newRig(t testing.TB, change ...func(*rig)) *rig {
+func newTestServer(t testing.TB, change ...func(*testServer)) *testServer {
 	t.Helper()
-	r := &rig{spaces: map[string]*fake{}, worlds: map[string]*engine.World{}, pem: []byte("-----BEGIN CERTIFICATE-----\n")}
-	r.enter(t, "wsp_b", "")
+	r := &testServer{spaces: map[string]*fakeWorkspace{}, worlds: map[string]*engine.World{}, pem: []byte("-----BEGIN CERTIFICATE-----\n")}
+	r.addWorkspace(t, "wsp_b", "")
 	r.gone = r.worlds["wsp_b"] // and another has its id
-	r.a, r.b = r.enter(t, "wsp_a", keyA), r.enter(t, "wsp_b", keyB)
+	r.a, r.b = r.addWorkspace(t, "wsp_a", keyA), r.addWorkspace(t, "wsp_b", keyB)
 	for _, f := range change {
 		f(r)
 	}
 	var err error
 	r.api, err = New(Config{
-		Server: r, Home: "wsp_a", Admin: func(token string) bool { return token == admin }, Bearer: bearer, Authenticate: r.authenticate, Like: &httpapi.API{Refuse: skystack.Refuse, Hosts: skystack.Hosts(), Headers: skystack.Headers()}, Secure: func(*http.Request) error { return nil },
+		Server: r, Home: "wsp_a", Admin: func(token string) bool { return token == admin }, Bearer: bearer, Authenticate: r.authenticate, Like: &httpapi.API{RenderError: skystack.Refuse, Hosts: skystack.Hosts(), Headers: skystack.Headers()}, Secure: func(*http.Request) error { return nil },
 		Workspace: func(id string) (sandbox.Workspace, bool) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -102,7 +102,7 @@ type fakeNames struct{}
 
 func (fakeNames) check(name string) error {
 	if name == "nonesuch" {
-		return wrong(fail.Query, "name", "unknown_value", "There is no nonesuch.")
+		return invalidMember(fail.Query, "name", "unknown_value", "There is no nonesuch.")
 	}
 	return nil
 }
@@ -113,9 +113,9 @@ func (n fakeNames) CheckDeliveryMatch(_ *engine.World, m sandbox.DeliveryMatch) 
 }
 
 // fakePages are the parts of what fakes show; a place is a number of items.
-type fakePages struct{ *rig }
+type fakePages struct{ *testServer }
 
-func (p fakePages) of(w *engine.World) *fake {
+func (p fakePages) of(w *engine.World) *fakeWorkspace {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.spaces[w.ID()]
@@ -156,10 +156,10 @@ func (p fakePages) AgendaPage(w *engine.World, after string, most int) ([]sandbo
 	return part(p.of(w).Agenda(), after, most)
 }
 
-// enter adds a workspace.
-func (r *rig) enter(t testing.TB, id, key string) *fake {
+// addWorkspace adds a workspace.
+func (r *testServer) addWorkspace(t testing.TB, id, key string) *fakeWorkspace {
 	t.Helper()
-	world, err := engine.NewWorld(engine.NewSchema(), engine.Config{ID: id, Clock: engine.Clock{Mode: engine.Frozen, Now: aMoment()}})
+	world, err := engine.NewWorld(engine.NewSchema(), engine.Config{ID: id, Clock: engine.Clock{Mode: engine.Frozen, Now: testTime()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func unauthenticated(code string) error {
 	return &fail.Error{Kind: fail.Unauthenticated, Code: code, Message: "The token is of no use.", Challenge: "Bearer"}
 }
 
-func (r *rig) authenticate(token string) (*engine.World, sandbox.Key, error) {
+func (r *testServer) authenticate(token string) (*engine.World, sandbox.Key, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch token {
@@ -201,66 +201,66 @@ func (r *rig) authenticate(token string) (*engine.World, sandbox.Key, error) {
 	}
 }
 
-func (r *rig) note(format string, args ...any) error {
+func (r *testServer) record(format string, args ...any) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls = append(r.calls, fmt.Sprintf(format, args...))
 	return r.failure
 }
 
-// told returns what all were told since it was last asked: the server, wsp_a and
+// takeCalls returns what all were told since it was last asked: the server, wsp_a and
 // wsp_b.
-func (r *rig) told() []string {
+func (r *testServer) takeCalls() []string {
 	r.mu.Lock()
 	calls := r.calls
 	r.calls = nil
 	r.mu.Unlock()
-	for _, f := range []*fake{r.a, r.b} {
-		for _, call := range f.told() {
+	for _, f := range []*fakeWorkspace{r.a, r.b} {
+		for _, call := range f.takeCalls() {
 			calls = append(calls, strings.TrimPrefix(f.id, "wsp_")+"."+call)
 		}
 	}
 	return calls
 }
 
-func (r *rig) Workspaces() []sandbox.Workspace {
-	_ = r.note("Workspaces")
+func (r *testServer) Workspaces() []sandbox.Workspace {
+	_ = r.record("Workspaces")
 	return []sandbox.Workspace{r.a, r.b}
 }
 
 // made is the workspace that Add and Fork give back: wsp_b, which is there.
-func (r *rig) made(err error) (sandbox.Workspace, error) {
+func (r *testServer) made(err error) (sandbox.Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
 	return r.b, nil
 }
 
-func (r *rig) AddWorkspace(s sandbox.Setup) (sandbox.Workspace, error) {
-	return r.made(r.note("AddWorkspace %s", asJSON(s)))
+func (r *testServer) AddWorkspace(s sandbox.Setup) (sandbox.Workspace, error) {
+	return r.made(r.record("AddWorkspace %s", jsonText(s)))
 }
 
-func (r *rig) ForkWorkspace(of string, at sandbox.Snapshot, id string) (sandbox.Workspace, error) {
+func (r *testServer) ForkWorkspace(of string, at sandbox.Snapshot, id string) (sandbox.Workspace, error) {
 	text := "now"
 	if at != nil {
 		text = strings.TrimSuffix(at.Dump(), "\n")
 	}
-	return r.made(r.note("ForkWorkspace %s at %s as %q", of, text, id))
+	return r.made(r.record("ForkWorkspace %s at %s as %q", of, text, id))
 }
 
-func (r *rig) RemoveWorkspace(id string) error { return r.note("RemoveWorkspace %s", id) }
+func (r *testServer) RemoveWorkspace(id string) error { return r.record("RemoveWorkspace %s", id) }
 
-func (r *rig) ForgetRequests(id string) error { return r.note("ForgetRequests %s", id) }
+func (r *testServer) ForgetRequests(id string) error { return r.record("ForgetRequests %s", id) }
 
-func (r *rig) Metrics(w io.Writer) error {
+func (r *testServer) Metrics(w io.Writer) error {
 	_, _ = io.WriteString(w, "up 1\n")
-	return r.note("Metrics")
+	return r.record("Metrics")
 }
 
-func (r *rig) CA() []byte { return r.pem }
+func (r *testServer) CA() []byte { return r.pem }
 
-// reply is a response.
-type reply struct {
+// response is a response.
+type response struct {
 	status int
 	header http.Header
 	body   string
@@ -268,7 +268,7 @@ type reply struct {
 
 // send makes a request; headers are names and values in turn. The response is held
 // against the contract by kin-openapi's own reading.
-func (r *rig) send(t testing.TB, method, target, token, body string, headers ...string) reply {
+func (r *testServer) send(t testing.TB, method, target, token, body string, headers ...string) response {
 	t.Helper()
 	return r.serve(t, request(t.Context(), method, target, token, strings.NewReader(body), headers...))
 }
@@ -290,11 +290,11 @@ func request(ctx context.Context, method, target, token string, body io.Reader, 
 	return q
 }
 
-func (r *rig) serve(t testing.TB, q *http.Request) reply {
+func (r *testServer) serve(t testing.TB, q *http.Request) response {
 	t.Helper()
 	w := httptest.NewRecorder()
 	r.server.ServeHTTP(w, q)
-	out := reply{w.Code, w.Header(), w.Body.String()}
+	out := response{w.Code, w.Header(), w.Body.String()}
 	if err := check(q, w.Code, w.Header(), w.Body.Bytes()); err != nil {
 		t.Errorf("%s %s: %d breaks the contract: %v\n%s", q.Method, q.URL, w.Code, err, out.body)
 	}
@@ -302,7 +302,7 @@ func (r *rig) serve(t testing.TB, q *http.Request) reply {
 }
 
 // refused asserts the status and code of an error.
-func (r reply) refused(t testing.TB, status int, code string) {
+func (r response) refused(t testing.TB, status int, code string) {
 	t.Helper()
 	if r.status != status || !strings.HasPrefix(r.body, `{"error":{"code":"`+code+`",`) {
 		t.Errorf("got %d %s, want %d %s", r.status, r.body, status, code)
@@ -310,7 +310,7 @@ func (r reply) refused(t testing.TB, status int, code string) {
 }
 
 // wants asserts the status and the body.
-func (r reply) wants(t testing.TB, status int, body string) {
+func (r response) wants(t testing.TB, status int, body string) {
 	t.Helper()
 	if r.status != status || r.body != body {
 		t.Errorf("got %d %s\nwant %d %s", r.status, r.body, status, body)

@@ -22,13 +22,13 @@ func (x *RequestContext) dryRun() bool {
 	return x.Op.parameter(dryRun) != nil && x.Query(dryRun) == "true"
 }
 
-// trial tells whether the request is served on a copy of the world.
-func (x *RequestContext) trial() bool { return x.dryRun() && !x.Op.handler.ownTrial }
+// onCopy tells whether the request is served on a copy of the world.
+func (x *RequestContext) onCopy() bool { return x.dryRun() && !x.Op.handler.handlesDryRun }
 
-// reserved refuses a parameter that asks for a dry run where there is none, or is
+// checkReserved refuses a parameter that asks for a dry run where there is none, or is
 // a misspelt one: it must not be ignored while the request is carried out. What asks
 // for none is let pass.
-func (x *RequestContext) reserved(a argument) bool {
+func (x *RequestContext) checkReserved(a argument) bool {
 	if near.Members(a.name, dryRun) == nil {
 		return false
 	}
@@ -41,9 +41,9 @@ func (x *RequestContext) reserved(a argument) bool {
 	return true
 }
 
-// encodeTrial responds with what the response would have been. A secret is left
+// encodeDryRun responds with what the response would have been. A secret is left
 // out: it would be that of the next request.
-func (x *RequestContext) encodeTrial() error {
+func (x *RequestContext) encodeDryRun() error {
 	would := jsontext.Value(encoded(x.api.Render(x, x.output)))
 	if x.Op.secret {
 		members := map[string]jsontext.Value{}
@@ -53,7 +53,7 @@ func (x *RequestContext) encodeTrial() error {
 		e := edit{}
 		e.member("secret").drop = true
 		var err error
-		if would, err = e.applied(would); err != nil {
+		if would, err = e.apply(would); err != nil {
 			return err
 		}
 	}
@@ -64,12 +64,12 @@ func (x *RequestContext) encodeTrial() error {
 	if err != nil {
 		return err
 	}
-	return x.checked(Response{Status: http.StatusOK, Body: body})
+	return x.finishChecked(Response{Status: http.StatusOK, Body: body})
 }
 
-// Reserved is the stage that refuses headers of the sandbox that are not served: a
+// CheckReservedHeaders is the stage that refuses headers of the sandbox that are not served: a
 // client that sends one counts on what it asks for.
-func Reserved(x *RequestContext) error {
+func CheckReservedHeaders(x *RequestContext) error {
 	for name := range x.Request.Header {
 		what, ours := strings.CutPrefix(name, "Skystack-Sandbox-")
 		if !ours {

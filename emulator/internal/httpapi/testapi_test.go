@@ -52,8 +52,8 @@ type thing struct {
 	Name string `json:"name"`
 }
 
-// toy is a server of the tiny contract, and what it may be told to do.
-type toy struct {
+// testAPI is a server of the tiny contract, and what it may be told to do.
+type testAPI struct {
 	api    *API
 	schema *engine.Schema
 	world  *engine.World
@@ -62,13 +62,13 @@ type toy struct {
 	create func(c *Call, in thing) (thing, error)
 }
 
-func newToy(t testing.TB) *toy {
+func newTestAPI(t testing.TB) *testAPI {
 	t.Helper()
-	contract, err := LoadContract([]byte(tiny), plain(tiny))
+	contract, err := LoadContract([]byte(tiny), textLoader(tiny))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &toy{schema: engine.NewSchema(), create: func(_ *Call, in thing) (thing, error) { return in, nil }}
+	p := &testAPI{schema: engine.NewSchema(), create: func(_ *Call, in thing) (thing, error) { return in, nil }}
 	p.api = &API{
 		Contract: contract, Hosts: []string{"sandbox.api.skystack.dev", ".skystack.dev"}, Headers: Headers{Warning: "Toy-Warning"},
 		Handlers: []Handler{
@@ -77,7 +77,7 @@ func newToy(t testing.TB) *toy {
 			Handle("getHealth", func(*Call, nothing) (thing, error) { return thing{"ok"}, nil }),
 		},
 		Pipeline: []Stage{{"read", ReadBody}, {"contract", CheckContract}, {"handle", Invoke}, {"encode", Encode}},
-		Refuse: func(x *RequestContext, err *fail.Error) Response {
+		RenderError: func(x *RequestContext, err *fail.Error) Response {
 			status := map[fail.Kind]int{
 				fail.NotFound: 404, fail.Forbidden: 403, fail.MethodNotAllowed: 405, fail.Invalid: 400, fail.Conflict: 409, fail.TooLarge: 413,
 				fail.UnsupportedMedia: 415, fail.URITooLong: 414, fail.HeadersTooLarge: 431,
@@ -96,7 +96,7 @@ func newToy(t testing.TB) *toy {
 }
 
 // serve makes the server; it must be called last.
-func (p *toy) serve(t testing.TB, o Options) *Server {
+func (p *testAPI) serve(t testing.TB, o Options) *Server {
 	t.Helper()
 	var err error
 	p.world, err = engine.NewWorld(p.schema, engine.Config{ID: "wsp_toy", Clock: engine.Clock{Mode: engine.Frozen, Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}})
@@ -111,8 +111,8 @@ func (p *toy) serve(t testing.TB, o Options) *Server {
 	return s
 }
 
-// ask sends a request to the server; headers are names and values in turn.
-func ask(s *Server, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+// send sends a request to the server; headers are names and values in turn.
+func send(s *Server, method, target, body string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	r.Host = "localhost"
 	if body != "" {
@@ -132,10 +132,10 @@ func ask(s *Server, method, target, body string, headers ...string) *httptest.Re
 
 // A handler that panics costs its own request a 500 with a request id (S75,
 // S76), and nobody else anything.
-func TestPanicsAreAnswered(t *testing.T) {
+func TestPanicsBecomeErrors(t *testing.T) {
 	for name, value := range map[string]any{"text": "out of order", "error": errors.New("out of order"), "nil pointer": nil} {
 		t.Run(name, func(t *testing.T) {
-			p := newToy(t)
+			p := newTestAPI(t)
 			p.create = func(_ *Call, in thing) (thing, error) {
 				if in.Name == "bad" {
 					if value == nil {
@@ -148,11 +148,11 @@ func TestPanicsAreAnswered(t *testing.T) {
 			}
 			s := p.serve(t, Options{})
 			for range 3 {
-				w := ask(s, "POST", "/things", `{"name":"bad"}`)
+				w := send(s, "POST", "/things", `{"name":"bad"}`)
 				if w.Code != 500 || !strings.HasPrefix(w.Body.String(), `{"code":"internal_error","id":"req_`) || strings.Contains(w.Body.String(), "out of order") {
 					t.Errorf("got %d %s", w.Code, w.Body)
 				}
-				if w := ask(s, "POST", "/things", `{"name":"good"}`); w.Code != 201 || w.Body.String() != `{"name":"good"}` {
+				if w := send(s, "POST", "/things", `{"name":"good"}`); w.Code != 201 || w.Body.String() != `{"name":"good"}` {
 					t.Errorf("after it: got %d %s", w.Code, w.Body)
 				}
 			}
@@ -165,7 +165,7 @@ func TestPanicsAreAnswered(t *testing.T) {
 
 // http.ErrAbortHandler is the way to end a connection, not a failure.
 func TestAbortedHandler(t *testing.T) {
-	p := newToy(t)
+	p := newTestAPI(t)
 	p.create = func(*Call, thing) (thing, error) { panic(http.ErrAbortHandler) }
 	s := p.serve(t, Options{})
 	func() {
@@ -174,18 +174,18 @@ func TestAbortedHandler(t *testing.T) {
 				t.Errorf("got %v", got)
 			}
 		}()
-		ask(s, "POST", "/things", `{"name":"a"}`)
+		send(s, "POST", "/things", `{"name":"a"}`)
 	}()
-	if w := ask(s, "GET", "/things", ""); w.Code != 200 {
+	if w := send(s, "GET", "/things", ""); w.Code != 200 {
 		t.Errorf("after it: got %d", w.Code)
 	}
 }
 
 // A pipeline that answers nothing is a failure of ours, not a silent 200.
 func TestPipelineWithoutAResponse(t *testing.T) {
-	p := newToy(t)
+	p := newTestAPI(t)
 	p.api.Pipeline = nil
-	if w := ask(p.serve(t, Options{}), "GET", "/things", ""); w.Code != 500 {
+	if w := send(p.serve(t, Options{}), "GET", "/things", ""); w.Code != 500 {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}
 }
@@ -193,7 +193,7 @@ func TestPipelineWithoutAResponse(t *testing.T) {
 // A second request with the key of one that is still running is refused at once
 // (S10), and replayed when that one is done.
 func TestKeyOfARunningRequest(t *testing.T) {
-	p := newToy(t)
+	p := newTestAPI(t)
 	keeper := NewIdempotency(p.schema)
 	held, goOn := make(chan struct{}), make(chan struct{})
 	p.api.Pipeline = []Stage{
@@ -209,25 +209,25 @@ func TestKeyOfARunningRequest(t *testing.T) {
 	}
 	s := p.serve(t, Options{})
 	first := make(chan *httptest.ResponseRecorder)
-	go func() { first <- ask(s, "POST", "/things", `{"name":"a"}`, "Idempotency-Key", "k", "X-First", "1") }()
+	go func() { first <- send(s, "POST", "/things", `{"name":"a"}`, "Idempotency-Key", "k", "X-First", "1") }()
 	<-held
-	if w := ask(s, "POST", "/things", `{"name":"a"}`, "Idempotency-Key", "k"); w.Code != 409 || !strings.Contains(w.Body.String(), "idempotency_in_progress") {
+	if w := send(s, "POST", "/things", `{"name":"a"}`, "Idempotency-Key", "k"); w.Code != 409 || !strings.Contains(w.Body.String(), "idempotency_in_progress") {
 		t.Errorf("meanwhile: got %d %s", w.Code, w.Body)
 	}
-	if w := ask(s, "POST", "/things", `{"name":"a"}`, "Idempotency-Key", "other"); w.Code != 201 {
+	if w := send(s, "POST", "/things", `{"name":"a"}`, "Idempotency-Key", "other"); w.Code != 201 {
 		t.Errorf("another key: got %d %s", w.Code, w.Body)
 	}
 	close(goOn)
 	if w := <-first; w.Code != 201 {
 		t.Errorf("the first: got %d %s", w.Code, w.Body)
 	}
-	w := ask(s, "POST", "/things", `{"name":"a"}`, "Idempotency-Key", "k")
+	w := send(s, "POST", "/things", `{"name":"a"}`, "Idempotency-Key", "k")
 	if w.Code != 201 || w.Header().Get("Idempotent-Replayed") != "true" {
 		t.Errorf("the repetition: got %d %s", w.Code, w.Body)
 	}
 }
 
-// plain is a document that is not compressed.
-func plain(text string) func() ([]byte, error) {
+// textLoader is a document that is not compressed.
+func textLoader(text string) func() ([]byte, error) {
 	return func() ([]byte, error) { return []byte(text), nil }
 }

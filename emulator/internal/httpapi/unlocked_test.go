@@ -41,17 +41,17 @@ type pokeInput struct {
 	Hard bool `json:"hard"`
 }
 
-func newActors(t *testing.T) (*toy, *[]string) {
+func newUnlockedAPI(t *testing.T) (*testAPI, *[]string) {
 	t.Helper()
-	p := newToy(t)
-	contract, err := LoadContract([]byte(actors), plain(actors))
+	p := newTestAPI(t)
+	contract, err := LoadContract([]byte(actors), textLoader(actors))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var seen []string
 	p.api.Contract = contract
 	p.api.Handlers = []Handler{
-		Act("putFile", func(_ context.Context, c *Call, in fileInput) (thing, error) {
+		HandleUnlocked("putFile", func(_ context.Context, c *Call, in fileInput) (thing, error) {
 			// Nobody holds the world: it can be moved.
 			if err := p.world.Advance(1); err != nil || c.Tx != nil {
 				t.Errorf("Tx %v, advance: %v", c.Tx, err)
@@ -59,7 +59,7 @@ func newActors(t *testing.T) (*toy, *[]string) {
 			seen = append(seen, in.Name+"="+string(in.Body))
 			return thing{in.Name}, nil
 		}),
-		Act("poke", func(ctx context.Context, _ *Call, in pokeInput) (thing, error) {
+		HandleUnlocked("poke", func(ctx context.Context, _ *Call, in pokeInput) (thing, error) {
 			if in.Hard {
 				seen = append(seen, "hard")
 			}
@@ -72,7 +72,7 @@ func newActors(t *testing.T) (*toy, *[]string) {
 // A handler made by Act gets the body as it was sent, where the contract says so,
 // and runs while nobody holds the world.
 func TestActGetsTheRawBody(t *testing.T) {
-	p, seen := newActors(t)
+	p, seen := newUnlockedAPI(t)
 	s := p.serve(t, Options{MaxBody: 10})
 	for _, tc := range []struct {
 		body   string
@@ -84,12 +84,12 @@ func TestActGetsTheRawBody(t *testing.T) {
 		{strings.Repeat("x", 41), 413, "payload_too_large"},
 		{"", 400, "invalid_json"},
 	} {
-		w := ask(s, http.MethodPut, "/files/f1", tc.body)
+		w := send(s, http.MethodPut, "/files/f1", tc.body)
 		if w.Code != tc.status || !strings.Contains(w.Body.String(), tc.code) {
 			t.Errorf("%.20q: %d %s", tc.body, w.Code, w.Body)
 		}
 	}
-	if w := ask(s, http.MethodPut, "/files/f1", "{}", "Content-Type", "text/plain"); w.Code != 415 {
+	if w := send(s, http.MethodPut, "/files/f1", "{}", "Content-Type", "text/plain"); w.Code != 415 {
 		t.Errorf("text: %d", w.Code)
 	}
 	if want := []string{`f1={"a":1,"a":2, broken`, "f1=" + strings.Repeat("x", 40)}; !slices.Equal(*seen, want) {
@@ -100,13 +100,13 @@ func TestActGetsTheRawBody(t *testing.T) {
 // A body that is not required may be left out; null is no body, and the server's
 // limit holds where the operation has none.
 func TestActWithoutABody(t *testing.T) {
-	p, seen := newActors(t)
+	p, seen := newUnlockedAPI(t)
 	s := p.serve(t, Options{MaxBody: 14})
 	for _, tc := range []struct {
 		body   string
 		status int
 	}{{"", 200}, {`{}`, 200}, {`{"hard":true}`, 200}, {`null`, 400}, {`[]`, 400}, {`{"hard":true  }`, 413}} {
-		if w := ask(s, http.MethodPost, "/pokes", tc.body); w.Code != tc.status {
+		if w := send(s, http.MethodPost, "/pokes", tc.body); w.Code != tc.status {
 			t.Errorf("%q: %d %s", tc.body, w.Code, w.Body)
 		}
 	}
@@ -117,7 +117,7 @@ func TestActWithoutABody(t *testing.T) {
 
 // The record says what answered and why, and names whose it is.
 func TestRecord(t *testing.T) {
-	p := newToy(t)
+	p := newTestAPI(t)
 	other, err := engine.NewWorld(p.schema, engine.Config{ID: "wsp_other", Clock: engine.Clock{Mode: engine.Frozen}})
 	if err != nil {
 		t.Fatal(err)
@@ -149,14 +149,14 @@ func TestRecord(t *testing.T) {
 		}
 		got = append(got, l)
 	}})
-	ask(s, "POST", "/things?colour=red&x=%zz", `{"name":"a"}`)
-	ask(s, "POST", "/things", `{"name":1}`)
-	ask(s, "GET", "/things?limit=3&secret=s%26", "")
-	ask(s, "GET", "/nothing%20here?token=t", "")
-	ask(s, "PUT", "/things", "", "Owner", "other")
-	ask(s, "GET", "/health", "")
-	ask(s, "GET", "/health", "", "Owner", "other")
-	ask(s, "GET", "/things", "", "Host", "evil.test", "Owner", "other")
+	send(s, "POST", "/things?colour=red&x=%zz", `{"name":"a"}`)
+	send(s, "POST", "/things", `{"name":1}`)
+	send(s, "GET", "/things?limit=3&secret=s%26", "")
+	send(s, "GET", "/nothing%20here?token=t", "")
+	send(s, "PUT", "/things", "", "Owner", "other")
+	send(s, "GET", "/health", "")
+	send(s, "GET", "/health", "", "Owner", "other")
+	send(s, "GET", "/things", "", "Host", "evil.test", "Owner", "other")
 	want := []line{
 		{"wsp_toy", "createThing", "POST /things?colour=…", "contract", "invalid_parameter", `{"name":"a"}`, "", 400},
 		{"wsp_toy", "createThing", "POST /things", "contract", "invalid_parameter", `{"name":1}`, "", 400},
@@ -179,11 +179,11 @@ func TestRecord(t *testing.T) {
 
 // An API of its own kind may give what it refuses its own request ids.
 func TestOpen(t *testing.T) {
-	p := newToy(t)
+	p := newTestAPI(t)
 	p.api.Open = func(x *RequestContext) { x.ID, x.Now = "ctl_1", p.world.Now() }
 	s := p.serve(t, Options{})
 	before := p.world.Snapshot()
-	if w := ask(s, "GET", "/nowhere", ""); !strings.Contains(w.Body.String(), `"id":"ctl_1"`) {
+	if w := send(s, "GET", "/nowhere", ""); !strings.Contains(w.Body.String(), `"id":"ctl_1"`) {
 		t.Errorf("%s", w.Body)
 	}
 	var a, b strings.Builder

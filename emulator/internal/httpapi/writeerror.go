@@ -1,0 +1,12 @@
+package httpapi
+
+import "net/http"
+
+// WriteError answers a request with an error before any stage looks at it.
+func (s *Server) WriteError(w http.ResponseWriter, r *http.Request, err error) {
+	x := s.pool.Get().(*RequestContext)
+	x.reset(s, w, r)
+	defer s.complete(x)
+	x.stage = "connection"
+	x.finishError(err)
+}
