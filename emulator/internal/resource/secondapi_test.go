@@ -139,7 +139,7 @@ func (a *notesAPI) http(t *testing.T) *httpapi.API {
 			{Name: "read", Run: httpapi.ReadBody}, {Name: "contract", Run: httpapi.CheckContract},
 			{Name: "handle", Run: httpapi.Invoke}, {Name: "encode", Run: httpapi.Encode},
 		},
-		Refuse: func(_ *httpapi.RequestContext, err *fail.Error) httpapi.Response {
+		RenderError: func(_ *httpapi.RequestContext, err *fail.Error) httpapi.Response {
 			status := map[fail.Kind]int{fail.Unauthenticated: 401, fail.Forbidden: 403, fail.NotFound: 404, fail.MethodNotAllowed: 405, fail.Invalid: 422, fail.RateLimited: 420}[err.Kind]
 			return httpapi.Response{Status: status, Type: "text/plain", Body: []byte("notes: " + err.Code)}
 		},
