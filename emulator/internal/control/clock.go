@@ -5,8 +5,19 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
+
+// clockHandlers lists the operations of this file.
+func (a *API) clockHandlers() []httpapi.Handler {
+	return []httpapi.Handler{
+		handle("getClock", a.getClock),
+		handle("setClock", a.setClock),
+		handle("advanceClock", a.advanceClock),
+		handle("getAgenda", a.getAgenda),
+	}
+}
 
 // clockOf is how the time of a workspace moves, with the present.
 func clockOf(w sandbox.Workspace) sandbox.Clock {

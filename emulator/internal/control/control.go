@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -117,60 +118,9 @@ func (a *API) HTTP() (*httpapi.API, error) {
 	}, nil
 }
 
-// handlers is the table of contents: every operation and who serves it.
+// handlers is every operation. Each file begins with those that it serves.
 func (a *API) handlers() []httpapi.Handler {
-	return []httpapi.Handler{
-		handle("getWorkspace", a.getWorkspace),
-		handle("getClock", a.getClock),
-		handle("setClock", a.setClock),
-		handle("advanceClock", a.advanceClock),
-		handle("getAgenda", a.getAgenda),
-		handle("resetWorkspace", a.resetWorkspace),
-		handle("seedWorkspace", a.seedWorkspace),
-		handle("getState", a.getState),
-		handle("putState", a.putState),
-		handle("getDump", a.getDump),
-		handle("listSnapshots", a.listSnapshots),
-		handle("createSnapshot", a.createSnapshot),
-		handle("getSnapshot", a.getSnapshot),
-		handle("deleteSnapshot", a.deleteSnapshot),
-		handle("restoreSnapshot", a.restoreSnapshot),
-		handle("getSnapshotDump", a.getSnapshotDump),
-		handle("getSnapshotDiff", a.getSnapshotDiff),
-		handle("listInstances", a.listInstances),
-		handle("createInstance", a.createInstance),
-		handle("getInstance", a.getInstance),
-		handle("advanceInstance", a.advanceInstance),
-		handle("failInstance", a.failInstance),
-		handle("setInstanceLoad", a.setInstanceLoad),
-		handle("listProjects", a.listProjects),
-		handle("createProject", a.createProject),
-		handle("getProject", a.getProject),
-		handle("listRateLimits", a.listRateLimits),
-		handle("setRateLimit", a.setRateLimit),
-		handle("exhaustRateLimits", a.exhaustRateLimits),
-		handle("resetRateLimits", a.resetRateLimits),
-		handle("listKeys", a.listKeys),
-		handle("listRequests", a.listRequests),
-		handle("forgetRequests", a.forgetRequests),
-		handle("listFindings", a.listFindings),
-		handle("listEvents", a.listEvents),
-		handle("listDeliveries", a.listDeliveries),
-		handle("flushWebhooks", a.flushWebhooks),
-		handle("triggerEvent", a.triggerEvent),
-		handle("createListener", a.createListener),
-		handle("deleteListener", a.deleteListener),
-		handle("nextMessage", a.nextMessage),
-		handle("answerMessage", a.answerMessage),
-		handle("listWorkspaces", a.listWorkspaces),
-		handle("createWorkspace", a.createWorkspace),
-		handle("deleteWorkspace", a.deleteWorkspace),
-		handle("createKey", a.createKey),
-		handle("getMetrics", a.getMetrics),
-		handle("getCA", a.getCA),
-		handle("getOpenAPIJSON", a.getOpenAPIJSON),
-		handle("getOpenAPIYAML", a.getOpenAPIYAML),
-	}
+	return slices.Concat(a.workspacesHandlers(), a.clockHandlers(), a.stateHandlers(), a.objectsHandlers(), a.limitsHandlers(), a.requestsHandlers(), a.eventsHandlers(), a.webhooksHandlers(), a.listenersHandlers(), a.systemHandlers())
 }
 
 // call is what a handler knows of the request beyond its input.

@@ -3,8 +3,16 @@ package control
 import (
 	"context"
 
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
+
+// eventsHandlers lists the operations of this file.
+func (a *API) eventsHandlers() []httpapi.Handler {
+	return []httpapi.Handler{
+		handle("listEvents", a.listEvents),
+	}
+}
 
 type listEvents struct {
 	Type   string `query:"type"`

@@ -7,6 +7,17 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
+// limitsHandlers lists the operations of this file.
+func (a *API) limitsHandlers() []httpapi.Handler {
+	return []httpapi.Handler{
+		handle("listRateLimits", a.listRateLimits),
+		handle("setRateLimit", a.setRateLimit),
+		handle("exhaustRateLimits", a.exhaustRateLimits),
+		handle("resetRateLimits", a.resetRateLimits),
+		handle("listKeys", a.listKeys),
+	}
+}
+
 // listRateLimits shows what is left of the limits.
 //
 //	GET /_sandbox/rate-limits

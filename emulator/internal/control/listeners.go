@@ -7,6 +7,16 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
+// listenersHandlers lists the operations of this file.
+func (a *API) listenersHandlers() []httpapi.Handler {
+	return []httpapi.Handler{
+		handle("createListener", a.createListener),
+		handle("deleteListener", a.deleteListener),
+		handle("nextMessage", a.nextMessage),
+		handle("answerMessage", a.answerMessage),
+	}
+}
+
 type createdListener struct{ sandbox.Listener }
 
 // ResourceID implements httpapi.Identified.

@@ -8,6 +8,21 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
+// objectsHandlers lists the operations of this file.
+func (a *API) objectsHandlers() []httpapi.Handler {
+	return []httpapi.Handler{
+		handle("listInstances", a.listInstances),
+		handle("createInstance", a.createInstance),
+		handle("getInstance", a.getInstance),
+		handle("advanceInstance", a.advanceInstance),
+		handle("failInstance", a.failInstance),
+		handle("setInstanceLoad", a.setInstanceLoad),
+		handle("listProjects", a.listProjects),
+		handle("createProject", a.createProject),
+		handle("getProject", a.getProject),
+	}
+}
+
 // listInstances lists the instances, oldest first.
 //
 //	GET /_sandbox/instances

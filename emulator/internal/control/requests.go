@@ -10,6 +10,15 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
+// requestsHandlers lists the operations of this file.
+func (a *API) requestsHandlers() []httpapi.Handler {
+	return []httpapi.Handler{
+		handle("listRequests", a.listRequests),
+		handle("forgetRequests", a.forgetRequests),
+		handle("listFindings", a.listFindings),
+	}
+}
+
 type listRequests struct {
 	Operation string `query:"operation"`
 	Status    int    `query:"status"`

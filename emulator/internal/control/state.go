@@ -13,6 +13,24 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
+// stateHandlers lists the operations of this file.
+func (a *API) stateHandlers() []httpapi.Handler {
+	return []httpapi.Handler{
+		handle("resetWorkspace", a.resetWorkspace),
+		handle("seedWorkspace", a.seedWorkspace),
+		handle("getState", a.getState),
+		handle("putState", a.putState),
+		handle("getDump", a.getDump),
+		handle("listSnapshots", a.listSnapshots),
+		handle("createSnapshot", a.createSnapshot),
+		handle("getSnapshot", a.getSnapshot),
+		handle("deleteSnapshot", a.deleteSnapshot),
+		handle("restoreSnapshot", a.restoreSnapshot),
+		handle("getSnapshotDump", a.getSnapshotDump),
+		handle("getSnapshotDiff", a.getSnapshotDiff),
+	}
+}
+
 // idsRestart is the value of ids that makes them begin again.
 const idsRestart = "restart"
 

@@ -7,6 +7,16 @@ import (
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
+// systemHandlers lists the operations of this file.
+func (a *API) systemHandlers() []httpapi.Handler {
+	return []httpapi.Handler{
+		handle("getMetrics", a.getMetrics),
+		handle("getCA", a.getCA),
+		handle("getOpenAPIJSON", a.getOpenAPIJSON),
+		handle("getOpenAPIYAML", a.getOpenAPIYAML),
+	}
+}
+
 // getMetrics writes all metrics.
 //
 //	GET /_sandbox/metrics

@@ -3,8 +3,18 @@ package control
 import (
 	"context"
 
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
+
+// webhooksHandlers lists the operations of this file.
+func (a *API) webhooksHandlers() []httpapi.Handler {
+	return []httpapi.Handler{
+		handle("listDeliveries", a.listDeliveries),
+		handle("flushWebhooks", a.flushWebhooks),
+		handle("triggerEvent", a.triggerEvent),
+	}
+}
 
 type listDeliveries struct {
 	Webhook   string `query:"webhook"`

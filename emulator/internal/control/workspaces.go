@@ -12,6 +12,17 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
+// workspacesHandlers lists the operations of this file.
+func (a *API) workspacesHandlers() []httpapi.Handler {
+	return []httpapi.Handler{
+		handle("getWorkspace", a.getWorkspace),
+		handle("listWorkspaces", a.listWorkspaces),
+		handle("createWorkspace", a.createWorkspace),
+		handle("deleteWorkspace", a.deleteWorkspace),
+		handle("createKey", a.createKey),
+	}
+}
+
 type workspaceBody struct {
 	ID      string        `json:"id"`
 	Now     time.Time     `json:"now"`
