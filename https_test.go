@@ -23,7 +23,7 @@ func trust(ts *testscript.TestScript, neg bool, args []string) {
 func (s *story) trust(ts *testscript.TestScript, file string) {
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM([]byte(ts.ReadFile(file))) {
-		ts.Fatalf("%s holds no certificate", file)
+		ts.Fatalf("%s contains no certificate", file)
 	}
 	s.transport.TLSClientConfig = &tls.Config{RootCAs: roots}
 }

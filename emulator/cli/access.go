@@ -9,15 +9,15 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-// accessSettings is who may steer the sandbox, and what it keeps to be asked
-// about.
+// accessSettings returns the settings of the control API, of secrets and of the record
+// of requests.
 func accessSettings() settingGroup {
 	return settingGroup{"Control", []setting{
-		{"control", word, "on|off", "on", "Whether there is a control API under /_sandbox/. Off, nobody can move the clock, reset or look behind the scenes.",
+		{"control", word, "on|off", "on", "Whether the control API is served under /_sandbox/. Without it clients cannot move the clock, reset or inspect the sandbox.",
 			takeControl},
-		{"admin-token", word, "TOKEN", "random", "Opens the control API of all workspaces: 16 or more visible ASCII characters. Other users of the machine see flags: better set the variable.", takeAdminToken},
-		{"secret-salt", word, "TEXT", "random beyond loopback", "What the secrets of keys and webhooks made by API are mixed with, so that they cannot be computed from the seed. On a loopback address the default is nothing. Other users of the machine see flags: better set the variable.", takeSalt},
-		{"journal", number, "BYTES", "16777216", "How much each workspace remembers of the requests it got. The oldest are given up first.", takeJournal},
+		{"admin-token", word, "TOKEN", "random", "The token for the control API of all workspaces: 16 or more visible ASCII characters. Other users of the machine can see flags; prefer the environment variable.", takeAdminToken},
+		{"secret-salt", word, "TEXT", "random beyond loopback", "A text that secrets of keys and webhooks created by API depend on, so that they cannot be computed from the seed. On a loopback address there is none by default. Other users of the machine can see flags; prefer the environment variable.", takeSalt},
+		{"journal", number, "BYTES", "16777216", "The maximum size of the record of requests of each workspace. The oldest requests are dropped first.", takeJournal},
 	}}
 }
 
@@ -54,10 +54,10 @@ func open(addrs ...*net.TCPAddr) bool {
 	return false
 }
 
-// guard does not let the key that everybody knows in where other machines can
-// reach the sandbox (10.2, row 6): unless another key is named, by flag,
-// environment, file or fixture, the sandbox makes itself one. Who names the known
-// key means it. Nor can the secrets that are made by API be computed there.
+// guard removes the published default key where other machines can reach the sandbox
+// (10.2, row 6): unless another key is given by flag, environment, file or fixture, the
+// sandbox generates one. A configured default key is accepted. Secrets created by API
+// cannot be computed there either.
 func (p *plan) guard(addrs ...*net.TCPAddr) error {
 	if !open(addrs...) {
 		return nil
@@ -72,7 +72,7 @@ func (p *plan) guard(addrs ...*net.TCPAddr) error {
 	return nil
 }
 
-// secret reports whether the value of a setting opens something.
+// secret reports whether the value of a setting is a credential.
 func secret(setting string) bool {
 	return setting == "key" || setting == "admin-token" || setting == "secret-salt"
 }

@@ -52,7 +52,7 @@ func (e endpoint) open(command string, environ []string) (*apiClient, error) {
 			pool = x509.NewCertPool()
 		}
 		if !pool.AppendCertsFromPEM(pem) {
-			return nil, &usageError{command, fmt.Errorf("--cacert: %s holds no certificate", c.CACert)}
+			return nil, &usageError{command, fmt.Errorf("--cacert: %s contains no certificate", c.CACert)}
 		}
 		api.http.Transport = &http.Transport{
 			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool},

@@ -9,11 +9,10 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-// baseURL is where a client of this machine finds the sandbox.
+// baseURL returns the URL for clients of this machine.
 func baseURL(at *net.TCPAddr) string { return "http://" + reachable(at) }
 
-// secureURL is where a client of this machine finds the HTTPS port; "" if there
-// is none.
+// secureURL returns the HTTPS URL for clients of this machine; "" if there is none.
 func secureURL(at *net.TCPAddr) string {
 	if at == nil {
 		return ""
@@ -29,12 +28,12 @@ func reachable(at *net.TCPAddr) string {
 	return net.JoinHostPort(host, fmt.Sprint(at.Port))
 }
 
-// exports are the lines that point a client at the sandbox (S24, S70).
+// exports returns the lines that configure a client for the sandbox (S24, S70).
 func exports(base, key string) string {
 	return "export SKYSTACK_BASE_URL=" + shellWord(base) + "\nexport SKYSTACK_API_TOKEN=" + shellWord(key) + "\n"
 }
 
-// banner is what a person needs to know (S73).
+// banner returns the text that serve prints when it starts (S73).
 func banner(p *plan, e *emulator.Emulator, base, secure string) string {
 	s, key := e.Setup(), e.Key()
 	var b strings.Builder
@@ -45,24 +44,24 @@ func banner(p *plan, e *emulator.Emulator, base, secure string) string {
 		fmt.Fprintf(&b, "  admin     %s\n", e.AdminToken())
 	}
 	b.WriteString("\n")
-	fmt.Fprintf(&b, "Point a client at it:\n\n%s\n", exports(base, key))
+	fmt.Fprintf(&b, "Configure a client:\n\n%s\n", exports(base, key))
 	describeRequest(&b, e, curl, base+"/v1/instances")
-	fmt.Fprintf(&b, "What is on:\n\n  fixture   %s, seed %d\n%s  clock     %s\n  speed     %s\n  limits    %s\n  quota     %s\n  reset     %s\n  control   %s\n\n",
+	fmt.Fprintf(&b, "Settings:\n\n  fixture   %s, seed %d\n%s  clock     %s\n  speed     %s\n  limits    %s\n  quota     %s\n  reset     %s\n  control   %s\n\n",
 		s.Fixture, s.Seed, p.describeSalt(e), describeClock(s.Clock), describeSpeed(s), describeLimits(s.RateLimit), describeQuota(s.Quota), describeReset(s.ResetEvery), describeControl(p.noControl))
 	b.WriteString("Serving. Stop it with Ctrl-C.\n")
 	return b.String()
 }
 
-// describeSalt is the line about the salt, if there is one. One that was given is
-// known to the operator, and not printed.
+// describeSalt returns the line about the salt, if there is one. A configured salt is not
+// printed.
 func (p *plan) describeSalt(e *emulator.Emulator) string {
 	switch salt := e.SecretSalt(); {
 	case salt == "":
 		return ""
 	case p.salted:
-		return "  salt      as given; secrets made by API depend on it\n"
+		return "  salt      as configured; secrets created by API depend on it\n"
 	default:
-		return "  salt      " + salt + ", random; secrets made by API depend on it, --secret-salt sets it\n"
+		return "  salt      " + salt + ", random; secrets created by API depend on it, --secret-salt sets it\n"
 	}
 }
 
@@ -78,7 +77,7 @@ func describeRequest(b *strings.Builder, e *emulator.Emulator, curl, url string)
 		b.WriteString("List the instances; no key may create one:\n\n" + curl + shellWord("Authorization: Bearer "+key) + "\n\n")
 		return
 	}
-	b.WriteString("No key may create or list instances: give one of the keys the scope instances:read or instances:write.\n\n")
+	b.WriteString("No key may create or list instances: add the scope instances:read or instances:write to a key.\n\n")
 }
 
 func describeClock(c emulator.Clock) string {
@@ -95,7 +94,7 @@ func describeClock(c emulator.Clock) string {
 func describeSpeed(s emulator.Setup) string {
 	text := s.Speed
 	if len(s.Durations) > 0 {
-		text += ", with durations of your own"
+		text += ", with custom durations"
 	}
 	if s.Progression != "time" {
 		text += ", progression " + s.Progression

@@ -21,23 +21,23 @@ type caFlags struct {
 
 func (p *process) caCommand() *cobra.Command {
 	var f caFlags
-	return p.settled("ca", "Print the certificate authority to trust for https, and how to.", caHelp, []flag{
-		{name: "output", value: choiceFlag(&f.output, "text", "pem", "env"), help: "What to print: an explanation for people, the certificate itself, or the export lines alone."},
-		{name: "renew", value: truthFlag(&f.renew), help: "Make the certificate anew, for the names it had and those of --tls-name. Clients must trust the new one."},
+	return p.withSettings("ca", "Print the certificate authority to trust for https, and how to trust it.", caHelp, []flag{
+		{name: "output", value: choiceFlag(&f.output, "text", "pem", "env"), help: "The format: an explanation, the certificate, or only the export lines."},
+		{name: "renew", value: truthFlag(&f.renew), help: "Create a new certificate for the same names and those of --tls-name. Clients must trust the new one."},
 	}, func([]string) error {
-		return p.planned("ca", func(made *plan) error { return printCA(made, f, p.stdout) })
+		return p.withPlan("ca", func(made *plan) error { return printCA(made, f, p.stdout) })
 	})
 }
 
-const caHelp = `Prints where the certificate is that clients must trust to check the sandbox's own, and what tells Go, Python, Node and curl to trust it. The certificate authority is made if there is none. It belongs to this installation alone, can vouch for the names of the sandbox and no other, and is put into no store of the system.
+const caHelp = `Prints the path of the certificate that clients must trust to verify the sandbox, and the variables with which Go, Python, Node and curl trust it. The certificate authority is created if there is none. It belongs only to this installation, can sign only for the names of the sandbox, and is not installed in a certificate store of the system.
 
 ` + likeServe
 
-// printCA says how to trust the CA of this installation (S32).
+// printCA prints how to trust the CA of this installation (S32).
 func printCA(p *plan, f caFlags, stdout io.Writer) error {
 	switch {
 	case p.tls.CertFile != "":
-		return &usageError{"ca", fmt.Errorf("the sandbox shows a certificate of your own, %s (tls-cert): clients must trust whoever signed that", p.tls.CertFile)}
+		return &usageError{"ca", fmt.Errorf("the sandbox uses your own certificate, %s (tls-cert): clients must trust its issuer", p.tls.CertFile)}
 	case p.tls.Dir == inMemory:
 		return &usageError{"ca", errors.New("with tls-dir memory only the running server knows its certificate authority: GET /_sandbox/ca.pem")}
 	}
@@ -67,7 +67,7 @@ func printCA(p *plan, f caFlags, stdout io.Writer) error {
 	return err
 }
 
-// secureExample is a base URL for an example.
+// secureExample returns a base URL for an example.
 func (p *plan) secureExample() string {
 	addr, err := net.ResolveTCPAddr("tcp", p.https)
 	if err != nil || addr.Port == 0 {
@@ -85,9 +85,9 @@ func (v trustVariable) line(path string) string {
 
 func trustVariables() []trustVariable {
 	return []trustVariable{
-		{"SSL_CERT_FILE", "Go on Linux and BSD (elsewhere put the file into tls.Config.RootCAs), Python's ssl and httpx, Ruby, whatever uses OpenSSL"},
+		{"SSL_CERT_FILE", "Go on Linux and BSD (elsewhere put the file into tls.Config.RootCAs), Python's ssl and httpx, Ruby, other programs with OpenSSL"},
 		{"REQUESTS_CA_BUNDLE", "Python's requests"},
-		{"NODE_EXTRA_CA_CERTS", "Node, on top of the authorities it knows"},
+		{"NODE_EXTRA_CA_CERTS", "Node, in addition to its own authorities"},
 		{"CURL_CA_BUNDLE", "curl"},
 		{caVariable, "the commands of " + program},
 	}
@@ -96,7 +96,7 @@ func trustVariables() []trustVariable {
 func howToTrust(ca emulator.CA, base string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", ca.Path)
-	paragraphs(&b, fmt.Sprintf("is the certificate authority of this installation, which signs the sandbox's certificate. It can vouch for %s, and nothing else, until %s. Let clients trust it, and switch no check off.",
+	paragraphs(&b, fmt.Sprintf("is the certificate authority of this installation, which signs the sandbox's certificate. It can sign only for %s, until %s. Let clients trust it instead of disabling verification.",
 		joined(ca.Scope, "and"), ca.Until.UTC().Format(time.DateOnly)))
 	for _, v := range trustVariables() {
 		fmt.Fprintf(&b, "# %s\n%s", v.readers, v.line(ca.Path))
@@ -105,6 +105,6 @@ func howToTrust(ca emulator.CA, base string) string {
 		}
 		b.WriteString("\n")
 	}
-	paragraphs(&b, "Most programs trust nobody else then: set the variables only where the sandbox is called. In a shell: eval \"$("+program+" ca --output=env)\"")
+	paragraphs(&b, "Most programs then trust no other authority: set the variables only for clients of the sandbox. In a shell: eval \"$("+program+" ca --output=env)\"")
 	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -1,6 +1,6 @@
-// Package cli is the commands of skystack-sandbox: they turn flags, environment
-// and a file into options of package emulator, and serve; or they talk to a
-// sandbox that runs, through package remote.
+// Package cli implements the commands of skystack-sandbox. Some turn flags, environment
+// variables and a file into options of package emulator and serve; the others talk to a
+// running sandbox through package remote.
 package cli
 
 import (
@@ -13,20 +13,20 @@ import (
 	"skystack.dev/sandbox/emulator/internal/redact"
 )
 
-// program is what the command is called in messages.
+// program is the name of the command in messages.
 const program = "skystack-sandbox"
 
 // The exit codes. A signal that ends the server is not a failure.
 const (
 	exitOK      = 0
-	exitFailure = 1 // the command was right, but could not be carried out
+	exitFailure = 1 // the command line was right, but the command failed
 	exitUsage   = 2 // a flag, a variable, a file or a value is wrong
 )
 
-// Run carries out one command and returns the exit code. The arguments are
-// without the program's name; environ is as os.Environ has it. What it prints steers
-// no terminal, wherever it came from; the program that the command test runs has the
-// streams themselves.
+// Run runs one command and returns the exit code. args excludes the program's name;
+// environ has the form of os.Environ. Control characters in the output are escaped,
+// whatever their source; the program that the command test runs writes to the streams
+// directly.
 func Run(args, environ []string, stdout, stderr io.Writer) int {
 	out, errs := &screen{to: stdout}, &screen{to: stderr}
 	defer out.end()
@@ -34,7 +34,7 @@ func Run(args, environ []string, stdout, stderr io.Writer) int {
 	return report(run(args, environ, out, errs), errs)
 }
 
-// report says what went wrong, if anything did, and is the exit code.
+// report prints the error, if there is one, and returns the exit code.
 func report(err error, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
@@ -45,7 +45,7 @@ func report(err error, stderr io.Writer) int {
 			return code
 		}
 	}
-	// A value may be a secret that landed in the wrong place.
+	// A value may be a secret in the wrong place.
 	text := redact.String(err.Error())
 	for line := range strings.Lines(text + "\n") {
 		_, _ = fmt.Fprintf(stderr, "%s: %s", program, line)
@@ -66,16 +66,15 @@ func run(args, environ []string, stdout, stderr io.Writer) error {
 	return p.execute(args)
 }
 
-// remotely is a command that talks to a sandbox that runs, until it has ended or a
-// signal ends the program.
-func remotely(do func(ctx context.Context) error) error {
+// untilSignal runs a command with a context that a signal ends.
+func untilSignal(do func(ctx context.Context) error) error {
 	ctx, stop := interruptible()
 	defer stop()
 	return do(ctx)
 }
 
-// planned is a command that needs to know what all settings come to.
-func (p *process) planned(command string, do func(*plan) error) error {
+// withPlan runs a command that needs the values of all settings.
+func (p *process) withPlan(command string, do func(*plan) error) error {
 	made, err := newPlan(p.given, p.environ)
 	if err != nil {
 		return &usageError{command, err}
@@ -83,9 +82,9 @@ func (p *process) planned(command string, do func(*plan) error) error {
 	return do(made)
 }
 
-// usageError is the user's to mend.
+// usageError is an error that the user can correct: exit code 2.
 type usageError struct {
-	command string // whose help explains it
+	command string // its help explains what is right
 	err     error
 }
 

@@ -41,14 +41,14 @@ func TestExitCodes(t *testing.T) {
 		{"key", 2, "key is followed by new"},
 		{"key old", 2, "there is no command key old; key is followed by new"},
 		{"version please", 2, "version takes no argument; got please"},
-		{"clock advance", 2, "say how far, in one way"},
-		{"clock advance 3s --next", 2, "say how far, in one way"},
+		{"clock advance", 2, "give one of a duration as 3s, --to=TIME, --next or --until-idle"},
+		{"clock advance 3s --next", 2, "give one of a duration as 3s, --to=TIME, --next or --until-idle"},
 		{"clock advance 3s 4s", 2, "clock advance takes no further argument; got 4s"},
-		{"clock advance soon", 2, `"soon" is not a duration ahead`},
+		{"clock advance soon", 2, `"soon" is not a duration from 0 on`},
 		{"clock advance --to=noon", 2, `--to: "noon" is not a time`},
-		{"clock set", 2, "say what to change"},
+		{"clock set", 2, "give at least one of --mode, --now and --scale"},
 		{"clock set --mode=fast", 2, `--mode: "fast" is unknown`},
-		{"clock set --mode=frozen --scale=2", 2, "--scale: there is no scale with a clock that is frozen"},
+		{"clock set --mode=frozen --scale=2", 2, "--scale: a frozen clock has no scale"},
 		{"clock set --now=later", 2, `--now: "later" is not a time`},
 		{"clock forth", 2, "there is no command clock forth; clock is followed by advance, agenda, set or show"},
 		{"clock agend", 2, "(did you mean agenda?)"},
@@ -66,7 +66,7 @@ func TestExitCodes(t *testing.T) {
 		{"snapshot save", 2, "FILE is missing: write " + program + " snapshot save FILE"},
 		{"snapshot load nowhere.json", 2, "open nowhere.json"},
 		{"snapshot save .", 2, ".: not a file"},
-		{"snapshot diff - -", 2, "standard input holds one file"},
+		{"snapshot diff - -", 2, "only one of the files can be standard input"},
 		{"test", 2, "name the command to run"},
 		{"test --", 2, "name the command to run"},
 		{"test --speed=quick -- true", 2, `speed: "quick" is unknown`},
@@ -100,7 +100,7 @@ func TestExitCodes(t *testing.T) {
 		{"requests --follow=maybe", 2, `--follow: "maybe" is unknown`},
 		{"token create", 2, "--name is missing: write --name=TEXT"},
 		{"token rotate", 2, "ID is missing: write " + program + " token rotate ID"},
-		{"token rotate tok_1 --overlap=-1h", 2, "--overlap: -1h0m0s is not a time to come in whole seconds"},
+		{"token rotate tok_1 --overlap=-1h", 2, "--overlap: -1h0m0s is not a duration from 0 on in whole seconds"},
 		{"key new --output=xml", 2, `--output: "xml" is unknown`},
 		{"key new --expires-in=soon", 2, `--expires-in: "soon" is not a duration`},
 		{"--speed=fast version", 2, "unknown flag --speed"},
@@ -108,15 +108,15 @@ func TestExitCodes(t *testing.T) {
 		{"--version --speed=quick", 0, program + " " + emulator.Version},
 		{"completion bash", 0, "complete "},
 	} {
-		var out, faults strings.Builder
-		code := Run(strings.Fields(tc.args), nil, &out, &faults)
-		if code != tc.code || !strings.Contains(out.String()+faults.String(), tc.want) {
-			t.Errorf("%q: exit code %d, output %q, message %q", tc.args, code, &out, &faults)
+		var out, message strings.Builder
+		code := Run(strings.Fields(tc.args), nil, &out, &message)
+		if code != tc.code || !strings.Contains(out.String()+message.String(), tc.want) {
+			t.Errorf("%q: exit code %d, output %q, message %q", tc.args, code, &out, &message)
 		}
-		if (code == 0) == (out.Len() == 0) || (code == 0) != (faults.Len() == 0) {
-			t.Errorf("%q: exit code %d with output %q and message %q", tc.args, code, &out, &faults)
+		if (code == 0) == (out.Len() == 0) || (code == 0) != (message.Len() == 0) {
+			t.Errorf("%q: exit code %d with output %q and message %q", tc.args, code, &out, &message)
 		}
-		for line := range strings.Lines(faults.String()) {
+		for line := range strings.Lines(message.String()) {
 			if !strings.HasPrefix(line, program+": ") || !strings.HasSuffix(line, "\n") {
 				t.Errorf("%q: a line of the message does not say whose it is: %q", tc.args, line)
 			}
@@ -132,9 +132,9 @@ func TestMessagesHoldNoSecret(t *testing.T) {
 		{"--listen=sky_live_" + secret}, {"--durations=sky_live_" + secret}, {"--fixture=sky_live_" + secret}, {"--config=sky_live_" + secret},
 		{"clock", "--key=sky_live_" + secret}, {"clock", "sky_live_" + secret}, {"requests", "--status=sky_live_" + secret}, {"--admin-token=" + secret[:15]},
 	} {
-		var out, faults strings.Builder
-		if code := Run(args, nil, &out, &faults); code != exitUsage || strings.Contains(out.String()+faults.String(), secret[:15]) {
-			t.Errorf("%s: exit code %d, %s", args[0][:8], code, &faults)
+		var out, message strings.Builder
+		if code := Run(args, nil, &out, &message); code != exitUsage || strings.Contains(out.String()+message.String(), secret[:15]) {
+			t.Errorf("%s: exit code %d, %s", args[0][:8], code, &message)
 		}
 	}
 }
@@ -226,9 +226,9 @@ func TestDescriptions(t *testing.T) {
 
 // Nobody reads the banner: the server does not pretend to run.
 func TestBannerMustBeWritten(t *testing.T) {
-	var faults strings.Builder
-	if code := Run([]string{"--listen=127.0.0.1:0"}, nil, brokenPipe{}, &faults); code != exitFailure || !strings.Contains(faults.String(), "standard output") {
-		t.Errorf("exit code %d, message %q", code, &faults)
+	var message strings.Builder
+	if code := Run([]string{"--listen=127.0.0.1:0"}, nil, brokenPipe{}, &message); code != exitFailure || !strings.Contains(message.String(), "standard output") {
+		t.Errorf("exit code %d, message %q", code, &message)
 	}
 }
 

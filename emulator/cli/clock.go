@@ -30,22 +30,22 @@ func (p *process) clockCommand() *cobra.Command {
 	var c clockCommand
 	var ahead clockAdvanceCommand
 	var how clockSetCommand
-	// run is a command that does something with the workspace, or is wrong.
+	// run calls do with the workspace, unless err says that the command line is wrong.
 	run := func(command string, do func(*remote.Workspace) error, err error) error {
 		if err != nil {
 			return &usageError{command, err}
 		}
-		return remotely(func(ctx context.Context) error { return c.use(ctx, command, p.environ, do) })
+		return untilSignal(func(ctx context.Context) error { return c.use(ctx, command, p.environ, do) })
 	}
 	show := func(w *remote.Workspace) error { return c.show(w, p.stdout) }
-	all := group("clock", "Show and move the time of a workspace.", append(c.output.flags(), c.connection.flags()...),
-		p.leaf("show", "Show the time of the workspace, how it moves, and what happens next.", "", nil, func([]string) error {
+	all := group("clock", "Show and move the clock of a workspace.", append(c.output.flags(), c.connection.flags()...),
+		p.leaf("show", "Show the time of the workspace, the clock mode, and the next event.", "", nil, func([]string) error {
 			return run("clock show", show, nil)
 		}),
-		p.leaf("advance [duration]", "Move time ahead and wait until all that falls due has happened; print the new time.", "", []flag{
+		p.leaf("advance [duration]", "Advance the time, run all events that become due, and print the new time.", "", []flag{
 			{name: "to", value: textFlag(&ahead.To, "TIME"), help: "To this instant, as 2026-03-19T10:22:44Z."},
-			{name: "next", value: truthFlag(&ahead.Next), help: "To the next event; exit code 1 when nothing is booked."},
-			{name: "until-idle", value: truthFlag(&ahead.UntilIdle), help: "Until nothing is booked any more."},
+			{name: "next", value: truthFlag(&ahead.Next), help: "To the next event; exit code 1 when none is scheduled."},
+			{name: "until-idle", value: truthFlag(&ahead.UntilIdle), help: "Until no event is scheduled."},
 		}, func(words []string) error {
 			ahead.By = argument(words, 0)
 			after := show
@@ -55,15 +55,15 @@ func (p *process) clockCommand() *cobra.Command {
 			do, err := ahead.advance(after)
 			return run("clock advance", do, err)
 		}),
-		p.leaf("set", "Change how time moves.", "", []flag{
-			{name: "mode", value: textFlag(&how.Mode, "real|scaled|frozen|auto"), help: "How time moves from now on. Without, as before."},
-			{name: "now", value: textFlag(&how.Now, "TIME"), help: "Move ahead to this instant first. Time never goes back."},
-			{name: "scale", value: textFlag(&how.Scale, "X"), help: "How many seconds pass in a second of a scaled clock, which it implies."},
+		p.leaf("set", "Change the clock mode, time or scale.", "", []flag{
+			{name: "mode", value: textFlag(&how.Mode, "real|scaled|frozen|auto"), help: "How time moves from now on. Default: unchanged."},
+			{name: "now", value: textFlag(&how.Now, "TIME"), help: "Advance to this instant first. Time never moves back."},
+			{name: "scale", value: textFlag(&how.Scale, "X"), help: "How many seconds pass in a real second. Implies --mode=scaled."},
 		}, func([]string) error {
 			do, err := how.set(show)
 			return run("clock set", do, err)
 		}),
-		p.leaf("agenda", "List what will happen, a line each: when, what, and to which object.", "", nil, func([]string) error {
+		p.leaf("agenda", "List the scheduled events, a line each: time, step and object.", "", nil, func([]string) error {
 			return run("clock agenda", func(w *remote.Workspace) error { return c.agenda(w, p.stdout) }, nil)
 		}),
 	)
@@ -75,7 +75,7 @@ func (p *process) clockCommand() *cobra.Command {
 	return all
 }
 
-// advance is what the words of clock advance ask for: one of four ways.
+// advance returns the function that clock advance runs: exactly one of four ways.
 func (c clockAdvanceCommand) advance(show func(*remote.Workspace) error) (func(*remote.Workspace) error, error) {
 	ways := 0
 	for _, given := range []bool{c.By != "", c.To != "", c.Next, c.UntilIdle} {
@@ -84,14 +84,14 @@ func (c clockAdvanceCommand) advance(show func(*remote.Workspace) error) (func(*
 		}
 	}
 	if ways != 1 {
-		return nil, errors.New("say how far, in one way: a duration as 3s, --to=TIME, --next or --until-idle")
+		return nil, errors.New("give one of a duration as 3s, --to=TIME, --next or --until-idle")
 	}
 	move := (*remote.Workspace).AdvanceUntilIdle
 	switch {
 	case c.By != "":
 		d, err := time.ParseDuration(c.By)
 		if err != nil || d < 0 {
-			return nil, fmt.Errorf("%q is not a duration ahead: write it as 3s or 1h30m", c.By)
+			return nil, fmt.Errorf("%q is not a duration from 0 on: write it as 3s or 1h30m", c.By)
 		}
 		move = func(w *remote.Workspace) error { return w.Advance(d) }
 	case c.To != "":
@@ -105,7 +105,7 @@ func (c clockAdvanceCommand) advance(show func(*remote.Workspace) error) (func(*
 			if w.AdvanceToNext() || w.Err() != nil {
 				return w.Err()
 			}
-			return errors.New("nothing is booked: time stays where it is")
+			return errors.New("no event is scheduled: the time is unchanged")
 		}
 	}
 	return func(w *remote.Workspace) error {
@@ -116,11 +116,10 @@ func (c clockAdvanceCommand) advance(show func(*remote.Workspace) error) (func(*
 	}, nil
 }
 
-// set is what the flags of clock set ask for. They are read as those of serve
-// are.
+// set returns the function that clock set runs. The flags are parsed as those of serve.
 func (c clockSetCommand) set(show func(*remote.Workspace) error) (func(*remote.Workspace) error, error) {
 	if c == (clockSetCommand{}) {
-		return nil, errors.New("say what to change: --mode, --now or --scale")
+		return nil, errors.New("give at least one of --mode, --now and --scale")
 	}
 	p := &plan{}
 	for _, f := range []struct {
@@ -149,7 +148,7 @@ func (c clockSetCommand) set(show func(*remote.Workspace) error) (func(*remote.W
 	}, nil
 }
 
-// agenda prints what will happen.
+// agenda prints the scheduled events.
 func (c clockCommand) agenda(w *remote.Workspace, stdout io.Writer) error {
 	var text strings.Builder
 	for _, e := range w.Agenda() {
@@ -162,7 +161,7 @@ func (c clockCommand) agenda(w *remote.Workspace, stdout io.Writer) error {
 	return printed(stdout, w, text.String())
 }
 
-// show prints the time of the workspace, how it moves, and what happens next.
+// show prints the time of the workspace, the clock mode, and the next event.
 func (c clockCommand) show(w *remote.Workspace, stdout io.Writer) error {
 	how, agenda := w.Clock(), w.Agenda()
 	if c.asJSON() {
@@ -171,14 +170,14 @@ func (c clockCommand) show(w *remote.Workspace, stdout io.Writer) error {
 		}
 		shown := struct {
 			sandbox.Clock
-			Next *sandbox.Event `json:"next"` // null when nothing is booked
+			Next *sandbox.Event `json:"next"` // null when no event is scheduled
 		}{Clock: how}
 		if len(agenda) > 0 {
 			shown.Next = &agenda[0]
 		}
 		return printJSON(stdout, shown)
 	}
-	next := "nothing is booked"
+	next := "no event is scheduled"
 	if len(agenda) > 0 {
 		next = eventLine(agenda[0])
 	}
@@ -193,7 +192,7 @@ func eventLine(e sandbox.Event) string {
 
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// printed prints what the sandbox said, unless a response got lost on the way.
+// printed prints text from responses, unless a request failed.
 func printed(stdout io.Writer, w *remote.Workspace, text string) error {
 	if err := w.Err(); err != nil {
 		return err

@@ -10,9 +10,9 @@ import (
 // values it offers those that continue what is there.
 func completed(t *testing.T, words []string) string {
 	t.Helper()
-	var out, faults strings.Builder
-	if code := Run(append([]string{"__completeNoDesc"}, words...), nil, &out, &faults); code != exitOK {
-		t.Fatalf("%q: exit code %d, %s", words, code, &faults)
+	var out, message strings.Builder
+	if code := Run(append([]string{"__completeNoDesc"}, words...), nil, &out, &message); code != exitOK {
+		t.Fatalf("%q: exit code %d, %s", words, code, &message)
 	}
 	offered, _, ok := strings.Cut("\n"+out.String(), "\n:")
 	if !ok {
@@ -98,9 +98,9 @@ func FuzzComplete(f *testing.F) {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		var out, faults strings.Builder
-		if code := Run(append([]string{"__complete"}, strings.Split(line, "\n")...), nil, &out, &faults); code != exitOK || !strings.Contains("\n"+out.String(), "\n:") {
-			t.Fatalf("%q: exit code %d, %s, %s", line, code, &out, &faults)
+		var out, message strings.Builder
+		if code := Run(append([]string{"__complete"}, strings.Split(line, "\n")...), nil, &out, &message); code != exitOK || !strings.Contains("\n"+out.String(), "\n:") {
+			t.Fatalf("%q: exit code %d, %s, %s", line, code, &out, &message)
 		}
 	})
 }

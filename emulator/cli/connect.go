@@ -19,35 +19,35 @@ import (
 	"skystack.dev/sandbox/emulator/remote"
 )
 
-// endpoint is how a command reaches a sandbox that runs, as any client does.
+// endpoint tells a command how to reach a running sandbox, as any client does.
 type endpoint struct{ URL, Key, CACert string }
 
 func (c *endpoint) flags() []flag {
 	return []flag{
-		{name: "url", value: textFlag(&c.URL, "URL"), help: "Where the sandbox is. Default: SKYSTACK_BASE_URL, else what SKYSTACK_SANDBOX_LISTEN says, else http://127.0.0.1:8080."},
-		{name: "key", value: textFlag(&c.Key, "TOKEN"), help: "A key of the workspace, with the scopes that the command needs; all, to steer it. Default: SKYSTACK_API_TOKEN, else the first of SKYSTACK_SANDBOX_KEY, else the key everybody knows."},
-		{name: "cacert", value: textFlag(&c.CACert, "FILE"), help: "The certificate authority to trust with https besides those of the system, as PEM. Default: SKYSTACK_SANDBOX_CA."},
+		{name: "url", value: textFlag(&c.URL, "URL"), help: "The base URL of the sandbox. Default: SKYSTACK_BASE_URL, else the address in SKYSTACK_SANDBOX_LISTEN, else http://127.0.0.1:8080."},
+		{name: "key", value: textFlag(&c.Key, "TOKEN"), help: "A key of the workspace with the scopes that the command needs; commands that control the workspace need the scope *. Default: SKYSTACK_API_TOKEN, else the first of SKYSTACK_SANDBOX_KEY, else the default key of the README."},
+		{name: "cacert", value: textFlag(&c.CACert, "FILE"), help: "A PEM file with a certificate authority to trust for https, in addition to those of the system. Default: SKYSTACK_SANDBOX_CA."},
 	}
 }
 
-// connection is how a command steers a sandbox that runs.
+// connection tells a command how to control a running sandbox.
 type connection struct {
 	endpoint
 	Workspace string
 }
 
 func (c *connection) flags() []flag {
-	return append(c.endpoint.flags(), flag{name: "workspace", value: textFlag(&c.Workspace, "ID"), help: "A workspace that is not the key's, for those who have the admin token in SKYSTACK_SANDBOX_ADMIN_TOKEN."})
+	return append(c.endpoint.flags(), flag{name: "workspace", value: textFlag(&c.Workspace, "ID"), help: "Another workspace than that of the key. It needs the admin token in SKYSTACK_SANDBOX_ADMIN_TOKEN."})
 }
 
-// maxCA is the most a file of certificates may hold, in bytes.
+// maxCA is the maximum size of a file of certificates, in bytes.
 const maxCA = 1 << 20
 
 // caVariable names the file of the certificate authority that clients trust.
 const caVariable = envPrefix + "CA"
 
-// complete fills what no flag said from the environment. Its error names what gave a
-// URL that cannot be used.
+// complete fills in from the environment what no flag gives. Its error names the source
+// of an unusable URL.
 func (c endpoint) complete(environ []string) (endpoint, error) {
 	source := "--url"
 	if c.URL == "" {
@@ -79,8 +79,8 @@ func (c endpoint) complete(environ []string) (endpoint, error) {
 	return c, nil
 }
 
-// checkURL refuses what is not the URL of a sandbox. A user or a query in it may be a
-// secret, so the URL is not repeated.
+// checkURL refuses text that is not the base URL of a sandbox. The error does not repeat
+// it, for a user or a query in it may be a secret.
 func checkURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
@@ -89,10 +89,10 @@ func checkURL(text string) error {
 	return nil
 }
 
-// baseVariable tells clients where the sandbox is.
+// baseVariable holds the base URL for clients.
 const baseVariable = "SKYSTACK_BASE_URL"
 
-// lookup is a variable's value; "" when it is not set.
+// lookup returns the value of a variable; "" when it is not set.
 func lookup(environ []string, name string) string {
 	value := ""
 	for _, pair := range environ {
@@ -103,8 +103,8 @@ func lookup(environ []string, name string) string {
 	return value
 }
 
-// urlOfListen is where a client of this machine finds a server that listens
-// there.
+// urlOfListen returns the URL by which a client of this machine reaches a server that
+// listens there.
 func urlOfListen(listen string) string {
 	host, port, err := net.SplitHostPort(listen)
 	if ip := net.ParseIP(host); err != nil || host == "" || ip != nil && ip.IsUnspecified() {
@@ -113,9 +113,9 @@ func urlOfListen(listen string) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// options is how package remote hears of it.
+// options returns the connection as options of package remote.
 func (c connection) options(environ []string) ([]remote.Option, error) {
-	// A production key goes nowhere (S74).
+	// A production key is never sent (S74).
 	if err := emulator.Check(emulator.WithKey(emulator.Key{Token: c.Key})); err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (c connection) options(environ []string) ([]remote.Option, error) {
 	if c.Workspace != "" {
 		token := lookup(environ, variable("admin-token"))
 		if token == "" {
-			return nil, errors.New("--workspace: set SKYSTACK_SANDBOX_ADMIN_TOKEN to the admin token, which the sandbox prints when it starts")
+			return nil, errors.New("--workspace: set SKYSTACK_SANDBOX_ADMIN_TOKEN to the admin token that the sandbox prints when it starts")
 		}
 		opts = append(opts, remote.WithWorkspace(c.Workspace), remote.WithAdminToken(token))
 	}
@@ -133,15 +133,14 @@ func (c connection) options(environ []string) ([]remote.Option, error) {
 			return nil, fmt.Errorf("--cacert: %w", err)
 		}
 		if !x509.NewCertPool().AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("--cacert: %s holds no certificate", c.CACert)
+			return nil, fmt.Errorf("--cacert: %s contains no certificate", c.CACert)
 		}
 		opts = append(opts, remote.WithCA(pem))
 	}
 	return opts, nil
 }
 
-// use does something with the workspace at the other end, for a command. It ends
-// early when the context does.
+// use connects to the workspace and calls do. It returns early when the context ends.
 func (c connection) use(ctx context.Context, command string, environ []string, do func(*remote.Workspace) error) error {
 	var err error
 	if c.endpoint, err = c.complete(environ); err != nil {
@@ -167,8 +166,8 @@ func (c connection) use(ctx context.Context, command string, environ []string, d
 	return untrusted(c.URL, err)
 }
 
-// untrusted is an error without what package remote and net/http advise in Go: when
-// the certificate of the sandbox is not trusted, it says how a command trusts it.
+// untrusted replaces the advice for Go programs in an error about an untrusted
+// certificate: it says how a command is made to trust the sandbox.
 func untrusted(url string, err error) error {
 	if unknown, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return fmt.Errorf("the certificate of %s is not trusted: %w; name the file that %q prints with --cacert FILE or in the variable %s", url, unknown, program+" ca", caVariable)
@@ -176,16 +175,16 @@ func untrusted(url string, err error) error {
 	return err
 }
 
-// lost reports whether there was no response because the connection could not
-// be made, or ended. A sandbox that has responded before is gone then.
+// lost reports whether there is no response because the connection failed or ended. A
+// sandbox that responded before has stopped then.
 func lost(err error) bool {
 	_, ok := errors.AsType[*net.OpError](err)
 	return ok || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// errEnded is the error of a command that goes on as long as the sandbox does.
+// errEnded returns the error of a following command whose sandbox has stopped.
 func errEnded(w *remote.Workspace) error {
-	return fmt.Errorf("the sandbox at %s has ended, or can no longer be reached", w.URL())
+	return fmt.Errorf("the sandbox at %s has stopped, or can no longer be reached", w.URL())
 }
 
 // ofFlags returns the usage error of a command whose flags the sandbox refused, and
@@ -215,7 +214,7 @@ func ofFlags(command string, err error, flags map[string]string) error {
 	return &usageError{command, errors.New(strings.Join(lines, "\n"))}
 }
 
-// readFile is a file that holds at most so many bytes.
+// readFile reads a file of at most so many bytes.
 func readFile(name string, most int64) ([]byte, error) {
 	file, err := os.Open(name)
 	if err != nil {
@@ -225,13 +224,13 @@ func readFile(name string, most int64) ([]byte, error) {
 	return readAll(file, name, most)
 }
 
-// interruptible ends with the signals that end the program.
+// interruptible returns a context that the signals of ending end.
 func interruptible() (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(context.Background(), ending()...)
 }
 
-// ending are the signals that end the program well: SIGINT, SIGTERM, and SIGHUP
-// of a terminal that is closed, unless it was started to outlive that, as by nohup.
+// ending returns the signals that end the program normally: SIGINT, SIGTERM, and SIGHUP
+// of a closed terminal, unless it is ignored, as under nohup.
 func ending() []os.Signal {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {

@@ -10,8 +10,8 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-// commanded is what a command prints that talks to a sandbox.
-func commanded(t *testing.T, e *emulator.Emulator, args ...string) (code int, out, faults string) {
+// runAgainst runs a command that talks to a sandbox.
+func runAgainst(t *testing.T, e *emulator.Emulator, args ...string) (code int, out, message string) {
 	t.Helper()
 	environ := []string{"SKYSTACK_BASE_URL=" + e.URL(), "SKYSTACK_API_TOKEN=" + e.Key(), "SKYSTACK_SANDBOX_ADMIN_TOKEN=" + e.AdminToken()}
 	var stdout, stderr strings.Builder
@@ -74,20 +74,20 @@ func TestUnusableURLs(t *testing.T) {
 func TestWorkspaceOfACommand(t *testing.T) {
 	e := emulator.Start(t)
 	other := e.NewWorkspace(t, emulator.Setup{Clock: emulator.Clock{Mode: emulator.FrozenClock}})
-	if code, out, faults := commanded(t, e, "clock"); code != 0 || !strings.Contains(out, "\nclock  real\n") {
-		t.Errorf("exit code %d, %s%s", code, out, faults)
+	if code, out, message := runAgainst(t, e, "clock"); code != 0 || !strings.Contains(out, "\nclock  real\n") {
+		t.Errorf("exit code %d, %s%s", code, out, message)
 	}
-	if code, out, faults := commanded(t, e, "clock", "--workspace", other.ID()); code != 0 || !strings.Contains(out, "\nclock  frozen\n") {
-		t.Errorf("exit code %d, %s%s", code, out, faults)
+	if code, out, message := runAgainst(t, e, "clock", "--workspace", other.ID()); code != 0 || !strings.Contains(out, "\nclock  frozen\n") {
+		t.Errorf("exit code %d, %s%s", code, out, message)
 	}
-	if code, out, faults := commanded(t, e, "clock", "--key", other.Key()); code != 0 || !strings.Contains(out, "\nclock  frozen\n") {
-		t.Errorf("exit code %d, %s%s", code, out, faults)
+	if code, out, message := runAgainst(t, e, "clock", "--key", other.Key()); code != 0 || !strings.Contains(out, "\nclock  frozen\n") {
+		t.Errorf("exit code %d, %s%s", code, out, message)
 	}
-	if code, _, faults := commanded(t, e, "clock", "--workspace", "wsp_none"); code != exitFailure || !strings.Contains(faults, "wsp_none") {
-		t.Errorf("exit code %d, %s", code, faults)
+	if code, _, message := runAgainst(t, e, "clock", "--workspace", "wsp_none"); code != exitFailure || !strings.Contains(message, "wsp_none") {
+		t.Errorf("exit code %d, %s", code, message)
 	}
-	if code, _, faults := commanded(t, e, "clock", "--key", "unknown"); code != exitFailure || !strings.Contains(faults, "refuses the key") {
-		t.Errorf("exit code %d, %s", code, faults)
+	if code, _, message := runAgainst(t, e, "clock", "--key", "unknown"); code != exitFailure || !strings.Contains(message, "refuses the key") {
+		t.Errorf("exit code %d, %s", code, message)
 	}
 }
 
@@ -98,9 +98,9 @@ func TestUntrustedCertificate(t *testing.T) {
 	want := program + ": the certificate of " + e.HTTPSURL() + " is not trusted: x509: certificate signed by unknown authority; " +
 		`name the file that "skystack-sandbox ca" prints with --cacert FILE or in the variable SKYSTACK_SANDBOX_CA` + "\n"
 	for _, args := range [][]string{{"clock"}, {"token", "list"}} {
-		code, out, faults := commanded(t, e, append(args, "--url", e.HTTPSURL())...)
-		if code != exitFailure || out != "" || faults != want {
-			t.Errorf("%v: exit code %d, %q, %q, want %q", args, code, out, faults, want)
+		code, out, message := runAgainst(t, e, append(args, "--url", e.HTTPSURL())...)
+		if code != exitFailure || out != "" || message != want {
+			t.Errorf("%v: exit code %d, %q, %q, want %q", args, code, out, message, want)
 		}
 	}
 	file := filepath.Join(t.TempDir(), "ca.pem")
@@ -108,17 +108,17 @@ func TestUntrustedCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"clock"}, {"token", "list"}} {
-		if code, out, faults := commanded(t, e, append(args, "--url", e.HTTPSURL(), "--cacert", file)...); code != exitOK || out == "" {
-			t.Errorf("%v: exit code %d, %q, %q", args, code, out, faults)
+		if code, out, message := runAgainst(t, e, append(args, "--url", e.HTTPSURL(), "--cacert", file)...); code != exitOK || out == "" {
+			t.Errorf("%v: exit code %d, %q, %q", args, code, out, message)
 		}
 	}
 	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"clock"}, {"token", "list"}} {
-		code, _, faults := commanded(t, e, append(args, "--url", e.HTTPSURL(), "--cacert", file)...)
-		if want := program + ": --cacert: " + file + " holds no certificate\n"; code != exitUsage || !strings.HasPrefix(faults, want) {
-			t.Errorf("%v: exit code %d, %q, want %q", args, code, faults, want)
+		code, _, message := runAgainst(t, e, append(args, "--url", e.HTTPSURL(), "--cacert", file)...)
+		if want := program + ": --cacert: " + file + " contains no certificate\n"; code != exitUsage || !strings.HasPrefix(message, want) {
+			t.Errorf("%v: exit code %d, %q, want %q", args, code, message, want)
 		}
 	}
 }

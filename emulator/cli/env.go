@@ -12,14 +12,14 @@ import (
 )
 
 func (p *process) envCommand() *cobra.Command {
-	const long = "Prints the export lines for a client of a server with the same settings, and nothing else: the base URL from listen, and the key. The server need not be running. In a shell:\n\neval \"$(" + program + " env)\"\n\n" + likeServe
-	return p.settled("env", "Print export lines for a client's shell: eval \"$("+program+" env)\"", long, nil, func([]string) error {
-		return p.planned("env", func(made *plan) error { return printEnv(made, p.stdout) })
+	const long = "Prints the export lines for a client of a server with the same settings: the base URL, from the setting listen, and the key. The server need not be running. In a shell:\n\neval \"$(" + program + " env)\"\n\n" + likeServe
+	return p.withSettings("env", "Print export lines for a client's shell: eval \"$("+program+" env)\"", long, nil, func([]string) error {
+		return p.withPlan("env", func(made *plan) error { return printEnv(made, p.stdout) })
 	})
 }
 
-// printEnv prints the export lines of a server that has the same settings, and
-// nothing else, so that a shell can evaluate them.
+// printEnv prints only the export lines of a server with the same settings, so that a
+// shell can evaluate them.
 func printEnv(p *plan, stdout io.Writer) error {
 	addr, err := p.address()
 	if err != nil {
@@ -36,11 +36,11 @@ func printEnv(p *plan, stdout io.Writer) error {
 		return &usageError{"env", err}
 	}
 	shown, base := addr, baseURL(addr)
-	if p.required { // keys are taken nowhere else
+	if p.required { // keys are accepted only there
 		shown, base = secureAddr, secureURL(secureAddr)
 	}
 	if shown.Port == 0 {
-		return &usageError{"env", errors.New("with port 0 only the running server knows its address: copy the lines it prints, or listen on a port of your choice")}
+		return &usageError{"env", errors.New("with port 0 only the running server knows its address: copy the lines it prints, or choose a port")}
 	}
 	key, err := p.key()
 	if err != nil {
@@ -52,14 +52,14 @@ func printEnv(p *plan, stdout io.Writer) error {
 			listen = p.https
 		}
 		if again, err := p.key(); err != nil || again != key {
-			return &usageError{"env", fmt.Errorf("listening on %s the server makes itself another key at every start: copy the lines it prints, or give it a key with --key", listen)}
+			return &usageError{"env", fmt.Errorf("a server that listens on %s generates another key at every start: copy the lines it prints, or give it a key with --key", listen)}
 		}
 	}
 	_, err = io.WriteString(stdout, exports(base, key))
 	return err
 }
 
-// key is the key that a server of these settings has.
+// key returns the key of a server with these settings.
 func (p *plan) key() (string, error) {
 	e, err := emulator.New(p.options(slog.New(slog.DiscardHandler))...)
 	if err != nil {

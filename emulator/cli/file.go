@@ -16,24 +16,23 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-// maxConfig is the most a configuration file may hold, in bytes.
+// maxConfig is the maximum size of a configuration file, in bytes.
 const maxConfig = 1 << 20
 
-// configFile is what a file says.
+// configFile is the content of a configuration file.
 type configFile struct {
 	settings map[string][]item
 	keys     []fileKey
 }
 
-// fileKey is a key, and where it stands.
+// fileKey is a key and its origin.
 type fileKey struct {
 	emulator.Key
 	origin string
 }
 
-// readConfig reads the file that a flag or a variable names. It reports all that
-// is wrong with the file, each with its line and column, and returns what is
-// right.
+// readConfig reads the file that a flag or a variable names. It reports all
+// problems of the file, each with its line and column, and returns the valid rest.
 func readConfig(at item) (*configFile, error) {
 	file, err := os.Open(at.text)
 	if err != nil {
@@ -63,12 +62,12 @@ func parseConfig(name string, data []byte) (*configFile, error) {
 		return r.out, unreadable(name, err)
 	}
 	if err := decoder.Decode(&second); err == nil {
-		r.fault(&second, "", "a second YAML document begins here; write one")
+		r.problem(&second, "", "a second YAML document begins here; write one")
 	} else if !errors.Is(err, io.EOF) {
 		return r.out, unreadable(name, err)
 	}
 	r.root(document.Content[0])
-	return r.out, errors.Join(r.faults...)
+	return r.out, errors.Join(r.problems...)
 }
 
 func unreadable(name string, err error) error {
@@ -80,12 +79,12 @@ func unreadable(name string, err error) error {
 }
 
 type configReader struct {
-	name   string
-	out    *configFile
-	faults []error
+	name     string
+	out      *configFile
+	problems []error
 }
 
-// origin is the place of a member.
+// origin returns the place of a member.
 func (r *configReader) origin(n *yaml.Node, path string) string {
 	place := r.name + ":" + strconv.Itoa(n.Line) + ":" + strconv.Itoa(n.Column)
 	if path == "" {
@@ -94,11 +93,11 @@ func (r *configReader) origin(n *yaml.Node, path string) string {
 	return place + ": " + path
 }
 
-func (r *configReader) fault(n *yaml.Node, path, format string, args ...any) {
-	r.faults = append(r.faults, fmt.Errorf("%s: %s", r.origin(n, path), fmt.Sprintf(format, args...)))
+func (r *configReader) problem(n *yaml.Node, path, format string, args ...any) {
+	r.problems = append(r.problems, fmt.Errorf("%s: %s", r.origin(n, path), fmt.Sprintf(format, args...)))
 }
 
-// shown is a member's name as it stands in messages, on one line.
+// shown returns a member's name for messages, on one line.
 func shown(name string) string {
 	if strconv.CanBackquote(name) {
 		return name
@@ -109,7 +108,7 @@ func shown(name string) string {
 // each calls member for every member of an object that has one of the names.
 func (r *configReader) each(n *yaml.Node, path string, names []string, member func(name, path string, v *yaml.Node)) {
 	if n.Kind != yaml.MappingNode {
-		r.fault(n, path, "want an object, got %s", kindOf(n))
+		r.problem(n, path, "want an object, got %s", kindOf(n))
 		return
 	}
 	lines := map[string]int{}
@@ -121,17 +120,17 @@ func (r *configReader) each(n *yaml.Node, path string, names []string, member fu
 		}
 		switch {
 		case key.Kind != yaml.ScalarNode || key.Tag != "!!str":
-			r.fault(key, path, "a member's name must be text")
+			r.problem(key, path, "a member's name must be text")
 		case lines[key.Value] > 0:
-			r.fault(key, inner, "written twice (first in line %d); keep one", lines[key.Value])
+			r.problem(key, inner, "written twice (first in line %d); keep one", lines[key.Value])
 		case names != nil && !slices.Contains(names, key.Value):
 			r.unknown(key, inner, names)
 		case plain(v):
 			member(key.Value, inner, v)
 		case v.Kind == yaml.ScalarNode && v.Tag == "!!null":
-			r.fault(v, inner, "must not be null or blank; leave the member out")
+			r.problem(v, inner, "must not be null or blank; leave the member out")
 		default:
-			r.fault(v, inner, "anchors, aliases and tags are not used here; write the plain value")
+			r.problem(v, inner, "anchors, aliases and tags are not used here; write the plain value")
 		}
 		lines[key.Value] = key.Line
 	}
@@ -144,10 +143,10 @@ func (r *configReader) unknown(key *yaml.Node, path string, names []string) {
 	if len(names) < 20 {
 		more += "; allowed here: " + strings.Join(names, ", ")
 	}
-	r.fault(key, path, "there is no such member%s", more)
+	r.problem(key, path, "there is no such member%s", more)
 }
 
-// plain reports whether a value is written out.
+// plain reports whether a value has no anchor, alias or tag and is not null.
 func plain(n *yaml.Node) bool {
 	return n.Kind != yaml.AliasNode && n.Anchor == "" && n.Style&yaml.TaggedStyle == 0 && n.Tag != "!!null"
 }
@@ -172,7 +171,7 @@ func kindOf(n *yaml.Node) string {
 
 func (r *configReader) root(n *yaml.Node) {
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
-		return // comments alone
+		return // only comments
 	}
 	known := map[string]setting{}
 	var names []string
@@ -204,13 +203,13 @@ func (r *configReader) root(n *yaml.Node) {
 	})
 }
 
-// text takes the value of a setting that is one text, number or truth.
+// text reads the value of a setting that is one text, number or boolean.
 func (r *configReader) text(s setting, path string, v *yaml.Node) {
 	want := map[kind]string{truth: "true or false", number: "a number"}[s.kind]
 	if want == "" {
 		want = "a string"
 	}
-	// A number's other words, as off, are strings.
+	// Other words for a number, as off, are strings.
 	if s.kind == number && kindOf(v) == "a string" || r.is(v, path, want) {
 		text := v.Value
 		if s.name == "fixture" && isFile(text) || s.name == "tls-cert" || s.name == "tls-key" || s.name == "tls-dir" && text != inMemory {
@@ -232,27 +231,27 @@ func (r *configReader) is(v *yaml.Node, path, want string) bool {
 		if want == "a string" && (got == "a number" || got == "true or false") {
 			hint = "; put it in quotes"
 		}
-		r.fault(v, path, "want %s, got %s%s", want, got, hint)
+		r.problem(v, path, "want %s, got %s%s", want, got, hint)
 	}
 	return got == want
 }
 
 func (r *configReader) elements(v *yaml.Node, path string, element func(path string, v *yaml.Node)) {
 	if v.Kind != yaml.SequenceNode {
-		r.fault(v, path, "want a list, got %s", kindOf(v))
+		r.problem(v, path, "want a list, got %s", kindOf(v))
 		return
 	}
 	for i, e := range v.Content {
 		inner := path + "[" + strconv.Itoa(i) + "]"
 		if !plain(e) {
-			r.fault(e, inner, "write a plain value")
+			r.problem(e, inner, "write a plain value")
 			continue
 		}
 		element(inner, e)
 	}
 }
 
-// key reads one element of keys: a key as in a fixture, and its workspace.
+// key reads an element of keys: a key as in a fixture, and its workspace.
 func (r *configReader) key(path string, n *yaml.Node) {
 	k := fileKey{origin: r.origin(n, path)}
 	texts := map[string]*string{
@@ -261,7 +260,7 @@ func (r *configReader) key(path string, n *yaml.Node) {
 	}
 	times := map[string]**time.Time{"created_at": &k.CreatedAt, "expires_at": &k.ExpiresAt, "revoked_at": &k.RevokedAt}
 	names := []string{"token", "workspace", "id", "name", "scopes", "environment", "owner", "project_id", "api_version", "created_at", "expires_at", "revoked_at"}
-	before := len(r.faults)
+	before := len(r.problems)
 	r.each(n, path, names, func(name, path string, v *yaml.Node) {
 		switch {
 		case name == "scopes":
@@ -275,16 +274,16 @@ func (r *configReader) key(path string, n *yaml.Node) {
 			if t, err := time.Parse(time.RFC3339, v.Value); v.Kind == yaml.ScalarNode && err == nil && t.Nanosecond() == 0 {
 				*times[name] = ptr(t.UTC())
 			} else {
-				r.fault(v, path, "want a time in whole seconds, as in 2026-03-19T10:22:44Z")
+				r.problem(v, path, "want a time in whole seconds, as in 2026-03-19T10:22:44Z")
 			}
 		case r.is(v, path, "a string"):
 			*texts[name] = v.Value
 		}
 	})
-	if n.Kind == yaml.MappingNode && k.Token == "" && len(r.faults) == before {
-		r.fault(n, path, "there is no token; add token: sky_test_…, as %s key new prints it", program)
+	if n.Kind == yaml.MappingNode && k.Token == "" && len(r.problems) == before {
+		r.problem(n, path, "token is missing; add token: sky_test_…, which %s key new prints", program)
 	}
-	if len(r.faults) == before {
+	if len(r.problems) == before {
 		r.out.keys = append(r.out.keys, k)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"skystack.dev/sandbox/fixtures"
 )
 
-// flag is one flag of a command.
+// flag is a flag of a command.
 type flag struct {
 	name, short string // short is a letter, or ""
 	value       *value
@@ -23,35 +23,34 @@ type flag struct {
 	known       func(emulator.Names) []string // completes the value; nil when nothing can be listed, or the words of value.arg
 }
 
-// value is what can be said with a flag. It implements pflag.Value.
+// value is the value of a flag. It implements pflag.Value.
 type value struct {
-	arg  string // what to write, for the help; words to choose from are separated by |
+	arg  string // the form of the value, for the help; alternatives are separated by |
 	std  string // the default, for the help
 	take func(text string) error
 }
 
-// onItsOwn is the arg of a flag that stands on its own.
-const onItsOwn = "bool"
+// noValue is the arg of a flag without a value.
+const noValue = "bool"
 
 // Set implements pflag.Value.
 func (v *value) Set(text string) error { return v.take(text) }
 
-// String implements pflag.Value. It is asked for the default alone.
+// String implements pflag.Value. pflag calls it only for the default.
 func (v *value) String() string { return v.std }
 
 // Type implements pflag.Value.
 func (v *value) Type() string { return v.arg }
 
-// words is what can be written, when that can be listed.
+// words returns the possible values, if they can be listed.
 func (v *value) words() []string {
-	if v.arg == onItsOwn {
+	if v.arg == noValue {
 		return nil
 	}
 	return literal(strings.Split(v.arg, "|"))
 }
 
-// literal is the words without those that hold capitals, which stand for something
-// else.
+// literal removes words with capitals, which are placeholders.
 func literal(words []string) []string {
 	return slices.DeleteFunc(words, func(w string) bool { return strings.ToLower(w) != w })
 }
@@ -62,14 +61,14 @@ func addFlags(to *pflag.FlagSet, c *cobra.Command, flags []flag) {
 	c.Flags().SortFlags, c.PersistentFlags().SortFlags = false, false
 	for _, f := range flags {
 		added := to.VarPF(f.value, f.name, f.short, f.help)
-		if f.value.arg == onItsOwn {
+		if f.value.arg == noValue {
 			added.NoOptDefVal = "true"
 		}
 		if f.required {
-			_ = cobra.MarkFlagRequired(to, f.name) // it exists
+			_ = cobra.MarkFlagRequired(to, f.name) // no error: the flag exists
 		}
 		if complete := f.completion(); complete != nil {
-			_ = c.RegisterFlagCompletionFunc(f.name, complete) // it is the first
+			_ = c.RegisterFlagCompletionFunc(f.name, complete) // no error: there is no other function yet
 		}
 	}
 }
@@ -84,7 +83,7 @@ func (f flag) completion() cobra.CompletionFunc {
 	case f.name == "fixture":
 		words = literal(fixtures.Names())
 	case len(words) > 0:
-	case f.value.arg == onItsOwn, f.value.arg == "FILE", f.value.arg == "DIR":
+	case f.value.arg == noValue, f.value.arg == "FILE", f.value.arg == "DIR":
 		return nil
 	}
 	return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
@@ -102,8 +101,8 @@ func completeNames(list func(emulator.Names) []string) cobra.CompletionFunc {
 	}
 }
 
-// flags is those of the settings of a group. What they say is noted by name; of a
-// setting of one value the last one counts.
+// flags returns the flags of the settings of a group. They store their values by name; of
+// a setting with one value the last flag wins.
 func (g settingGroup) flags(given map[string][]string) []flag {
 	var all []flag
 	for _, s := range g.settings {
@@ -116,7 +115,7 @@ func (g settingGroup) flags(given map[string][]string) []flag {
 		case fileOnly:
 			continue
 		case truth:
-			v.arg = onItsOwn
+			v.arg = noValue
 		case list, pairs:
 			v.take = func(text string) error {
 				given[s.name] = append(given[s.name], listed(text)...)
@@ -128,7 +127,7 @@ func (g settingGroup) flags(given map[string][]string) []flag {
 	return all
 }
 
-// listed is the elements of a list on one line.
+// listed splits a list on one line.
 func listed(text string) []string {
 	all := strings.Split(text, ",")
 	for i, s := range all {
@@ -137,7 +136,7 @@ func listed(text string) []string {
 	return all
 }
 
-// textFlag is any text; arg is what it stands for.
+// textFlag accepts any text; arg describes it.
 func textFlag(to *string, arg string) *value {
 	return &value{arg: arg, take: func(text string) error {
 		*to = text
@@ -145,7 +144,7 @@ func textFlag(to *string, arg string) *value {
 	}}
 }
 
-// listFlag is texts: repeated, or with commas.
+// listFlag accepts several texts, repeated or separated by commas.
 func listFlag(to *[]string, arg string) *value {
 	return &value{arg: arg, take: func(text string) error {
 		*to = append(*to, listed(text)...)
@@ -153,7 +152,7 @@ func listFlag(to *[]string, arg string) *value {
 	}}
 }
 
-// oneOfFlag is one of some words; without the flag to stays as it is.
+// oneOfFlag accepts one of some words; without the flag to stays unchanged.
 func oneOfFlag(to *string, words ...string) *value {
 	return &value{arg: strings.Join(words, "|"), take: func(text string) error {
 		if !slices.Contains(words, text) {
@@ -164,7 +163,7 @@ func oneOfFlag(to *string, words ...string) *value {
 	}}
 }
 
-// choiceFlag is one of some words, of which the first is the default.
+// choiceFlag accepts one of some words, of which the first is the default.
 func choiceFlag(to *string, words ...string) *value {
 	*to = words[0]
 	v := oneOfFlag(to, words...)
@@ -172,15 +171,15 @@ func choiceFlag(to *string, words ...string) *value {
 	return v
 }
 
-// truthFlag stands on its own.
+// truthFlag is a flag without a value.
 func truthFlag(to *bool) *value {
-	return &value{arg: onItsOwn, take: func(text string) (err error) {
+	return &value{arg: noValue, take: func(text string) (err error) {
 		*to, err = yes(text)
 		return err
 	}}
 }
 
-// countFlag is a whole number from 0 on. to stays as it is without the flag.
+// countFlag accepts a whole number from 0 on. Without the flag to stays unchanged.
 func countFlag(to *int) *value {
 	return &value{arg: "N", take: func(text string) (err error) {
 		*to, err = whole(text, 0)
@@ -188,7 +187,7 @@ func countFlag(to *int) *value {
 	}}
 }
 
-// serialFlag is the number of a request, from least on.
+// serialFlag accepts the number of a request, from least on.
 func serialFlag(to *uint64, least uint64) *value {
 	return &value{arg: "N", take: func(text string) (err error) {
 		if *to, err = strconv.ParseUint(text, 10, 64); err != nil || *to < least {
@@ -198,7 +197,7 @@ func serialFlag(to *uint64, least uint64) *value {
 	}}
 }
 
-// durationFlag is a time to come in whole seconds. to becomes not nil.
+// durationFlag accepts a duration from 0 on in whole seconds. It makes to not nil.
 func durationFlag(to **time.Duration) *value {
 	return &value{arg: "DURATION", take: func(text string) error {
 		d, err := time.ParseDuration(text)
@@ -206,7 +205,7 @@ func durationFlag(to **time.Duration) *value {
 			return fmt.Errorf("%q is not a duration: write it as 5s or 1m30s", text)
 		}
 		if d < 0 || d%time.Second != 0 {
-			return fmt.Errorf("%v is not a time to come in whole seconds", d)
+			return fmt.Errorf("%v is not a duration from 0 on in whole seconds", d)
 		}
 		*to = &d
 		return nil

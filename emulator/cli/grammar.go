@@ -11,19 +11,19 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// process is one run of the program, and what its commands share.
+// process is one run of the program.
 type process struct {
 	environ        []string
 	stdout, stderr io.Writer
 	given          map[string][]string // settings that flags give, by name
-	started        bool                // the arguments were right; errors from here on are the command's
-	failed         error               // what the help had to say instead of helping
+	started        bool                // the arguments are valid; later errors are the command's
+	failed         error               // the error of the help
 }
 
-// execute parses the arguments and carries out the command that they name.
+// execute parses the arguments and runs the command.
 func (p *process) execute(args []string) error {
 	root := p.program()
-	root.SetArgs(slices.Concat([]string{}, args)) // nil stands for os.Args
+	root.SetArgs(slices.Concat([]string{}, args)) // cobra reads os.Args when it is nil
 	c, err := root.ExecuteC()
 	if err = errors.Join(err, p.failed); err != nil && !p.started {
 		return &usageError{pathOf(c), err}
@@ -31,10 +31,10 @@ func (p *process) execute(args []string) error {
 	return err
 }
 
-// program is every command with its flags. What is not in it does not exist.
+// program returns all commands with their flags.
 func (p *process) program() *cobra.Command {
 	p.given = map[string][]string{}
-	root := p.settled(program, "", "", nil, p.serve)
+	root := p.withSettings(program, "", "", nil, p.serve)
 	root.Args = followed
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetOut(p.stdout)
@@ -52,7 +52,7 @@ func (p *process) program() *cobra.Command {
 		return serve(c, words)
 	}
 	root.AddCommand(
-		p.settled("serve", "Serve the sandbox. This is what happens when no command is named.", "", nil, p.serve),
+		p.withSettings("serve", "Serve the sandbox. This is the default command.", "", nil, p.serve),
 		p.testCommand(), p.envCommand(), p.caCommand(), p.healthcheckCommand(),
 		p.clockCommand(), p.resetCommand(), p.snapshotCommand(), p.requestsCommand(),
 		p.listenCommand(), p.deliveriesCommand(), p.triggerCommand(), p.webhooksCommand(),
@@ -71,8 +71,8 @@ func (p *process) program() *cobra.Command {
 	return root
 }
 
-// leaf is a command that does something. The words of use behind its name are its
-// arguments; one in brackets may be left out. long may be empty.
+// leaf returns a command without subcommands. The words of use after its name are its
+// arguments; one in brackets is optional. long may be empty.
 func (p *process) leaf(use, short, long string, flags []flag, run func(words []string) error) *cobra.Command {
 	c := &cobra.Command{
 		Use: use, Short: short, Long: long, Args: arguments,
@@ -85,7 +85,7 @@ func (p *process) leaf(use, short, long string, flags []flag, run func(words []s
 		c.ValidArgsFunction = cobra.NoFileCompletions
 	}
 	addFlags(c.Flags(), c, flags)
-	// Called before cobra looks itself, which says less.
+	// This runs before the check of cobra, whose message says less.
 	c.PreRunE = func(c *cobra.Command, _ []string) error {
 		for _, f := range flags {
 			if f.required && !c.Flags().Changed(f.name) {
@@ -97,11 +97,11 @@ func (p *process) leaf(use, short, long string, flags []flag, run func(words []s
 	return c
 }
 
-// takesSettings marks the commands that take every setting.
+// takesSettings marks the commands that take all settings.
 const takesSettings = "settings"
 
-// settled is a leaf that takes every setting, and flags of its own.
-func (p *process) settled(use, short, long string, flags []flag, run func(words []string) error) *cobra.Command {
+// withSettings returns a leaf that takes all settings, and its own flags.
+func (p *process) withSettings(use, short, long string, flags []flag, run func(words []string) error) *cobra.Command {
 	c := p.leaf(use, short, long, flags, run)
 	c.Annotations = map[string]string{takesSettings: use}
 	for _, g := range groups() {
@@ -110,7 +110,7 @@ func (p *process) settled(use, short, long string, flags []flag, run func(words 
 	return c
 }
 
-// group is a command that others follow; the flags are for all of these.
+// group returns a command with subcommands; its flags apply to all of them.
 func group(use, short string, flags []flag, commands ...*cobra.Command) *cobra.Command {
 	c := &cobra.Command{Use: use + " <command>", Short: short, Args: followed, RunE: incomplete}
 	addFlags(c.PersistentFlags(), c, flags)
@@ -118,13 +118,13 @@ func group(use, short string, flags []flag, commands ...*cobra.Command) *cobra.C
 	return c
 }
 
-// incomplete is a group without the command that is to follow it.
+// incomplete returns the error of a group without a subcommand.
 func incomplete(c *cobra.Command, _ []string) error {
 	path := pathOf(c)
 	return &usageError{path, fmt.Errorf("%s is followed by %s", path, joined(childrenOf(c), "or"))}
 }
 
-// followed are the arguments of a group: no word that is not one of its commands.
+// followed refuses an argument of a group that is not one of its commands.
 func followed(c *cobra.Command, words []string) error {
 	if len(words) > 0 {
 		return noCommand(c, words[0])
@@ -132,7 +132,7 @@ func followed(c *cobra.Command, words []string) error {
 	return nil
 }
 
-// arguments are as many as the usage of the command names.
+// arguments checks the number of arguments against the usage of the command.
 func arguments(c *cobra.Command, words []string) error {
 	names, path := strings.Fields(c.Use)[1:], pathOf(c)
 	for i, name := range names {
@@ -149,7 +149,7 @@ func arguments(c *cobra.Command, words []string) error {
 	return fmt.Errorf("%s takes no further argument; got %s", path, words[len(names)])
 }
 
-// noCommand says that a command has none of a name below it.
+// noCommand returns the error of an unknown command.
 func noCommand(c *cobra.Command, word string) error {
 	names, path := childrenOf(c), pathOf(c)
 	switch {
@@ -161,7 +161,7 @@ func noCommand(c *cobra.Command, word string) error {
 	return fmt.Errorf("there is no command %s %s%s; %s is followed by %s", path, word, hint(word, names...), path, joined(names, "or"))
 }
 
-// childrenOf is the names of the commands below one.
+// childrenOf returns the names of the subcommands of a command.
 func childrenOf(c *cobra.Command) []string {
 	var names []string
 	for _, child := range c.Commands() {
@@ -172,18 +172,18 @@ func childrenOf(c *cobra.Command) []string {
 	return names
 }
 
-// pathOf is the words of a command, as in "key new"; "" for the program itself.
+// pathOf returns the words of a command, as "key new"; "" for the program itself.
 func pathOf(c *cobra.Command) string {
 	return strings.TrimPrefix(strings.TrimPrefix(c.CommandPath(), program), " ")
 }
 
-// flagError says which flag is wrong, and what would be right.
+// flagError returns an error that names the flag and what would be right.
 func flagError(c *cobra.Command, err error) error {
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		return fmt.Errorf("--%s: %w", e.GetFlag().Name, e.Unwrap())
 	}
 	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
-		return fmt.Errorf("--%s: there is no value; write it as --%[1]s=VALUE", e.GetFlag().Name)
+		return fmt.Errorf("--%s: the value is missing; write --%[1]s=VALUE", e.GetFlag().Name)
 	}
 	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		if e.GetSpecifiedShortnames() != "" {

@@ -10,17 +10,17 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// healthWait is how long a healthy sandbox may take to say so.
-const healthWait = 2 * time.Second
+// healthTimeout is how long a healthy sandbox may take to respond.
+const healthTimeout = 2 * time.Second
 
 func (p *process) healthcheckCommand() *cobra.Command {
-	const long = "Asks the server of this machine that has the same settings whether it is ready, at /readyz. The exit code is 0 when it says so within 2 seconds, else 1, and then a line says why. Of the settings it needs listen alone. " + likeServe
-	return p.settled("healthcheck", "Ask the sandbox of this machine whether it is ready; exit code 0 or 1.", long, nil,
+	const long = "Requests /readyz of the server that runs on this machine with the same settings. The exit code is 0 when it responds within 2 seconds that it is ready, else 1, and then a line says why. Only the setting listen is used. " + likeServe
+	return p.withSettings("healthcheck", "Check whether the sandbox of this machine is ready; exit code 0 or 1.", long, nil,
 		func([]string) error { return healthcheck(p.given, p.environ) })
 }
 
-// healthcheck succeeds when the server with the same settings is ready. It needs
-// none of them but the address, and looks at no other.
+// healthcheck succeeds when the server with the same settings is ready. It uses only the
+// address.
 func healthcheck(flags map[string][]string, environ []string) error {
 	listen, err := listenSetting(flags, environ)
 	if err != nil {
@@ -29,36 +29,36 @@ func healthcheck(flags map[string][]string, environ []string) error {
 	if _, port, _ := net.SplitHostPort(listen); port == "0" {
 		return &usageError{"healthcheck", fmt.Errorf("with port 0 only the running server knows its address")}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), healthWait)
+	ctx, cancel := context.WithTimeout(context.Background(), healthTimeout)
 	defer cancel()
 	return ready(ctx, urlOfListen(listen)+"/readyz")
 }
 
-// ready asks a sandbox until the context ends.
+// ready requests whether a sandbox is ready, until the context ends.
 func ready(ctx context.Context, url string) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
-	// The sandbox is here: no proxy stands between, and whoever redirects is
-	// somebody else.
+	// The sandbox is on this machine: no proxy is used, and a redirect is not followed,
+	// for a sandbox sends none.
 	direct := &http.Transport{DisableKeepAlives: true}
 	resp, err := direct.RoundTrip(r)
 	if err != nil {
 		if ctx.Err() != nil {
-			err = fmt.Errorf("no answer within %v", healthWait)
+			err = fmt.Errorf("no response within %v", healthTimeout)
 		}
 		return fmt.Errorf("not ready: %s: %w", url, err)
 	}
 	_ = resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("not ready: %s answers %s", url, resp.Status)
+		return fmt.Errorf("not ready: %s responded with %s", url, resp.Status)
 	}
 	return nil
 }
 
-// listenSetting is where the server listens, as flags, environment and file say.
-// What is wrong with other settings is for the server to say.
+// listenSetting returns the address of the setting listen from flags, environment and
+// file. It ignores errors in other settings, which the server reports.
 func listenSetting(flags map[string][]string, environ []string) (string, error) {
 	given := map[string][]item{}
 	for name, texts := range flags {

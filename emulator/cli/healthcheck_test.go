@@ -21,11 +21,11 @@ func TestHealthcheck(t *testing.T) {
 		want   string // "" when healthy
 	}{
 		{"a sandbox", listen(good.URL()), ""},
-		{"not ready", listen(serving(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })), "answers 503 Service Unavailable"},
+		{"not ready", listen(serving(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })), "responded with 503 Service Unavailable"},
 		{"a redirect", listen(serving(t, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, good.URL()+"/readyz", http.StatusFound)
-		})), "answers 302 Found"},
-		{"nothing said", listen(serving(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })), "EOF"},
+		})), "responded with 302 Found"},
+		{"no response", listen(serving(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })), "EOF"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			// A proxy of the user has nothing to do with it.
@@ -41,21 +41,20 @@ func TestHealthcheck(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := ready(ended, good.URL()+"/readyz"); err == nil || !strings.Contains(err.Error(), "no answer within 2s") {
+	if err := ready(ended, good.URL()+"/readyz"); err == nil || !strings.Contains(err.Error(), "no response within 2s") {
 		t.Errorf("too late: %v", err)
 	}
 }
 
-// serving is the URL of a server that answers so.
-func serving(t *testing.T, answer http.HandlerFunc) string {
+// serving starts a server with a handler and returns its URL.
+func serving(t *testing.T, handler http.HandlerFunc) string {
 	t.Helper()
-	s := httptest.NewServer(answer)
+	s := httptest.NewServer(handler)
 	t.Cleanup(s.Close)
 	return s.URL
 }
 
-// Only where the server listens matters, and whatever else is wrong is not said
-// here.
+// Only the address is read, and errors in other settings are not reported.
 func TestListenSetting(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "sandbox.yaml")
 	if err := os.WriteFile(file, []byte("listen: 127.0.0.1:3\nspeed: quick\ncolour: blue\n"), 0o600); err != nil {

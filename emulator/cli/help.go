@@ -10,23 +10,23 @@ import (
 	"github.com/spf13/pflag"
 )
 
-const about = `The SkyStack Sandbox behaves like the SkyStack cloud API, on this machine: every request is checked against the contract, instances move through their states, keys run into their limits. It is for integration tests only, and its data does not last.`
+const about = `The SkyStack Sandbox behaves like the SkyStack cloud API, on this machine: every request is checked against the contract, instances move through their states, and requests are rate limited. It is for integration tests only, and its data does not last.`
 
-const sources = `Every setting below can be given in three ways, and the first one set wins: a flag (--speed=realistic), an environment variable (SKYSTACK_SANDBOX_SPEED=realistic), a member of the YAML file that --config or SKYSTACK_SANDBOX_CONFIG names (speed: realistic). What none of them says is the default. A list is repeated flags, commas in a variable, a YAML list in the file; lists are not joined. An empty variable counts as not set. Paths in the file start from the file's directory.
+const sources = `Every setting below can be given in three ways, and the first one set wins: a flag (--speed=realistic), an environment variable (SKYSTACK_SANDBOX_SPEED=realistic), a member of the YAML file that --config or SKYSTACK_SANDBOX_CONFIG names (speed: realistic). Otherwise the default applies. A list is repeated flags, commas in a variable, a YAML list in the file; lists are not joined. An empty variable counts as not set. Paths in the file start from the file's directory.
 
-A fixture may bring a clock, limits and a quota: they win over the defaults, and what you set wins over them.
+A fixture may set a clock, limits and a quota. They override the defaults, and settings override them.
 
 Keys with scopes, an expiry or a workspace of their own can be configured only in the file, in its list keys; "skystack-sandbox key new --output=yaml" prints such a list. Workspaces do not see each other, and each starts from the same fixture.
 
-The exit code is 0 after SIGINT, SIGTERM or SIGHUP, which let requests in flight end for up to 5 seconds, 1 when the sandbox cannot run, and 2 when a setting is wrong.`
+The exit code is 0 after SIGINT, SIGTERM or SIGHUP, 1 when the sandbox cannot run, and 2 when a setting is wrong. After a signal, requests in flight have up to 5 seconds to end.`
 
-// The measures of the help, in columns.
+// The widths of the help, in columns.
 const (
 	helpWidth = 90
 	nameWidth = 26
 )
 
-// help prints the help of a command, unless what follows the command is none.
+// help prints the help of a command, unless an unknown command follows it.
 func (p *process) help(c *cobra.Command, _ []string) {
 	if words := c.Flags().Args(); len(words) > 0 && c.HasSubCommands() {
 		p.failed = noCommand(c, words[0])
@@ -49,7 +49,7 @@ func (p *process) help(c *cobra.Command, _ []string) {
 	_, p.failed = io.WriteString(p.stdout, b.String())
 }
 
-// builtIn reports whether a command is one of cobra's, whose texts are laid out.
+// builtIn reports whether a command is one of cobra's, whose texts are already wrapped.
 func builtIn(c *cobra.Command) bool {
 	for ; c.HasParent(); c = c.Parent() {
 		if c.Name() == "completion" {
@@ -59,8 +59,7 @@ func builtIn(c *cobra.Command) bool {
 	return false
 }
 
-// helpOn is "help COMMAND": the command followed by --help, provided that there is
-// one.
+// helpOn implements "help COMMAND", which is COMMAND --help for an existing command.
 func (p *process) helpOn(c *cobra.Command, words []string) error {
 	found, rest, _ := c.Root().Find(words)
 	if len(rest) > 0 {
@@ -69,7 +68,7 @@ func (p *process) helpOn(c *cobra.Command, words []string) error {
 	return found.Help()
 }
 
-// usage prints how a command is written, and its commands and flags.
+// usage prints the usage line of a command, its commands and flags.
 func usage(c *cobra.Command) error {
 	root := c == c.Root()
 	own := ownFlags(c)
@@ -105,8 +104,8 @@ func usage(c *cobra.Command) error {
 	return nil
 }
 
-// ownFlags is the flags of a command, those of the commands it belongs to included,
-// but for the settings and --help.
+// ownFlags returns the flags of a command and its parents, without the settings and
+// --help.
 func ownFlags(c *cobra.Command) *pflag.FlagSet {
 	own := pflag.NewFlagSet("", pflag.ContinueOnError)
 	own.SortFlags = false
@@ -134,7 +133,7 @@ func leaves(b *strings.Builder, c *cobra.Command) {
 	}
 }
 
-// row is a name and what it means.
+// row writes a name and its explanation.
 func row(b *strings.Builder, name, help string) {
 	for _, line := range wrap(help, helpWidth-nameWidth) {
 		fmt.Fprintf(b, "%-*s%s\n", nameWidth, name, line)
@@ -143,13 +142,13 @@ func row(b *strings.Builder, name, help string) {
 }
 
 // likeServe ends the help of a command that takes settings.
-const likeServe = "The settings are those of serve: see " + program + " --help."
+const likeServe = "It takes the settings of serve: see " + program + " --help."
 
-const testHelp = `Starts a sandbox, on a free port unless listen says where, runs the command, ends the sandbox, and exits with the command's exit code: 128 and the signal's number when a signal ended it, 127 when there is no such command, 126 when it cannot be run. SIGINT, SIGTERM and other signals are handed on. Unlike a server, this sandbox limits neither requests nor instances, unless --rate-limit=on, one of the other settings of limits, or --quota asks for it.
+const testHelp = `Starts a sandbox, on a free port unless --listen is given, runs the command, stops the sandbox, and exits with the command's exit code: 128 plus the signal's number when a signal ended it, 127 when the command does not exist, 126 when it cannot be run. SIGINT, SIGTERM and other signals are forwarded to the command. Unlike a server, this sandbox limits neither requests nor instances, unless --rate-limit=on, another rate limit setting or --quota is given.
 
-The command's environment says where the sandbox is and what opens it: SKYSTACK_BASE_URL, SKYSTACK_API_TOKEN, SKYSTACK_SANDBOX_ADMIN_TOKEN and SKYSTACK_SANDBOX_SEED. The other commands of this program read the same variables, so that the command may use them, as in: ` + program + ` clock advance 3s. With --https=127.0.0.1:0 the URL is the secure one, and SSL_CERT_FILE, REQUESTS_CA_BUNDLE, NODE_EXTRA_CA_CERTS, CURL_CA_BUNDLE and SKYSTACK_SANDBOX_CA name files that let the command trust the sandbox besides all it trusts anyway.
+The command's environment contains the URL of the sandbox and its credentials: SKYSTACK_BASE_URL, SKYSTACK_API_TOKEN, SKYSTACK_SANDBOX_ADMIN_TOKEN and SKYSTACK_SANDBOX_SEED. The other commands of this program read the same variables, so the command can call them, as in: ` + program + ` clock advance 3s. With --https=127.0.0.1:0 the URL is that of HTTPS, and SSL_CERT_FILE, REQUESTS_CA_BUNDLE, NODE_EXTRA_CA_CERTS, CURL_CA_BUNDLE and SKYSTACK_SANDBOX_CA name files with which the command trusts the sandbox, in addition to the certificates it already trusts.
 
-When the command succeeds nothing is printed. When it fails, standard error says with which seed, how to do it again, and what the sandbox saw.
+When the command succeeds, nothing is printed. When it fails, standard error shows the seed, the command line that repeats the run, and the requests that the sandbox received.
 
 `
 

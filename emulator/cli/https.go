@@ -14,29 +14,29 @@ import (
 
 const (
 	defaultHTTPS = "127.0.0.1:8443"
-	// inMemory is the directory that is none.
+	// inMemory stands for no directory.
 	inMemory = "memory"
 )
 
-// httpsSettings is how the sandbox speaks HTTPS, and whether it insists.
+// httpsSettings returns the settings of HTTPS.
 func httpsSettings() settingGroup {
 	return settingGroup{"HTTPS", []setting{
-		{"https", word, "HOST:PORT|off", "off", "Where to listen for HTTPS too, as in " + defaultHTTPS + ". Port 0 takes a free one and prints it.", takeHTTPS},
-		{"tls-dir", word, "DIR", "skystack-sandbox among the user's configuration", "Where the certificate authority is that signs the sandbox's certificate. It is made when there is none, and \"" + program + " ca\" says how to trust it. With the word memory there is a new one at each start, to be had from /_sandbox/ca.pem.",
+		{"https", word, "HOST:PORT|off", "off", "An additional address for HTTPS, as " + defaultHTTPS + ". Port 0 chooses a free port and prints it.", takeHTTPS},
+		{"tls-dir", word, "DIR", "skystack-sandbox in the user's configuration directory", "The directory of the certificate authority that signs the sandbox's certificate. It is created if needed, and \"" + program + " ca\" explains how to trust it. With the word memory each start creates a new one, which clients get from /_sandbox/ca.pem.",
 			func(p *plan, s string) error { p.tls.Dir = s; return nil }},
-		{"tls-name", list, "NAME", "", "A further name or address of the sandbox, for the certificate and the Host header. Repeat for more. An authority can vouch for the names it was made with.", takeTLSName},
-		{"tls-cert", word, "FILE", "", "A certificate of your own instead, as PEM, with the intermediate ones after it.",
+		{"tls-name", list, "NAME", "", "Another name or address of the sandbox, for the certificate and the Host header. Repeat for more. An authority can sign only for the names it was created with.", takeTLSName},
+		{"tls-cert", word, "FILE", "", "A PEM file with your own certificate, followed by intermediate ones, instead of a generated one.",
 			func(p *plan, s string) error { p.tls.CertFile = s; return nil }},
-		{"tls-key", word, "FILE", "", "The key of that certificate, as PEM.",
+		{"tls-key", word, "FILE", "", "A PEM file with the key of that certificate.",
 			func(p *plan, s string) error { p.tls.KeyFile = s; return nil }},
-		{"require-https", truth, "", "", "Answer plain HTTP with 403 where a key is needed, and never with a redirect.", takeRequireHTTPS},
-		{"revoke-on-plaintext", truth, "", "", "Also revoke a key that is sent over plain HTTP.", takeRevoke},
+		{"require-https", truth, "", "", "Refuse plain HTTP with 403 where a key is needed. There is no redirect.", takeRequireHTTPS},
+		{"revoke-on-plaintext", truth, "", "", "Also revoke every key that is sent over plain HTTP.", takeRevoke},
 	}}
 }
 
-// secured is what the settings say of HTTPS.
+// secured is the result of the HTTPS settings.
 type secured struct {
-	https    string // where to listen; "" for nowhere
+	https    string // the address to listen on; "" for none
 	required bool
 	tls      emulator.HTTPS
 }
@@ -76,23 +76,23 @@ func takeRevoke(p *plan, s string) error {
 	return err
 }
 
-// checkHTTPS refuses settings that make no sense together.
+// checkHTTPS refuses contradictory settings.
 func (p *plan) checkHTTPS() error {
-	const add = ": say where to listen, as in --https " + defaultHTTPS
+	const add = ": set the address, as in --https " + defaultHTTPS
 	switch {
 	case (p.tls.CertFile == "") != (p.tls.KeyFile == ""):
-		return errors.New("a certificate of your own needs its key, and a key its certificate: give both, tls-cert and tls-key")
+		return errors.New("a certificate needs its key, and a key its certificate: set both tls-cert and tls-key")
 	case p.https == "" && p.required:
-		return errors.New("require-https without https: no key would ever be accepted" + add)
+		return errors.New("require-https without https: no key would be accepted" + add)
 	case p.https == "" && p.tls.CertFile != "":
-		return errors.New("tls-cert without https: nobody would see the certificate" + add)
+		return errors.New("tls-cert without https: the certificate would not be used" + add)
 	case p.https != "" && p.tls.CertFile == "" && p.tls.Dir == inMemory && p.noControl:
-		return errors.New("tls-dir memory with control off: nobody could fetch the certificate to trust; name a directory")
+		return errors.New("tls-dir memory with control off: clients could not get the certificate to trust; use a directory")
 	}
 	return nil
 }
 
-// secureAddress is where to listen for HTTPS; nil for nowhere.
+// secureAddress returns the address to listen on for HTTPS; nil for none.
 func (p *plan) secureAddress() (*net.TCPAddr, error) {
 	if p.https == "" {
 		return nil, nil
@@ -104,8 +104,8 @@ func (p *plan) secureAddress() (*net.TCPAddr, error) {
 	return addr, nil
 }
 
-// secure is what package emulator is told of HTTPS. Only who serves needs it: it
-// makes files.
+// secure returns the options of HTTPS for package emulator. It is called only to serve,
+// because it creates files.
 func (p *plan) secure() ([]emulator.Option, error) {
 	if err := p.checkHTTPS(); err != nil || p.https == "" {
 		return nil, err
@@ -119,8 +119,8 @@ func (p *plan) secure() ([]emulator.Option, error) {
 	return []emulator.Option{emulator.WithHTTPS(h)}, nil
 }
 
-// tlsNames is the names that the certificate must be good for: those that were
-// given, and that of the address, if the sandbox makes the certificate.
+// tlsNames returns the names that the certificate must contain: the configured ones, and
+// that of the address, if the sandbox creates the certificate.
 func (p *plan) tlsNames() []string {
 	host, _, err := net.SplitHostPort(p.https)
 	if err != nil || host == "" || p.tls.CertFile != "" {
@@ -135,7 +135,7 @@ func (p *plan) tlsNames() []string {
 	return append([]string{host}, p.tls.Names...)
 }
 
-// caDir is where the CA is; "" when it is in memory, or there is another
+// caDir returns the directory of the CA; "" when it is in memory, or the user brings a
 // certificate.
 func (p *plan) caDir() (string, error) {
 	switch {
@@ -146,12 +146,12 @@ func (p *plan) caDir() (string, error) {
 	}
 	dir, err := os.UserConfigDir()
 	if err != nil {
-		return "", fmt.Errorf("no place for the certificate authority: %w: name a directory with --tls-dir, or use --tls-dir %s", err, inMemory)
+		return "", fmt.Errorf("no directory for the certificate authority: %w: set one with --tls-dir, or use --tls-dir %s", err, inMemory)
 	}
 	return filepath.Join(dir, program), nil
 }
 
-// caFile is the file of the certificate to trust; "" when there is none.
+// caFile returns the file of the certificate to trust; "" when there is none.
 func (p *plan) caFile() string {
 	dir, err := p.caDir()
 	if err != nil || dir == "" {
@@ -172,8 +172,8 @@ func (p *plan) listenHTTPS(addr *net.TCPAddr) (*net.TCPListener, error) {
 	return l, nil
 }
 
-// describeTLS writes the lines of the banner about addresses and what to trust.
-// base is where keys are taken, and curl what curl must be told to get there.
+// describeTLS writes the lines of the banner about addresses and certificates. It returns
+// the URL that accepts keys, and the options that curl needs for it.
 func (p *plan) describeTLS(w io.Writer, plain, secure string) (base, curl string) {
 	base = plain
 	if p.required && secure != "" {
@@ -186,17 +186,17 @@ func (p *plan) describeTLS(w io.Writer, plain, secure string) (base, curl string
 	if base == plain {
 		_, _ = fmt.Fprintf(w, "  https     %s\n", secure)
 	} else {
-		_, _ = fmt.Fprintf(w, "  http      %s, for what needs no key\n", plain)
+		_, _ = fmt.Fprintf(w, "  http      %s, for requests without a key\n", plain)
 	}
 	file := p.caFile()
 	switch {
 	case file != "":
 		_, _ = fmt.Fprintf(w, "  trust     %s\n", file)
 	case p.tls.CertFile != "":
-		_, _ = fmt.Fprintf(w, "  trust     who signed %s\n", p.tls.CertFile)
+		_, _ = fmt.Fprintf(w, "  trust     the issuer of %s\n", p.tls.CertFile)
 		return base, ""
 	default:
-		_, _ = fmt.Fprintf(w, "  trust     what this fetches: curl -o ca.pem %s\n", shellWord(plain+"/_sandbox/ca.pem"))
+		_, _ = fmt.Fprintf(w, "  trust     the file from: curl -o ca.pem %s\n", shellWord(plain+"/_sandbox/ca.pem"))
 		file = "ca.pem"
 	}
 	if base == secure {

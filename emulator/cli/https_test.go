@@ -25,34 +25,34 @@ func TestWrongHTTPS(t *testing.T) {
 	if err := os.WriteFile("file", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const add = ": say where to listen, as in --https 127.0.0.1:8443\n"
+	const add = ": set the address, as in --https 127.0.0.1:8443\n"
 	const help = program + `: run "skystack-sandbox --help" for usage` + "\n"
 	const helpOfCA = program + `: run "skystack-sandbox ca --help" for usage` + "\n"
 	for args, want := range map[string]string{
-		"--require-https":                                    "require-https without https: no key would ever be accepted" + add + help,
-		"--revoke-on-plaintext":                              "require-https without https: no key would ever be accepted" + add + help,
-		"env --require-https":                                "require-https without https: no key would ever be accepted" + add + program + `: run "skystack-sandbox env --help" for usage` + "\n",
-		"--tls-cert=c --tls-key":                             "--tls-key: there is no value; write it as --tls-key=VALUE\n" + help,
-		"--tls-cert=c":                                       "a certificate of your own needs its key, and a key its certificate: give both, tls-cert and tls-key\n" + help,
-		"--tls-cert=c --tls-key=k":                           "tls-cert without https: nobody would see the certificate" + add + help,
+		"--require-https":                                    "require-https without https: no key would be accepted" + add + help,
+		"--revoke-on-plaintext":                              "require-https without https: no key would be accepted" + add + help,
+		"env --require-https":                                "require-https without https: no key would be accepted" + add + program + `: run "skystack-sandbox env --help" for usage` + "\n",
+		"--tls-cert=c --tls-key":                             "--tls-key: the value is missing; write --tls-key=VALUE\n" + help,
+		"--tls-cert=c":                                       "a certificate needs its key, and a key its certificate: set both tls-cert and tls-key\n" + help,
+		"--tls-cert=c --tls-key=k":                           "tls-cert without https: the certificate would not be used" + add + help,
 		"--https=127.0.0.1:0 --tls-cert=c --tls-key=k":       "cannot read the certificate c: no such file or directory\n" + help,
-		"--https=127.0.0.1:0 --tls-dir=memory --control=off": "tls-dir memory with control off: nobody could fetch the certificate to trust; name a directory\n" + help,
+		"--https=127.0.0.1:0 --tls-dir=memory --control=off": "tls-dir memory with control off: clients could not get the certificate to trust; use a directory\n" + help,
 		"--https=127.0.0.1:0 --tls-dir=file":                 "no place for the CA: " + abs(t, "file") + " is not a directory\n" + help,
 		"--https=8443":                                       "--https: \"8443\" is not an address: use a host and a port from 0 to 65535, as in 127.0.0.1:8443, or off\n" + help,
 		"--https=127.0.0.1:0 --tls-name=a:1":                 "--tls-name: \"a:1\" is not the name or address of a host: write it alone, without scheme, port or wildcard, as in sandbox.test or 192.0.2.10\n" + help,
-		"--listen=127.0.0.1:0 --tls-dir=" + dir + " --https=" + taken.Addr().String(): "cannot listen on " + taken.Addr().String() + ": address already in use: something else listens there; end it, or choose another port: --https 127.0.0.1:0 takes a free one\n",
-		"--listen=127.0.0.1:0 --tls-dir=memory --https=192.0.2.1:0":                   "cannot listen on 192.0.2.1:0: cannot assign requested address: this machine has no such address; use 127.0.0.1, or 0.0.0.0 for all it has\n",
+		"--listen=127.0.0.1:0 --tls-dir=" + dir + " --https=" + taken.Addr().String(): "cannot listen on " + taken.Addr().String() + ": address already in use: another program listens there; stop it, or choose another port: --https 127.0.0.1:0 chooses a free one\n",
+		"--listen=127.0.0.1:0 --tls-dir=memory --https=192.0.2.1:0":                   "cannot listen on 192.0.2.1:0: cannot assign requested address: this machine has no such address; use 127.0.0.1, or 0.0.0.0 for all its addresses\n",
 		"--https=0.0.0.0:0 --accept-any-token":                                        "accept-any-token on 0.0.0.0:0: every client that reaches that address would be accepted; listen on a loopback address, as 127.0.0.1:8080, or name the keys\n" + help,
 		"ca --output=json":                                                            "--output: \"json\" is unknown: use text, pem or env\n" + helpOfCA,
 		"ca --tls-dir=memory":                                                         "with tls-dir memory only the running server knows its certificate authority: GET /_sandbox/ca.pem\n" + helpOfCA,
-		"ca --tls-cert=c.pem --tls-key=k":                                             "the sandbox shows a certificate of your own, c.pem (tls-cert): clients must trust whoever signed that\n" + helpOfCA,
+		"ca --tls-cert=c.pem --tls-key=k":                                             "the sandbox uses your own certificate, c.pem (tls-cert): clients must trust its issuer\n" + helpOfCA,
 		"ca --tls-dir=file":                                                           "no place for the CA: " + abs(t, "file") + " is not a directory\n",
 		"ca --tls-dir=ca extra":                                                       "ca takes no argument; got extra\n" + helpOfCA,
-		"env --https=127.0.0.1:0 --require-https":                                     "with port 0 only the running server knows its address: copy the lines it prints, or listen on a port of your choice\n" + program + `: run "skystack-sandbox env --help" for usage` + "\n",
+		"env --https=127.0.0.1:0 --require-https":                                     "with port 0 only the running server knows its address: copy the lines it prints, or choose a port\n" + program + `: run "skystack-sandbox env --help" for usage` + "\n",
 	} {
-		var out, faults strings.Builder
-		code := Run(strings.Fields(args), nil, &out, &faults)
-		if got := faults.String(); code == 0 || out.Len() > 0 || got != program+": "+want {
+		var out, message strings.Builder
+		code := Run(strings.Fields(args), nil, &out, &message)
+		if got := message.String(); code == 0 || out.Len() > 0 || got != program+": "+want {
 			t.Errorf("%s: exit code %d, output %q\ngot  %swant %s", args, code, &out, got, program+": "+want)
 		}
 	}
@@ -74,9 +74,9 @@ func TestCA(t *testing.T) {
 	file := filepath.Join(dir, "ca.pem")
 	printed := func(args ...string) string {
 		t.Helper()
-		var out, faults bytes.Buffer
-		if code := Run(append([]string{"ca", "--tls-dir", dir}, args...), nil, &out, &faults); code != 0 || faults.Len() > 0 {
-			t.Fatalf("%q: exit code %d, %s", args, code, &faults)
+		var out, message bytes.Buffer
+		if code := Run(append([]string{"ca", "--tls-dir", dir}, args...), nil, &out, &message); code != 0 || message.Len() > 0 {
+			t.Fatalf("%q: exit code %d, %s", args, code, &message)
 		}
 		return out.String()
 	}
@@ -90,8 +90,8 @@ func TestCA(t *testing.T) {
 		t.Errorf("--print: %s, %v", printed("--output=pem"), err)
 	}
 	for _, want := range []string{
-		file + "\n\n", "localhost, skystack.dev, host.docker.internal, 127.0.0.0/8 and ::1, and", "\n# curl\nexport CURL_CA_BUNDLE=" + word + "\n",
-		"\ncurl --cacert " + word + " https://127.0.0.1:8443/healthz\n", "\n# Node, on top of the authorities it knows\nexport NODE_EXTRA_CA_CERTS=" + word + "\n",
+		file + "\n\n", "localhost, skystack.dev, host.docker.internal, 127.0.0.0/8 and ::1,", "\n# curl\nexport CURL_CA_BUNDLE=" + word + "\n",
+		"\ncurl --cacert " + word + " https://127.0.0.1:8443/healthz\n", "\n# Node, in addition to its own authorities\nexport NODE_EXTRA_CA_CERTS=" + word + "\n",
 		"\n# Python's requests\nexport REQUESTS_CA_BUNDLE=" + word + "\n", "\nexport SSL_CERT_FILE=" + word + "\n",
 	} {
 		if got := printed(); !strings.Contains(got, want) {
@@ -104,26 +104,26 @@ func TestCA(t *testing.T) {
 	if got := printed("--output=pem", "--renew", "--tls-name=sandbox.corp.test"); got == string(text) || !strings.Contains(printed(), "sandbox.corp.test") {
 		t.Errorf("renewed:\n%s", got)
 	}
-	var out, faults strings.Builder
-	if code := Run([]string{"ca", "--tls-dir", dir, "--tls-name=other.test"}, nil, &out, &faults); code != exitFailure || !strings.Contains(faults.String(), "ca --renew --tls-dir "+dir+" --tls-name other.test") {
-		t.Errorf("a further name: exit code %d, %s", code, &faults)
+	var out, message strings.Builder
+	if code := Run([]string{"ca", "--tls-dir", dir, "--tls-name=other.test"}, nil, &out, &message); code != exitFailure || !strings.Contains(message.String(), "ca --renew --tls-dir "+dir+" --tls-name other.test") {
+		t.Errorf("a further name: exit code %d, %s", code, &message)
 	}
-	if code := Run([]string{"ca", "--output=pem"}, []string{"SKYSTACK_SANDBOX_TLS_DIR=" + dir}, &out, &faults); code != 0 {
-		t.Errorf("the directory from a variable: exit code %d, %s", code, &faults)
+	if code := Run([]string{"ca", "--output=pem"}, []string{"SKYSTACK_SANDBOX_TLS_DIR=" + dir}, &out, &message); code != 0 {
+		t.Errorf("the directory from a variable: exit code %d, %s", code, &message)
 	}
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	if code := Run([]string{"ca", "--output=pem"}, nil, &out, &faults); code != 0 {
-		t.Errorf("the usual place: exit code %d, %s", code, &faults)
+	if code := Run([]string{"ca", "--output=pem"}, nil, &out, &message); code != 0 {
+		t.Errorf("the usual place: exit code %d, %s", code, &message)
 	}
 	if usual, err := os.UserConfigDir(); err != nil || !exists(filepath.Join(usual, "skystack-sandbox", "ca-key.pem")) {
 		t.Errorf("nothing in %s: %v", usual, err)
 	}
 	t.Setenv("XDG_CONFIG_HOME", "")
 	t.Setenv("HOME", "")
-	faults.Reset()
-	if code := Run([]string{"ca"}, nil, &out, &faults); code != exitFailure || !strings.HasPrefix(faults.String(), program+": no place for the certificate authority: ") ||
-		!strings.HasSuffix(faults.String(), ": name a directory with --tls-dir, or use --tls-dir memory\n") {
-		t.Errorf("no usual place: exit code %d, %s", code, &faults)
+	message.Reset()
+	if code := Run([]string{"ca"}, nil, &out, &message); code != exitFailure || !strings.HasPrefix(message.String(), program+": no directory for the certificate authority: ") ||
+		!strings.HasSuffix(message.String(), ": set one with --tls-dir, or use --tls-dir memory\n") {
+		t.Errorf("no usual place: exit code %d, %s", code, &message)
 	}
 }
 
@@ -176,10 +176,10 @@ func TestBannerOfHTTPS(t *testing.T) {
 	file := filepath.Join(abs(t, "ca"), "ca.pem")
 	for args, want := range map[string][]string{
 		"--https=x:1 --tls-dir=ca":                                   {"  base URL  http://p\n  https     https://s\n  trust     " + file + "\n  key ", "curl http://p/v1", "SKYSTACK_BASE_URL=http://p\n"},
-		"--https=x:1 --tls-dir=ca --require-https":                   {"  base URL  https://s\n  http      http://p, for what needs no key\n  trust     " + file + "\n  key ", "curl --cacert " + file + " https://s/v1", "SKYSTACK_BASE_URL=https://s\n"},
-		"--https=x:1 --tls-dir=memory":                               {"  trust     what this fetches: curl -o ca.pem http://p/_sandbox/ca.pem\n", "curl http://p/v1"},
+		"--https=x:1 --tls-dir=ca --require-https":                   {"  base URL  https://s\n  http      http://p, for requests without a key\n  trust     " + file + "\n  key ", "curl --cacert " + file + " https://s/v1", "SKYSTACK_BASE_URL=https://s\n"},
+		"--https=x:1 --tls-dir=memory":                               {"  trust     the file from: curl -o ca.pem http://p/_sandbox/ca.pem\n", "curl http://p/v1"},
 		"--https=x:1 --tls-dir=memory --require-https":               {"curl -o ca.pem http://p/_sandbox/ca.pem\n", "curl --cacert ca.pem https://s/v1"},
-		"--https=x:1 --tls-cert=c --tls-key=k --revoke-on-plaintext": {"  trust     who signed c\n", "curl https://s/v1"},
+		"--https=x:1 --tls-cert=c --tls-key=k --revoke-on-plaintext": {"  trust     the issuer of c\n", "curl https://s/v1"},
 		"": {"  base URL  http://p\n  key "},
 	} {
 		p, err := planned(t, strings.Fields(args), nil, "")
@@ -206,13 +206,13 @@ func TestEnvOfHTTPS(t *testing.T) {
 		"env --https=127.0.0.1:8443 --require-https":                     "export SKYSTACK_BASE_URL=https://127.0.0.1:8443\n",
 		"env --https=127.0.0.1:8443 --require-https --listen=:0 --key=k": "export SKYSTACK_BASE_URL=https://127.0.0.1:8443\n",
 	} {
-		var out, faults strings.Builder
-		if code := Run(strings.Fields(args), nil, &out, &faults); code != 0 || !strings.HasPrefix(out.String(), want) {
-			t.Errorf("%s: exit code %d, %q, %s", args, code, &out, &faults)
+		var out, message strings.Builder
+		if code := Run(strings.Fields(args), nil, &out, &message); code != 0 || !strings.HasPrefix(out.String(), want) {
+			t.Errorf("%s: exit code %d, %q, %s", args, code, &out, &message)
 		}
 	}
-	var out, faults strings.Builder
-	if code := Run([]string{"env", "--https=0.0.0.0:8443"}, nil, &out, &faults); code != exitUsage || !strings.Contains(faults.String(), "listening on 0.0.0.0:8443 the server makes itself another key") {
-		t.Errorf("exit code %d, %s", code, &faults)
+	var out, message strings.Builder
+	if code := Run([]string{"env", "--https=0.0.0.0:8443"}, nil, &out, &message); code != exitUsage || !strings.Contains(message.String(), "a server that listens on 0.0.0.0:8443 generates another key") {
+		t.Errorf("exit code %d, %s", code, &message)
 	}
 }

@@ -19,17 +19,17 @@ type keyNewCommand struct {
 	ExpiresIn                            *time.Duration
 }
 
-const keyNewHelp = "Prints a fresh sandbox key on a line of its own. Nobody knows it until a server is told, as with --key or the environment variable SKYSTACK_SANDBOX_KEY. With --output=yaml it is printed as the member keys of a configuration file, with whatever else the flags say of it; with --output=json the same is one JSON object. With --output=env it is printed as the environment variables of a server and of its clients."
+const keyNewHelp = "Generates a random sandbox key and prints it on its own line. A sandbox accepts it once it is configured there, with --key or the environment variable SKYSTACK_SANDBOX_KEY. With --output=yaml it is printed as the list keys of a configuration file, together with the values of the other flags; with --output=json the same is one JSON object. With --output=env it is printed as the environment variables of a server and its clients."
 
 func (p *process) keyCommand() *cobra.Command {
 	var c keyNewCommand
-	return group("key", "Make keys.", nil, p.leaf("new", "Print a fresh sandbox key.", keyNewHelp, []flag{
-		{name: "output", value: choiceFlag(&c.Output, "text", "json", "yaml", "env"), help: "How to print it: the key alone, as JSON, as the member keys of a configuration file for --config, or as SKYSTACK_SANDBOX_KEY=KEY and SKYSTACK_API_TOKEN=KEY, for a server and its clients."},
-		{name: "name", value: textFlag(&c.Name, "TEXT"), help: "What the key is called."},
+	return group("key", "Generate keys.", nil, p.leaf("new", "Generate and print a sandbox key.", keyNewHelp, []flag{
+		{name: "output", value: choiceFlag(&c.Output, "text", "json", "yaml", "env"), help: "The format: only the key, JSON, the list keys of a configuration file for --config, or SKYSTACK_SANDBOX_KEY=KEY and SKYSTACK_API_TOKEN=KEY, for a server and its clients."},
+		{name: "name", value: textFlag(&c.Name, "TEXT"), help: "The name of the key."},
 		{name: "scope", value: listFlag(&c.Scope, "SCOPE"), help: "What the key may do, as instances:read. Repeat for more. Default: everything.", known: func(n emulator.Names) []string { return n.Scopes }},
-		{name: "workspace", value: textFlag(&c.Workspace, "ID"), help: "Whose key it is, as wsp_other; without, the default workspace's. A new id makes a workspace of its own."},
-		{name: "environment", value: textFlag(&c.Environment, "TEXT"), help: "What the key is for, as staging."},
-		{name: "expires-in", value: durationFlag(&c.ExpiresIn), help: "How long from now the key is good, as 720h; without, for ever."},
+		{name: "workspace", value: textFlag(&c.Workspace, "ID"), help: "The workspace of the key, as wsp_other. A new id creates a workspace. Default: the default workspace."},
+		{name: "environment", value: textFlag(&c.Environment, "TEXT"), help: "Where the key is used, as staging."},
+		{name: "expires-in", value: durationFlag(&c.ExpiresIn), help: "How long the key is valid from now on, as 720h. Default: it does not expire."},
 	}, func([]string) error { return keyNew(c, p.stdout) }))
 }
 
@@ -44,7 +44,7 @@ func checkScopes(scopes []string) error {
 	return err
 }
 
-// keySnippet is a key as a configuration file has it; JSON has the same members.
+// keySnippet is a key as it is written in a configuration file; JSON has the same members.
 type keySnippet struct {
 	Token       string   `yaml:"token" json:"token"`
 	Name        string   `yaml:"name,omitempty" json:"name,omitempty"`
@@ -54,11 +54,11 @@ type keySnippet struct {
 	ExpiresAt   string   `yaml:"expires_at,omitempty" json:"expires_at,omitempty"`
 }
 
-// keyNew prints a fresh key: alone, or with what it is allowed (S22, S26, S36).
+// keyNew prints a new key: only its token, or with its scopes and the rest (S22, S26, S36).
 func keyNew(c keyNewCommand, stdout io.Writer) error {
 	k := emulator.Key{Token: emulator.NewKey(), Name: c.Name, Scopes: c.Scope, Workspace: c.Workspace, Environment: c.Environment}
 	bare := c.Name+c.Workspace+c.Environment == "" && c.Scope == nil && c.ExpiresIn == nil
-	whole := c.Output == "yaml" || c.Output == "json" // with its name, scopes and the rest
+	whole := c.Output == "yaml" || c.Output == "json" // includes its name, scopes and the rest
 	if err := checkScopes(c.Scope); err != nil {
 		return &usageError{"key new", err}
 	}

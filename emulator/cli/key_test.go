@@ -13,9 +13,9 @@ import (
 func TestKeyNewFormats(t *testing.T) {
 	printed := func(args ...string) string {
 		t.Helper()
-		var out, faults strings.Builder
-		if code := Run(append([]string{"key", "new"}, args...), nil, &out, &faults); code != exitOK || faults.Len() != 0 {
-			t.Fatalf("%v: exit code %d, %q", args, code, &faults)
+		var out, message strings.Builder
+		if code := Run(append([]string{"key", "new"}, args...), nil, &out, &message); code != exitOK || message.Len() != 0 {
+			t.Fatalf("%v: exit code %d, %q", args, code, &message)
 		}
 		return out.String()
 	}
@@ -47,10 +47,10 @@ func TestKeyNewFormats(t *testing.T) {
 		}
 	}
 	for _, format := range []string{"text", "env"} {
-		var out, faults strings.Builder
-		if code := Run([]string{"key", "new", "--name=ci", "--output=" + format}, nil, &out, &faults); code != exitUsage || out.Len() != 0 ||
-			!strings.Contains(faults.String(), "add --output=yaml or --output=json") {
-			t.Errorf("%s: exit code %d, %q, %q", format, code, &out, &faults)
+		var out, message strings.Builder
+		if code := Run([]string{"key", "new", "--name=ci", "--output=" + format}, nil, &out, &message); code != exitUsage || out.Len() != 0 ||
+			!strings.Contains(message.String(), "add --output=yaml or --output=json") {
+			t.Errorf("%s: exit code %d, %q, %q", format, code, &out, &message)
 		}
 	}
 }

@@ -54,27 +54,27 @@ func TestCarry(t *testing.T) {
 		}, sandbox.Answer{Status: 503}},
 		"answers with no status": {func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 42, Body: http.NoBody}, nil
-		}, sandbox.Answer{Error: "malformed_response", Message: "The answer of the receiver is not HTTP: its status is 042, and the lowest there is is 100."}},
+		}, sandbox.Answer{Error: "malformed_response", Message: "The response of the receiver is not HTTP: its status is 042, and the lowest status is 100."}},
 		"redirects": {func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 301, Header: http.Header{"Location": {"http://elsewhere.test/"}}, Body: http.NoBody}, nil
 		}, sandbox.Answer{Status: 301}},
 		"is not there": {func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
-		}, sandbox.Answer{Error: "connection_refused", Message: "Nothing listens there. Start the receiver, or correct --forward-to."}},
+		}, sandbox.Answer{Error: "connection_refused", Message: "The connection was refused. Start the receiver, or correct --forward-to."}},
 		"has no address": {func(*http.Request) (*http.Response, error) {
 			return nil, &net.DNSError{Name: "receiver.test", IsNotFound: true}
-		}, sandbox.Answer{Error: "dns_error", Message: "The name receiver.test has no address that could be found."}},
+		}, sandbox.Answer{Error: "dns_error", Message: "No address was found for the name receiver.test."}},
 		"hangs up": {func(*http.Request) (*http.Response, error) { return nil, io.EOF },
-			sandbox.Answer{Error: "connection_closed", Message: "The receiver hung up before it had answered. Look into its log: it may have crashed."}},
+			sandbox.Answer{Error: "connection_closed", Message: "The receiver closed the connection before it responded. Check its log: it may have crashed."}},
 		"is out of reach": {func(*http.Request) (*http.Response, error) { return nil, errors.New("no route") },
 			sandbox.Answer{Error: "connection_failed", Message: "Could not connect to the receiver."}},
 		"hangs": {func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() },
-			sandbox.Answer{Error: "timeout", Message: "The receiver did not answer within 10s. Answer 2xx at once and do the work afterwards."}},
+			sandbox.Answer{Error: "timeout", Message: "The receiver did not respond within 10s. Respond with 2xx at once and do the work afterwards."}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begun := time.Now()
-				if got := carry(t.Context(), tc.receiver, "http://receiver.test/hook", m); got != tc.want {
+				if got := deliver(t.Context(), tc.receiver, "http://receiver.test/hook", m); got != tc.want {
 					t.Errorf("got %+v, want %+v", got, tc.want)
 				}
 				want := time.Duration(0)
@@ -94,23 +94,23 @@ func TestCarry(t *testing.T) {
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	secure.StartTLS()
 	defer secure.Close()
-	if got := carry(t.Context(), &http.Transport{}, secure.URL, m); got.Error != "tls_error" || got.Message != "The certificate of the receiver is not trusted here; use http for a local one." {
+	if got := deliver(t.Context(), &http.Transport{}, secure.URL, m); got.Error != "tls_error" || got.Message != "The certificate of the receiver is not trusted here; use http for a local one." {
 		t.Errorf("got %+v", got)
 	}
 	for reply, want := range map[string]sandbox.Answer{
-		"SSH-2.0-OpenSSH_9.9\r\n": {Error: "malformed_response", Message: "The answer of the receiver is not HTTP. Look whether the port of --forward-to is that of a web server."},
-		"":                        {Error: "connection_closed", Message: "The receiver hung up before it had answered. Look into its log: it may have crashed."},
+		"SSH-2.0-OpenSSH_9.9\r\n": {Error: "malformed_response", Message: "The response of the receiver is not HTTP. Check whether the port of --forward-to is that of a web server."},
+		"":                        {Error: "connection_closed", Message: "The receiver closed the connection before it responded. Check its log: it may have crashed."},
 	} {
-		if got := carry(t.Context(), &http.Transport{}, "http://"+saying(t, reply), m); got != want {
+		if got := deliver(t.Context(), &http.Transport{}, "http://"+saying(t, reply), m); got != want {
 			t.Errorf("to %q: got %+v, want %+v", reply, got, want)
 		}
 	}
-	if got, want := carry(t.Context(), &http.Transport{}, "https://"+saying(t, "HTTP/1.1 400 Bad Request\r\n\r\n"), m), (sandbox.Answer{Error: "tls_error", Message: "The receiver does not speak TLS. Use http:// in --forward-to."}); got != want {
+	if got, want := deliver(t.Context(), &http.Transport{}, "https://"+saying(t, "HTTP/1.1 400 Bad Request\r\n\r\n"), m), (sandbox.Answer{Error: "tls_error", Message: "The receiver does not speak TLS. Use http:// in --forward-to."}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got := carry(ended, &http.Transport{}, secure.URL, m); got.Error != "canceled" {
+	if got := deliver(ended, &http.Transport{}, secure.URL, m); got.Error != "canceled" {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -216,7 +216,7 @@ func TestListenEndsWithTheListener(t *testing.T) {
 	if line, err := printed.ReadString('\n'); err != nil || !strings.HasPrefix(line, "signing secret whsec_") {
 		t.Fatalf("%s, %v", line, err)
 	}
-	if line, err := printed.ReadString('\n'); err != nil || !strings.HasSuffix(line, " for * of prj_web; Ctrl-C ends it\n") {
+	if line, err := printed.ReadString('\n'); err != nil || !strings.HasSuffix(line, " for * of prj_web; stop with Ctrl-C\n") {
 		t.Fatalf("%s, %v", line, err)
 	}
 	e.Reset()
@@ -243,7 +243,7 @@ func TestListenEndsWithTheSandbox(t *testing.T) {
 	if line, err := printed.ReadString('\n'); !errors.Is(err, io.EOF) {
 		t.Errorf("it prints %s, %v", line, err)
 	}
-	if err, want := end(), "the sandbox at "+e.URL()+" has ended, or can no longer be reached"; err == nil || err.Error() != want {
+	if err, want := end(), "the sandbox at "+e.URL()+" has stopped, or can no longer be reached"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
@@ -275,8 +275,8 @@ func TestListenKeepsItsSecret(t *testing.T) {
 	if got := secretOf("http://localhost:3000/hook", own); got != own {
 		t.Errorf("--secret=%s: %s", own, got)
 	}
-	code, out, faults := commanded(t, e, "listen", "--forward-to=http://localhost:3000/hook", "--secret=hunter22")
-	if want := "skystack-sandbox: --secret: secret: A secret begins with whsec_\n"; code != exitUsage || out != "" || !strings.HasPrefix(faults, want) || strings.Contains(faults, "hunter22") {
-		t.Errorf("exit code %d, %q, %q, want %s", code, out, faults, want)
+	code, out, message := runAgainst(t, e, "listen", "--forward-to=http://localhost:3000/hook", "--secret=hunter22")
+	if want := "skystack-sandbox: --secret: secret: A secret begins with whsec_\n"; code != exitUsage || out != "" || !strings.HasPrefix(message, want) || strings.Contains(message, "hunter22") {
+		t.Errorf("exit code %d, %q, %q, want %s", code, out, message, want)
 	}
 }

@@ -13,12 +13,12 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-// defaultBudget bounds what one workspace may take, in bytes, where nothing else
-// is said and no container has a limit.
+// defaultBudget is the memory that one workspace may take, in bytes, without a setting and
+// without a limit of the container.
 const defaultBudget = 256 << 20
 
-// workspaceBudget is what one workspace may take: what was said, else in a sandbox
-// that is served a quarter of the container's memory or the default.
+// workspaceBudget returns the memory that one workspace may take: the setting, else for a
+// server a quarter of the container's memory or the default.
 func (p *plan) workspaceBudget(served bool) emulator.Option {
 	bytes := p.budget
 	switch {
@@ -33,27 +33,27 @@ func (p *plan) workspaceBudget(served bool) emulator.Option {
 	return emulator.WithWorkspaceBudget(bytes)
 }
 
-// leastBudget is the smallest budget there is, in bytes.
+// leastBudget is the smallest allowed budget, in bytes.
 const leastBudget = 1 << 20
 
-// heedMemoryLimit lets the garbage collector work harder before the container's
-// memory is used up, unless somebody has told it what to do.
-func heedMemoryLimit() {
+// applyMemoryLimit makes the garbage collector run more often before the container's
+// memory is used up, unless GOMEMLIMIT is set.
+func applyMemoryLimit() {
 	if limit := memoryLimit(os.ReadFile); limit > 0 && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(limit / 10 * 9)
 	}
 }
 
-// memoryLimit is how many bytes the control groups of the process allow it, 0 for
-// no limit: of version 2 the smallest of those up to the root, else of version 1.
+// memoryLimit returns how many bytes the control groups of the process allow, 0 for no
+// limit: the smallest one of version 2 up to the root, else that of version 1.
 func memoryLimit(read func(name string) ([]byte, error)) int64 {
 	least := int64(math.MaxInt64)
-	note := func(name string) {
+	lower := func(name string) {
 		text, err := read(name)
 		if err != nil {
 			return
 		}
-		// Without a limit it says max, or a number that no machine has.
+		// Without a limit the file contains max, or a huge number.
 		if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n > 0 {
 			least = min(least, n)
 		}
@@ -68,12 +68,12 @@ func memoryLimit(read func(name string) ([]byte, error)) int64 {
 		}
 	}
 	for at := own; ; at = path.Dir(at) {
-		note(path.Join(root, at, "memory.max"))
+		lower(path.Join(root, at, "memory.max"))
 		if at == "/" {
 			break
 		}
 	}
-	note(root + "/memory/memory.limit_in_bytes")
+	lower(root + "/memory/memory.limit_in_bytes")
 	if least > 1<<50 {
 		return 0
 	}
@@ -82,7 +82,7 @@ func memoryLimit(read func(name string) ([]byte, error)) int64 {
 
 var sizeText = regexp.MustCompile(`^([0-9]{1,15})(B|[KMGT](?:i?B)?|)$`)
 
-// size reads a number of bytes with one of the usual suffixes: K, KiB, M, MiB, G,
+// size parses a number of bytes with one of the usual suffixes: K, KiB, M, MiB, G,
 // GiB, T and TiB count in 1024, KB, MB, GB and TB in 1000.
 func size(s string) (int64, error) {
 	const want = "use bytes or a number with KiB, MiB or GiB, as in 256MiB"
@@ -101,7 +101,7 @@ func size(s string) (int64, error) {
 	if m[2] != "" && m[2] != "B" {
 		for range 1 + strings.Index("KMGT", m[2][:1]) {
 			if n > math.MaxInt64/base {
-				return 0, fmt.Errorf("%q is more than there can be: %s", s, want)
+				return 0, fmt.Errorf("%q is too large: %s", s, want)
 			}
 			n *= base
 		}

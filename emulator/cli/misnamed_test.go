@@ -26,9 +26,9 @@ func TestFlagsNameWhatExists(t *testing.T) {
 		"trigger instance.runing":                                         "(did you mean instance.running?)",
 		"listen --forward-to=http://127.0.0.1:9 --events=instance.runing": "(did you mean instance.running?)",
 	} {
-		code, out, faults := commanded(t, e, strings.Fields(args)...)
-		if code != exitUsage || out != "" || !strings.Contains(faults, want) {
-			t.Errorf("%s: exit code %d, %q, %q, want %s", args, code, out, faults, want)
+		code, out, message := runAgainst(t, e, strings.Fields(args)...)
+		if code != exitUsage || out != "" || !strings.Contains(message, want) {
+			t.Errorf("%s: exit code %d, %q, %q, want %s", args, code, out, message, want)
 		}
 	}
 }

@@ -5,15 +5,15 @@ import (
 	"io"
 )
 
-// output is the flag of all commands that print something which programs may
-// want to read. Commands with further formats declare a flag of the same name.
+// output is the flag of commands whose output programs may parse. Commands with further
+// formats declare a flag of the same name.
 type output struct{ format string }
 
 func (o *output) flags() []flag {
-	return []flag{{name: "output", value: choiceFlag(&o.format, "text", "json"), help: "How to print: as text for people, or as JSON, each item on a line of its own."}}
+	return []flag{{name: "output", value: choiceFlag(&o.format, "text", "json"), help: "The format: text, or JSON with one item per line."}}
 }
 
-// asJSON reports whether JSON is wanted.
+// asJSON reports whether the format is JSON.
 func (o output) asJSON() bool { return o.format == "json" }
 
 // printJSON prints a value as JSON on one line.

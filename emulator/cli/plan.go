@@ -20,12 +20,12 @@ const (
 	envPrefix     = "SKYSTACK_SANDBOX_"
 )
 
-// plan is what all settings come to.
+// plan is the result of all settings.
 type plan struct {
-	given     map[string][]item // what was said, by setting
+	given     map[string][]item // the texts by setting
 	listen    string
 	level     slog.Level
-	budget    int64 // bytes of a workspace; 0 where nothing is said
+	budget    int64 // bytes of a workspace; 0 when it is not set
 	json      bool
 	anyToken  bool
 	ownAdmin  bool // --admin-token was given
@@ -34,21 +34,20 @@ type plan struct {
 	salted    bool // --secret-salt was given
 	secured
 	rateLimit string              // --rate-limit; "" when it was not given
-	asStart   bool                // without limits unless they are asked for, as in emulator.Start
+	asStart   bool                // no limits by default, as in emulator.Start
 	limits    *emulator.RateLimit // nil: as the fixture and the defaults have it
 	clock     emulator.Clock
 	opts      []emulator.Option
 }
 
-// item is a text somebody wrote, and where. A list is one item for each element.
+// item is a text and its origin. A list has one item for each element.
 type item struct{ text, origin string }
 
-// newPlan merges what flags, environment and file say: the first of them that
-// mentions a setting decides it, and lists are not joined. It reports all faults
-// at once.
+// newPlan merges flags, environment and file: the first of them that gives a setting
+// wins, and lists are not joined. It reports all problems at once.
 func newPlan(flags map[string][]string, environ []string) (*plan, error) {
 	given := map[string][]item{}
-	env, faults := fromEnvironment(environ)
+	env, problems := fromEnvironment(environ)
 	for name, texts := range flags {
 		for _, text := range texts {
 			given[name] = append(given[name], item{text, "--" + name})
@@ -57,15 +56,15 @@ func newPlan(flags map[string][]string, environ []string) (*plan, error) {
 	fill(given, env)
 	p := &plan{given: given, listen: defaultListen}
 	if at := given[configName]; at != nil {
-		// The last flag counts, as for any other setting of one value.
+		// The last flag wins, as for any other setting with one value.
 		file, err := readConfig(at[len(at)-1])
 		if err != nil {
-			faults = append(faults, err)
+			problems = append(problems, err)
 		}
 		fill(given, file.settings)
 		for _, k := range file.keys {
 			if err := p.use(emulator.WithKey(k.Key)); err != nil {
-				faults = append(faults, fmt.Errorf("%s: %w", k.origin, err))
+				problems = append(problems, fmt.Errorf("%s: %w", k.origin, err))
 			}
 		}
 	}
@@ -74,13 +73,13 @@ func newPlan(flags map[string][]string, environ []string) (*plan, error) {
 	for _, s := range settings() {
 		for _, it := range given[s.name] {
 			if err := s.take(p, it.text); err != nil {
-				faults = append(faults, settingError(it.origin, s.name, err))
+				problems = append(problems, settingError(it.origin, s.name, err))
 			}
 		}
 	}
 	// Single keys come first: the first key is the one that is printed.
 	p.opts = append(p.opts, fileKeys...)
-	return p, errors.Join(faults...)
+	return p, errors.Join(problems...)
 }
 
 // fill adds settings that have not been given yet.
@@ -92,7 +91,7 @@ func fill(given, more map[string][]item) {
 	}
 }
 
-// use takes an option unless it is wrong by itself.
+// use adds an option unless it is invalid by itself.
 func (p *plan) use(o emulator.Option) error {
 	if err := emulator.Check(o); err != nil {
 		return err
@@ -108,8 +107,8 @@ func (p *plan) rate() *emulator.RateLimit {
 	return p.limits
 }
 
-// options is what package emulator is told. A server has limits unless they are
-// turned off; beside a command there are none unless they are asked for.
+// options returns the options for package emulator. A server has limits by default; the
+// sandbox of the command test has none.
 func (p *plan) options(log *slog.Logger) []emulator.Option {
 	opts := []emulator.Option{emulator.WithLogger(log), emulator.WithClock(p.clock)}
 	if !p.asStart {
@@ -129,7 +128,7 @@ func (p *plan) options(log *slog.Logger) []emulator.Option {
 	return append(opts, p.opts...)
 }
 
-// logger writes to w what the settings ask for, without secrets (S24, S41).
+// logger returns a logger as the settings describe it, which removes secrets (S24, S41).
 func (p *plan) logger(w io.Writer) *slog.Logger {
 	o := &slog.HandlerOptions{Level: p.level}
 	if p.json {
@@ -138,19 +137,19 @@ func (p *plan) logger(w io.Writer) *slog.Logger {
 	return slog.New(redact.NewHandler(slog.NewTextHandler(w, o)))
 }
 
-// variable is the environment's name for a setting.
+// variable returns the name of the environment variable of a setting.
 func variable(name string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
-// foreign are variables with our prefix that are not ours: Kubernetes sets them
-// in every pod beside a service called skystack-sandbox, the project's own tests
-// are told by one where Docker must be present, clients by one what to trust, and
-// the completion of shells by two how to show what it offers.
+// foreign matches variables with our prefix that are not settings: Kubernetes sets some
+// in every pod beside a service called skystack-sandbox, one tells the project's tests
+// that Docker must be present, one tells clients what to trust, and two configure the
+// completion of shells.
 var foreign = regexp.MustCompile(`^SKYSTACK_SANDBOX_(SERVICE_(HOST|PORT.*)|PORT(_.*)?|REQUIRE_(DOCKER|BROWSER)|KEEP_IMAGE|CA|ACTIVE_HELP|COMPLETION_DESCRIPTIONS)$`)
 
-// fromEnvironment reads the variables with our prefix. An empty one says
-// nothing, as in a compose file that hands on what may be unset.
+// fromEnvironment reads the variables with our prefix. An empty one counts as not set, as
+// in a compose file that passes on variables that may be unset.
 func fromEnvironment(environ []string) (map[string][]item, []error) {
 	known := map[string]setting{}
 	var names []string
@@ -161,7 +160,7 @@ func fromEnvironment(environ []string) (map[string][]item, []error) {
 		}
 	}
 	given := map[string][]item{}
-	var faults []error
+	var problems []error
 	for _, pair := range slices.Sorted(slices.Values(environ)) {
 		name, text, _ := strings.Cut(pair, "=")
 		if !strings.HasPrefix(strings.ToUpper(name), envPrefix) || text == "" || foreign.MatchString(name) {
@@ -173,7 +172,7 @@ func fromEnvironment(environ []string) (map[string][]item, []error) {
 			for _, n := range nearest(strings.TrimPrefix(name, envPrefix), names...) {
 				found = append(found, variable(n))
 			}
-			faults = append(faults, errors.New(name+": there is no such setting"+near.DidYouMean(found)))
+			problems = append(problems, errors.New(name+": there is no such setting"+near.DidYouMean(found)))
 			continue
 		}
 		texts := []string{text}
@@ -184,10 +183,10 @@ func fromEnvironment(environ []string) (map[string][]item, []error) {
 			given[s.name] = append(given[s.name], item{strings.TrimSpace(text), name})
 		}
 	}
-	return given, faults
+	return given, problems
 }
 
-// beside is a path as written in a file, from where the program runs.
+// beside resolves a path that is written in a file.
 func beside(file, path string) string {
 	if filepath.IsAbs(path) {
 		return path

@@ -66,9 +66,9 @@ func TestCommandsOfREADME(t *testing.T) {
 func TestNoRuleNumbers(t *testing.T) {
 	texts := map[string]string{"README.md": readme(t)}
 	for _, c := range commandsBelow((&process{}).program()) {
-		var out, faults strings.Builder
-		if code := Run(append(strings.Fields(pathOf(c)), "--help"), nil, &out, &faults); code != exitOK {
-			t.Fatal(pathOf(c), code, &faults)
+		var out, message strings.Builder
+		if code := Run(append(strings.Fields(pathOf(c)), "--help"), nil, &out, &message); code != exitOK {
+			t.Fatal(pathOf(c), code, &message)
 		}
 		texts[pathOf(c)+" --help"] = out.String()
 	}

@@ -8,8 +8,8 @@ import (
 	"skystack.dev/sandbox/emulator/internal/redact"
 )
 
-// replay is the command line that does the same again. Variables become flags,
-// but for secrets: those it shows in no way.
+// replay returns the command line that repeats the run. Variables become flags, except
+// for secrets, which are not shown.
 func replay(seed uint64, p *plan, words []string) string {
 	line := []string{program, "test", "--seed=" + strconv.FormatUint(seed, 10)}
 	for _, s := range settings() {
@@ -24,21 +24,21 @@ func replay(seed uint64, p *plan, words []string) string {
 			}
 		}
 	}
-	return discreet(append(line, "--"), words)
+	return withoutSecrets(append(line, "--"), words)
 }
 
 var (
-	// reference is a credential that a variable holds. No bearer token begins with $.
+	// reference is a credential given as a variable. No bearer token begins with $.
 	reference = regexp.MustCompile(`(?i)(?:authorization[ \t]*:[ \t]*)?bearer[ \t]+\$(?:[a-z_][a-z0-9_]*|\{[a-z_][a-z0-9_]*\})(["'\s]|$)`)
 	// announced is the end of a word after which the next one may be a secret.
 	announced = regexp.MustCompile(`(?i)(?:bearer|basic|digest|authorization|cookie|token|key|secret|passw(?:or)?d)[\s:="'\\]*$`)
 )
 
-// discreet is a line for a shell without secrets. A word that holds one is quoted
-// after that was taken out, so that the line is still one that a shell reads; the
-// reference to a variable is no secret.
-func discreet(line, words []string) string {
-	const around = "\x00" // no argument of a program holds it
+// withoutSecrets returns a line for a shell without secrets. A word is quoted after its
+// secret is removed, so that the line stays valid; the reference to a variable is not a
+// secret.
+func withoutSecrets(line, words []string) string {
+	const around = "\x00" // no argument of a program contains it
 	shown := make([]string, len(words))
 	for i, w := range words {
 		word := shellWord(w)
@@ -52,7 +52,7 @@ func discreet(line, words []string) string {
 		}
 		line = append(line, word)
 	}
-	// What two words make up together is a secret too.
+	// Two words together may be a secret too.
 	text := redact.String(strings.Join(line, " "))
 	for i, word := range shown {
 		if word != "" {

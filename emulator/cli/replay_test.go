@@ -28,7 +28,7 @@ func TestDiscreet(t *testing.T) {
 		{"a variable behind a word", []string{"Bearer", "Bearer $X"}, `Bearer …`},
 		{"nothing", []string{"go", "test", "./..."}, `go test ./...`},
 	} {
-		got := discreet(nil, tc.words)
+		got := withoutSecrets(nil, tc.words)
 		if got != tc.want || strings.Contains(got, "hunter22") || strings.Contains(got, key) {
 			t.Errorf("%s: got %s, want %s", tc.name, got, tc.want)
 		}

@@ -31,11 +31,11 @@ type requestsCommand struct {
 	connection
 }
 
-const requestsHelp = "Prints the requests that the workspace has got, oldest first unless --order says otherwise, a line each: number, method, path, status, operation, and for an error what refused it and why. Below that stands everything that broke the contract, if it is more. Secrets are taken out. With --output=json each is an object with headers and bodies. Flags choose some of them; those that match all flags are printed."
+const requestsHelp = "Prints the requests that the workspace received, oldest first unless --order=desc is given, a line each: number, method, path, status, operation, and for an error the stage that refused the request and the reason. Further lines list the violations of the contract, if there are several. Secrets are removed. With --output=json each request is an object with headers and bodies. Flags select requests; a request must match all of them."
 
 func (p *process) requestsCommand() *cobra.Command {
 	c := requestsCommand{Last: everything}
-	return p.leaf("requests", "Show what requests a workspace has got, and what became of them.", requestsHelp, slices.Concat([]flag{
+	return p.leaf("requests", "Show the requests that a workspace received, and their responses.", requestsHelp, slices.Concat([]flag{
 		{name: "operation", value: textFlag(&c.Operation, "ID"), help: "Only requests for an operation, as createInstance.", known: func(n emulator.Names) []string { return n.Operations }},
 		{name: "status", value: textFlag(&c.Status, "STATUS"), help: "Only requests whose response has this status, as 404, or one of this class, as 4xx.", known: func(emulator.Names) []string { return []string{"1xx", "2xx", "3xx", "4xx", "5xx"} }},
 		{name: "code", value: textFlag(&c.Code, "CODE"), help: "Only requests refused with this error code, as rate_limited.", known: func(n emulator.Names) []string { return n.ErrorCodes }},
@@ -48,11 +48,11 @@ func (p *process) requestsCommand() *cobra.Command {
 		{name: "order", value: choiceFlag(&c.Order, "asc", newestFirst), help: "asc prints the oldest request first, desc the newest."},
 		{name: "follow", short: "f", value: truthFlag(&c.Follow), help: "Then print each new request, until Ctrl-C or until the sandbox stops."},
 	}, c.output.flags(), c.connection.flags()), func([]string) error {
-		return remotely(func(ctx context.Context) error { return requests(ctx, c, p.environ, p.stdout, p.stderr) })
+		return untilSignal(func(ctx context.Context) error { return requests(ctx, c, p.environ, p.stdout, p.stderr) })
 	})
 }
 
-// match is what the flags choose.
+// match returns the match that the flags describe.
 func (c requestsCommand) match() (sandbox.Match, error) {
 	m := sandbox.Match{Operation: c.Operation, Unmatched: c.Unmatched, Code: c.Code, Method: c.Method, Path: c.Path, Since: c.Since, Before: c.Before}
 	if c.Follow && (c.Order == newestFirst || c.Before > 0) {
@@ -74,7 +74,7 @@ func (c requestsCommand) match() (sandbox.Match, error) {
 	return m, nil
 }
 
-// statusOf is a status, or the first digit of a class of them.
+// statusOf parses a status, or a class of them, of which it returns the first digit.
 func statusOf(s string) (int, bool) {
 	if class, ok := strings.CutSuffix(strings.ToLower(s), "xx"); ok {
 		n, err := strconv.Atoi(class)
@@ -106,7 +106,7 @@ func requests(ctx context.Context, c requestsCommand, environ []string, stdout, 
 		for {
 			found, err := next(ctx, w, m)
 			if ctx.Err() != nil {
-				return nil // the user has asked for the end
+				return nil // the user interrupted the command
 			} else if lost(err) {
 				return errEnded(w)
 			} else if err != nil {
@@ -123,7 +123,7 @@ func requests(ctx context.Context, c requestsCommand, environ []string, stdout, 
 	return ofFlags("requests", err, nil)
 }
 
-// pageOfRequests is how many requests are asked for at a time.
+// pageOfRequests is the number of requests of one page.
 const pageOfRequests = 1000
 
 // past prints the requests that are on record, and returns the number of the
@@ -175,7 +175,7 @@ func (c requestsCommand) printAll(stdout io.Writer, found []sandbox.Request, err
 	return last, err
 }
 
-// next waits for requests. After a reset numbers begin again.
+// next waits for requests. After a reset the numbers start again.
 func next(ctx context.Context, w *remote.Workspace, m sandbox.Match) ([]sandbox.Request, error) {
 	first, err := w.WaitForRequest(ctx, m)
 	if err != nil {

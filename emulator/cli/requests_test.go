@@ -40,13 +40,13 @@ func TestRequestsCommand(t *testing.T) {
 		{"--path=/v1/instances --status=2XX", []string{"1 "}},
 		{"--operation=getInstance", nil},
 	} {
-		code, out, faults := commanded(t, e, append([]string{"requests"}, strings.Fields(tc.flags)...)...)
+		code, out, message := runAgainst(t, e, append([]string{"requests"}, strings.Fields(tc.flags)...)...)
 		var got []string
 		for line := range strings.Lines(out) {
 			got = append(got, line)
 		}
-		if code != 0 || faults != "" || len(got) != len(tc.want) {
-			t.Errorf("%s: exit code %d, %s%s", tc.flags, code, out, faults)
+		if code != 0 || message != "" || len(got) != len(tc.want) {
+			t.Errorf("%s: exit code %d, %s%s", tc.flags, code, out, message)
 			continue
 		}
 		for i := range got {
@@ -55,10 +55,10 @@ func TestRequestsCommand(t *testing.T) {
 			}
 		}
 	}
-	code, out, faults := commanded(t, e, "requests", "--output=json", "--operation=createInstance")
+	code, out, message := runAgainst(t, e, "requests", "--output=json", "--operation=createInstance")
 	var r emulator.Request
 	if err := json.Unmarshal([]byte(out), &r); code != 0 || err != nil || strings.Count(out, "\n") != 1 || r.RequestBody != newInstance || r.Status != 201 {
-		t.Errorf("exit code %d, %v, %s%s", code, err, out, faults)
+		t.Errorf("exit code %d, %v, %s%s", code, err, out, message)
 	}
 	if strings.Contains(out, e.Key()) {
 		t.Error("the key is shown")
@@ -71,8 +71,8 @@ func TestRequestsSaysWhatIsMissing(t *testing.T) {
 	for e.Dropped() == 0 {
 		wire.In(t, e).Get("/v1/projects").Wants(200)
 	}
-	if code, _, faults := commanded(t, e, "requests"); code != 0 || !strings.HasSuffix(faults, " older requests are no longer on record\n") {
-		t.Errorf("exit code %d, %s", code, faults)
+	if code, _, message := runAgainst(t, e, "requests"); code != 0 || !strings.HasSuffix(message, " older requests are no longer on record\n") {
+		t.Errorf("exit code %d, %s", code, message)
 	}
 }
 
@@ -158,7 +158,7 @@ func TestRequestsFollowEndsWithTheSandbox(t *testing.T) {
 	if err := e.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if err, want := <-ended, "the sandbox at "+e.URL()+" has ended, or can no longer be reached"; err == nil || err.Error() != want {
+	if err, want := <-ended, "the sandbox at "+e.URL()+" has stopped, or can no longer be reached"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

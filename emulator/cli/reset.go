@@ -18,15 +18,15 @@ type resetCommand struct {
 
 func (p *process) resetCommand() *cobra.Command {
 	var c resetCommand
-	return p.leaf("reset", "Return a workspace to what it started as.", "", append([]flag{
-		{name: "fixture", value: textFlag(&c.Fixture, "NAME"), help: "Start again with another fixture: default, docs, empty, busy=N, or the path of a file. It becomes what a reset returns to."},
-		{name: "restart-ids", value: truthFlag(&c.RestartIDs), help: "Let ids, event ids and secrets begin again, for golden files. Without it none of before the reset comes again."},
+	return p.leaf("reset", "Return a workspace to its initial state.", "", append([]flag{
+		{name: "fixture", value: textFlag(&c.Fixture, "NAME"), help: "Start again with another fixture: default, docs, empty, busy=N, or the path of a file. Later resets return to it."},
+		{name: "restart-ids", value: truthFlag(&c.RestartIDs), help: "Start ids, event ids and secrets again, for golden files. By default none from before the reset is reused."},
 	}, c.flags()...), func([]string) error {
-		return remotely(func(ctx context.Context) error { return reset(ctx, c, p.environ) })
+		return untilSignal(func(ctx context.Context) error { return reset(ctx, c, p.environ) })
 	})
 }
 
-// reset returns a workspace to its start.
+// reset returns a workspace to its initial state.
 func reset(ctx context.Context, c resetCommand, environ []string) error {
 	if c.Fixture != "" {
 		if err := takeFixture(&plan{}, c.Fixture); err != nil {

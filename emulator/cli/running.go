@@ -12,11 +12,11 @@ import (
 type running struct {
 	*emulator.Emulator
 	listeners []*net.TCPListener // plain HTTP, then HTTPS if there is any
-	served    chan error         // what became of each listener
+	served    chan error         // the result of each listener
 }
 
-// start makes the sandbox that the settings of a command ask for, and listens. It
-// does not serve yet.
+// start creates the sandbox of a command with its settings, and listens. It does not
+// serve yet.
 func start(p *plan, command string, log *slog.Logger) (_ *running, err error) {
 	addr, err := p.address()
 	if err != nil {
@@ -66,7 +66,7 @@ func start(p *plan, command string, log *slog.Logger) (_ *running, err error) {
 	return r, nil
 }
 
-// at is where the n-th listener is; nil if there is none.
+// at returns the address of the n-th listener; nil if there is none.
 func (r *running) at(n int) *net.TCPAddr {
 	if n >= len(r.listeners) {
 		return nil
@@ -75,7 +75,7 @@ func (r *running) at(n int) *net.TCPAddr {
 	return at
 }
 
-// serve serves, and returns.
+// serve starts serving and returns.
 func (r *running) serve() {
 	for i, l := range r.listeners {
 		do := r.Serve
@@ -90,6 +90,6 @@ func (r *running) serve() {
 func (r *running) end() {
 	_ = r.Close()
 	for _, l := range r.listeners {
-		_ = l.Close() // where it was served, it is closed already
+		_ = l.Close() // a served one is closed already
 	}
 }

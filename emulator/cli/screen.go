@@ -9,16 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-// screen writes text to a terminal, and lets nothing in it steer the terminal: what a
-// client, a receiver or a server put into a name or a message moves no cursor, changes
-// no color and reverses no line. Control characters but line feeds and tabs, and those
-// that change the direction of text, are written as JSON writes them, so that JSON
-// stays what it was. What is not UTF-8 becomes U+FFFD. It may be used by several
+// screen writes text to a terminal and escapes control characters, so that a name or a
+// message from a client, a receiver or a server cannot move the cursor, change colors or
+// reverse a line. Control characters except line feeds and tabs, and those that change
+// the direction of text, are written as JSON writes them, so that JSON stays equal. What is not UTF-8 becomes U+FFFD. It may be used by several
 // goroutines.
 type screen struct {
 	mu   sync.Mutex
 	to   io.Writer
-	tail []byte // begins a character that has not come to its end
+	tail []byte // the beginning of an incomplete character
 }
 
 // Write implements io.Writer.
@@ -40,11 +39,11 @@ func (s *screen) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// end writes what is left of a character that never came to its end.
+// end writes the rest of an incomplete character.
 func (s *screen) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_ = s.write(s.tail) // who could not read the rest does not miss it
+	_ = s.write(s.tail) // earlier errors were reported
 	s.tail = nil
 }
 
@@ -56,7 +55,7 @@ func (s *screen) write(text []byte) error {
 	return err
 }
 
-// unfinished is how many bytes at the end begin a character that they do not end.
+// unfinished returns the number of bytes at the end that belong to an incomplete character.
 func unfinished(text []byte) int {
 	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
 		if tail := text[len(text)-n:]; utf8.RuneStart(tail[0]) {
@@ -69,20 +68,19 @@ func unfinished(text []byte) int {
 	return 0
 }
 
-// visible is a text on one line that steers no terminal, whatever is in it.
+// visible returns a text on one line with all control characters escaped.
 func visible(s string) string { return harmless(s, "") }
 
-// harmless is a text in which all characters that steer a terminal are escaped, but
-// for those that are allowed.
+// harmless escapes all characters that control a terminal, except the allowed ones.
 func harmless(s, allowed string) string {
-	steers := func(r rune) bool { return steering(r) && !strings.ContainsRune(allowed, r) }
-	if utf8.ValidString(s) && strings.IndexFunc(s, steers) < 0 {
+	escaped := func(r rune) bool { return isControl(r) && !strings.ContainsRune(allowed, r) }
+	if utf8.ValidString(s) && strings.IndexFunc(s, escaped) < 0 {
 		return s
 	}
 	var b strings.Builder
 	for _, r := range s {
 		switch {
-		case !steers(r):
+		case !escaped(r):
 			b.WriteRune(r)
 		case r == '\n':
 			b.WriteString(`\n`)
@@ -100,11 +98,10 @@ func harmless(s, allowed string) string {
 	return b.String()
 }
 
-// steering tells whether a terminal, or what shows text as one does, obeys a character
-// instead of showing it: control characters (C0, DEL, C1), those that change the
-// direction of text, the separators of lines and paragraphs, and tags, which are
-// shown by nothing.
-func steering(r rune) bool {
+// isControl reports whether a character controls a terminal instead of being shown:
+// control characters (C0, DEL, C1), those that change the direction of text, separators of
+// lines and paragraphs, and invisible tags.
+func isControl(r rune) bool {
 	switch {
 	case r < ' ', 0x7F <= r && r <= 0x9F:
 		return true

@@ -20,7 +20,7 @@ const hostile = "\x1b[31m\u009b2J\x1b]0;owned\a\u202e\u2066\u200f\x7f\x00\b'\"$(
 
 // steers reports whether a terminal would obey a part of the text.
 func steers(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool { return steering(r) && r != '\n' && r != '\t' })
+	return strings.ContainsFunc(text, func(r rune) bool { return isControl(r) && r != '\n' && r != '\t' })
 }
 
 // What steers a terminal is escaped, and nothing else.

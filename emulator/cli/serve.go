@@ -15,20 +15,20 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-// drain is how long requests in flight may take once the end was asked for.
+// drain is how long requests in flight may take after a signal.
 const drain = 5 * time.Second
 
 func (p *process) serve([]string) error {
-	return p.planned("serve", func(made *plan) error { return serve(made, p.stdout, p.stderr) })
+	return p.withPlan("serve", func(made *plan) error { return serve(made, p.stdout, p.stderr) })
 }
 
 // serve runs the sandbox until SIGINT, SIGTERM or SIGHUP.
 func serve(p *plan, stdout, stderr io.Writer) error {
-	// Installed before anybody is told that the sandbox is there.
+	// Installed before the banner says that the sandbox is ready.
 	ctx, stop := signal.NotifyContext(context.Background(), ending()...)
 	defer stop()
 	log := p.logger(stderr)
-	heedMemoryLimit()
+	applyMemoryLimit()
 	r, err := start(p, "", log)
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func serve(p *plan, stdout, stderr io.Writer) error {
 		return fmt.Errorf("standard output: %w", err)
 	}
 	r.serve()
-	debug.FreeOSMemory() // what only the start needed; a sandbox is idle most of the time
+	debug.FreeOSMemory() // memory that only the start needed
 	select {
 	case err := <-r.served:
 		return err
@@ -54,7 +54,7 @@ func serve(p *plan, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// address is where to listen. Without a host that is every interface.
+// address returns the address to listen on. Without a host that is every interface.
 func (p *plan) address() (*net.TCPAddr, error) {
 	addr, err := net.ResolveTCPAddr("tcp", p.listen)
 	if err != nil {
@@ -63,7 +63,7 @@ func (p *plan) address() (*net.TCPAddr, error) {
 	return addr, nil
 }
 
-// cannotListen says what to do about an address that is not to be had.
+// cannotListen returns the error of an address that cannot be listened on.
 func cannotListen(listen string, err error) error { return cannotListenAs("--listen", listen, err) }
 
 // cannotListenAs is cannotListen for the address that a flag names.
@@ -71,11 +71,11 @@ func cannotListenAs(flag, listen string, err error) error {
 	advice := "choose another with " + flag
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		advice = "something else listens there; end it, or choose another port: " + flag + " 127.0.0.1:0 takes a free one"
+		advice = "another program listens there; stop it, or choose another port: " + flag + " 127.0.0.1:0 chooses a free one"
 	case errors.Is(err, syscall.EACCES):
 		advice = "the system does not allow that port; choose one from 1024 on"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		advice = "this machine has no such address; use 127.0.0.1, or 0.0.0.0 for all it has"
+		advice = "this machine has no such address; use 127.0.0.1, or 0.0.0.0 for all its addresses"
 	}
 	if number, ok := errors.AsType[syscall.Errno](err); ok {
 		err = number
@@ -83,7 +83,7 @@ func cannotListenAs(flag, listen string, err error) error {
 	return fmt.Errorf("cannot listen on %s: %w: %s", listen, err, advice)
 }
 
-// warnIfOpen says so when other machines can reach the sandbox (10.2, row 1).
+// warnIfOpen logs a warning when other machines can reach the sandbox (10.2, row 1).
 func warnIfOpen(log *slog.Logger, e *emulator.Emulator, plain, secure *net.TCPAddr) {
 	at, text := plain, "other machines can reach the sandbox; it speaks plain HTTP and has no real data"
 	if !open(plain) {
@@ -93,7 +93,7 @@ func warnIfOpen(log *slog.Logger, e *emulator.Emulator, plain, secure *net.TCPAd
 		return
 	}
 	if e.Key() == emulator.DefaultKey {
-		text += ", and everybody knows its key: give it another with --key"
+		text += ", and its key is the published default key: set another with --key"
 	}
 	log.Warn(text, "listen", at.String())
 }

@@ -15,24 +15,23 @@ import (
 	"skystack.dev/sandbox/fixtures"
 )
 
-// kind is how a setting is written.
+// kind is the syntax of a setting.
 type kind int
 
 const (
 	word     kind = iota // text
 	number               // digits, or a word that stands for a number
-	truth                // on its own as a flag; true or false elsewhere
+	truth                // a flag without a value; true or false elsewhere
 	list                 // repeated flags, commas in the environment, a list in the file
 	pairs                // a list of name=value; an object in the file
-	fileOnly             // objects, which only the file can hold
+	fileOnly             // objects, which only the file can contain
 )
 
-// setting is one thing that flag, environment and file can say. A row is all
-// there is to know about it.
+// setting is one setting of flag, environment and file. A row is its whole definition.
 type setting struct {
 	name string // of the flag and of the file's member; the variable follows from it
 	kind kind
-	arg  string // what to write, for the help
+	arg  string // the form of the value, for the help
 	std  string // the default, for the help; "" for none
 	help string
 	take func(p *plan, text string) error // for a list, one item after the other
@@ -44,81 +43,81 @@ type settingGroup struct {
 	settings []setting
 }
 
-// configName is the one setting that the file cannot hold.
+// configName is the only setting that the file cannot contain.
 const configName = "config"
 
-// groups is every setting, in the order of the help.
+// groups returns all settings, in the order of the help.
 func groups() []settingGroup {
 	return []settingGroup{
 		{"Server", []setting{
-			{"listen", word, "HOST:PORT", defaultListen, "Where to listen. Port 0 takes a free one and prints it.", takeListen},
-			{"allowed-host", list, "NAME", "", "A further name clients may use in the Host header. Repeat for more.",
+			{"listen", word, "HOST:PORT", defaultListen, "The address to listen on. Port 0 chooses a free port and prints it.", takeListen},
+			{"allowed-host", list, "NAME", "", "Another name that clients may use in the Host header. Repeat for more.",
 				func(p *plan, s string) error { return p.use(emulator.WithHost(s)) }},
-			{"cors-origin", list, "ORIGIN", "", "A web origin whose pages may call, as in https://app.test. Repeat for more.",
+			{"cors-origin", list, "ORIGIN", "", "A web origin whose pages may call the API, as https://app.test. Repeat for more.",
 				func(p *plan, s string) error { return p.use(emulator.WithOrigin(s)) }},
-			{"max-body", number, "BYTES", "1048576", "The largest request body.", takeMaxBody},
-			{"workspace-budget", word, "SIZE|off", "256MiB, or a quarter of the container's memory", "The most memory one workspace may take, as 64MiB or 1GiB: its objects, snapshots and record of requests. What the fixture takes is not counted.", takeBudget},
-			{configName, word, "FILE", "", "A YAML file with any of these settings.", func(*plan, string) error { return nil }},
+			{"max-body", number, "BYTES", "1048576", "The maximum size of a request body.", takeMaxBody},
+			{"workspace-budget", word, "SIZE|off", "256MiB, or a quarter of the container's memory", "The maximum memory of one workspace, as 64MiB or 1GiB: its objects, snapshots and record of requests. The objects of the fixture are not counted.", takeBudget},
+			{configName, word, "FILE", "", "A YAML file that contains any of these settings.", func(*plan, string) error { return nil }},
 		}},
 		{"World", []setting{
-			{"fixture", word, "NAME", "default", "What the workspace contains at first: " + strings.Join(fixtures.Names(), ", ") + ", or the path of a fixture file (.yaml, .yml, .json).", takeFixture},
-			{"seed", number, "N", "1", "Decides everything random. The same seed and the same requests give the same answers.", takeSeed},
-			{"catalog", word, "strict|open", "strict", "Whether regions, sizes and images must exist, or any well-formed one will do.",
+			{"fixture", word, "NAME", "default", "The initial content of a workspace: " + strings.Join(fixtures.Names(), ", ") + ", or the path of a fixture file (.yaml, .yml, .json).", takeFixture},
+			{"seed", number, "N", "1", "The seed of everything random. The same seed and the same requests give the same responses.", takeSeed},
+			{"catalog", word, "strict|open", "strict", "strict accepts only existing regions, sizes and images; open accepts any well-formed ones.",
 				choice("strict", nil, "open", emulator.WithOpenCatalog())},
-			{"quota", number, "N|off", "100", "The most instances a workspace may have; test has no limit unless one is set.", takeQuota},
-			{"reset-every", word, "DURATION", "never", "Return every workspace to its start after each period of its time.", takeReset},
+			{"quota", number, "N|off", "100", "The maximum number of instances of a workspace. In test there is no limit by default.", takeQuota},
+			{"reset-every", word, "DURATION", "never", "Reset every workspace after each such period of its own time.", takeReset},
 		}},
 		{"Time", []setting{
-			{"clock", word, "real|scaled|frozen|auto", "real", "How time moves: as on the wall, --scale times as fast, not at all, or, with auto, to the end of a transition when a client reads its object again.", takeClock},
-			{"scale", number, "X", "1", "How many seconds pass in a second with --clock=scaled, which it implies.", takeScale},
-			{"now", word, "TIME", "the present", "The first instant, as 2026-03-19T10:22:44Z.", takeNow},
-			{"speed", word, "instant|fast|realistic", "fast", "How long transitions take: nothing, a few seconds, or as long as in a real cloud.",
+			{"clock", word, "real|scaled|frozen|auto", "real", "How time moves: in real time, --scale times as fast, not at all, or, with auto, to the end of a transition when a client reads its object again.", takeClock},
+			{"scale", number, "X", "1", "How many seconds pass in a real second. Implies --clock=scaled.", takeScale},
+			{"now", word, "TIME", "the current time", "The time at the start, as 2026-03-19T10:22:44Z.", takeNow},
+			{"speed", word, "instant|fast|realistic", "fast", "How long transitions take: no time, a few seconds, or as long as in a real cloud.",
 				func(p *plan, s string) error { return p.use(emulator.WithSpeed(s)) }},
-			{"durations", pairs, "ACTION=DURATION", "", "How long single actions take, whatever the speed, as create=5s,delete=1m.", takeDuration},
-			{"progression", word, "time|immediate|reads:N|manual", "time", "What moves instances on: time, the next read, the N-th read that shows them, or nothing.",
+			{"durations", pairs, "ACTION=DURATION", "", "How long individual actions take at any speed, as create=5s,delete=1m.", takeDuration},
+			{"progression", word, "time|immediate|reads:N|manual", "time", "What completes the transitions of instances: time, the next read, the N-th read of the instance, or nothing.",
 				func(p *plan, s string) error { return p.use(emulator.WithProgression(s)) }},
 		}},
 		{"Rate limits", []setting{
-			{"rate-limit", word, "on|off", "on", "Whether requests are limited at all. For test the default is off, unless one of the settings below is given.", takeRateLimit},
-			{"rate-limit-per-minute", number, "N|off", "120", "Requests in any 60 seconds.",
+			{"rate-limit", word, "on|off", "on", "Whether requests are rate limited. In test the default is off, unless a setting below is given.", takeRateLimit},
+			{"rate-limit-per-minute", number, "N|off", "120", "The maximum number of requests in any 60 seconds.",
 				func(p *plan, s string) (err error) { p.rate().PerMinute, err = allowance(s); return err }},
-			{"rate-limit-per-day", number, "N|off", "10000", "Requests in a UTC day.",
+			{"rate-limit-per-day", number, "N|off", "10000", "The maximum number of requests in a UTC day.",
 				func(p *plan, s string) (err error) { p.rate().PerDay, err = allowance(s); return err }},
-			{"rate-limit-scope", word, "key|workspace", "key", "Whether each key has limits of its own, or all keys of a workspace share them.", takeScope},
-			{"rate-limit-algorithm", word, "sliding|fixed", "sliding", "Whether a minute is any 60 seconds or a minute by the clock.", takeAlgorithm},
+			{"rate-limit-scope", word, "key|workspace", "key", "Whether each key has its own limits, or all keys of a workspace share them.", takeScope},
+			{"rate-limit-algorithm", word, "sliding|fixed", "sliding", "Whether the limit per minute counts any 60 seconds or minutes of the clock.", takeAlgorithm},
 		}},
-		{"Behaviour", []setting{
-			{"delete", word, "immediate|async", "immediate", "Whether a deleted instance is gone at once or deleting for a while.",
+		{"Behavior", []setting{
+			{"delete", word, "immediate|async", "immediate", "Whether an instance is deleted immediately, or has the status deleting for a while.",
 				choice("immediate", nil, "async", emulator.WithSlowDelete())},
-			{"delete-repeat", number, "204|404", "204", "The answer to deleting again what is deleted.",
+			{"delete-repeat", number, "204|404", "204", "The status of the response when a deleted object is deleted again.",
 				choice("204", nil, "404", emulator.WithRepeatedDelete404())},
-			{"noop-actions", word, "complete|conflict", "complete", "Whether an action with nothing to do, as starting what runs, completes or is a 409.",
+			{"noop-actions", word, "complete|conflict", "complete", "Whether an action without effect, as starting a running instance, completes or is refused with 409.",
 				choice("complete", nil, "conflict", emulator.WithNoopConflict())},
-			{"strict", truth, "", "", "Make unknown parameters and members errors in every API version.", option(emulator.WithStrict())},
-			{"documented-only", truth, "", "", "Serve only the operations that the SkyStack documents print.", option(emulator.WithDocumentedOnly())},
-			{"enforce-sunset", truth, "", "", "Refuse API versions past their sunset.", option(emulator.WithEnforcedSunset())},
-			{"headers", word, "relevant|full", "relevant", "Whether a response has the headers that say something about it, or all there are.",
+			{"strict", truth, "", "", "Refuse unknown parameters and members in every API version.", option(emulator.WithStrict())},
+			{"documented-only", truth, "", "", "Serve only the operations that are printed in the SkyStack documents.", option(emulator.WithDocumentedOnly())},
+			{"enforce-sunset", truth, "", "", "Refuse API versions after their sunset date.", option(emulator.WithEnforcedSunset())},
+			{"headers", word, "relevant|full", "relevant", "Whether a response has only the headers that are relevant to it, or all headers.",
 				choice("relevant", nil, "full", emulator.WithFullHeaders())},
 			{"check-responses", truth, "", "", "Validate every response against the contract; an invalid one becomes a 500.", option(emulator.WithResponseCheck())},
 		}},
 		{"Keys", []setting{
-			{"key", list, "TOKEN", "the fixture's", "A further key of the default workspace, and the one that is printed. Repeat for more.",
+			{"key", list, "TOKEN", "the fixture's", "Another key of the default workspace; the first one is printed at the start. Repeat for more.",
 				func(p *plan, s string) error { return p.use(emulator.WithKey(emulator.Key{Token: s})) }},
 			{"keys", fileOnly, "", "", "", nil},
-			{"accept-any-token", truth, "", "", "Give every unknown token a workspace of its own. Only on a loopback address.", takeAnyToken},
+			{"accept-any-token", truth, "", "", "Give every unknown token its own workspace. Allowed only on a loopback address.", takeAnyToken},
 			{"lenient-bearer", truth, "", "", "Accept more than one space after Bearer.", option(emulator.WithLenientBearer())},
 		}},
 		accessSettings(),
 		httpsSettings(),
 		webhookSettings(),
 		{"Logs", []setting{
-			{"log-level", word, "debug|info|warn|error", "info", "What to log to standard error. At debug there is a line for each request.", takeLogLevel},
-			{"log-format", word, "text|json", "text", "How to log.", takeLogFormat},
+			{"log-level", word, "debug|info|warn|error", "info", "The lowest level that is logged to standard error. debug logs a line for each request.", takeLogLevel},
+			{"log-format", word, "text|json", "text", "The format of the log.", takeLogFormat},
 		}},
 	}
 }
 
-// settings is the rows of all groups.
+// settings returns the rows of all groups.
 func settings() []setting {
 	var all []setting
 	for _, g := range groups() {
@@ -127,7 +126,7 @@ func settings() []setting {
 	return all
 }
 
-// choice is a setting of two words, each with the option it stands for.
+// choice returns the take function of a setting with two values, each with its option.
 func choice(one string, a emulator.Option, other string, b emulator.Option) func(*plan, string) error {
 	return func(p *plan, s string) error {
 		switch s {
@@ -140,7 +139,7 @@ func choice(one string, a emulator.Option, other string, b emulator.Option) func
 	}
 }
 
-// option is a setting that is on or off.
+// option returns the take function of a setting that is on or off.
 func option(o emulator.Option) func(*plan, string) error {
 	return func(p *plan, s string) error {
 		on, err := yes(s)
@@ -165,7 +164,7 @@ func yes(s string) (bool, error) {
 	return false, unknown(s, "true", "false")
 }
 
-// whole is a whole number from least on.
+// whole parses a whole number from least to 1000000000.
 func whole(s string, least int) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < least || n > 1_000_000_000 {
@@ -190,7 +189,7 @@ func takeListen(p *plan, s string) error {
 	return checkAddress(s, defaultListen)
 }
 
-// checkAddress refuses what is no address to listen on.
+// checkAddress refuses text that is not an address to listen on.
 func checkAddress(s, example string) error {
 	_, port, err := net.SplitHostPort(s)
 	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n > math.MaxUint16 {
@@ -208,12 +207,12 @@ func takeMaxBody(p *plan, s string) error {
 }
 
 func takeFixture(p *plan, s string) error {
-	// A file is read, and a busy world made, once: later.
+	// A file is read, and a busy world is generated, only when the sandbox starts.
 	var err error
 	switch {
 	case isFile(s):
 		_, err = os.Stat(s)
-	case !strings.HasPrefix(s, "busy"), fixtures.Instances(s) == 0: // nothing to make, or wrong
+	case !strings.HasPrefix(s, "busy"), fixtures.Instances(s) == 0: // cheap to load, or invalid
 		_, err = fixtures.Load(s, 1)
 	}
 	if err != nil {
@@ -275,7 +274,7 @@ func takeScale(p *plan, s string) error {
 		p.clock.Mode = emulator.ScaledClock
 	}
 	if p.clock.Mode != emulator.ScaledClock {
-		return fmt.Errorf("there is no scale with a clock that is %s: use the clock scaled", p.clock.Mode)
+		return fmt.Errorf("a %s clock has no scale: use the clock scaled", p.clock.Mode)
 	}
 	p.clock.Scale = x
 	return nil

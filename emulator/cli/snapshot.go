@@ -23,37 +23,37 @@ type snapshotCommand struct {
 }
 
 const (
-	snapshotSaveHelp = "Writes the workspace as it is now as one JSON file, or to standard output when FILE is -, clock and agenda included; the same state gives the same bytes. A file of that name is replaced, but only once everything is written, and only the owner may read it. A symbolic link is not followed. Of keys it holds hashes alone, and of webhooks no secrets unless --with-secrets asks for them: without, a webhook that is loaded needs a new one."
-	snapshotLoadHelp = "Makes the workspace what the file that save wrote holds, its time included; - is standard input. The workspace keeps its own keys. The file may come from another workspace, another sandbox, or a Go test. A file that is damaged or of another kind changes nothing."
-	snapshotDumpHelp = "Prints the workspace as it is now, or the file that save wrote, as text for people; - is standard input."
-	snapshotDiffHelp = "Prints the lines that went, with -, and those that came, with +, each under the object they belong to; nothing when both are equal. FILE is what save wrote before, or - for standard input, and OTHER what it wrote later; without OTHER, the workspace as it is now. With two files no sandbox need run."
+	snapshotSaveHelp = "Writes the present state of the workspace, clock and agenda included, to a JSON file, or to standard output when FILE is -. The same state gives the same bytes. An existing file is replaced only when everything is written; only the owner may read it. A symbolic link is not followed. The file contains hashes of keys, and no secrets of webhooks unless --with-secrets is given: without them a loaded webhook needs a new secret."
+	snapshotLoadHelp = "Replaces the state of the workspace, its time included, with that of a file written by save; - is standard input. The workspace keeps its own keys. The file may be from another workspace, another sandbox, or a Go test. A damaged or unknown file changes nothing."
+	snapshotDumpHelp = "Prints the present state of the workspace, or a file written by save, as readable text; - is standard input."
+	snapshotDiffHelp = "Prints removed lines with - and added lines with +, grouped by object; nothing when both states are equal. FILE was written by save; - is standard input. OTHER is a file written later; without it FILE is compared with the present state of the workspace. With two files no sandbox is needed."
 )
 
 func (p *process) snapshotCommand() *cobra.Command {
 	var c snapshotCommand
 	return group("snapshot", "Save and load a workspace.", c.flags(),
-		p.leaf("save FILE", "Write the workspace as it is now to a file.", snapshotSaveHelp, []flag{
-			{name: "with-secrets", value: truthFlag(&c.withSecrets), help: "Write the secrets of webhooks too, in plain text."},
+		p.leaf("save FILE", "Write the present state of the workspace to a file.", snapshotSaveHelp, []flag{
+			{name: "with-secrets", value: truthFlag(&c.withSecrets), help: "Include the secrets of webhooks in plain text."},
 		}, func(words []string) error {
-			return remotely(func(ctx context.Context) error { return c.save(ctx, words[0], p.environ, p.stdout) })
+			return untilSignal(func(ctx context.Context) error { return c.save(ctx, words[0], p.environ, p.stdout) })
 		}),
-		p.leaf("load FILE", "Make the workspace what a file holds, its time included.", snapshotLoadHelp, nil, func(words []string) error {
-			return remotely(func(ctx context.Context) error { return c.load(ctx, words[0], p.environ, os.Stdin) })
+		p.leaf("load FILE", "Replace the state of the workspace, its time included, with that of a file.", snapshotLoadHelp, nil, func(words []string) error {
+			return untilSignal(func(ctx context.Context) error { return c.load(ctx, words[0], p.environ, os.Stdin) })
 		}),
-		p.leaf("dump [FILE]", "Print the workspace as it is now, or a file, as text for people.", snapshotDumpHelp, nil, func(words []string) error {
-			return remotely(func(ctx context.Context) error {
+		p.leaf("dump [FILE]", "Print the present state of the workspace, or a file, as readable text.", snapshotDumpHelp, nil, func(words []string) error {
+			return untilSignal(func(ctx context.Context) error {
 				return c.dump(ctx, "snapshot dump", argument(words, 0), p.environ, os.Stdin, p.stdout)
 			})
 		}),
-		p.leaf("diff FILE [OTHER]", "Print what differs between a file and the workspace as it is now, or a second file.", snapshotDiffHelp, nil, func(words []string) error {
-			return remotely(func(ctx context.Context) error {
+		p.leaf("diff FILE [OTHER]", "Print the differences between a file and the present state, or a second file.", snapshotDiffHelp, nil, func(words []string) error {
+			return untilSignal(func(ctx context.Context) error {
 				return c.diff(ctx, words[0], argument(words, 1), p.environ, os.Stdin, p.stdout)
 			})
 		}),
 	)
 }
 
-// argument is the n-th argument; "" when it was left out.
+// argument returns the n-th argument; "" when it is missing.
 func argument(words []string, n int) string {
 	if n < len(words) {
 		return words[n]
@@ -61,11 +61,11 @@ func argument(words []string, n int) string {
 	return ""
 }
 
-// diff prints what differs between a file and another, or the workspace as it is now.
+// diff prints the differences between a file and another, or the present state.
 func (c snapshotCommand) diff(ctx context.Context, file, other string, environ []string, stdin io.Reader, stdout io.Writer) error {
 	const command = "snapshot diff"
 	if file == "-" && other == "-" {
-		return &usageError{command, errors.New("standard input holds one file: name the other")}
+		return &usageError{command, errors.New("only one of the files can be standard input: name the other")}
 	}
 	var before, after strings.Builder
 	if err := c.dump(ctx, command, file, environ, stdin, &before); err != nil {
@@ -95,7 +95,7 @@ func (c snapshotCommand) save(ctx context.Context, name string, environ []string
 		}
 		if name == "-" {
 			if !isTerminal(stdout) {
-				stdout = itself(stdout) // the bytes of a file
+				stdout = unescaped(stdout) // the exact bytes
 			}
 			return write(stdout)
 		}
@@ -117,7 +117,7 @@ func (c snapshotCommand) load(ctx context.Context, name string, environ []string
 	})
 }
 
-// dump writes the text of a file; without a name, of the workspace as it is now.
+// dump writes the text of a file; without a name, of the present state.
 func (c snapshotCommand) dump(ctx context.Context, command, name string, environ []string, stdin io.Reader, to io.Writer) error {
 	if name == "" {
 		return c.use(ctx, command, environ, func(w *remote.Workspace) error {
@@ -153,7 +153,7 @@ func dumpOf(saved io.Reader, to io.Writer) error {
 	return s.WriteDump(to)
 }
 
-// dumped is a snapshot of which the text is all that is needed.
+// dumped is a snapshot of which only the text is needed.
 type dumped string
 
 // Dump implements sandbox.Snapshot.
@@ -171,7 +171,7 @@ func (d dumped) WriteDump(w io.Writer) error {
 // SaveSecrets implements sandbox.Snapshot.
 func (dumped) SaveSecrets(io.Writer) error { return errors.ErrUnsupported }
 
-// openSnapshot opens a file that save wrote. It is read as it is needed.
+// openSnapshot opens a file written by save. It is read piece by piece.
 func openSnapshot(name string, stdin io.Reader) (io.ReadCloser, error) {
 	if name == "-" {
 		return io.NopCloser(stdin), nil
@@ -187,7 +187,7 @@ func openSnapshot(name string, stdin io.Reader) (io.ReadCloser, error) {
 	return file, nil
 }
 
-// shownFile is a file's name in messages.
+// shownFile returns a file's name for messages.
 func shownFile(name string) string {
 	if name == "-" {
 		return "standard input"
@@ -195,8 +195,8 @@ func shownFile(name string) string {
 	return name
 }
 
-// replaceable reports why a file of that name cannot be written. What is there
-// may only be a file: a link would lead somewhere else.
+// replaceable reports why a file of that name cannot be written. Only a regular
+// file is replaced: a link may point anywhere.
 func replaceable(name string) error {
 	info, err := os.Lstat(name)
 	switch {
@@ -212,7 +212,7 @@ func replaceable(name string) error {
 	return nil
 }
 
-// cause is the error of the operating system, without the path it was about.
+// cause returns the error of the operating system without its path.
 func cause(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Err
@@ -225,7 +225,7 @@ func cause(err error) error {
 func replaceFile(name string, write func(io.Writer) error) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
-		// The name that was tried is nobody's but ours.
+		// The temporary name would mean nothing to the user.
 		return fmt.Errorf("%s: cannot be written: %w", name, cause(err))
 	}
 	defer func() {

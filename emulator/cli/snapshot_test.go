@@ -19,8 +19,8 @@ func TestSnapshotCommands(t *testing.T) {
 	e := frozen(t)
 	wire.In(t, e).Post("/v1/instances", newInstance).Wants(201)
 	file := filepath.Join(t.TempDir(), "world.json")
-	if code, out, faults := commanded(t, e, "snapshot", "save", file); code != 0 || out+faults != "" {
-		t.Fatalf("exit code %d, %s%s", code, out, faults)
+	if code, out, message := runAgainst(t, e, "snapshot", "save", file); code != 0 || out+message != "" {
+		t.Fatalf("exit code %d, %s%s", code, out, message)
 	}
 	saved, err := os.ReadFile(file)
 	if err != nil {
@@ -29,39 +29,39 @@ func TestSnapshotCommands(t *testing.T) {
 	if info, err := os.Stat(file); err != nil || info.Mode() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	if code, out, _ := commanded(t, e, "snapshot", "save", "-"); code != 0 || out != string(saved) {
+	if code, out, _ := runAgainst(t, e, "snapshot", "save", "-"); code != 0 || out != string(saved) {
 		t.Errorf("exit code %d, and standard output is not the file", code)
 	}
 	dump := e.Dump()
-	if code, out, faults := commanded(t, e, "snapshot", "dump"); code != 0 || out != dump {
-		t.Errorf("exit code %d, %s", code, faults)
+	if code, out, message := runAgainst(t, e, "snapshot", "dump"); code != 0 || out != dump {
+		t.Errorf("exit code %d, %s", code, message)
 	}
-	if code, out, faults := commanded(t, e, "snapshot", "dump", file); code != 0 || out != dump {
-		t.Errorf("exit code %d, %s, the file's text is not the world's:\n%s", code, faults, out)
+	if code, out, message := runAgainst(t, e, "snapshot", "dump", file); code != 0 || out != dump {
+		t.Errorf("exit code %d, %s, the file's text is not the world's:\n%s", code, message, out)
 	}
-	if code, out, faults := commanded(t, e, "snapshot", "diff", file); code != 0 || out+faults != "" {
-		t.Errorf("exit code %d, %s%s", code, out, faults)
+	if code, out, message := runAgainst(t, e, "snapshot", "diff", file); code != 0 || out+message != "" {
+		t.Errorf("exit code %d, %s%s", code, out, message)
 	}
 	if err := e.AdvanceUntilIdle(); err != nil {
 		t.Fatal(err)
 	}
-	code, out, faults := commanded(t, e, "snapshot", "diff", file)
+	code, out, message := runAgainst(t, e, "snapshot", "diff", file)
 	if code != 0 || !strings.Contains(out, "\n-   status \"provisioning\"\n") || !strings.Contains(out, "\n+   status \"running\"\n") {
-		t.Errorf("exit code %d, %s%s", code, out, faults)
+		t.Errorf("exit code %d, %s%s", code, out, message)
 	}
 	later := filepath.Join(filepath.Dir(file), "later.json")
-	if code, _, faults := commanded(t, e, "snapshot", "save", later); code != 0 {
-		t.Errorf("exit code %d, %s", code, faults)
+	if code, _, message := runAgainst(t, e, "snapshot", "save", later); code != 0 {
+		t.Errorf("exit code %d, %s", code, message)
 	}
-	if code, between, faults := commanded(t, e, "snapshot", "diff", file, later); code != 0 || between != out {
-		t.Errorf("exit code %d, %s%s", code, between, faults)
+	if code, between, message := runAgainst(t, e, "snapshot", "diff", file, later); code != 0 || between != out {
+		t.Errorf("exit code %d, %s%s", code, between, message)
 	}
-	if code, out, faults := commanded(t, e, "snapshot", "load", file); code != 0 || out+faults != "" || e.Dump() != dump {
-		t.Errorf("exit code %d, %s%s", code, out, faults)
+	if code, out, message := runAgainst(t, e, "snapshot", "load", file); code != 0 || out+message != "" || e.Dump() != dump {
+		t.Errorf("exit code %d, %s%s", code, out, message)
 	}
 	other := emulator.Start(t, emulator.WithFixture("empty"))
-	if code, _, faults := commanded(t, other, "snapshot", "load", file); code != 0 || len(other.Instances()) != len(e.Instances()) {
-		t.Errorf("exit code %d, %s", code, faults)
+	if code, _, message := runAgainst(t, other, "snapshot", "load", file); code != 0 || len(other.Instances()) != len(e.Instances()) {
+		t.Errorf("exit code %d, %s", code, message)
 	}
 	if left, err := os.ReadDir(filepath.Dir(file)); err != nil || len(left) != 2 {
 		t.Errorf("files %v, %v", left, err)
@@ -80,8 +80,8 @@ func TestWrongSnapshots(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, command := range []string{"load", "dump", "diff"} {
-			if code, out, faults := commanded(t, e, "snapshot", command, file); code != exitFailure || out != "" || !strings.HasPrefix(faults, program+": "+file+": ") {
-				t.Errorf("%s %s: exit code %d, %s%s", command, name, code, out, faults)
+			if code, out, message := runAgainst(t, e, "snapshot", command, file); code != exitFailure || out != "" || !strings.HasPrefix(message, program+": "+file+": ") {
+				t.Errorf("%s %s: exit code %d, %s%s", command, name, code, out, message)
 			}
 		}
 	}
@@ -111,9 +111,9 @@ func TestReplaceFile(t *testing.T) {
 	if err := os.Symlink(file, link); err != nil {
 		t.Fatal(err)
 	}
-	var out, faults bytes.Buffer
-	if code := Run([]string{"snapshot", "save", link}, nil, &out, &faults); code != exitUsage || !strings.Contains(faults.String(), "a symbolic link, which is not followed") {
-		t.Errorf("exit code %d, %s", code, &faults)
+	var out, message bytes.Buffer
+	if code := Run([]string{"snapshot", "save", link}, nil, &out, &message); code != exitUsage || !strings.Contains(message.String(), "a symbolic link, which is not followed") {
+		t.Errorf("exit code %d, %s", code, &message)
 	}
 	if err := replaceable(filepath.Join(file, "below")); err == nil {
 		t.Error("a file is no directory")
@@ -125,16 +125,16 @@ func TestSnapshotSaveWithSecrets(t *testing.T) {
 	e := frozen(t)
 	secret := wire.In(t, e).Post("/v1/webhooks", `{"url":"http://127.0.0.1:3999/hook","event_types":["*"]}`).Wants(201).Text("secret")
 	for _, flags := range [][]string{nil, {"--with-secrets"}} {
-		code, out, faults := commanded(t, e, append([]string{"snapshot", "save", "-"}, flags...)...)
-		if code != 0 || faults != "" || strings.Contains(out, secret) != (flags != nil) {
-			t.Errorf("%v: exit code %d, %s, the secret is there: %v", flags, code, faults, strings.Contains(out, secret))
+		code, out, message := runAgainst(t, e, append([]string{"snapshot", "save", "-"}, flags...)...)
+		if code != 0 || message != "" || strings.Contains(out, secret) != (flags != nil) {
+			t.Errorf("%v: exit code %d, %s, the secret is there: %v", flags, code, message, strings.Contains(out, secret))
 		}
 	}
 }
 
 // A file that cannot be made is named as the user named it.
 func TestSaveNamesTheFile(t *testing.T) {
-	code, out, message := commanded(t, emulator.Start(t), "snapshot", "save", "no-such-folder/x.json")
+	code, out, message := runAgainst(t, emulator.Start(t), "snapshot", "save", "no-such-folder/x.json")
 	if want := program + ": no-such-folder/x.json: cannot be written: no such file or directory\n"; code != 1 || out != "" || message != want {
 		t.Errorf("exit code %d, %q, %q, want %q", code, out, message, want)
 	}
@@ -146,17 +146,17 @@ func TestSavedWebhooksDoNotDiffer(t *testing.T) {
 	e := frozen(t)
 	wire.In(t, e).Post("/v1/webhooks", `{"url":"http://127.0.0.1:9999/","event_types":["instance.*"]}`).Wants(201)
 	file := filepath.Join(t.TempDir(), "world.json")
-	if code, out, faults := commanded(t, e, "snapshot", "save", file); code != 0 || out+faults != "" {
-		t.Fatalf("exit code %d, %s%s", code, out, faults)
+	if code, out, message := runAgainst(t, e, "snapshot", "save", file); code != 0 || out+message != "" {
+		t.Fatalf("exit code %d, %s%s", code, out, message)
 	}
-	if code, out, faults := commanded(t, e, "snapshot", "diff", file); code != 0 || out+faults != "" {
-		t.Errorf("exit code %d, %s%s", code, out, faults)
+	if code, out, message := runAgainst(t, e, "snapshot", "diff", file); code != 0 || out+message != "" {
+		t.Errorf("exit code %d, %s%s", code, out, message)
 	}
-	if code, out, faults := commanded(t, e, "snapshot", "load", file); code != 0 || out+faults != "" {
-		t.Fatalf("exit code %d, %s%s", code, out, faults)
+	if code, out, message := runAgainst(t, e, "snapshot", "load", file); code != 0 || out+message != "" {
+		t.Fatalf("exit code %d, %s%s", code, out, message)
 	}
-	code, out, faults := commanded(t, e, "snapshot", "diff", file)
+	code, out, message := runAgainst(t, e, "snapshot", "diff", file)
 	if code != 0 || !strings.Contains(out, `+   disabled "imported"`) {
-		t.Errorf("exit code %d, %s%s", code, out, faults)
+		t.Errorf("exit code %d, %s%s", code, out, message)
 	}
 }

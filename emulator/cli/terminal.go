@@ -5,17 +5,17 @@ import (
 	"os"
 )
 
-// itself is the writer behind a screen, for a program that writes there on its own.
-func itself(w io.Writer) io.Writer {
+// unescaped returns the writer behind a screen, for output that must not be escaped.
+func unescaped(w io.Writer) io.Writer {
 	if s, ok := w.(*screen); ok {
 		return s.to
 	}
 	return w
 }
 
-// isTerminal reports whether a person may be reading along.
+// isTerminal reports whether the writer is a terminal.
 func isTerminal(w io.Writer) bool {
-	file, ok := itself(w).(*os.File)
+	file, ok := unescaped(w).(*os.File)
 	if !ok {
 		return false
 	}

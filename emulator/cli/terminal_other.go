@@ -7,9 +7,8 @@ import (
 	"syscall"
 )
 
-// forwarded are the signals that a command gets as this program does.
+// forwarded returns the signals that are forwarded to a command.
 func forwarded() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM} }
 
-// fromKeyboard reports whether the terminal has sent a signal to the command as
-// well. Elsewhere it does.
+// fromKeyboard reports whether the terminal has sent a signal to the command as well.
 func fromKeyboard(sig os.Signal) bool { return sig == os.Interrupt }

@@ -9,13 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forwarded are the signals that a command gets as this program does.
+// forwarded returns the signals that are forwarded to a command.
 func forwarded() []os.Signal {
 	return []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
 }
 
-// fromKeyboard reports whether a signal is one of those that the terminal sends
-// to all programs in its foreground, of which this is one.
+// fromKeyboard reports whether a signal is one that the terminal sends to all programs in
+// its foreground, this one included.
 func fromKeyboard(sig os.Signal) bool {
 	if sig != os.Interrupt && sig != syscall.SIGQUIT {
 		return false

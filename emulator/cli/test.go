@@ -20,18 +20,18 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// The exit codes of shells for a command that could not be run, and what they
-// add to the number of the signal that ended one.
+// The exit codes of shells for a command that could not be run, and the number that
+// they add to that of a signal.
 const (
 	exitNotRunnable = 126
 	exitNotFound    = 127
 	exitSignal      = 128
 )
 
-// exitError ends the program with a code of its own.
+// exitError ends the program with another exit code.
 type exitError struct {
 	code int
-	err  error // nil: all there is to say has been said
+	err  error // nil: nothing more is printed
 }
 
 // Error implements error.
@@ -45,22 +45,22 @@ func (x *exitError) Error() string {
 // Unwrap returns the cause.
 func (x *exitError) Unwrap() error { return x.err }
 
-// streams are those that a program inherits.
+// streams are the standard streams of a program.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
 }
 
 func (p *process) testCommand() *cobra.Command {
-	c := p.settled("test -- COMMAND [ARGUMENT...]", "Run a command beside a sandbox of its own, and end as it does.", testHelp+likeServe, nil, func(words []string) error {
-		return p.planned("test", func(made *plan) error { return test(made, words, p.environ, streams{os.Stdin, p.stdout, p.stderr}) })
+	c := p.withSettings("test -- COMMAND [ARGUMENT...]", "Run a command with its own sandbox, and exit with its exit code.", testHelp+likeServe, nil, func(words []string) error {
+		return p.withPlan("test", func(made *plan) error { return test(made, words, p.environ, streams{os.Stdin, p.stdout, p.stderr}) })
 	})
 	c.Args = cobra.ArbitraryArgs
-	c.Flags().SetInterspersed(false) // the flags behind COMMAND are its own
+	c.Flags().SetInterspersed(false) // the flags after COMMAND belong to it
 	return c
 }
 
-// test runs a program beside a sandbox of its own, and ends as the program does.
+// test runs a program with its own sandbox, and returns the exit code of the program.
 func test(p *plan, words, environ []string, s streams) error {
 	if len(words) == 0 {
 		return &usageError{"test", fmt.Errorf("name the command to run, as in %q", program+" test -- go test ./...")}
@@ -75,15 +75,14 @@ func test(p *plan, words, environ []string, s streams) error {
 	}
 	signals := make(chan os.Signal, 16)
 	for _, sig := range forwarded() {
-		// Whoever starts a program with a signal ignored, as nohup does, wants it
-		// so for all below it.
+		// A signal that is ignored, as under nohup, stays ignored for the command too.
 		if !signal.Ignored(sig) {
 			signal.Notify(signals, sig)
 		}
 	}
 	defer signal.Stop(signals)
 	if p.given["tls-dir"] == nil && !p.noControl {
-		p.tls.Dir = inMemory // the command hears what to trust, and nothing of it stays
+		p.tls.Dir = inMemory // variables tell the command what to trust, and no file remains
 	}
 	log := p.logger(s.err)
 	r, err := start(p, "test", log)
@@ -100,7 +99,7 @@ func test(p *plan, words, environ []string, s streams) error {
 		return err
 	}
 	defer forget()
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.in, itself(s.out), itself(s.err)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.in, unescaped(s.out), unescaped(s.err)
 	cmd.Env = slices.Concat(environ, exported(r.Emulator, base), trust)
 	if isTerminal(s.err) {
 		_, _ = fmt.Fprintf(s.err, "%s: serving at %s, seed %d, while %s runs\n", program, base, r.Setup().Seed, words[0])
@@ -117,12 +116,12 @@ func test(p *plan, words, environ []string, s streams) error {
 	return &exitError{code: code}
 }
 
-// runnable is the command, which nobody has started yet.
+// runnable returns the command, which is not started yet.
 func runnable(words []string) (*exec.Cmd, error) {
 	path, err := exec.LookPath(words[0])
 	switch {
 	case errors.Is(err, exec.ErrDot):
-		return nil, &exitError{exitNotRunnable, fmt.Errorf("%s: the shell would not run this from the current directory either: write ./%s", words[0], words[0])}
+		return nil, &exitError{exitNotRunnable, fmt.Errorf("%s: a program in the current directory is run only by its path: write ./%s", words[0], words[0])}
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		return nil, &exitError{exitNotFound, fmt.Errorf("%s: command not found", words[0])}
 	case err != nil:
@@ -133,18 +132,18 @@ func runnable(words []string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// exported is what the command's environment says besides.
+// exported returns the variables that are added to the command's environment.
 func exported(e *emulator.Emulator, base string) []string {
 	return []string{
 		"SKYSTACK_BASE_URL=" + base,
 		"SKYSTACK_API_TOKEN=" + e.Key(),
-		variable("admin-token") + "=" + e.AdminToken(), // opens nothing with --control=off
+		variable("admin-token") + "=" + e.AdminToken(), // without use with --control=off
 		variable("seed") + "=" + strconv.FormatUint(e.Setup().Seed, 10),
 	}
 }
 
-// runCommand runs the command to its end, hands on signals, and returns its exit
-// code as a shell would.
+// runCommand runs the command until it ends, forwards signals, and returns its exit code
+// as a shell would.
 func runCommand(cmd *exec.Cmd, signals <-chan os.Signal) (int, error) {
 	if err := cmd.Start(); err != nil {
 		return 0, &exitError{exitNotRunnable, fmt.Errorf("%s: cannot be run: %w", cmd.Args[0], err)}
@@ -154,8 +153,8 @@ func runCommand(cmd *exec.Cmd, signals <-chan os.Signal) (int, error) {
 	for {
 		select {
 		case sig := <-signals:
-			// The terminal sends what its keys stand for to the command as well,
-			// and many take a second one for impatience.
+			// The terminal sends the signals of its keys to the command as well, and
+			// many programs stop immediately at a second one.
 			if !fromKeyboard(sig) {
 				_ = cmd.Process.Signal(sig) // it may have ended
 			}
@@ -165,7 +164,7 @@ func runCommand(cmd *exec.Cmd, signals <-chan os.Signal) (int, error) {
 	}
 }
 
-// codeOf is how the command ended.
+// codeOf returns the exit code of the command.
 func codeOf(cmd *exec.Cmd, err error) (int, error) {
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return exitSignal + int(status.Signal()), nil
@@ -176,16 +175,16 @@ func codeOf(cmd *exec.Cmd, err error) (int, error) {
 	return cmd.ProcessState.ExitCode(), nil
 }
 
-// reported is how many requests a report lists.
+// reported is the maximum number of requests in a report.
 const reported = 20
 
-// replayed is what a person wants to know of a command that failed: what to repeat
-// and what the sandbox saw.
+// replayed returns the report about a command that failed: the command line that repeats
+// it, the requests, and the findings.
 func replayed(e *emulator.Emulator, p *plan, words []string, code int) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, program+": "+format+"\n", args...) }
 	line("%s: exit code %d", words[0], code)
-	line("seed %d; to do it again: %s", e.Setup().Seed, replay(e.Setup().Seed, p, words))
+	line("seed %d; to repeat it: %s", e.Setup().Seed, replay(e.Setup().Seed, p, words))
 	for _, w := range e.Workspaces() {
 		all, name := w.Requests(emulator.Match{}), ""
 		if w.ID() != e.ID() {
@@ -196,7 +195,7 @@ func replayed(e *emulator.Emulator, p *plan, words []string, code int) string {
 		}
 		switch n := len(all); {
 		case n == 0:
-			line("no request came")
+			line("no request was received")
 		case n > reported:
 			line("the last %d of %d requests%s:", reported, n+int(w.Dropped()), name)
 			all = all[n-reported:]
@@ -208,7 +207,7 @@ func replayed(e *emulator.Emulator, p *plan, words []string, code int) string {
 		}
 		found := slices.DeleteFunc(w.Findings(), func(f emulator.Finding) bool { return f.Level == sandbox.LevelInfo })
 		if len(found) > 0 {
-			line("what would hurt in production%s:", name)
+			line("findings: problems that would show in production%s:", name)
 		}
 		for _, f := range found {
 			b.WriteString("  " + visible(f.Code+": "+f.Message) + "\n")

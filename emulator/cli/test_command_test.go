@@ -13,7 +13,7 @@ import (
 )
 
 // tested is what the command test does with a script of the shell.
-func tested(t *testing.T, script string, flags ...string) (code int, out, faults string) {
+func tested(t *testing.T, script string, flags ...string) (code int, out, message string) {
 	t.Helper()
 	environ := append(os.Environ(), "SKYSTACK_SANDBOX_FIXTURE=docs", "KEEP=kept")
 	var stdout, stderr strings.Builder
@@ -38,12 +38,12 @@ func TestTestCommand(t *testing.T) {
 		{"a signal ends the command", "kill -KILL $$", nil, 128 + 9, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			code, out, faults := tested(t, tc.script, tc.flags...)
+			code, out, message := tested(t, tc.script, tc.flags...)
 			if code != tc.code || out != tc.out {
-				t.Errorf("exit code %d, output %q, want %d, %q\n%s", code, out, tc.code, tc.out, faults)
+				t.Errorf("exit code %d, output %q, want %d, %q\n%s", code, out, tc.code, tc.out, message)
 			}
-			if strings.Contains(faults, program) != (code != 0) {
-				t.Errorf("exit code %d, and it says %s", code, faults)
+			if strings.Contains(message, program) != (code != 0) {
+				t.Errorf("exit code %d, and it says %s", code, message)
 			}
 		})
 	}
@@ -51,13 +51,13 @@ func TestTestCommand(t *testing.T) {
 
 // A failure says how to do it again, without secrets.
 func TestReport(t *testing.T) {
-	code, _, faults := tested(t, "exit 3", "--seed=9", "--key=first", "--key=second", "--durations=create=5s", "--strict", "--speed=fast")
+	code, _, message := tested(t, "exit 3", "--seed=9", "--key=first", "--key=second", "--durations=create=5s", "--strict", "--speed=fast")
 	const want = `skystack-sandbox: sh: exit code 3
-skystack-sandbox: seed 9; to do it again: skystack-sandbox test --seed=9 --fixture=docs --speed=fast --durations='create=5s' --strict=true --key=… --key=… -- sh -c 'exit 3'
-skystack-sandbox: no request came
+skystack-sandbox: seed 9; to repeat it: skystack-sandbox test --seed=9 --fixture=docs --speed=fast --durations='create=5s' --strict=true --key=… --key=… -- sh -c 'exit 3'
+skystack-sandbox: no request was received
 `
-	if code != 3 || faults != want {
-		t.Errorf("exit code %d, got %s, want %s", code, faults, want)
+	if code != 3 || message != want {
+		t.Errorf("exit code %d, got %s, want %s", code, message, want)
 	}
 }
 
@@ -80,10 +80,10 @@ func TestRunnable(t *testing.T) {
 		"./broken": {exitNotRunnable, "./broken: cannot be run: "},
 		"absent":   {exitNotFound, "absent: command not found"},
 	} {
-		var out, faults strings.Builder
-		code := Run([]string{"test", "--", words}, nil, &out, &faults)
-		if code != want.code || !strings.HasPrefix(faults.String(), program+": "+want.text) || out.Len() > 0 {
-			t.Errorf("%s: exit code %d, %s", words, code, &faults)
+		var out, message strings.Builder
+		code := Run([]string{"test", "--", words}, nil, &out, &message)
+		if code != want.code || !strings.HasPrefix(message.String(), program+": "+want.text) || out.Len() > 0 {
+			t.Errorf("%s: exit code %d, %s", words, code, &message)
 		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 type tokenOutput struct{ format string }
 
 func (c *tokenOutput) flags() []flag {
-	return []flag{{name: "output", value: choiceFlag(&c.format, "text", "json", "env"), help: "How to print it: as text, as the answer of the API, or as SKYSTACK_API_TOKEN=SECRET alone, for a pipeline to store."}}
+	return []flag{{name: "output", value: choiceFlag(&c.format, "text", "json", "env"), help: "The format: text, the JSON response of the API, or only SKYSTACK_API_TOKEN=SECRET, for a pipeline to store."}}
 }
 
 type tokenCreateCommand struct {
@@ -43,45 +43,45 @@ type tokenRotateCommand struct {
 	endpoint
 }
 
-const tokenRotateHelp = "Makes a key with the rights of another. Deploy it, validate it, and then revoke the old one, which works as long as it takes; or give the old one an end at once with --overlap. The new secret is printed this once and can be had nowhere else. ID is the id of the key, as tok_default."
+const tokenRotateHelp = "Creates a key with the scopes of another. Deploy it, validate it, and then revoke the old key, which stays valid until then; or set with --overlap when the old key expires. The new secret is printed only this once. ID is the id of the key, as tok_default."
 
-// tokenCommand speaks to the API as any client does (S22, S33 to S36).
+// tokenCommand calls the API as any client does (S22, S33 to S36).
 func (p *process) tokenCommand() *cobra.Command {
 	var create tokenCreateCommand
 	var list tokenListCommand
 	var rotate tokenRotateCommand
 	var revoke endpoint
-	return group("token", "Make, list, rotate and revoke the keys of a running sandbox.", nil,
-		p.leaf("create", "Make a key and print its secret, this once.", "", slices.Concat([]flag{
-			{name: "name", value: textFlag(&create.Name, "TEXT"), help: "What the key is for.", required: true},
+	return group("token", "Create, list, rotate and revoke the keys of a running sandbox.", nil,
+		p.leaf("create", "Create a key and print its secret, only this once.", "", slices.Concat([]flag{
+			{name: "name", value: textFlag(&create.Name, "TEXT"), help: "The name of the key.", required: true},
 			{name: "scope", value: listFlag(&create.Scope, "SCOPE"), help: "What the key may do, as instances:read. Repeat for more. Default: what the creating key may do.", known: func(n emulator.Names) []string { return n.Scopes }},
-			{name: "environment", value: textFlag(&create.Environment, "TEXT"), help: "Where it is used, as staging."},
-			{name: "owner", value: textFlag(&create.Owner, "TEXT"), help: "Who answers for it."},
-			{name: "expires-at", value: textFlag(&create.ExpiresAt, "TIME"), help: "From when on it is refused by the workspace's clock, as 2026-09-01T00:00:00Z; without, never."},
-			{name: "api-version", value: textFlag(&create.APIVersion, "DATE"), help: "The version to pin it to, as 2026-01-15."},
-			{name: "project", value: textFlag(&create.Project, "ID"), help: "The project to bind it to."},
+			{name: "environment", value: textFlag(&create.Environment, "TEXT"), help: "Where the key is used, as staging."},
+			{name: "owner", value: textFlag(&create.Owner, "TEXT"), help: "The person or team responsible for the key."},
+			{name: "expires-at", value: textFlag(&create.ExpiresAt, "TIME"), help: "When the key expires, by the workspace's clock, as 2026-09-01T00:00:00Z. Default: never."},
+			{name: "api-version", value: textFlag(&create.APIVersion, "DATE"), help: "The API version to pin the key to, as 2026-01-15."},
+			{name: "project", value: textFlag(&create.Project, "ID"), help: "The project to bind the key to."},
 		}, create.tokenOutput.flags(), create.endpoint.flags()), func([]string) error {
-			return remotely(func(ctx context.Context) error {
+			return untilSignal(func(ctx context.Context) error {
 				return ofFlags("token create", create.run(ctx, p.environ, p.stdout), map[string]string{"project_not_found": "--project", "scopes": "--scope", "project_id": "--project"})
 			})
 		}),
 		p.leaf("list", "List the keys of the workspace, oldest first.", "", slices.Concat([]flag{
-			{name: "environment", value: textFlag(&list.Environment, "TEXT"), help: "Those with this environment."},
-			{name: "status", value: oneOfFlag(&list.Status, "active", "expired", "revoked"), help: "Those that are this by the workspace's clock."},
+			{name: "environment", value: textFlag(&list.Environment, "TEXT"), help: "Only keys with this environment."},
+			{name: "status", value: oneOfFlag(&list.Status, "active", "expired", "revoked"), help: "Only keys with this status, by the workspace's clock."},
 		}, list.output.flags(), list.endpoint.flags()), func([]string) error {
-			return remotely(func(ctx context.Context) error { return ofFlags("token list", list.run(ctx, p.environ, p.stdout), nil) })
+			return untilSignal(func(ctx context.Context) error { return ofFlags("token list", list.run(ctx, p.environ, p.stdout), nil) })
 		}),
-		p.leaf("rotate ID", "Make the key that takes another's place and print its secret, this once.", tokenRotateHelp, slices.Concat([]flag{
-			{name: "overlap", value: durationFlag(&rotate.Overlap), help: "How long the old key goes on by the workspace's clock, as 1h, or 0s; without, until it is revoked."},
-			{name: "expires-at", value: textFlag(&rotate.ExpiresAt, "TIME"), help: "When the new one expires; without, it lives as long as the old one was meant to."},
+		p.leaf("rotate ID", "Create a key that replaces another, and print its secret, only this once.", tokenRotateHelp, slices.Concat([]flag{
+			{name: "overlap", value: durationFlag(&rotate.Overlap), help: "How long the old key stays valid, by the workspace's clock, as 1h, or 0s. Default: until it is revoked."},
+			{name: "expires-at", value: textFlag(&rotate.ExpiresAt, "TIME"), help: "When the new key expires. Default: after the same lifetime as the old key."},
 		}, rotate.tokenOutput.flags(), rotate.endpoint.flags()), func(words []string) error {
 			rotate.ID = words[0]
-			return remotely(func(ctx context.Context) error {
+			return untilSignal(func(ctx context.Context) error {
 				return ofFlags("token rotate", rotate.run(ctx, p.environ, p.stdout), map[string]string{"overlap_seconds": "--overlap"})
 			})
 		}),
-		p.leaf("revoke ID", "End a key at once.", "Ends a key at once. ID is the id of the key, as tok_default.", revoke.flags(), func(words []string) error {
-			return remotely(func(ctx context.Context) error {
+		p.leaf("revoke ID", "Revoke a key immediately.", "Revokes a key immediately. ID is the id of the key, as tok_default.", revoke.flags(), func(words []string) error {
+			return untilSignal(func(ctx context.Context) error {
 				api, err := revoke.open("token revoke", p.environ)
 				if err == nil {
 					_, err = api.do(ctx, http.MethodDelete, "/v1/tokens/"+url.PathEscape(words[0]), nil)
@@ -92,7 +92,7 @@ func (p *process) tokenCommand() *cobra.Command {
 	)
 }
 
-// shownToken is what is printed of a key.
+// shownToken is the part of a key that is printed.
 type shownToken struct {
 	ID          string   `json:"id"`
 	Name        string   `json:"name"`
@@ -126,11 +126,11 @@ func (c tokenCreateCommand) run(ctx context.Context, environ []string, stdout io
 	if c.Scope != nil {
 		body["scopes"] = c.Scope
 	}
-	answer, err := api.do(ctx, http.MethodPost, "/v1/tokens", body)
+	content, err := api.do(ctx, http.MethodPost, "/v1/tokens", body)
 	if err != nil {
 		return err
 	}
-	return c.print(stdout, answer)
+	return c.print(stdout, content)
 }
 
 func (c tokenRotateCommand) run(ctx context.Context, environ []string, stdout io.Writer) error {
@@ -145,23 +145,23 @@ func (c tokenRotateCommand) run(ctx context.Context, environ []string, stdout io
 	if err != nil {
 		return err
 	}
-	answer, err := api.do(ctx, http.MethodPost, "/v1/tokens/"+url.PathEscape(c.ID)+"/rotate", body)
+	content, err := api.do(ctx, http.MethodPost, "/v1/tokens/"+url.PathEscape(c.ID)+"/rotate", body)
 	if err != nil {
 		return err
 	}
-	return c.print(stdout, answer)
+	return c.print(stdout, content)
 }
 
-// isToken tells whether a text can be a bearer token: visible ASCII alone.
+// isToken reports whether a text can be a bearer token: only visible ASCII.
 func isToken(s string) bool {
 	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }
 
 // print prints a new key.
-func (c tokenOutput) print(stdout io.Writer, answer []byte) error {
+func (c tokenOutput) print(stdout io.Writer, content []byte) error {
 	var t shownToken
-	if err := json.Unmarshal(answer, &t); err != nil || !isToken(t.Secret) {
-		return fmt.Errorf("the answer holds no key: is this a SkyStack API?")
+	if err := json.Unmarshal(content, &t); err != nil || !isToken(t.Secret) {
+		return fmt.Errorf("the response contains no key: is this a SkyStack API?")
 	}
 	text := fmt.Sprintf("id      %s\nsecret  %s\nscopes  %s\n", visible(t.ID), t.Secret, visible(strings.Join(t.Scopes, " ")))
 	if t.ExpiresAt != "" {
@@ -169,7 +169,7 @@ func (c tokenOutput) print(stdout io.Writer, answer []byte) error {
 	}
 	switch c.format {
 	case "json":
-		text = string(answer) + "\n"
+		text = string(content) + "\n"
 	case "env":
 		text = "SKYSTACK_API_TOKEN=" + shellWord(t.Secret) + "\n"
 	}
@@ -189,7 +189,7 @@ func (c tokenListCommand) run(ctx context.Context, environ []string, stdout io.W
 		}
 	}
 	for {
-		answer, err := api.do(ctx, http.MethodGet, "/v1/tokens?"+query.Encode(), nil)
+		content, err := api.do(ctx, http.MethodGet, "/v1/tokens?"+query.Encode(), nil)
 		if err != nil {
 			return err
 		}
@@ -197,8 +197,8 @@ func (c tokenListCommand) run(ctx context.Context, environ []string, stdout io.W
 			Data []json.RawMessage `json:"data"`
 			Next string            `json:"next_cursor"`
 		}
-		if err := json.Unmarshal(answer, &page); err != nil {
-			return fmt.Errorf("the answer is no list of keys: is this a SkyStack API?")
+		if err := json.Unmarshal(content, &page); err != nil {
+			return fmt.Errorf("the response is not a list of keys: is this a SkyStack API?")
 		}
 		for _, row := range page.Data {
 			if err := c.print(stdout, row); err != nil {
@@ -213,7 +213,7 @@ func (c tokenListCommand) run(ctx context.Context, environ []string, stdout io.W
 }
 
 func (c tokenListCommand) print(stdout io.Writer, row []byte) error {
-	line := string(row) // as the API says it
+	line := string(row) // as the API sends it
 	if !c.asJSON() {
 		var t shownToken
 		if err := json.Unmarshal(row, &t); err != nil {

@@ -11,13 +11,13 @@ import (
 // API has (S36).
 func TestTokenListIsPlain(t *testing.T) {
 	e := emulator.Start(t)
-	if code, _, faults := commanded(t, e, "token", "create", "--name", "ci", "--owner", "a\u202eb"); code != 0 {
-		t.Fatal(faults)
+	if code, _, message := runAgainst(t, e, "token", "create", "--name", "ci", "--owner", "a\u202eb"); code != 0 {
+		t.Fatal(message)
 	}
 	for output, want := range map[string]string{"text": ` name=ci owner='a\u202eb'` + "\n", "json": `"owner":"a\u202eb"`} {
-		code, out, faults := commanded(t, e, "token", "list", "--output", output)
+		code, out, message := runAgainst(t, e, "token", "list", "--output", output)
 		if code != 0 || !strings.Contains(out, want) {
-			t.Errorf("%s: exit code %d, %q%s, want %q", output, code, out, faults, want)
+			t.Errorf("%s: exit code %d, %q%s, want %q", output, code, out, message, want)
 		}
 	}
 }

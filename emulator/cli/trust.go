@@ -8,13 +8,13 @@ import (
 	"slices"
 )
 
-// systemBundles is where systems keep the certificates that programs trust.
+// systemBundles lists the files in which systems keep trusted certificates.
 func systemBundles() []string {
 	return []string{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}
 }
 
-// trusted makes the files that let a command trust a CA besides all it trusts
-// anyway, and says so in variables; nothing without a CA. forget removes the
+// trusted writes the files with which a command trusts a CA in addition to its present
+// ones, and returns the variables that name them; none without a CA. forget removes the
 // files.
 func trusted(ca []byte, environ []string) (variables []string, forget func(), err error) {
 	if ca == nil {
@@ -35,7 +35,7 @@ func trusted(ca []byte, environ []string) (variables []string, forget func(), er
 	}
 	for i := 0; files == nil && i < len(systemBundles()); i++ {
 		file := systemBundles()[i]
-		if pem, err := os.ReadFile(file); err == nil { // elsewhere it may have another place
+		if pem, err := os.ReadFile(file); err == nil { // other systems have another path
 			files, all = []string{file}, append(append(all, '\n'), pem...)
 		}
 	}

@@ -51,9 +51,9 @@ func TestTestCommandWithHTTPS(t *testing.T) {
 	left := t.TempDir()
 	t.Setenv("TMPDIR", left)
 	const script = `echo "${SKYSTACK_BASE_URL%127.0.0.1:*}"; grep -c BEGIN "$SKYSTACK_SANDBOX_CA"; test -s "$SSL_CERT_FILE" -a -s "$NODE_EXTRA_CA_CERTS"`
-	code, out, faults := tested(t, script, "--https=127.0.0.1:0", "--require-https")
+	code, out, message := tested(t, script, "--https=127.0.0.1:0", "--require-https")
 	if code != 0 || out != "https://\n1\n" {
-		t.Errorf("exit code %d, output %q, message %s", code, out, faults)
+		t.Errorf("exit code %d, output %q, message %s", code, out, message)
 	}
 	if files, err := os.ReadDir(left); err != nil || len(files) > 0 {
 		t.Errorf("files %v, %v", files, err)

@@ -8,12 +8,12 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-// webhookSettings is where webhooks may go, and when.
+// webhookSettings returns the settings of webhooks.
 func webhookSettings() settingGroup {
 	return settingGroup{"Webhooks", []setting{
-		{"webhook-allow-public", truth, "", "", "Let webhooks go to public addresses, not only to this machine and private networks.", option(emulator.WithPublicWebhooks())},
-		{"webhook-jitter", truth, "", "", "Move the delay before each retry by up to a tenth, the same for a seed.", option(emulator.WithWebhookJitter())},
-		{"webhook-ca", word, "FILE", "the system's", "Trust receivers that the certificates in a PEM file vouch for.", takeWebhookCA},
+		{"webhook-allow-public", truth, "", "", "Allow webhooks to public addresses, not only to this machine and private networks.", option(emulator.WithPublicWebhooks())},
+		{"webhook-jitter", truth, "", "", "Vary the delay before each retry by up to a tenth. The same seed gives the same delays.", option(emulator.WithWebhookJitter())},
+		{"webhook-ca", word, "FILE", "the system's", "A PEM file of certificate authorities to trust for receivers.", takeWebhookCA},
 	}}
 }
 
@@ -24,7 +24,7 @@ func takeWebhookCA(p *plan, s string) error {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
-		return fmt.Errorf("%q holds no certificate: give a file of PEM certificates", s)
+		return fmt.Errorf("%q contains no certificate: use a file of PEM certificates", s)
 	}
 	return p.use(emulator.WithWebhookCA(pool))
 }

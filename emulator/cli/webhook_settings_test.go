@@ -26,7 +26,7 @@ func TestWebhookCA(t *testing.T) {
 	if _, err := planned(t, []string{"--webhook-ca=" + good}, nil, ""); err != nil {
 		t.Error(err)
 	}
-	if _, err := planned(t, []string{"--webhook-ca=" + bad}, nil, ""); err == nil || !strings.Contains(err.Error(), "holds no certificate") {
+	if _, err := planned(t, []string{"--webhook-ca=" + bad}, nil, ""); err == nil || !strings.Contains(err.Error(), "contains no certificate") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 func (p *process) webhooksCommand() *cobra.Command {
 	var c connection
 	return group("webhooks", "Wait for webhooks.", nil, p.leaf("flush", "Wait until no delivery is in flight or queued.", flushHelp, c.flags(), func([]string) error {
-		return remotely(func(ctx context.Context) error {
+		return untilSignal(func(ctx context.Context) error {
 			return c.use(ctx, "webhooks flush", p.environ, func(w *remote.Workspace) error { return flush(ctx, w, p.stderr) })
 		})
 	}))
@@ -50,16 +50,16 @@ type triggerCommand struct {
 	connection
 }
 
-const triggerHelp = "Emits an event about an object as it is, and prints the event's id, what it is about, and which webhooks get it. EVENT is its type, as instance.failed. Nothing else changes: the instance of an instance.failed runs on. Webhooks, streams and lists get the event as any other. When no webhook gets it, standard error says why and what to do; the event was emitted all the same, and the exit code is 0."
+const triggerHelp = "Emits an event about an object in its present state, and prints the id of the event, the object, and the webhooks that receive it. EVENT is the type, as instance.failed. Nothing else changes: the instance of an instance.failed keeps running. Webhooks, streams and lists treat the event like any other. When no webhook receives it, standard error says why and what to do; the event is emitted anyway, and the exit code is 0."
 
 func (p *process) triggerCommand() *cobra.Command {
 	var c triggerCommand
 	cmd := p.leaf("trigger EVENT", "Emit an event of any type.", triggerHelp, slices.Concat([]flag{
-		{name: "object", value: textFlag(&c.Object, "ID"), help: "What it is about. Default: the newest object of its kind in the project, or one that is made up."},
-		{name: "project", value: textFlag(&c.Project, "ID"), help: "Whose objects are taken. Default: those of the default project, or, where it has none, of any."},
+		{name: "object", value: textFlag(&c.Object, "ID"), help: "The object of the event. Default: the newest object of this kind in the project, or else an example."},
+		{name: "project", value: textFlag(&c.Project, "ID"), help: "The project of the object. Default: the default project, or, if it has no such object, any project."},
 	}, c.output.flags(), c.connection.flags()), func(words []string) error {
 		c.Event = words[0]
-		return remotely(func(ctx context.Context) error { return trigger(ctx, c, p.environ, p.stdout, p.stderr) })
+		return untilSignal(func(ctx context.Context) error { return trigger(ctx, c, p.environ, p.stdout, p.stderr) })
 	})
 	types := completeNames(func(n emulator.Names) []string { return n.EventTypes })
 	cmd.ValidArgsFunction = func(c *cobra.Command, words []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -71,7 +71,7 @@ func (p *process) triggerCommand() *cobra.Command {
 	return cmd
 }
 
-// trigger emits an event, and says who gets it.
+// trigger emits an event, and prints the webhooks that receive it.
 func trigger(ctx context.Context, c triggerCommand, environ []string, stdout, stderr io.Writer) error {
 	err := c.use(ctx, "trigger", environ, func(w *remote.Workspace) error {
 		t, err := w.Trigger(sandbox.Trigger{Type: c.Event, Object: c.Object, Project: c.Project})
@@ -86,7 +86,7 @@ func trigger(ctx context.Context, c triggerCommand, environ []string, stdout, st
 		}
 		about := t.Object
 		if t.Example {
-			about += ", which is made up,"
+			about += ", which is an example,"
 		}
 		if t.Project != "" && t.Project != t.Object {
 			about += " of " + t.Project
@@ -106,20 +106,20 @@ type deliveriesCommand struct {
 	connection
 }
 
-const deliveriesHelp = "Prints the deliveries of the workspace, oldest first: id, event, webhook and status, and below it each attempt with what the receiver answered, or why it did not and what to do."
+const deliveriesHelp = "Prints the deliveries of the workspace, oldest first: id, event, webhook and status, followed by each attempt with the response of the receiver, or with the reason why there is none and what to do."
 
 func (p *process) deliveriesCommand() *cobra.Command {
 	var c deliveriesCommand
-	return p.leaf("deliveries", "Show what was delivered to webhooks, and why not.", deliveriesHelp, slices.Concat([]flag{
+	return p.leaf("deliveries", "Show the deliveries to webhooks, and why they failed.", deliveriesHelp, slices.Concat([]flag{
 		{name: "webhook", value: textFlag(&c.Webhook, "ID"), help: "Only deliveries to this webhook."},
 		{name: "status", value: textFlag(&c.Status, "STATUS"), help: "Only deliveries that are queued, delivering, waiting (for a later attempt), succeeded, exhausted or abandoned.", known: func(n emulator.Names) []string { return n.DeliveryStatuses }},
 		{name: "event", value: textFlag(&c.Event, "TYPE"), help: "Only deliveries of events of this type, as instance.running, or family, as instance.*.", known: func(n emulator.Names) []string { return n.EventPatterns }},
 	}, c.output.flags(), c.connection.flags()), func([]string) error {
-		return remotely(func(ctx context.Context) error { return deliveries(ctx, c, p.environ, p.stdout) })
+		return untilSignal(func(ctx context.Context) error { return deliveries(ctx, c, p.environ, p.stdout) })
 	})
 }
 
-// deliveries prints what was delivered.
+// deliveries prints the deliveries that match.
 func deliveries(ctx context.Context, c deliveriesCommand, environ []string, stdout io.Writer) error {
 	err := c.use(ctx, "deliveries", environ, func(w *remote.Workspace) error {
 		found := w.Deliveries(sandbox.DeliveryMatch{Webhook: c.Webhook, Status: c.Status, EventType: c.Event})
@@ -155,11 +155,11 @@ func (c deliveriesCommand) print(stdout io.Writer, d sandbox.Delivery) error {
 	return err
 }
 
-// outcome says what became of an attempt.
+// outcome returns the status or the error of an attempt as text.
 func outcome(status int, latency, code, message string) string {
 	text := fmt.Sprintf("%d", status)
 	if status == 0 {
-		text = "no answer"
+		text = "no response"
 	}
 	text += latency
 	if code != "" {

@@ -12,7 +12,7 @@ import (
 // are, and how to make them due.
 func TestFlushSaysWhatStillWaits(t *testing.T) {
 	e := frozen(t)
-	if code, out, message := commanded(t, e, "webhooks", "flush"); code != exitOK || out+message != "" {
+	if code, out, message := runAgainst(t, e, "webhooks", "flush"); code != exitOK || out+message != "" {
 		t.Errorf("exit code %d, %q, %q", code, out, message)
 	}
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
@@ -24,7 +24,7 @@ func TestFlushSaysWhatStillWaits(t *testing.T) {
 	waiting := emulator.DeliveryMatch{Status: "waiting"}
 	for _, number := range []string{"1 delivery waits", "2 deliveries wait"} {
 		wire.In(t, e).Post("/v1/instances", newInstance).Wants(201)
-		code, out, message := commanded(t, e, "webhooks", "flush")
+		code, out, message := runAgainst(t, e, "webhooks", "flush")
 		next := instant(e.Deliveries(waiting)[0].NextAttemptAt)
 		want := program + ": " + number + " for a later attempt, the next one at " + next + `: to make it due, run "` + program + " clock advance --to=" + next + `" and flush again` + "\n"
 		if code != exitOK || out != "" || message != want {
@@ -32,7 +32,7 @@ func TestFlushSaysWhatStillWaits(t *testing.T) {
 		}
 	}
 	next := e.Deliveries(waiting)[0].NextAttemptAt
-	if code, _, message := commanded(t, e, "clock", "advance", "--to="+instant(next)); code != exitOK {
+	if code, _, message := runAgainst(t, e, "clock", "advance", "--to="+instant(next)); code != exitOK {
 		t.Error(message)
 	}
 	for _, d := range e.Deliveries(waiting) {

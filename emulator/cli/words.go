@@ -65,8 +65,7 @@ func (e *rewordedError) Error() string { return e.text }
 // Unwrap returns the error.
 func (e *rewordedError) Unwrap() error { return e.err }
 
-// shellWord is s as a POSIX shell reads it back, whatever is in it. What would steer
-// the terminal on which it is printed is spelled in ASCII.
+// shellWord quotes s for a POSIX shell. Control characters are written in ASCII.
 func shellWord(s string) string {
 	const plain = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-./:@%+"
 	if s != "" && strings.Trim(s, plain) == "" {
@@ -76,7 +75,7 @@ func shellWord(s string) string {
 	for s != "" {
 		safe := len(s)
 		for i, r := range s {
-			if r == utf8.RuneError || steering(r) && r != '\n' && r != '\t' {
+			if r == utf8.RuneError || isControl(r) && r != '\n' && r != '\t' {
 				safe = i
 				break
 			}

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// maxAnswer is the longest answer that is held in memory.
-	maxAnswer = 64 << 20
+	// maxBody is the largest body of a response that is held in memory, in bytes.
+	maxBody = 64 << 20
 	// maxRefusal is what is read of a response that is not the expected one.
 	maxRefusal = 1 << 20
 	// round is how long the server holds a question that has no response yet.
@@ -25,9 +25,9 @@ const (
 )
 
 var (
-	errClosed = errors.New("the workspace is closed")
-	errSilent = errors.New("the sandbox did not answer in time")
-	errForm   = errors.New("the answer is not what the control API answers")
+	errClosed  = errors.New("the workspace is closed")
+	errTimeout = errors.New("the sandbox did not respond in time")
+	errForm    = errors.New("the response is not one of the control API")
 )
 
 // call is one request of the control API.
@@ -38,9 +38,9 @@ type call struct {
 	in           any  // an io.Reader, or what becomes JSON; nil for no body
 	want         int  // the status of success
 	out          any  // an io.Writer, or where the JSON goes; nil for no body
-	text         bool // the answer is plain text
+	text         bool // the response is plain text
 	lasting      bool // it takes as long as what it asks for
-	whole        bool // the answer is written on, however long it is
+	whole        bool // the response is streamed to its writer, whatever its length
 }
 
 // unbounded lets the response be as long as it is, and take as long.
@@ -78,13 +78,13 @@ func (l line) do(ctx context.Context, c call) error {
 	if l.life.Err() != nil {
 		return fmt.Errorf("%s: %w", c, errClosed)
 	}
-	limit := l.patience
+	limit := l.timeout
 	if c.query.Has("wait") {
 		limit += round
 	}
 	if !c.lasting {
 		var end context.CancelFunc
-		ctx, end = context.WithTimeoutCause(ctx, limit, errSilent)
+		ctx, end = context.WithTimeoutCause(ctx, limit, errTimeout)
 		defer end()
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -196,7 +196,7 @@ func tooLong(from *io.LimitedReader, most int) error {
 	if from.N > 0 {
 		return nil
 	}
-	return fmt.Errorf("the answer is longer than %d bytes", most)
+	return fmt.Errorf("the response is longer than %d bytes", most)
 }
 
 // discreet is an error whose text may repeat what the server sent, such as a

@@ -56,17 +56,17 @@ func TestWaitingAsksAgain(t *testing.T) {
 		look  = first + "&wait=10s"
 	)
 	_, w := connected(t,
-		exchange{want: ask, status: 200, answer: `{"data":[]}`}, exchange{want: ask, status: 200, answer: `{"data":[{"seq":1}]}`},
-		exchange{want: first, status: 200, answer: `{"id":"ins_1","name":"a","status":"provisioning"}`},
-		exchange{want: look, status: 200, answer: `{"id":"ins_1","name":"a","status":"provisioning"}`},
-		exchange{want: look, status: 200, answer: `{"id":"ins_1","name":"a","status":"running"}`},
-		exchange{want: first, status: 404, answer: refused("instance_not_found", "No instance ins_1.")},
-		exchange{want: look, status: 404, answer: refused("instance_not_found", "No instance ins_1.")},
-		exchange{want: look, status: 200, answer: `{"id":"ins_1","name":"a","status":"running"}`},
-		exchange{want: first, status: 200, answer: `{"id":"ins_1","name":"a","status":"stopped"}`},
-		exchange{want: look, status: 403, answer: refused("insufficient_scope", "The key lacks the scope *.")},
-		exchange{want: "POST /_sandbox/webhooks/flush?wait=10s", status: 200, answer: `{"flushed":false}`},
-		exchange{want: "POST /_sandbox/webhooks/flush?wait=10s", status: 200, answer: `{"flushed":true}`},
+		exchange{want: ask, status: 200, body: `{"data":[]}`}, exchange{want: ask, status: 200, body: `{"data":[{"seq":1}]}`},
+		exchange{want: first, status: 200, body: `{"id":"ins_1","name":"a","status":"provisioning"}`},
+		exchange{want: look, status: 200, body: `{"id":"ins_1","name":"a","status":"provisioning"}`},
+		exchange{want: look, status: 200, body: `{"id":"ins_1","name":"a","status":"running"}`},
+		exchange{want: first, status: 404, body: refused("instance_not_found", "No instance ins_1.")},
+		exchange{want: look, status: 404, body: refused("instance_not_found", "No instance ins_1.")},
+		exchange{want: look, status: 200, body: `{"id":"ins_1","name":"a","status":"running"}`},
+		exchange{want: first, status: 200, body: `{"id":"ins_1","name":"a","status":"stopped"}`},
+		exchange{want: look, status: 403, body: refused("insufficient_scope", "The key lacks the scope *.")},
+		exchange{want: "POST /_sandbox/webhooks/flush?wait=10s", status: 200, body: `{"flushed":false}`},
+		exchange{want: "POST /_sandbox/webhooks/flush?wait=10s", status: 200, body: `{"flushed":true}`},
 	)
 	if r, err := w.WaitForRequest(t.Context(), sandbox.Match{}); err != nil || r.Seq != 1 {
 		t.Errorf("%+v, %v", r, err)

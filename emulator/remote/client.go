@@ -47,7 +47,7 @@ func (d door) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	resp.Request = r
 	if _, upgraded := resp.Body.(io.Writer); !upgraded {
-		resp.Body = &answer{ReadCloser: resp.Body, release: release}
+		resp.Body = &endingBody{ReadCloser: resp.Body, release: release}
 	}
 	return resp, nil
 }
@@ -55,24 +55,24 @@ func (d door) RoundTrip(r *http.Request) (*http.Response, error) {
 // CloseIdleConnections is what http.Client.CloseIdleConnections calls.
 func (d door) CloseIdleConnections() { d.w.control.CloseIdleConnections() }
 
-// answer is a body that a closed workspace ends.
-type answer struct {
+// endingBody is the body of a response that ends when the workspace is closed.
+type endingBody struct {
 	io.ReadCloser
 	release func()
 }
 
 // Read implements io.Reader.
-func (a *answer) Read(b []byte) (int, error) {
-	n, err := a.ReadCloser.Read(b)
+func (e *endingBody) Read(b []byte) (int, error) {
+	n, err := e.ReadCloser.Read(b)
 	if err != nil {
-		a.release()
+		e.release()
 	}
 	return n, err
 }
 
 // Close implements io.Closer.
-func (a *answer) Close() error {
-	err := a.ReadCloser.Close()
-	a.release()
+func (e *endingBody) Close() error {
+	err := e.ReadCloser.Close()
+	e.release()
 	return err
 }

@@ -72,13 +72,13 @@ func TestNewExplains(t *testing.T) {
 		h    http.HandlerFunc
 		want string
 	}{
-		{"a web server", http.NotFound, `URL is not a sandbox: ` + request + ` was answered 404 Not Found with "text/plain; charset=utf-8": "404 page not found"`},
-		{"a page", answer(200, "text/html", "<html>Hello</html>"), `URL is not a sandbox: ` + request + ` was answered 200 OK with "text/html": "<html>Hello</html>"`},
-		{"another API", answer(200, "application/json", `{"name":"x"}`), `URL is not a sandbox: ` + request + `: the answer is not what the control API answers: it has no id`},
-		{"other JSON", answer(200, "application/json", `[1]`), `URL is not a sandbox: ` + request + ` at URL: the answer is not what the control API answers: json: cannot unmarshal array into Go value of type remote.info: "[1]"`},
-		{"half an answer", answer(200, "application/json", `{"id":"wsp_`), `URL is not a sandbox: ` + request + ` at URL: the answer is not what the control API answers: unexpected end of JSON input: "{\"id\":\"wsp_"`},
-		{"two answers", answer(200, "application/json", described+described), `URL is not a sandbox: ` + request + ` at URL: the answer is not what the control API answers: invalid character '{' after top-level value: "` + strings.ReplaceAll(excerpt([]byte(described)), `"`, `\"`) + `"`},
-		{"another API's error", answer(401, "application/json", `{"error":"no"}`), `URL is not a sandbox: ` + request + ` was answered 401 Unauthorized with "application/json": "{\"error\":\"no\"}"`},
+		{"a web server", http.NotFound, `URL is not a sandbox: ` + request + ` returned 404 Not Found with "text/plain; charset=utf-8": "404 page not found"`},
+		{"a page", answer(200, "text/html", "<html>Hello</html>"), `URL is not a sandbox: ` + request + ` returned 200 OK with "text/html": "<html>Hello</html>"`},
+		{"another API", answer(200, "application/json", `{"name":"x"}`), `URL is not a sandbox: ` + request + `: the response is not one of the control API: it has no id`},
+		{"other JSON", answer(200, "application/json", `[1]`), `URL is not a sandbox: ` + request + ` at URL: the response is not one of the control API: json: cannot unmarshal array into Go value of type remote.info: "[1]"`},
+		{"half an answer", answer(200, "application/json", `{"id":"wsp_`), `URL is not a sandbox: ` + request + ` at URL: the response is not one of the control API: unexpected end of JSON input: "{\"id\":\"wsp_"`},
+		{"two answers", answer(200, "application/json", described+described), `URL is not a sandbox: ` + request + ` at URL: the response is not one of the control API: invalid character '{' after top-level value: "` + strings.ReplaceAll(excerpt([]byte(described)), `"`, `\"`) + `"`},
+		{"another API's error", answer(401, "application/json", `{"error":"no"}`), `URL is not a sandbox: ` + request + ` returned 401 Unauthorized with "application/json": "{\"error\":\"no\"}"`},
 		{"no key", answer(401, "application/json", refused("invalid_token", "No such key.")), "the sandbox at URL refuses the key: No such key (401 invalid_token, request ctl_9)"},
 		{"a key for less", answer(403, "application/json", refused("insufficient_scope", "It takes *.")), "the sandbox at URL refuses the key: It takes * (403 insufficient_scope, request ctl_9)"},
 		{"no control", answer(404, "application/json", refused("route_not_found", "No route.")), "the sandbox at URL has no control API, or it is off: No route (404 route_not_found, request ctl_9)"},
@@ -86,7 +86,7 @@ func TestNewExplains(t *testing.T) {
 		{"a failure", answer(500, "application/json", refused("internal_error", "Oh.")), "the sandbox at URL refuses: Oh (500 internal_error, request ctl_9)"},
 		{
 			"a redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login?from=x", http.StatusFound) },
-			`URL is not a sandbox: ` + request + ` was answered 302 Found, a redirect to "/login?from=x"; a sandbox redirects nobody`,
+			`URL is not a sandbox: ` + request + ` returned 302 Found, a redirect to "/login?from=x"; a sandbox never redirects`,
 		},
 		{
 			"one that hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
@@ -110,7 +110,7 @@ func TestNewExplains(t *testing.T) {
 					}
 				}
 			},
-			`URL is not a sandbox: ` + request + ` was answered 500 Internal Server Error with "application/json": "…"`,
+			`URL is not a sandbox: ` + request + ` returned 500 Internal Server Error with "application/json": "…"`,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestHangingServer(t *testing.T) {
 		t.Error(err)
 	}
 	hang.Timeout = 1 // the client's timeout ends the calls
-	if _, err := New(t.Context(), url, testKey, WithHTTPClient(hang)); err == nil || err.Error() != "GET /_sandbox/workspace: the sandbox did not answer in time" {
+	if _, err := New(t.Context(), url, testKey, WithHTTPClient(hang)); err == nil || err.Error() != "GET /_sandbox/workspace: the sandbox did not respond in time" {
 		t.Error(err)
 	}
 	hang.CloseIdleConnections()
@@ -189,7 +189,7 @@ func TestHangingServer(t *testing.T) {
 	}
 	ctx, cancelWait := context.WithCancel(t.Context())
 	go func() { <-arrived; cancelWait() }()
-	if _, err := w.WaitForRequest(ctx, sandbox.Match{}); !errors.Is(err, context.Canceled) || err.Error() != "no request came that matches: GET /_sandbox/requests: context canceled" {
+	if _, err := w.WaitForRequest(ctx, sandbox.Match{}); !errors.Is(err, context.Canceled) || err.Error() != "no matching request was received: GET /_sandbox/requests: context canceled" {
 		t.Error(err)
 	}
 	ctx, cancelWait = context.WithTimeout(t.Context(), 1)
@@ -197,11 +197,11 @@ func TestHangingServer(t *testing.T) {
 	if _, err := w.WaitForStatus(ctx, "ins_1", "running"); !errors.Is(err, context.DeadlineExceeded) || err.Error() != "waiting for instance ins_1 to be running: GET /_sandbox/instances/ins_1: context deadline exceeded" {
 		t.Error(err)
 	}
-	w.patience = 1
-	if err := w.Refill(); !errors.Is(err, errSilent) || err.Error() != "POST /_sandbox/rate-limits/reset: the sandbox did not answer in time" {
+	w.timeout = 1
+	if err := w.Refill(); !errors.Is(err, errTimeout) || err.Error() != "POST /_sandbox/rate-limits/reset: the sandbox did not respond in time" {
 		t.Error(err)
 	}
-	w.patience = patience
+	w.timeout = timeout
 	for len(arrived) > 0 {
 		<-arrived
 	}

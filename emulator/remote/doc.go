@@ -26,12 +26,12 @@
 // # What can get lost on the way
 //
 // Methods with an error result return what went wrong; a refusal of the server
-// is an *Error in it. Methods without one stop the test, if the workspace came
+// is an *Error in it. Methods without one stop the test, if the workspace is
 // from Start, NewWorkspace or Fork: they call Fatalf, so call them from the
 // goroutine of the test. If it came from New they return zero values, and
 // Workspace.Err tells the first failure, as bufio.Scanner does.
 //
-// No call goes on for ever: one that is not answered within two minutes fails,
+// Every call ends: one without a response within two minutes fails,
 // and Close ends those that are under way. The waiting methods have a context of
 // their own.
 package remote

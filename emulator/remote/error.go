@@ -15,19 +15,19 @@ type Error struct {
 	// Status is that of the response.
 	Status int
 	// Code is the stable name of the error, as invalid_state; "" when the response
-	// was none of a sandbox.
+	// was not sent by a sandbox.
 	Code string
-	// Message is a sentence for people.
+	// Message is a readable sentence.
 	Message string
-	// RequestID is how the server calls the request; "" if it did not say.
+	// RequestID is the id that the server gave the request; "" if it sent none.
 	RequestID string
-	// Details names each fault on its own; empty when the message says it all.
+	// Details lists each problem separately; empty when the message says everything.
 	Details []Detail
 }
 
-// Detail is one fault of a refused call.
+// Detail is one problem of a refused call.
 type Detail struct {
-	// Field is the member or parameter; "" when the fault is about all of it.
+	// Field is the member or parameter; "" when the problem concerns the whole call.
 	Field string `json:"field"`
 	// Location is body, query, header or path.
 	Location string `json:"location"`
@@ -88,7 +88,7 @@ type envelope struct {
 	} `json:"error"`
 }
 
-// refusal is the error that a response other than the expected one stands for.
+// refusal returns the error of a response other than the expected one.
 func refusal(c call, resp *http.Response, body []byte) *Error {
 	e := &Error{Status: resp.StatusCode, RequestID: resp.Header.Get("X-Request-Id")}
 	var in envelope
@@ -101,10 +101,10 @@ func refusal(c call, resp *http.Response, body []byte) *Error {
 		return e
 	}
 	if to := resp.Header.Get("Location"); to != "" && resp.StatusCode/100 == 3 {
-		e.Message = fmt.Sprintf("%s was answered %s, a redirect to %q; a sandbox redirects nobody", c, status(resp), excerpt([]byte(to)))
+		e.Message = fmt.Sprintf("%s returned %s, a redirect to %q; a sandbox never redirects", c, status(resp), excerpt([]byte(to)))
 		return e
 	}
-	e.Message = fmt.Sprintf("%s was answered %s", c, status(resp))
+	e.Message = fmt.Sprintf("%s returned %s", c, status(resp))
 	if kind := resp.Header.Get("Content-Type"); kind != "" {
 		e.Message += fmt.Sprintf(" with %q", excerpt([]byte(kind)))
 	}
@@ -114,12 +114,12 @@ func refusal(c call, resp *http.Response, body []byte) *Error {
 	return e
 }
 
-// status is the status line without what the server made up.
+// status returns the status line with the standard reason phrase.
 func status(resp *http.Response) string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode)))
 }
 
-// excerpt is the beginning of a text that may be anything, on one line.
+// excerpt returns the beginning of any text, on one line.
 func excerpt(body []byte) string {
 	const most = 200
 	cut := len(body) > 4*most

@@ -14,9 +14,9 @@ import (
 func TestErrors(t *testing.T) {
 	f, w := connected(t)
 	for _, tc := range []struct {
-		status             int
-		kind, answer, want string
-		code, id           string
+		status           int
+		kind, body, want string
+		code, id         string
 	}{
 		{409, "", refused("conflict", "The instance rests."), "The instance rests (409 conflict, request ctl_9)", "conflict", "ctl_9"},
 		{400, "", `{"error":{"code":"invalid_parameter","message":"by: no","request_id":"r1","details":[{"field":"by","location":"body","code":"c","message":"by: no"}]}}`, "by: no (400 invalid_parameter, request r1)", "invalid_parameter", "r1"},
@@ -26,15 +26,15 @@ func TestErrors(t *testing.T) {
 		},
 		{403, "", `{"error":{"code":"insufficient_scope","message":"No.","details":[{"required_scopes":["*"]}]}}`, "No (403 insufficient_scope, request ctl_9)", "insufficient_scope", "ctl_9"},
 		{403, "", `{"error":{"code":"odd","message":"No.","details":"none"}}`, "No (403 odd, request ctl_9)", "odd", "ctl_9"},
-		{502, "text/html", "<html>\n<b>Bad</b>\x00\t gateway", `POST /_sandbox/clock/advance was answered 502 Bad Gateway with "text/html": "<html> <b>Bad</b> gateway"`, "", "ctl_9"},
-		{500, "application/json", `{"message":"x"}`, `POST /_sandbox/clock/advance was answered 500 Internal Server Error with "application/json": "{\"message\":\"x\"}"`, "", "ctl_9"},
-		{599, "x", "", `POST /_sandbox/clock/advance was answered 599 with "x"`, "", "ctl_9"},
-		{204, "", "", `POST /_sandbox/clock/advance was answered 204 No Content`, "", "ctl_9"},
-		{200, "text/html", "<html>", `POST /_sandbox/clock/advance was answered 200 OK with "text/html": "<html>"`, "", "ctl_9"},
+		{502, "text/html", "<html>\n<b>Bad</b>\x00\t gateway", `POST /_sandbox/clock/advance returned 502 Bad Gateway with "text/html": "<html> <b>Bad</b> gateway"`, "", "ctl_9"},
+		{500, "application/json", `{"message":"x"}`, `POST /_sandbox/clock/advance returned 500 Internal Server Error with "application/json": "{\"message\":\"x\"}"`, "", "ctl_9"},
+		{599, "x", "", `POST /_sandbox/clock/advance returned 599 with "x"`, "", "ctl_9"},
+		{204, "", "", `POST /_sandbox/clock/advance returned 204 No Content`, "", "ctl_9"},
+		{200, "text/html", "<html>", `POST /_sandbox/clock/advance returned 200 OK with "text/html": "<html>"`, "", "ctl_9"},
 		{200, "", refused("conflict", "A refusal in a success"), "", "", ""},
-		{503, "text/plain", testKey + " " + testAdmin + strings.Repeat("ü", 1000), `POST /_sandbox/clock/advance was answered 503 Service Unavailable with "text/plain": "… …` + strings.Repeat("ü", 197) + `…"`, "", "ctl_9"},
+		{503, "text/plain", testKey + " " + testAdmin + strings.Repeat("ü", 1000), `POST /_sandbox/clock/advance returned 503 Service Unavailable with "text/plain": "… …` + strings.Repeat("ü", 197) + `…"`, "", "ctl_9"},
 	} {
-		f.then(exchange{want: `POST /_sandbox/clock/advance {"by":"1s"}`, status: tc.status, kind: tc.kind, answer: tc.answer})
+		f.then(exchange{want: `POST /_sandbox/clock/advance {"by":"1s"}`, status: tc.status, kind: tc.kind, body: tc.body})
 		err := w.Advance(time.Second)
 		var e *Error
 		switch {
@@ -60,7 +60,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%+v: not found %v, conflict %v", tc.e, !tc.missing, !tc.conflict)
 		}
 	}
-	f.then(exchange{want: "GET /_sandbox/instances/ins_1", status: 404, answer: refused("workspace_not_found", "No workspace.")})
+	f.then(exchange{want: "GET /_sandbox/instances/ins_1", status: 404, body: refused("workspace_not_found", "No workspace.")})
 	if _, ok := w.Instance("ins_1"); ok || w.Err() == nil || w.Err().Error() != "Instance: No workspace (404 workspace_not_found, request ctl_9)" {
 		t.Error(ok, w.Err())
 	}
@@ -81,7 +81,7 @@ func TestErrKeepsTheFirstFailure(t *testing.T) {
 	} {
 		w.err = nil
 		f.mu.Lock()
-		f.left = []exchange{{status: 500, answer: refused("internal_error", "Oh."), want: map[string]string{
+		f.left = []exchange{{status: 500, body: refused("internal_error", "Oh."), want: map[string]string{
 			"Setup": "GET /_sandbox/workspace", "Now": "GET /_sandbox/clock", "Clock": "GET /_sandbox/clock", "AdvanceToNext": `POST /_sandbox/clock/advance {"until":"next"}`,
 			"Agenda": "GET /_sandbox/agenda?limit=1000", "Dump": "GET /_sandbox/dump", "Reset": "POST /_sandbox/reset", "Instances": "GET /_sandbox/instances?limit=1000", "Projects": "GET /_sandbox/projects?limit=1000",
 			"Instance": "GET /_sandbox/instances/i", "Project": "GET /_sandbox/projects/p", "Keys": "GET /_sandbox/keys", "Limits": "GET /_sandbox/rate-limits",
@@ -96,7 +96,7 @@ func TestErrKeepsTheFirstFailure(t *testing.T) {
 			t.Errorf("%v, want %s", w.Err(), want)
 		}
 		first := w.Err()
-		f.then(exchange{want: "POST /_sandbox/reset", status: 500, answer: refused("later", "Later.")})
+		f.then(exchange{want: "POST /_sandbox/reset", status: 500, body: refused("later", "Later.")})
 		if w.Reset(); !errors.Is(w.Err(), first) {
 			t.Errorf("the first failure is forgotten: %v", w.Err())
 		}
@@ -115,8 +115,8 @@ func TestListsHaveData(t *testing.T) {
 		`{"data":[`:     `unexpected end of JSON input: "{\"data\":["`,
 	} {
 		w.err = nil
-		f.then(exchange{want: "GET /_sandbox/agenda?limit=1000", status: 200, answer: answer})
-		got, want := w.Agenda(), prefix+f.URL+": the answer is not what the control API answers: "+want
+		f.then(exchange{want: "GET /_sandbox/agenda?limit=1000", status: 200, body: answer})
+		got, want := w.Agenda(), prefix+f.URL+": the response is not one of the control API: "+want
 		if err := w.Err(); got != nil || !errors.Is(err, errForm) || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}

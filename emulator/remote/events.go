@@ -30,7 +30,7 @@ func matching(m sandbox.EventMatch) url.Values {
 }
 
 // WaitForEvent returns the first event that matches, as soon as there is one. It
-// does not move time: with a frozen clock somebody else must.
+// does not move time: with a frozen clock another caller must.
 func (w *Workspace) WaitForEvent(ctx context.Context, m sandbox.EventMatch) (sandbox.APIEvent, error) {
 	for {
 		var found list[sandbox.APIEvent]
@@ -46,7 +46,7 @@ func (w *Workspace) WaitForEvent(ctx context.Context, m sandbox.EventMatch) (san
 			err = context.Cause(ctx)
 		}
 		if err != nil {
-			return sandbox.APIEvent{}, fmt.Errorf("no event came that matches: %w", err)
+			return sandbox.APIEvent{}, fmt.Errorf("no matching event was emitted: %w", err)
 		}
 	}
 }

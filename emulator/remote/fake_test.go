@@ -33,7 +33,7 @@ type exchange struct {
 	admin  bool   // authorized by the admin token, not the key
 	status int
 	kind   string // "" for JSON if there is an answer
-	answer string
+	body   string
 }
 
 // fake is a sandbox that plays a script and takes nothing else.
@@ -87,7 +87,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			f.t.Errorf("%s: %s is %q, want %q", x.want, name, got, want)
 		}
 	}
-	if x.kind == "" && x.answer != "" {
+	if x.kind == "" && x.body != "" {
 		x.kind = "application/json; charset=utf-8"
 	}
 	if x.kind != "" {
@@ -95,7 +95,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("X-Request-Id", "ctl_9")
 	w.WriteHeader(x.status)
-	_, _ = io.WriteString(w, x.answer)
+	_, _ = io.WriteString(w, x.body)
 }
 
 var hello = exchange{"GET /_sandbox/workspace", false, 200, "", described}

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// patience is how long a call may take whose caller sets no end.
-	patience = 2 * time.Minute
+	// timeout is how long a call may take without a deadline of its caller.
+	timeout = 2 * time.Minute
 	// idleTime is shorter than the server's, so that no connection is asked
 	// while the server closes it.
 	idleTime = time.Minute
@@ -25,13 +25,13 @@ const (
 
 // host is the server as all workspaces reached through it share it.
 type host struct {
-	base     *url.URL // scheme and host alone
-	admin    string   // the admin token; "" if there is none
-	control  *http.Client
-	users    http.Client // what Client returns, without its transport
-	own      *http.Transport
-	patience time.Duration
-	most     int // bytes of an answer that is held in memory
+	base    *url.URL // scheme and host alone
+	admin   string   // the admin token; "" if there is none
+	control *http.Client
+	users   http.Client // what Client returns, without its transport
+	own     *http.Transport
+	timeout time.Duration
+	most    int // bytes of a response that are held in memory
 
 	mu   sync.Mutex
 	open int // workspaces that are not closed
@@ -42,12 +42,12 @@ func newHost(address string, c config) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &host{base: base, admin: c.admin, patience: patience, most: maxAnswer}
+	h := &host{base: base, admin: c.admin, timeout: timeout, most: maxBody}
 	var transport http.RoundTripper
 	if c.http != nil {
 		h.users, transport = *c.http, c.http.Transport
 		if c.http.Timeout > 0 {
-			h.patience = c.http.Timeout
+			h.timeout = c.http.Timeout
 		}
 	}
 	switch given, known := transport.(*http.Transport); {
@@ -119,7 +119,7 @@ func (h *host) enter() {
 	h.open++
 }
 
-// leave ends the connections that nobody will use any more.
+// leave closes the connections when the last workspace has left.
 func (h *host) leave() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

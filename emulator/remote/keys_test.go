@@ -16,7 +16,7 @@ func TestTokensAreSentAsIDs(t *testing.T) {
 		keys  = `{"data":[{"id":"tok_a","token":"sky_test_…QpT0"},{"id":"tok_b","token":"sky_test_…AbCd"},{"id":"tok_c","token":"…"},` +
 			`{"id":"tok_d","token":"sky_test_…ZZZZ"},{"id":"tok_e","token":"sky_test_…ZZZZ"},{"id":"sky_test_as_an_id_1234","token":"…"}]}`
 	)
-	list := exchange{want: "GET /_sandbox/keys", status: 200, answer: keys}
+	list := exchange{want: "GET /_sandbox/keys", status: 200, body: keys}
 	f, w := connected(t)
 	for _, tc := range []struct {
 		key, sent string
@@ -30,7 +30,7 @@ func TestTokensAreSentAsIDs(t *testing.T) {
 		{"tok_z", "tok_z", false},
 		{"my-own-token", "my-own-token", false},
 	} {
-		ask := exchange{want: "GET /_sandbox/requests?key=" + tc.sent, status: 200, answer: `{"data":[]}`}
+		ask := exchange{want: "GET /_sandbox/requests?key=" + tc.sent, status: 200, body: `{"data":[]}`}
 		use := exchange{want: fmt.Sprintf(`POST /_sandbox/rate-limits/exhaust {"key":%q}`, tc.sent), status: 204}
 		if tc.key == testKey {
 			use.want = `POST /_sandbox/rate-limits/exhaust {"key":""}`
@@ -46,10 +46,10 @@ func TestTokensAreSentAsIDs(t *testing.T) {
 		}
 	}
 	f.then(
-		exchange{want: `POST /_sandbox/workspaces/wsp_a/keys {"token":"my-own-token"}`, admin: true, status: 201, answer: `{"id":"tok_m","token":"my-own-token"}`},
+		exchange{want: `POST /_sandbox/workspaces/wsp_a/keys {"token":"my-own-token"}`, admin: true, status: 201, body: `{"id":"tok_m","token":"my-own-token"}`},
 		exchange{want: `POST /_sandbox/rate-limits/exhaust {"key":"tok_m"}`, status: 204},
-		exchange{want: "GET /_sandbox/keys", status: 500, answer: refused("internal_error", "Oh.")},
-		exchange{want: "GET /_sandbox/keys", status: 500, answer: refused("internal_error", "Oh.")},
+		exchange{want: "GET /_sandbox/keys", status: 500, body: refused("internal_error", "Oh.")},
+		exchange{want: "GET /_sandbox/keys", status: 500, body: refused("internal_error", "Oh.")},
 	)
 	if _, err := w.AddKey(sandbox.Key{Token: "my-own-token"}); err != nil {
 		t.Fatal(err)
@@ -67,16 +67,16 @@ func TestTokensAreSentAsIDs(t *testing.T) {
 
 // The key of a workspace that the admin token controls is sent as its id too.
 func TestAdminAddressesAnyWorkspace(t *testing.T) {
-	f := newFake(t, exchange{want: "GET /_sandbox/workspace?workspace=wsp_a", admin: true, status: 200, answer: described})
+	f := newFake(t, exchange{want: "GET /_sandbox/workspace?workspace=wsp_a", admin: true, status: 200, body: described})
 	w, err := New(t.Context(), f.URL, testKey, WithAdminToken(testAdmin), WithWorkspace("wsp_a"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.then(
-		exchange{want: "GET /_sandbox/keys?workspace=wsp_a", admin: true, status: 200, answer: `{"data":[{"id":"tok_q","token":"sky_test_…QpT0"}]}`},
+		exchange{want: "GET /_sandbox/keys?workspace=wsp_a", admin: true, status: 200, body: `{"data":[{"id":"tok_q","token":"sky_test_…QpT0"}]}`},
 		exchange{want: `POST /_sandbox/rate-limits/exhaust?workspace=wsp_a {"key":"tok_q"}`, admin: true, status: 204},
-		exchange{want: "GET /_sandbox/requests?operation=a&workspace=wsp_a", admin: true, status: 200, answer: `{"data":[]}`},
-		exchange{want: `POST /_sandbox/workspaces {"fork_of":"wsp_a","workspace":"` + ofFake + `"}`, admin: true, status: 409, answer: refused("conflict", "No.")},
+		exchange{want: "GET /_sandbox/requests?operation=a&workspace=wsp_a", admin: true, status: 200, body: `{"data":[]}`},
+		exchange{want: `POST /_sandbox/workspaces {"fork_of":"wsp_a","workspace":"` + ofFake + `"}`, admin: true, status: 409, body: refused("conflict", "No.")},
 	)
 	if err := w.Exhaust(""); err != nil {
 		t.Error(err)
@@ -87,7 +87,7 @@ func TestAdminAddressesAnyWorkspace(t *testing.T) {
 	}
 	_ = w.Close()
 	f.then(
-		exchange{want: "GET /_sandbox/workspace", admin: true, status: 200, answer: described},
+		exchange{want: "GET /_sandbox/workspace", admin: true, status: 200, body: described},
 		exchange{want: `POST /_sandbox/rate-limits/exhaust?workspace=wsp_a {"key":""}`, admin: true, status: 204},
 	)
 	w, err = New(t.Context(), f.URL, "", WithAdminToken(testAdmin))
@@ -99,7 +99,7 @@ func TestAdminAddressesAnyWorkspace(t *testing.T) {
 	}
 	_ = w.Close()
 	// Without the admin token the key itself must be the workspace's.
-	f.then(exchange{want: "GET /_sandbox/workspace?workspace=wsp_b", status: 403, answer: refused("workspace_forbidden", "The key is of another workspace.")})
+	f.then(exchange{want: "GET /_sandbox/workspace?workspace=wsp_b", status: 403, body: refused("workspace_forbidden", "The key is of another workspace.")})
 	_, err = New(t.Context(), f.URL, testKey, WithWorkspace("wsp_b"))
 	if want := "the sandbox at " + f.URL + " refuses the key: The key is of another workspace (403 workspace_forbidden, request ctl_9)"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)

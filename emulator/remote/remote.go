@@ -172,7 +172,7 @@ func (w *Workspace) Close() error {
 	slices.SortFunc(last, func(a, b call) int { return strings.Compare(a.path, b.path) })
 	l := w.line
 	l.life = context.Background()
-	ctx, cancel := context.WithTimeoutCause(l.life, farewell, errSilent)
+	ctx, cancel := context.WithTimeoutCause(l.life, farewell, errTimeout)
 	defer cancel()
 	for _, c := range last {
 		if err := l.do(ctx, c); err != nil && !errors.Is(err, sandbox.ErrNotFound) {

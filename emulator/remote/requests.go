@@ -33,7 +33,7 @@ func (w *Workspace) Unmatched() []sandbox.Request {
 	return out.Data
 }
 
-// Dropped is how many requests the record has given up.
+// Dropped returns how many requests were dropped from the record.
 func (w *Workspace) Dropped() uint64 {
 	w.t.Helper()
 	n, err := w.dropped()
@@ -49,7 +49,7 @@ func (w *Workspace) dropped() (uint64, error) {
 	return in.Dropped, err
 }
 
-// DroppedOf is how many of the dropped requests may have matched.
+// DroppedOf returns how many of the dropped requests may have matched.
 func (w *Workspace) DroppedOf(m sandbox.Match) uint64 {
 	w.t.Helper()
 	n, err := w.droppedOf(m)
@@ -71,7 +71,7 @@ type recorded struct {
 	Missing uint64            `json:"missing"` // dropped ones that may have matched
 }
 
-// requests asks for the requests that match, with more parameters.
+// requests gets the requests that match, with more parameters.
 func (w *Workspace) requests(ctx context.Context, m sandbox.Match, more url.Values) (out recorded, err error) {
 	key, err := w.idOf(m.Key)
 	if err != nil {
@@ -115,62 +115,61 @@ func (w *Workspace) WaitForRequest(ctx context.Context, m sandbox.Match) (sandbo
 	for {
 		found, err := w.requests(ctx, m, url.Values{"wait": {round.String()}})
 		if err != nil {
-			return sandbox.Request{}, fmt.Errorf("no request came that matches: %w", err)
+			return sandbox.Request{}, fmt.Errorf("no matching request was received: %w", err)
 		}
 		if len(found.Data) > 0 {
 			return found.Data[0], nil
 		}
 		if err := context.Cause(ctx); err != nil {
-			return sandbox.Request{}, fmt.Errorf("no request came that matches: %w", err)
+			return sandbox.Request{}, fmt.Errorf("no matching request was received: %w", err)
 		}
 	}
 }
 
 // WaitForStatus returns an instance as soon as it has the status. It does not
-// move time: with a frozen clock somebody else must.
+// move time: with a frozen clock another caller must.
 func (w *Workspace) WaitForStatus(ctx context.Context, instance, status string) (sandbox.Instance, error) {
 	path, err := item(instances, "instance", instance)
 	if err != nil {
 		return sandbox.Instance{}, err
 	}
-	look := get(path, nil) // at first without patience: an error shall say what there is
-	look.query = url.Values{"status": {status}}
+	poll := get(path, nil) // the first without waiting, so that an error says the status
+	poll.query = url.Values{"status": {status}}
 	for seen := ""; ; {
 		var i sandbox.Instance
-		look.out = &i
-		err := w.do(ctx, look)
+		poll.out = &i
+		err := w.do(ctx, poll)
 		if err == nil && i.Status == status {
 			return i, nil
 		}
 		if err == nil {
 			seen, err = fmt.Sprintf("it is %s: ", i.Status), context.Cause(ctx)
-		} else if errors.Is(err, sandbox.ErrNotFound) { // it may be created yet
+		} else if errors.Is(err, sandbox.ErrNotFound) { // it may be created later
 			seen, err = "there is no such instance: ", context.Cause(ctx)
 		}
 		if err != nil {
 			return sandbox.Instance{}, fmt.Errorf("waiting for instance %s to be %s: %s%w", instance, status, seen, err)
 		}
-		look.query = url.Values{"status": {status}, "wait": {round.String()}}
+		poll.query = url.Values{"status": {status}, "wait": {round.String()}}
 	}
 }
 
 // AssertRequested fails the test unless an operation, as createInstance, was
-// requested so many times, and says what was requested. What cannot be asked
-// fails it too.
+// requested so many times, and lists the requests. A failed call fails the test too.
 func (w *Workspace) AssertRequested(t sandbox.TB, operation string, times int) {
 	t.Helper()
-	sandbox.AssertRequested(t, witness{w, t}, operation, times)
+	sandbox.AssertRequested(t, strict{w, t}, operation, times)
 }
 
-// witness is a workspace that answers to the test that asks: no response must not
-// pass for "none".
-type witness struct {
+// strict is a workspace whose failed calls end the test of the caller, so that they do
+// not count as "no requests".
+type strict struct {
 	*Workspace
 	t sandbox.TB
 }
 
 // Requests implements sandbox.Workspace.
-func (w witness) Requests(m sandbox.Match) []sandbox.Request {
+func (w strict) Requests(m sandbox.Match) []sandbox.Request {
 	w.t.Helper()
 	out, err := w.requests(w.life, m, nil)
 	if err != nil {
@@ -180,7 +179,7 @@ func (w witness) Requests(m sandbox.Match) []sandbox.Request {
 }
 
 // DroppedOf implements sandbox.Workspace.
-func (w witness) DroppedOf(m sandbox.Match) uint64 {
+func (w strict) DroppedOf(m sandbox.Match) uint64 {
 	w.t.Helper()
 	n, err := w.droppedOf(m)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	take = exchange{want: "POST /_sandbox/snapshots", status: 201, answer: `{"id":"snp_1","at":"2026-03-19T12:00:00Z"}`}
+	take = exchange{want: "POST /_sandbox/snapshots", status: 201, body: `{"id":"snp_1","at":"2026-03-19T12:00:00Z"}`}
 	drop = exchange{want: "DELETE /_sandbox/snapshots/snp_1", status: 204}
 )
 
@@ -22,8 +22,8 @@ func TestSnapshot(t *testing.T) {
 	f, w := connected(t, take)
 	s := w.Snapshot()
 	f.then(
-		exchange{want: "GET /_sandbox/snapshots/snp_1", status: 200, answer: `{"format":"x"}`},
-		exchange{want: "GET /_sandbox/snapshots/snp_1/dump", status: 200, kind: "text/plain", answer: "a\n"},
+		exchange{want: "GET /_sandbox/snapshots/snp_1", status: 200, body: `{"format":"x"}`},
+		exchange{want: "GET /_sandbox/snapshots/snp_1/dump", status: 200, kind: "text/plain", body: "a\n"},
 		exchange{want: "POST /_sandbox/snapshots/snp_1/restore", status: 204},
 	)
 	var b bytes.Buffer
@@ -44,10 +44,10 @@ func TestSnapshot(t *testing.T) {
 	}
 	second.id = "wsp_b"
 	f.then(
-		exchange{want: "GET /_sandbox/snapshots/snp_1", status: 200, answer: `{"format":"x"}`},
+		exchange{want: "GET /_sandbox/snapshots/snp_1", status: 200, body: `{"format":"x"}`},
 		exchange{want: `PUT /_sandbox/state {"format":"x"}`, status: 204},
-		exchange{want: "GET /_sandbox/snapshots/snp_1", status: 404, answer: refused("snapshot_not_found", "No.")},
-		exchange{want: `PUT /_sandbox/state {}`, status: 409, answer: refused("conflict", "Damaged.")},
+		exchange{want: "GET /_sandbox/snapshots/snp_1", status: 404, body: refused("snapshot_not_found", "No.")},
+		exchange{want: `PUT /_sandbox/state {}`, status: 409, body: refused("conflict", "Damaged.")},
 	)
 	if err := second.Restore(s); err != nil {
 		t.Error(err)
@@ -60,8 +60,8 @@ func TestSnapshot(t *testing.T) {
 	}
 	full := errors.New("full")
 	f.then(
-		exchange{want: "GET /_sandbox/snapshots/snp_1", status: 200, answer: `{"format":"x"}`},
-		exchange{want: drop.want, status: 503, answer: refused("service_unavailable", "Later.")}, drop,
+		exchange{want: "GET /_sandbox/snapshots/snp_1", status: 200, body: `{"format":"x"}`},
+		exchange{want: drop.want, status: 503, body: refused("service_unavailable", "Later.")}, drop,
 	)
 	if err := s.Save(&failingWriter{full}); !errors.Is(err, full) {
 		t.Error(err)
@@ -96,8 +96,8 @@ func TestNoSnapshot(t *testing.T) {
 		answer exchange
 		want   string
 	}{
-		{exchange{want: take.want, status: 409, answer: refused("too_many_snapshots", "100 are kept.")}, "100 are kept (409 too_many_snapshots, request ctl_9)"},
-		{exchange{want: take.want, status: 201, answer: `{}`}, "the server named no snapshot"},
+		{exchange{want: take.want, status: 409, body: refused("too_many_snapshots", "100 are kept.")}, "100 are kept (409 too_many_snapshots, request ctl_9)"},
+		{exchange{want: take.want, status: 201, body: `{}`}, "the server named no snapshot"},
 	} {
 		w.err = nil
 		f.then(tc.answer)
@@ -127,14 +127,14 @@ func TestCloseDeletesSnapshots(t *testing.T) {
 		{404, refused("route_not_found", "No."), "Close: No (404 route_not_found, request ctl_9)"},
 		{500, refused("internal_error", "Oh."), "Close: Oh (500 internal_error, request ctl_9)"},
 	} {
-		f, w := connected(t, take, exchange{want: take.want, status: 201, answer: `{"id":"snp_2"}`}, exchange{want: take.want, status: 201, answer: `{"id":"snp_3"}`})
+		f, w := connected(t, take, exchange{want: take.want, status: 201, body: `{"id":"snp_2"}`}, exchange{want: take.want, status: 201, body: `{"id":"snp_3"}`})
 		w.Snapshot()
 		two, three := w.Snapshot(), w.Snapshot()
 		f.then(exchange{want: "DELETE /_sandbox/snapshots/snp_2", status: 204})
 		if err := two.(*Snapshot).Close(); err != nil {
 			t.Error(err)
 		}
-		script := []exchange{{want: drop.want, status: tc.status, answer: tc.answer}}
+		script := []exchange{{want: drop.want, status: tc.status, body: tc.answer}}
 		if tc.want == "" {
 			script = append(script, exchange{want: "DELETE /_sandbox/snapshots/snp_3", status: 204})
 		}
@@ -205,7 +205,7 @@ func TestEndlessAnswers(t *testing.T) {
 		"JSON":   w.Advance(1),
 		"a list": func() error { w.Instances(); return errors.Unwrap(w.Err()) }(),
 	} {
-		if err == nil || !strings.HasSuffix(err.Error(), " at "+w.URL()+": the answer is longer than 1000 bytes") {
+		if err == nil || !strings.HasSuffix(err.Error(), " at "+w.URL()+": the response is longer than 1000 bytes") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

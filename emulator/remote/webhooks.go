@@ -10,7 +10,7 @@ import (
 )
 
 // Deliveries lists what is, was or will be delivered to webhooks and matches,
-// oldest first, with why each attempt failed.
+// oldest first, with the error of each attempt that failed.
 func (w *Workspace) Deliveries(m sandbox.DeliveryMatch) []sandbox.Delivery {
 	w.t.Helper()
 	q := url.Values{}
@@ -22,7 +22,8 @@ func (w *Workspace) Deliveries(m sandbox.DeliveryMatch) []sandbox.Delivery {
 	return all[sandbox.Delivery](w, "Deliveries", "/_sandbox/deliveries", q)
 }
 
-// FlushWebhooks waits until no webhook is on its way and none waits for another.
+// FlushWebhooks waits until no delivery is in flight or queued. A delivery that waits for
+// a later attempt does not count.
 func (w *Workspace) FlushWebhooks(ctx context.Context) error {
 	for {
 		var out struct {
@@ -52,8 +53,8 @@ func (w *Workspace) Trigger(t sandbox.Trigger) (out sandbox.Triggered, err error
 
 const listeners = "/_sandbox/listeners"
 
-// Listen adds a webhook whose messages are not sent: whoever asks with
-// NextMessage carries them.
+// Listen adds a webhook whose messages are not sent: a listener pulls them with
+// NextMessage.
 func (w *Workspace) Listen(l sandbox.Listener) (out sandbox.Listener, err error) {
 	err = w.do(w.life, post(listeners, l, http.StatusCreated, &out))
 	return out, err
@@ -81,7 +82,7 @@ func (w *Workspace) NextMessage(ctx context.Context, listener string) (sandbox.M
 	}
 }
 
-// AnswerMessage says what became of a message.
+// AnswerMessage reports the outcome of a message.
 func (w *Workspace) AnswerMessage(listener, attempt string, a sandbox.Answer) error {
 	path, err := item(listeners, "listener", listener)
 	if err == nil {
@@ -93,7 +94,7 @@ func (w *Workspace) AnswerMessage(listener, attempt string, a sandbox.Answer) er
 	return w.do(w.life, post(path, a, http.StatusNoContent, nil))
 }
 
-// StopListening takes a listener away, with what it has not got yet.
+// StopListening removes a listener and abandons its open deliveries.
 func (w *Workspace) StopListening(listener string) error {
 	path, err := item(listeners, "listener", listener)
 	if err != nil {

@@ -46,12 +46,12 @@ func TestNewWorkspace(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f, w := connected(t,
-				exchange{want: "POST /_sandbox/workspaces " + tc.body, admin: true, status: 201, answer: minted},
+				exchange{want: "POST /_sandbox/workspaces " + tc.body, admin: true, status: 201, body: minted},
 				exchange{want: "POST /_sandbox/reset", status: 204},
 				take, // goes with the workspace
-				exchange{want: `POST /_sandbox/workspaces {"fork_of":"wsp_n","workspace":"` + ofFake + `"}`, admin: true, status: 201, answer: strings.ReplaceAll(minted, "wsp_n", "wsp/o")},
-				exchange{want: "POST /_sandbox/reset", status: 500, answer: refused("internal_error", "Oh.")},
-				exchange{want: "DELETE /_sandbox/workspaces/wsp%2Fo", admin: true, status: 404, answer: refused("workspace_not_found", "Gone.")},
+				exchange{want: `POST /_sandbox/workspaces {"fork_of":"wsp_n","workspace":"` + ofFake + `"}`, admin: true, status: 201, body: strings.ReplaceAll(minted, "wsp_n", "wsp/o")},
+				exchange{want: "POST /_sandbox/reset", status: 500, body: refused("internal_error", "Oh.")},
+				exchange{want: "DELETE /_sandbox/workspaces/wsp%2Fo", admin: true, status: 404, body: refused("workspace_not_found", "Gone.")},
 				exchange{want: "DELETE /_sandbox/workspaces/wsp_n", admin: true, status: 204},
 			)
 			said := new(tb).run(func(t sandbox.TB) {
@@ -79,12 +79,12 @@ func TestTakenIDs(t *testing.T) {
 	no := refused("workspace_exists", "There is one.")
 	var script []exchange
 	for n := 1; n <= 11; n++ {
-		x := exchange{want: fmt.Sprintf(`POST /_sandbox/workspaces {"workspace":"%sx%d"}`, ofFake, n), admin: true, status: 409, answer: no}
+		x := exchange{want: fmt.Sprintf(`POST /_sandbox/workspaces {"workspace":"%sx%d"}`, ofFake, n), admin: true, status: 409, body: no}
 		switch n {
 		case 1:
 			x.want = `POST /_sandbox/workspaces {"workspace":"` + ofFake + `"}`
 		case 11:
-			x.want, x.status, x.answer = "POST /_sandbox/workspaces {}", 201, minted
+			x.want, x.status, x.body = "POST /_sandbox/workspaces {}", 201, minted
 		}
 		script = append(script, x)
 	}
@@ -93,7 +93,7 @@ func TestTakenIDs(t *testing.T) {
 		t.Error(said)
 	}
 	f.then(append(script[:1:1], exchange{
-		want: `POST /_sandbox/workspaces {"workspace":"` + ofFake + `x2"}`, admin: true, status: 409, answer: refused("conflict", "Too many."),
+		want: `POST /_sandbox/workspaces {"workspace":"` + ofFake + `x2"}`, admin: true, status: 409, body: refused("conflict", "Too many."),
 	})...)
 	if said := new(tb).run(func(t sandbox.TB) { w.NewWorkspace(t) }); said != "fatal: remote: NewWorkspace: Too many (409 conflict, request ctl_9)" {
 		t.Error(said)
@@ -119,12 +119,12 @@ func TestNoWorkspace(t *testing.T) {
 		"two setups":              {func(t sandbox.TB) { w.NewWorkspace(t, sandbox.Setup{}, sandbox.Setup{}) }, nil, "fatal: remote: NewWorkspace: 2 setups are given; give one at most"},
 		"no file":                 {func(t sandbox.TB) { w.NewWorkspace(t, sandbox.Setup{Fixture: "none.json"}) }, nil, "fatal: remote: NewWorkspace: the fixture cannot be read: open none.json: no such file or directory"},
 		"a file that is no text":  {func(t sandbox.TB) { w.NewWorkspace(t, sandbox.Setup{Fixture: "x", FixtureData: []byte{0xff}}) }, nil, "fatal: remote: NewWorkspace: fixture x: byte 0 is not UTF-8 text"},
-		"a refusal":               {func(t sandbox.TB) { w.NewWorkspace(t, sandbox.Setup{Workspace: "wsp_a"}) }, []exchange{{want: refusedBody, admin: true, status: 409, answer: refused("workspace_exists", "There is one.")}}, "fatal: remote: NewWorkspace: There is one (409 workspace_exists, request ctl_9)"},
-		"an answer without a key": {func(t sandbox.TB) { w.Fork(t) }, []exchange{{want: `POST /_sandbox/workspaces {"fork_of":"wsp_a","workspace":"` + ofFake + `"}`, admin: true, status: 201, answer: `{"id":"wsp_n","key":{"id":"k"}}`}}, "fatal: remote: Fork: the server made a workspace, but did not tell its id and key"},
+		"a refusal":               {func(t sandbox.TB) { w.NewWorkspace(t, sandbox.Setup{Workspace: "wsp_a"}) }, []exchange{{want: refusedBody, admin: true, status: 409, body: refused("workspace_exists", "There is one.")}}, "fatal: remote: NewWorkspace: There is one (409 workspace_exists, request ctl_9)"},
+		"an answer without a key": {func(t sandbox.TB) { w.Fork(t) }, []exchange{{want: `POST /_sandbox/workspaces {"fork_of":"wsp_a","workspace":"` + ofFake + `"}`, admin: true, status: 201, body: `{"id":"wsp_n","key":{"id":"k"}}`}}, "fatal: remote: Fork: the server made a workspace, but did not tell its id and key"},
 		"one that stays": {
 			func(t sandbox.TB) { w.Fork(t) }, []exchange{
-				{want: `POST /_sandbox/workspaces {"fork_of":"wsp_a","workspace":"` + ofFake + `"}`, admin: true, status: 201, answer: minted},
-				{want: "DELETE /_sandbox/workspaces/wsp_n", admin: true, status: 500, answer: refused("internal_error", "Oh.")},
+				{want: `POST /_sandbox/workspaces {"fork_of":"wsp_a","workspace":"` + ofFake + `"}`, admin: true, status: 201, body: minted},
+				{want: "DELETE /_sandbox/workspaces/wsp_n", admin: true, status: 500, body: refused("internal_error", "Oh.")},
 			}, "log: remote: Close: Oh (500 internal_error, request ctl_9)",
 		},
 	} {
@@ -137,7 +137,7 @@ func TestNoWorkspace(t *testing.T) {
 	if _, err := without.AddKey(sandbox.Key{}); err == nil || err.Error() != errNoAdmin.Error() {
 		t.Error(err)
 	}
-	f.then(exchange{want: `POST /_sandbox/workspaces/wsp_a/keys {"token":"sk_live_x"}`, admin: true, status: 400, answer: refused("invalid_parameter", "A production key.")})
+	f.then(exchange{want: `POST /_sandbox/workspaces/wsp_a/keys {"token":"sk_live_x"}`, admin: true, status: 400, body: refused("invalid_parameter", "A production key.")})
 	if k, err := w.AddKey(sandbox.Key{Token: "sk_live_x"}); err == nil || err.Error() != "A production key (400 invalid_parameter, request ctl_9)" || k.Token != "" {
 		t.Error(k, err)
 	}
@@ -145,19 +145,19 @@ func TestNoWorkspace(t *testing.T) {
 
 // Start stops the test at once, and ends with it.
 func TestStart(t *testing.T) {
-	f := newFake(t, exchange{want: hello.want, status: 401, answer: refused("invalid_token", "No such key.")})
+	f := newFake(t, exchange{want: hello.want, status: 401, body: refused("invalid_token", "No such key.")})
 	said := new(tb).run(func(t sandbox.TB) { Start(t, f.URL, testKey) })
 	if want := "fatal: remote: the sandbox at " + f.URL + " refuses the key: No such key (401 invalid_token, request ctl_9)"; said != want {
 		t.Errorf("%s, want %s", said, want)
 	}
-	f.then(hello, take, exchange{want: "POST /_sandbox/reset", status: 502, kind: "text/plain", answer: "gateway"}, drop)
+	f.then(hello, take, exchange{want: "POST /_sandbox/reset", status: 502, kind: "text/plain", body: "gateway"}, drop)
 	var w *Workspace
 	said = new(tb).run(func(t sandbox.TB) {
 		w = Start(t, f.URL, testKey)
 		w.Snapshot()
 		w.Reset()
 	})
-	if want := `fatal: remote: Reset: POST /_sandbox/reset was answered 502 Bad Gateway with "text/plain": "gateway"`; said != want {
+	if want := `fatal: remote: Reset: POST /_sandbox/reset returned 502 Bad Gateway with "text/plain": "gateway"`; said != want {
 		t.Errorf("%s, want %s", said, want)
 	}
 	f.then()
@@ -177,9 +177,9 @@ func TestAssertRequested(t *testing.T) {
 		last = "GET /_sandbox/requests?limit=21&order=desc"
 		lost = "fatal: remote: AssertRequested: Oh (500 internal_error, request ctl_9)"
 	)
-	fine := exchange{want: gone, status: 200, answer: none}
+	fine := exchange{want: gone, status: 200, body: none}
 	fault := func(want string) exchange {
-		return exchange{want: want, status: 500, answer: refused("internal_error", "Oh.")}
+		return exchange{want: want, status: 500, body: refused("internal_error", "Oh.")}
 	}
 	f, w := connected(t)
 	for name, tc := range map[string]struct {
@@ -187,18 +187,18 @@ func TestAssertRequested(t *testing.T) {
 		script []exchange
 		want   string
 	}{
-		"as often":   {1, []exchange{{want: ask, status: 200, answer: one}, fine}, ""},
-		"not at all": {0, []exchange{{want: ask, status: 200, answer: none}, fine}, ""},
+		"as often":   {1, []exchange{{want: ask, status: 200, body: one}, fine}, ""},
+		"not at all": {0, []exchange{{want: ask, status: 200, body: none}, fine}, ""},
 		"too rarely": {
-			2, []exchange{{want: ask, status: 200, answer: one}, fine, {want: last, status: 200, answer: one}},
+			2, []exchange{{want: ask, status: 200, body: one}, fine, {want: last, status: 200, body: one}},
 			"error: createInstance was requested 1 times, want 2; requests received:\n  1 POST /v1/instances -> 201 createInstance",
 		},
 		"nothing known": {
-			0, []exchange{{want: ask, status: 200, answer: none}, {want: gone, status: 200, answer: `{"data":[],"dropped":5,"missing":3,"complete":false}`}, {want: last, status: 200, answer: none}},
+			0, []exchange{{want: ask, status: 200, body: none}, {want: gone, status: 200, body: `{"data":[],"dropped":5,"missing":3,"complete":false}`}, {want: last, status: 200, body: none}},
 			"error: createInstance: unknown: 0 requests are on record, want 0, but 3 older ones were dropped from the record; nothing was requested",
 		},
 		"a lost answer":     {0, []exchange{fault(ask)}, lost},
-		"half of the truth": {0, []exchange{{want: ask, status: 200, answer: none}, fault(gone)}, lost},
+		"half of the truth": {0, []exchange{{want: ask, status: 200, body: none}, fault(gone)}, lost},
 	} {
 		f.then(tc.script...)
 		if said := new(tb).run(func(t sandbox.TB) { w.AssertRequested(t, "createInstance", tc.times) }); said != tc.want {
