@@ -66,7 +66,7 @@ func (a *API) advanceClock(c *call, in advance) (advanced, error) {
 	case in.Until == "":
 		d, err := time.ParseDuration(in.By)
 		if err != nil {
-			return advanced{}, invalidMember(fail.Body, "by", "invalid_format", fmt.Sprintf("by is %q, which is no duration: write it as 3s, 1m30s or 24h.", clip(in.By)))
+			return advanced{}, invalidMember(fail.Body, "by", "invalid_format", fmt.Sprintf("by is %q, which is no duration: write it as 3s, 1m30s or 24h.", fail.Clip(in.By)))
 		}
 		far.By = d
 	}

@@ -43,25 +43,16 @@ func trimSuffixError(err, end error) string {
 }
 
 func noWorkspace(id string) error {
-	return fail.Newf(fail.NotFound, "workspace_not_found", "There is no workspace %q.", clip(id))
+	return fail.Newf(fail.NotFound, "workspace_not_found", "There is no workspace %q.", fail.Clip(id))
 }
 
 func noInstance(id string) error {
-	return fail.Newf(fail.NotFound, "instance_not_found", "There is no instance %q.", clip(id))
+	return fail.Newf(fail.NotFound, "instance_not_found", "There is no instance %q.", fail.Clip(id))
 }
 
 // invalidMember is the refusal of a member or parameter.
 func invalidMember(in fail.Location, field, code, message string) error {
 	return fail.Parameters(fail.Detail{Field: field, Location: in, Code: code, Message: message})
-}
-
-// clip shortens what a client sent to what fits in a sentence.
-func clip(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	if len(s) > 100 {
-		return strings.ToValidUTF8(s[:100], "") + "…"
-	}
-	return s
 }
 
 // selfParsed is a body of a type that reads itself. The error it finds is kept for

@@ -169,7 +169,7 @@ type projectID struct {
 func (a *API) getProject(c *call, in projectID) (sandbox.Project, error) {
 	p, ok := c.workspace.Project(in.ID)
 	if !ok {
-		return sandbox.Project{}, fail.Newf(fail.NotFound, "project_not_found", "There is no project %q.", clip(in.ID))
+		return sandbox.Project{}, fail.Newf(fail.NotFound, "project_not_found", "There is no project %q.", fail.Clip(in.ID))
 	}
 	return p, nil
 }

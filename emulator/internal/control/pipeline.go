@@ -50,7 +50,7 @@ func (a *API) origin(x *httpapi.RequestContext) error {
 	r := x.Request
 	for _, origin := range r.Header["Origin"] {
 		if !sameHost(origin, r) && !slices.Contains(a.Origins, origin) {
-			return fail.Newf(fail.Forbidden, "origin_not_allowed", "Pages of %q may not control this sandbox; allow the origin with --cors-origin.", clip(origin))
+			return fail.Newf(fail.Forbidden, "origin_not_allowed", "Pages of %q may not control this sandbox; allow the origin with --cors-origin.", fail.Clip(origin))
 		}
 	}
 	if a.crossOrigin.Check(r) != nil {
@@ -113,7 +113,7 @@ func scope(x *httpapi.RequestContext) error {
 	case x.Op.Public || c.admin:
 		return nil
 	case c.project != "":
-		return fail.Newf(fail.Forbidden, "project_forbidden", "The token is bound to the project %s: it controls nothing of the sandbox, which needs a key of the whole workspace.", clip(c.project))
+		return fail.Newf(fail.Forbidden, "project_forbidden", "The token is bound to the project %s: it controls nothing of the sandbox, which needs a key of the whole workspace.", fail.Clip(c.project))
 	case x.Op.Scope == adminScope:
 		return fail.New(fail.Forbidden, "admin_required", "This needs the admin token, which the sandbox prints when it starts; a key controls its own workspace only.")
 	case c.scopes == nil || slices.Contains(c.scopes, controlScope):

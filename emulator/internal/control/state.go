@@ -189,7 +189,7 @@ func (a *API) snapshot(w *engine.World, id string) (snapshot, error) {
 			}
 		}
 	}
-	return snapshot{}, fail.Newf(fail.NotFound, "snapshot_not_found", "The workspace has no snapshot %q.", clip(id))
+	return snapshot{}, fail.Newf(fail.NotFound, "snapshot_not_found", "The workspace has no snapshot %q.", fail.Clip(id))
 }
 
 type snapshotID struct {

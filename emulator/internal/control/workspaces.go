@@ -127,7 +127,7 @@ func (a *API) createWorkspace(_ *call, in newWorkspace) (createdWorkspace, error
 }
 
 func workspaceExists(id string) error {
-	return fail.Newf(fail.Conflict, "workspace_exists", "There is a workspace %q already; choose another id, or none.", clip(id))
+	return fail.Newf(fail.Conflict, "workspace_exists", "There is a workspace %q already; choose another id, or none.", fail.Clip(id))
 }
 
 func (a *API) add(in newWorkspace) (sandbox.Workspace, error) {
@@ -195,5 +195,5 @@ func builtIn(name, text string) error {
 		return nil
 	}
 	return invalidMember(fail.Body, "fixture", "unknown_value",
-		"fixture "+clip(name)+" does not come with the sandbox: use default, docs, empty or busy=N, or send the text of a fixture as "+text+".")
+		"fixture "+fail.Clip(name)+" does not come with the sandbox: use default, docs, empty or busy=N, or send the text of a fixture as "+text+".")
 }
