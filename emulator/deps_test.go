@@ -85,9 +85,13 @@ var rooms = []room{
 	{path: "emulator/internal/gennames", modules: []string{yaml}},
 	{path: "emulator/internal/conformance", modules: []string{yaml}},
 	{path: "emulator/internal/genconformance", rooms: []string{"emulator/internal/conformance"}},
-	{path: "emulator/internal/skystack", modules: []string{jsonexp, cronlib}, rooms: []string{
+	{path: "emulator/internal/skystack/job", modules: []string{jsonexp, cronlib}, rooms: []string{
 		"emulator/internal/credential", "emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/event", "emulator/internal/fail",
-		"emulator/internal/finding", "emulator/internal/limit", "emulator/internal/near", "emulator/internal/resource", "emulator/internal/secret", "emulator/internal/webhook", "emulator/sandbox", "fixtures",
+		"emulator/internal/near", "emulator/internal/resource", "emulator/sandbox",
+	}},
+	{path: "emulator/internal/skystack", modules: []string{jsonexp}, rooms: []string{
+		"emulator/internal/credential", "emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/event", "emulator/internal/fail",
+		"emulator/internal/finding", "emulator/internal/limit", "emulator/internal/near", "emulator/internal/resource", "emulator/internal/secret", "emulator/internal/skystack/job", "emulator/internal/webhook", "emulator/sandbox", "fixtures",
 	}},
 	{path: "emulator/internal/computestacks", modules: []string{jsonexp}, rooms: []string{
 		"emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/fail",
@@ -258,6 +262,10 @@ func TestProblemsAreFound(t *testing.T) {
 		{"kin outside httpapi", pkg{ImportPath: module + "/emulator", Imports: []string{kin + "/openapi3"}}, kin},
 		{"cobra outside cli", pkg{ImportPath: module, Imports: []string{cobra}}, cobra},
 		{"one API in the other", pkg{ImportPath: internal + "computestacks", Imports: []string{internal + "skystack"}}, "skystack"},
+		{"a part of one API in the other", pkg{ImportPath: internal + "computestacks", Imports: []string{internal + "skystack/job"}}, "skystack/job"},
+		{"a part of an API in a shared room", pkg{ImportPath: internal + "event", Imports: []string{internal + "skystack/job"}}, "skystack/job"},
+		{"an API in a part of it", pkg{ImportPath: internal + "skystack/job", Imports: []string{internal + "skystack"}}, "internal/skystack"},
+		{"cron outside jobs", pkg{ImportPath: internal + "skystack", Imports: []string{cronlib}}, cronlib},
 		{"commands behind the scenes", pkg{ImportPath: module + "/emulator/cli", Imports: []string{internal + "engine"}}, "engine"},
 		{"test room in code", pkg{ImportPath: module + "/emulator", Imports: []string{internal + "testing/wire"}}, "wire"},
 		{"a module with the same beginning", pkg{ImportPath: internal + "engine", Imports: []string{btree + "2"}}, btree + "2"},

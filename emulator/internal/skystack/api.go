@@ -18,6 +18,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/finding"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/resource"
+	"skystack.dev/sandbox/emulator/internal/skystack/job"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
@@ -84,10 +85,7 @@ type API struct {
 	events      *event.Log
 	uses        *engine.Table[uses]
 	outbox      *webhook.Outbox
-	jobs        *engine.Table[Job]
-	runs        *engine.Table[Run]
-	runSlots    *engine.Table[slotRow]
-	listeners   *engine.Table[listeners]
+	jobs        *job.Store
 	idempotency *httpapi.Idempotency
 	// Header values that responses share.
 	vary         []string
@@ -125,15 +123,10 @@ func New(schema *engine.Schema, c Config) *API {
 	a.events = a.newLog(schema)
 	a.uses = engine.AddTable(schema, engine.Kind[uses]{Name: "uses", Check: uses.checkSaved, Internal: engine.Always[uses]})
 	a.outbox = a.newOutbox(schema)
-	a.jobs = engine.AddTable(schema, engine.Kind[Job]{Name: "jobs", Check: Job.checkSaved, Rescheduled: Job.rescheduled})
-	a.runs = engine.AddTable(schema, engine.Kind[Run]{Name: "runs", Check: Run.checkSaved})
-	a.runSlots = engine.AddTable(schema, engine.Kind[slotRow]{Name: "run_slots"})
-	a.listeners = engine.AddTable(schema, engine.Kind[listeners]{Name: "listeners"})
+	a.jobs = a.newJobs(schema)
 	a.idempotency = httpapi.NewIdempotency(schema)
 	schema.AddStep(finishStep, a.finish)
 	schema.AddStep(evaluateStep, a.evaluate)
-	schema.AddStep(tickStep, a.ticks)
-	schema.AddStep(runStep, a.resume)
 	return a
 }
 

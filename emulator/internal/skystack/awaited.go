@@ -8,6 +8,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/skystack/job"
 )
 
 // What a client is told that waits for a clock that is frozen.
@@ -63,18 +64,18 @@ func (a *API) finishes(tx *engine.Tx, f func(t Action) bool) func(e engine.Event
 
 // ofJobs accepts what changes the jobs that f accepts, or their runs: their next
 // ticks, the starts of runs that wait, and the ends of what a run has begun.
-func (a *API) ofJobs(tx *engine.Tx, f func(j Job) bool) func(e engine.Event) bool {
+func (a *API) ofJobs(tx *engine.Tx, f func(j job.Job) bool) func(e engine.Event) bool {
 	accepts := func(id string) bool {
-		j, ok := a.jobs.Get(tx, id)
+		j, ok := a.jobs.Jobs.Get(tx, id)
 		return ok && f(j)
 	}
 	ofRun := func(id string) bool {
-		r, ok := a.runs.Get(tx, id)
+		r, ok := a.jobs.Runs.Get(tx, id)
 		return ok && accepts(r.JobID)
 	}
 	ends := a.finishes(tx, func(t Action) bool { return ofRun(t.Run) })
 	return func(e engine.Event) bool {
-		return e.Step == tickStep && accepts(e.Subject) || e.Step == runStep && ofRun(e.Subject) || ends(e)
+		return e.Step == job.TickStep && accepts(e.Subject) || e.Step == job.RunStep && ofRun(e.Subject) || ends(e)
 	}
 }
 

@@ -60,7 +60,7 @@ func bounds() map[string]bound {
 		}, noWebhook},
 		"deliveries": {access: ofProject},
 		"jobs": {ofProject, func(a *API, tx *engine.Tx, id string) (string, bool) {
-			j, ok := a.jobs.Get(tx, id)
+			j, ok := a.jobs.Jobs.Get(tx, id)
 			return j.ProjectID, ok
 		}, noJob},
 		"runs": {access: ofProject},

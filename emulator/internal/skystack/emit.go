@@ -11,6 +11,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/skystack/job"
 )
 
 // newLog connects the log of events to the API.
@@ -20,7 +21,7 @@ func (a *API) newLog(schema *engine.Schema) *event.Log {
 		Emitted: func(tx *engine.Tx, e event.Event) {
 			a.post(tx, e)
 			if e.Type != event.ResetEvent {
-				a.jobsOn(tx, &e)
+				a.jobs.React(tx, &e)
 			}
 		},
 		Advance: func(tx *engine.Tx, types []string) bool { return a.advance(tx, a.stepsTo(types)...) },
@@ -120,7 +121,7 @@ func (a *API) advance(tx *engine.Tx, further ...string) bool {
 	if tx.Mode() != engine.Auto || a.settingsOf(tx).Progression.reads() > 0 {
 		return false
 	}
-	next, ok := tx.Next(append(further, finishStep, runStep)...)
+	next, ok := tx.Next(append(further, finishStep, job.RunStep)...)
 	if reset := tx.NextReset(); !ok || !reset.IsZero() && reset.Before(next.At) {
 		return false
 	}
@@ -130,7 +131,7 @@ func (a *API) advance(tx *engine.Tx, further ...string) bool {
 
 // stepsTo lists the steps that lead to the types of events that a client names.
 func (a *API) stepsTo(types []string) (steps []string) {
-	for _, family := range [...]struct{ prefix, step string }{{"job.", tickStep}, {"webhook.", a.outbox.AttemptStep()}, {"autoscale.", evaluateStep}} {
+	for _, family := range [...]struct{ prefix, step string }{{"job.", job.TickStep}, {"webhook.", a.outbox.AttemptStep()}, {"autoscale.", evaluateStep}} {
 		if slices.ContainsFunc(types, func(t string) bool { return strings.HasPrefix(t, family.prefix) }) {
 			steps = append(steps, family.step)
 		}

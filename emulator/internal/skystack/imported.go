@@ -53,12 +53,12 @@ func (a *API) checkReferences(tx *engine.Tx) error {
 	for project := range resource.InOrder(counted) {
 		return at("members", project, "is missing: %d instances of the file are in the project", counted[project])
 	}
-	for row := range a.jobs.After(tx, 0) {
+	for row := range a.jobs.Jobs.After(tx, 0) {
 		if !a.projects.Has(tx, row.Value.ProjectID) {
 			return noProject("jobs", row.ID, row.Value.ProjectID)
 		}
 		for _, run := range append([]string{row.Value.Open}, row.Value.Waiting...) {
-			if run != "" && !a.runs.Has(tx, run) {
+			if run != "" && !a.jobs.Runs.Has(tx, run) {
 				return at("jobs", row.ID, "there is no run %q in the file", fail.Clip(run))
 			}
 		}

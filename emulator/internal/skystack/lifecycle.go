@@ -46,8 +46,6 @@ const (
 	Rebuild  ActionType = "rebuild"
 	Snapshot ActionType = "snapshot"
 	Delete   ActionType = "delete"
-	// Update is an action of jobs alone: what a PATCH does.
-	Update ActionType = "update"
 )
 
 // transition is what an action does to the status, and how long it takes.
@@ -313,7 +311,7 @@ func (a *API) end(tx *engine.Tx, t Action, status ActionStatus, why *Reason) {
 	a.actions.Put(tx, t.ID, t)
 	a.emitActionEnd(tx, t)
 	if t.Run != "" {
-		a.progressed(tx, t)
+		a.jobs.ActionEnded(tx, t.Run, t.Status == Completed)
 	}
 }
 

@@ -32,7 +32,7 @@ func enumOf(t *testing.T, doc *openapi3.T, schema string) (names []string) {
 // sources parses the files that serve the API and are wanted.
 func sources(t *testing.T, wanted func(path string) bool) (files []*ast.File) {
 	t.Helper()
-	for _, pattern := range []string{"*.go", "../credential/*.go", "../event/*.go", "../httpapi/*.go", "../fail/*.go", "../../*.go"} {
+	for _, pattern := range []string{"*.go", "job/*.go", "../credential/*.go", "../event/*.go", "../httpapi/*.go", "../fail/*.go", "../../*.go"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/resource"
+	"skystack.dev/sandbox/emulator/internal/skystack/job"
 )
 
 // quota is how many objects of one kind a workspace may have.
@@ -22,7 +23,7 @@ func (a *API) quotas(tx *engine.Tx) []quota {
 		{"projects", nil, a.projects.Len},
 		{"profiles", new(maxProfiles), a.ownProfiles},
 		{"images", nil, a.ownImages},
-		{"jobs", new(maxJobs), a.jobs.Len},
+		{"jobs", new(job.MaxJobs), a.jobs.Jobs.Len},
 		{"tokens", new(credential.MaxMinted), a.Credentials.CountMinted},
 		{"webhooks", new(maxWebhooks), a.outbox.Endpoints.Len},
 	}

@@ -8,6 +8,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/resource"
+	"skystack.dev/sandbox/emulator/internal/skystack/job"
 )
 
 // A client makes, runs, rotates and revokes nothing that may do more than its own key:
@@ -51,8 +52,8 @@ func mayEnd(c *httpapi.Call, t credential.Key) error {
 }
 
 // mayDo refuses a job that does what the key of the request may not do by hand.
-func mayDo(c *httpapi.Call, j *Job) error {
-	return mayHave(c, []string{j.Action.Type.scope()}, "A token can have a job do no more than it may do itself")
+func mayDo(c *httpapi.Call, j *job.Job) error {
+	return mayHave(c, []string{j.Action.Type.Scope()}, "A token can have a job do no more than it may do itself")
 }
 
 // mayDeliver refuses a webhook of a key that may not read events.

@@ -9,6 +9,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/skystack/job"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
@@ -78,16 +79,16 @@ func (a *API) topicOf(eventType string) topic {
 			return a.policySubject(tx, Policy{ID: "asp_example", Leader: a.anInstance(tx, project).ID, ProjectID: project, CreatedAt: tx.Now(), UpdatedAt: tx.Now()})
 		}}
 	case "job":
-		project := func(tx *engine.Tx, r Run) string {
-			j, _ := a.jobs.Get(tx, r.JobID)
+		project := func(tx *engine.Tx, r job.Run) string {
+			j, _ := a.jobs.Jobs.Get(tx, r.JobID)
 			return j.ProjectID
 		}
-		return topic{"a run of a job", "run", found(a.runs, a.runSubject), newestOf(a.runs, project), func(tx *engine.Tx, project string) subject {
-			r := Run{ID: "run_example", JobID: "job_example", Status: RunSucceeded, Trigger: byHand, ScheduledFor: tx.Now(), StartedAt: tx.Now(), FinishedAt: tx.Now()}
+		return topic{"a run of a job", "run", found(a.jobs.Runs, a.runSubject), newestOf(a.jobs.Runs, project), func(tx *engine.Tx, project string) subject {
+			r := job.Run{ID: "run_example", JobID: "job_example", Status: job.Succeeded, Trigger: job.ByHand, ScheduledFor: tx.Now(), StartedAt: tx.Now(), FinishedAt: tx.Now()}
 			if eventType == "job.run.failed" {
-				r.Status = RunFailed
+				r.Status = job.Failed
 			}
-			return subject{project, a.runBody(tx, r)}
+			return subject{project, a.runBody(tx, &r)}
 		}}
 	}
 	whole := func(tx *engine.Tx, _ string) subject { return a.workspaceSubject(tx) }
@@ -194,9 +195,9 @@ func (a *API) policySubject(tx *engine.Tx, p Policy) subject {
 	return subject{p.ProjectID, a.policyBody(tx, p)}
 }
 
-func (a *API) runSubject(tx *engine.Tx, r Run) subject {
-	j, _ := a.jobs.Get(tx, r.JobID)
-	return subject{j.ProjectID, a.runBody(tx, r)}
+func (a *API) runSubject(tx *engine.Tx, r job.Run) subject {
+	j, _ := a.jobs.Jobs.Get(tx, r.JobID)
+	return subject{j.ProjectID, a.runBody(tx, &r)}
 }
 
 func (a *API) workspaceSubject(tx *engine.Tx) subject {

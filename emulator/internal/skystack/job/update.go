@@ -1,4 +1,4 @@
-package skystack
+package job
 
 import (
 	"fmt"
@@ -12,8 +12,8 @@ import (
 	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
-type updateJobInput struct {
-	instanceInput
+// Patch is a merge patch of a definition; nil leaves a member as it is.
+type Patch struct {
 	Name        *string        `json:"name"`
 	Enabled     *bool          `json:"enabled"`
 	Trigger     jsontext.Value `json:"trigger"`
@@ -22,83 +22,23 @@ type updateJobInput struct {
 	Concurrency *string        `json:"concurrency"`
 }
 
-// presentJob is a job as a patch finds it (S7).
-func (a *API) presentJob(c *httpapi.Call, in instanceInput) (httpapi.Present, error) {
-	j, err := a.job(c.Tx, in.ID)
-	return httpapi.Present{Body: j.body()}, err
-}
-
-// updateJob merges changes into a job; one that changes nothing leaves the version
-// as it is (S7, S10).
-//
-//	PATCH /v1/jobs/{id}
-func (a *API) updateJob(c *httpapi.Call, in updateJobInput) (jobBody, error) {
-	j, err := a.job(c.Tx, in.ID)
-	if err != nil {
-		return jobBody{}, err
-	}
-	if err := c.Precondition(j.Version); err != nil {
-		return jobBody{}, err
-	}
+// Patched returns a job after a patch, and whether its definition differs. It refuses a
+// definition that a new job could not have.
+func (s *Store) Patched(c *httpapi.Call, j Job, p Patch) (changed Job, differs bool, _ error) {
 	before := j.definition()
-	after := patched(before, in)
-	merged, err := a.readDefinition(c, before, after)
+	merged, err := s.readDefinition(c, before, patched(before, p))
 	if err != nil {
-		return jobBody{}, err
+		return j, false, err
 	}
-	changed := j
-	changed.Name, changed.Enabled = merged.Name, *merged.Enabled
-	changed.define(merged)
-	if resource.SameJSON(changed.definition(), before) {
-		return j.body(), nil
-	}
-	if changed.does() != j.does() || changed.Enabled && !j.Enabled { // who may not do it by hand may rename it, or stop it
-		if err := a.mayUse(c, &changed); err != nil {
-			return jobBody{}, err
-		}
-	}
-	if changed.Enabled && !j.Enabled && j.Disabled != nil { // its token is gone: it acts with the caller's from here on
-		changed.TokenID = c.Token
-	}
-	if changed.Enabled || !j.Enabled && j.Disabled == nil {
-		changed.Disabled = nil
-	}
-	if changed.Trigger != j.Trigger || changed.Enabled != j.Enabled {
-		if changed.Trigger != j.Trigger {
-			changed.Anchor = c.Now()
-		}
-		a.plan(c.Tx, &changed, c.Now())
-		a.listen(c.Tx, j.ID, changed.Trigger.Event != "")
-	}
-	changed.touch(c.Tx)
-	changed.UpdatedAt = c.Now()
-	a.jobs.Put(c.Tx, j.ID, changed)
-	return changed.body(), nil
+	changed = j
+	changed.Define(merged)
+	return changed, !resource.SameJSON(changed.definition(), before), nil
 }
 
-// definition is what a client says of a job, as an object.
-func (j Job) definition() jsontext.Value {
-	v, _ := json.Marshal(struct { // its parts came from JSON
-		Name        string     `json:"name"`
-		Enabled     bool       `json:"enabled"`
-		Trigger     Trigger    `json:"trigger"`
-		Condition   *Condition `json:"condition"`
-		Action      JobAction  `json:"action"`
-		Concurrency string     `json:"concurrency"`
-	}{j.Name, j.Enabled, j.Trigger, j.Condition, j.Action, j.Concurrency}, json.Deterministic(true))
-	return v
-}
-
-// does is what a job does, whatever its name and whether it is enabled.
-func (j Job) does() string {
-	j.Name, j.Enabled = "", false
-	return string(j.definition())
-}
-
-// patched is a definition after a merge patch. Where exactly one of several
+// patched returns a definition after a merge patch. Where exactly one of several
 // members can be set, as in a trigger, one that is set takes the place of the
 // others; the template of a create is replaced as a whole.
-func patched(old jsontext.Value, in updateJobInput) jsontext.Value {
+func patched(old jsontext.Value, in Patch) jsontext.Value {
 	members := resource.MembersOf(old)
 	set := func(name string, value any) {
 		members[name], _ = json.Marshal(value)
@@ -147,7 +87,7 @@ func patched(old jsontext.Value, in updateJobInput) jsontext.Value {
 	return out
 }
 
-// alternatives is an object without the alternatives that a patch replaces by
+// alternatives returns an object without the alternatives that a patch replaces by
 // setting another.
 func alternatives(object, patch jsontext.Value, names ...string) jsontext.Value {
 	if object.Kind() != '{' {
@@ -168,39 +108,39 @@ func alternatives(object, patch jsontext.Value, names ...string) jsontext.Value 
 	return out
 }
 
-// readDefinition holds a changed definition against all that a new one must be. A
-// moment that has passed is no violation where the trigger stays.
-func (a *API) readDefinition(c *httpapi.Call, before, after jsontext.Value) (in jobInput, err error) {
+// readDefinition reads a changed definition and checks it like a new one. An instant
+// that has passed is no violation if the trigger stays.
+func (s *Store) readDefinition(c *httpapi.Call, before, after jsontext.Value) (d Definition, err error) {
 	if resource.SameJSON(before, after) {
-		return in, json.Unmarshal(after, &in)
+		return d, json.Unmarshal(after, &d)
 	}
 	var fields map[string]any
 	if err := json.Unmarshal(after, &fields); err != nil {
-		return in, err
+		return d, err
 	}
 	now := c.Now()
 	if resource.SameJSON(resource.MembersOf(before)["trigger"], resource.MembersOf(after)["trigger"]) {
 		now = time.Time{}
 	}
-	details := a.checkDefinition(c, fields, now)
+	details := s.CheckDefinition(c, fields, now)
 	condition, _ := fields["condition"].(map[string]any)
 	if condition["metric"] != nil {
 		details = append(details, incompleteMetric(condition["metric"])...)
 	}
 	action, _ := fields["action"].(map[string]any)
 	target, _ := action["target"].(map[string]any)
-	details = append(append(details, crowded("condition.labels", condition["labels"])...), crowded("action.target.labels", target["labels"])...)
+	details = append(append(details, s.crowded("condition.labels", condition["labels"])...), s.crowded("action.target.labels", target["labels"])...)
 	if len(details) > 0 {
-		return in, fail.Parameters(details...)
+		return d, fail.Parameters(details...)
 	}
-	err = json.Unmarshal(after, &in)
-	return in, err
+	err = json.Unmarshal(after, &d)
+	return d, err
 }
 
 // crowded finds labels of which a merge has made too many.
-func crowded(field string, v any) []fail.Detail {
-	if labels, _ := v.(map[string]any); len(labels) > maxMembers {
-		return violationIn(field, "too_long", fmt.Sprintf("%s must have at most %d members; it would have %d.", field, maxMembers, len(labels)))
+func (s *Store) crowded(field string, v any) []fail.Detail {
+	if labels, _ := v.(map[string]any); len(labels) > s.config.MaxMembers {
+		return violationIn(field, "too_long", fmt.Sprintf("%s must have at most %d members; it would have %d.", field, s.config.MaxMembers, len(labels)))
 	}
 	return nil
 }

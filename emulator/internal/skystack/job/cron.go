@@ -1,4 +1,4 @@
-package skystack
+package job
 
 import (
 	"errors"
@@ -13,22 +13,23 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// Cron lines are read by a library; only its parser and its "next after t" are
-// used, so it starts nothing and asks no clock. They have five fields, in UTC, of
+// A library reads cron lines. Only its parser and its "next after t" are used, so it
+// starts nothing and reads no clock. The lines have five fields, in UTC, of
 // which the day of the month and the day of the week are alternatives when both
 // are restricted: "0 0 13 * 5" is every Friday and every 13th. A field is
 // restricted unless it is a plain *.
 
-// cronYears is how far apart two instants of a cron line can lie: 29 February is
-// missing in 2100, and so for 8 years; twice that is ample.
+// cronYears bounds the years between two instants of a cron line. The longest gap is 8
+// years: 2100 has no 29 February.
 const cronYears = 16
 
-// errNeverComes says that a cron line is well formed and names no day there is.
+// errNeverComes refuses a cron line that is well formed and names a day that does not
+// exist.
 var errNeverComes = errors.New("it names a day that no year has, such as 30 February, so it would never run")
 
-// parseCron reads a cron line and refuses one that never comes.
+// parseCron reads a cron line and refuses one that has no instants.
 func parseCron(line string) (cron.Schedule, error) {
-	fields := strings.Fields(strings.ToLower(line)) // the library takes the H of THU for something else
+	fields := strings.Fields(strings.ToLower(line)) // the library gives the H of THU another meaning
 	if err := checkCron(fields); err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ func parseCron(line string) (cron.Schedule, error) {
 	return schedule, nil
 }
 
-// cronField is what a field of a cron line may hold.
+// cronField describes the values of a field of a cron line.
 type cronField struct {
 	name        string
 	least, most int
@@ -62,8 +63,8 @@ var cronFields = [...]cronField{
 	{"day of the week", 0, 7, []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}},
 }
 
-// checkCron refuses fields that mean nothing, in words for people. The library
-// would let some of them pass, such as an empty list, *-5 and 60/2.
+// checkCron refuses fields that mean nothing and explains why. The library accepts some
+// of them, such as an empty list, *-5 and 60/2.
 func checkCron(fields []string) error {
 	if len(fields) != len(cronFields) {
 		return fmt.Errorf("a line has five fields, minute, hour, day of the month, month and day of the week; this one has %d", len(fields))
@@ -78,8 +79,8 @@ func checkCron(fields []string) error {
 	return nil
 }
 
-// invalid says what is wrong with an item of a list: *, a value or a range, each
-// with or without a step. "" is nothing.
+// invalid returns what is wrong with an item of a list: *, a value or a range, each
+// with or without a step; "" if nothing is.
 func (f *cronField) invalid(item string) string {
 	span, step, stepped := strings.Cut(item, "/")
 	if most := f.most - f.least; stepped && !within(step, 1, most) {

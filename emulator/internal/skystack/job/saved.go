@@ -1,28 +1,26 @@
-package skystack
+package job
 
 import (
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
-// What a job and a run of a saved world must be like, so that no such world makes
-// the API answer what its contract does not allow.
+// Rows of a saved world are checked, so that no such world makes the API send a response
+// that its contract does not allow.
 
-func (j Job) checkSaved(id string) error {
+func (s *Store) checkSaved(j Job, id string) error {
 	var f resource.Violations
 	f.Same(j.ID, id)
 	f.ID("id", "job", j.ID)
 	f.ID("project_id", "prj", j.ProjectID)
 	f.Text("name", j.Name, 1, 63)
-	f.Within("version", j.Version, 1, maxNumber)
-	f.Within("missed", j.Missed, 0, maxNumber)
+	f.Within("version", j.Version, 1, s.config.MaxNumber)
+	f.Within("missed", j.Missed, 0, s.config.MaxNumber)
 	f.Within("waiting", len(j.Waiting), 0, maxWaitingRuns)
 	for member, at := range resource.InOrder(map[string]time.Time{"created_at": j.CreatedAt, "updated_at": j.UpdatedAt, "last_run_at": j.LastRunAt, "due": j.Due, "anchor": j.Anchor}) {
 		f.Time(member, at)
@@ -42,27 +40,24 @@ func (j Job) checkSaved(id string) error {
 			trigger[kind] = value
 		}
 	}
-	for _, d := range checkTrigger(trigger, time.Time{}) {
+	for _, d := range s.checkTrigger(trigger, time.Time{}) {
 		f.Add(d.Field, "%s", d.Message)
 	}
-	j.Condition.checkSaved(&f)
-	j.Action.checkSaved(&f)
+	s.checkSavedCondition(j.Condition, &f)
+	s.checkSavedAction(&j.Action, &f)
 	return f.First()
 }
 
-func (c *Condition) checkSaved(f *resource.Violations) {
+func (s *Store) checkSavedCondition(c *Condition, f *resource.Violations) {
 	if c == nil {
 		return
 	}
-	for _, s := range c.StatusIn {
-		if !slices.Contains(Statuses(), s) {
-			f.Add("condition.status_in", "%q is unknown", fail.Clip(string(s)))
+	for _, status := range c.StatusIn {
+		if !slices.Contains(s.config.Statuses, status) {
+			f.Add("condition.status_in", "%q is unknown", fail.Clip(status))
 		}
 	}
-	f.Within("condition.labels", len(c.Labels), 0, maxMembers)
-	for _, d := range checkLabels(anyOf(c.Labels)) {
-		f.Add("condition."+d.Field, "%s", d.Message)
-	}
+	s.checkSavedLabels("condition", c.Labels, f)
 	if d := checkDuration("condition.older_than", c.OlderThan, 0, longestAge); c.OlderThan != "" && d.Code != "" {
 		f.Add(d.Field, "%s", d.Message)
 	}
@@ -70,7 +65,7 @@ func (c *Condition) checkSaved(f *resource.Violations) {
 	if m == nil {
 		return
 	}
-	if !slices.ContainsFunc(metrics[:], func(known metric) bool { return known.name == m.Name }) {
+	if _, known := s.metric(m.Name); !known {
 		f.Add("condition.metric.name", "%q is unknown", fail.Clip(m.Name))
 	}
 	if !slices.Contains([]string{"<", "<=", ">", ">="}, m.Op) {
@@ -84,8 +79,8 @@ func (c *Condition) checkSaved(f *resource.Violations) {
 	}
 }
 
-func (j *JobAction) checkSaved(f *resource.Violations) {
-	if !slices.Contains([]ActionType{Stop, Start, Reboot, Rebuild, Resize, Update, Delete, Create}, j.Type) {
+func (s *Store) checkSavedAction(j *Action, f *resource.Violations) {
+	if !slices.Contains(actionTypes(), j.Type) {
 		f.Add("action.type", "%q is unknown", fail.Clip(string(j.Type)))
 	}
 	f.Slug("action.size", j.Size)
@@ -94,19 +89,9 @@ func (j *JobAction) checkSaved(f *resource.Violations) {
 	if (j.Type == Create) != (j.Instance.Kind() == '{') {
 		f.Add("action.instance", "does not go with the type %s", fail.Clip(string(j.Type)))
 	}
-	j.checkChanges(f)
+	s.checkSavedChanges(j, f)
 	if j.Type == Create {
-		var in createInstanceInput
-		if err := json.Unmarshal(j.Instance, &in); err != nil {
-			f.Add("action.instance", "cannot be read")
-			return
-		}
-		i := in.instance("ins_1", "prj_1", standardSize, standardImage)
-		i.Status, i.Version = Provisioning, 1
-		if i.Autoscale != nil {
-			i.Policy = "asp_1"
-		}
-		if err := i.check(); err != nil {
+		if err := s.config.CheckTemplate(j.Instance); err != nil {
 			f.Add("action.instance", "%v", err)
 		}
 	}
@@ -115,23 +100,48 @@ func (j *JobAction) checkSaved(f *resource.Violations) {
 		if (len(t.InstanceIDs) > 0) == (len(t.Labels) > 0) {
 			f.Add("action.target", "must have either instance_ids or labels")
 		}
-		f.Within("action.target.labels", len(t.Labels), 0, maxMembers)
-		for _, d := range checkLabels(anyOf(t.Labels)) {
-			f.Add("action.target."+d.Field, "%s", d.Message)
-		}
+		s.checkSavedLabels("action.target", t.Labels, f)
 	}
 }
 
-func (r Run) checkSaved(id string) error {
+// checkSavedLabels checks the labels of a part of a job.
+func (s *Store) checkSavedLabels(part string, labels map[string]string, f *resource.Violations) {
+	f.Within(part+".labels", len(labels), 0, s.config.MaxMembers)
+	values := make(map[string]any, len(labels))
+	for key, value := range labels {
+		values[key] = value
+	}
+	for _, d := range s.config.CheckLabels(values) {
+		f.Add(part+"."+d.Field, "%s", d.Message)
+	}
+}
+
+// checkSavedChanges checks what an action changes.
+func (s *Store) checkSavedChanges(j *Action, f *resource.Violations) {
+	if (j.Type == Update) != (j.Changes.Kind() == '{') {
+		f.Add("action.changes", "does not go with the type %s", fail.Clip(string(j.Type)))
+	}
+	if j.Type != Update {
+		return
+	}
+	for name := range resource.InOrder(resource.MembersOf(j.Changes)) {
+		if !slices.Contains(Changeable(), name) {
+			f.Add("action.changes."+fail.Clip(name), "is none of %s", strings.Join(Changeable(), ", "))
+		}
+	}
+	s.config.CheckChanges(j.Changes, f)
+}
+
+func (s *Store) checkSavedRun(r Run, id string) error {
 	var f resource.Violations
 	f.Same(r.ID, id)
-	if !slices.Contains([]RunStatus{RunQueued, RunGoing, RunSucceeded, RunFailed, RunSkipped, RunPartial}, r.Status) {
+	if !slices.Contains([]Status{Queued, Going, Succeeded, Failed, Skipped, Partial}, r.Status) {
 		f.Add("status", "%q is unknown", fail.Clip(string(r.Status)))
 	}
-	if !slices.Contains([]string{bySchedule, byHand, byEvent}, r.Trigger) {
+	if !slices.Contains([]string{BySchedule, ByHand, ByEvent}, r.Trigger) {
 		f.Add("trigger", "%q is unknown", fail.Clip(r.Trigger))
 	}
-	if ended := r.Status != RunQueued && r.Status != RunGoing; ended == r.FinishedAt.IsZero() {
+	if ended := r.Status != Queued && r.Status != Going; ended == r.FinishedAt.IsZero() {
 		f.Add("finished_at", "does not go with the status %s", r.Status)
 	}
 	if r.ScheduledFor.IsZero() || !strings.HasPrefix(r.ID, "run_") {
@@ -141,11 +151,11 @@ func (r Run) checkSaved(id string) error {
 		f.Time(member, at)
 	}
 	for member, n := range resource.InOrder(map[string]int{"missed": r.Missed, "going": r.Going, "good": r.Good, "bad": r.Bad}) {
-		f.Within(member, n, 0, maxNumber)
+		f.Within(member, n, 0, s.config.MaxNumber)
 	}
 	f.Within("depth", r.Depth, 0, maxDepth+1)
 	for _, result := range r.Results {
-		if !slices.Contains([]string{string(InProgress), string(Completed), string(Failed), string(Cancelled), outcomeUnchanged, outcomeRefused}, result.Outcome) {
+		if !slices.Contains([]string{InProgress, Done, "failed", "cancelled", Unchanged, Refused}, result.Outcome) {
 			f.Add("results.outcome", "%q is unknown", fail.Clip(result.Outcome))
 		}
 	}

@@ -1,4 +1,4 @@
-package skystack
+package job
 
 import (
 	"cmp"
@@ -11,23 +11,26 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// Condition is the policy of a job: which of its targets it acts on. All that is
-// set must hold; nil holds always.
+// Condition selects the targets that a job acts on. All members that are set must hold;
+// nil holds always.
 type Condition struct {
-	StatusIn  []Status          `json:"status_in,omitempty"`
+	StatusIn  []string          `json:"status_in,omitempty"`
 	Labels    map[string]string `json:"labels,omitempty"`
 	OlderThan string            `json:"older_than,omitzero"`
 	Metric    *MetricCondition  `json:"metric,omitzero"`
 }
 
-// MetricCondition compares a metric with a number; with For it must have held for
-// that long, and the instance have run all the time.
+// MetricCondition compares a metric with a number. With For the comparison must have
+// held for that long, and the instance must have run all the time.
 type MetricCondition struct {
 	Name  string  `json:"name"`
 	Op    string  `json:"op"`
 	Value float64 `json:"value"`
 	For   string  `json:"for,omitzero"`
 }
+
+// running is the status in which an instance has metrics.
+const running = "running"
 
 // The bounds of older_than and for.
 const (
@@ -36,7 +39,7 @@ const (
 	sampleStep  = time.Minute
 )
 
-// holds reports whether a value stands in a relation to the condition's.
+// holds reports whether a value satisfies the condition.
 func (m *MetricCondition) holds(value float64) bool {
 	switch m.Op {
 	case "<":
@@ -51,10 +54,9 @@ func (m *MetricCondition) holds(value float64) bool {
 	return false
 }
 
-// never reports whether nothing that is measured stands in the relation: no metric
-// is negative, and a percentage is at most 100.
-func (m *MetricCondition) never() bool {
-	percent := slices.ContainsFunc(metrics[:], func(known metric) bool { return known.name == m.Name && known.unit == "percent" })
+// never reports whether no value of a metric can satisfy the condition: no metric is
+// negative, and a percentage is at most 100.
+func (m *MetricCondition) never(percent bool) bool {
 	switch m.Op {
 	case "<":
 		return m.Value <= 0
@@ -68,12 +70,21 @@ func (m *MetricCondition) never() bool {
 	return false
 }
 
+// metric returns a metric by its name; false if there is none.
+func (s *Store) metric(name string) (Metric, bool) {
+	n := slices.IndexFunc(s.config.Metrics, func(m Metric) bool { return m.Name == name })
+	if n < 0 {
+		return Metric{}, false
+	}
+	return s.config.Metrics[n], true
+}
+
 // meets reports whether an instance meets a condition now.
-func (a *API) meets(tx *engine.Tx, i *Instance, c *Condition) bool {
+func (s *Store) meets(tx *engine.Tx, i *Instance, c *Condition) bool {
 	if c == nil {
 		return true
 	}
-	if len(c.StatusIn) > 0 && !slices.Contains(c.StatusIn, i.Status) || !i.labelled(pairs(c.Labels)) {
+	if len(c.StatusIn) > 0 && !slices.Contains(c.StatusIn, i.Status) || !s.config.Instances.WithLabels(c.Labels)(i) {
 		return false
 	}
 	if c.OlderThan != "" {
@@ -81,24 +92,21 @@ func (a *API) meets(tx *engine.Tx, i *Instance, c *Condition) bool {
 			return false
 		}
 	}
-	return c.Metric == nil || a.held(tx, i, c.Metric)
+	return c.Metric == nil || s.held(tx, i, c.Metric)
 }
 
-// held looks at a metric now and at every minute back to the beginning of the
-// window. A stopped instance has no load, so one that has not run all the time
-// does not count.
-func (a *API) held(tx *engine.Tx, i *Instance, m *MetricCondition) bool {
-	n := slices.IndexFunc(metrics[:], func(known metric) bool { return known.name == m.Name })
+// held reports whether a condition holds now and at every minute back to the beginning
+// of its window. It does not for an instance that has not run all the time: a stopped
+// one has no load.
+func (s *Store) held(tx *engine.Tx, i *Instance, m *MetricCondition) bool {
+	_, known := s.metric(m.Name)
 	window, err := time.ParseDuration(cmp.Or(m.For, "0s"))
 	begin := tx.Now().Add(-window)
-	if n < 0 || err != nil || i.Status != Running || i.since().After(begin) {
+	if !known || err != nil || i.Status != running || i.Since.After(begin) {
 		return false
 	}
-	s := series{&metrics[n], tx.World().Noise(metrics[n].stream(i.ID))}
-	set, _ := a.loads.Get(tx, i.ID)
-	holds := func(at time.Time) bool {
-		return m.holds(float64(s.value(s.noise, set.at(at), at.Unix())) / float64(s.scale))
-	}
+	value := s.config.Instances.Metric(tx, i.ID, m.Name)
+	holds := func(at time.Time) bool { return m.holds(value(at)) }
 	if !holds(tx.Now()) || !holds(begin) {
 		return false
 	}
@@ -110,25 +118,16 @@ func (a *API) held(tx *engine.Tx, i *Instance, m *MetricCondition) bool {
 	return true
 }
 
-// pairs are labels in the form of a filter.
-func pairs(labels map[string]string) []string {
-	out := make([]string, 0, len(labels))
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		out = append(out, key+":"+labels[key])
-	}
-	return out
-}
-
-// checkCondition finds what is wrong with a condition, and what can never hold.
-func checkCondition(c map[string]any, action map[string]any) (details []fail.Detail) {
+// checkCondition finds violations of a condition, and parts that can never hold.
+func (s *Store) checkCondition(c map[string]any, action map[string]any) (details []fail.Detail) {
 	if statuses, ok := c["status_in"].([]any); ok {
-		details = append(details, checkStatusIn(statuses, c, action)...)
-	} else if act, _ := action["type"].(string); c["metric"] != nil && !possible(ActionType(act), false, Running) {
+		details = append(details, s.checkStatusIn(statuses, c, action)...)
+	} else if act, _ := action["type"].(string); c["metric"] != nil && !s.config.Possible(ActionType(act), false, running) {
 		details = append(details, violationIn("condition.metric", "conflicting_parameters",
 			fmt.Sprintf("Only a running instance has metrics, and a running one does not allow %s, so the job could never do anything.", act))...)
 	}
 	if labels, ok := c["labels"].(map[string]any); ok {
-		for _, d := range checkLabels(labels) {
+		for _, d := range s.config.CheckLabels(labels) {
 			d.Field = "condition." + d.Field
 			details = append(details, d)
 		}
@@ -147,59 +146,47 @@ func checkCondition(c map[string]any, action map[string]any) (details []fail.Det
 		}
 	}
 	if metric, ok := c["metric"].(map[string]any); ok {
-		details = append(details, checkMetric(metric)...)
+		details = append(details, s.checkMetric(metric)...)
 	}
 	return details
 }
 
 // checkStatusIn finds statuses in which the rest of the job can do nothing.
-func checkStatusIn(statuses []any, c, action map[string]any) (details []fail.Detail) {
+func (s *Store) checkStatusIn(statuses []any, c, action map[string]any) (details []fail.Detail) {
 	if len(statuses) == 0 {
 		return violationIn("condition.status_in", "conflicting_parameters", "condition.status_in is empty, so the condition can never hold; name a status, or leave it out.")
 	}
 	act, _ := action["type"].(string)
 	force, _ := action["force"].(bool)
-	var named []Status
-	for _, s := range statuses {
-		name, _ := s.(string)
-		if !slices.Contains(Statuses(), Status(name)) {
+	var named []string
+	for _, v := range statuses {
+		name, _ := v.(string)
+		if !slices.Contains(s.config.Statuses, name) {
 			return nil // the contract reports it
 		}
-		named = append(named, Status(name))
+		named = append(named, name)
 	}
 	measured := c["metric"] != nil
-	if measured && slices.Contains(named, Running) {
-		named = []Status{Running} // no other can meet the condition
+	if measured && slices.Contains(named, running) {
+		named = []string{running} // no other can meet the condition
 	} else if measured {
 		details = violationIn("condition.status_in", "conflicting_parameters",
 			"Only a running instance has metrics; with condition.metric, condition.status_in must include running.")
 	}
-	if !slices.ContainsFunc(named, func(s Status) bool { return possible(ActionType(act), force, s) }) {
+	if !slices.ContainsFunc(named, func(status string) bool { return s.config.Possible(ActionType(act), force, status) }) {
 		details = append(violationIn("condition.status_in", "conflicting_parameters",
 			fmt.Sprintf("No status in condition.status_in allows %s, so the job could never do anything.", act)), details...)
 	}
 	return details
 }
 
-// possible reports whether an action can do something to an instance of a status,
-// or has been done to it; of an action that the contract reports, it can.
-func possible(act ActionType, force bool, s Status) bool {
-	if _, known := transitions[act]; !known || act == Create {
-		return true
-	}
-	if act == Delete {
-		return s != Deleting
-	}
-	v := Instance{Status: s}.allows(act, force)
-	return v == begin || v == nothing
-}
-
-// checkMetric finds what is wrong with the condition on a metric.
-func checkMetric(m map[string]any) (details []fail.Detail) {
+// checkMetric finds violations of the condition on a metric.
+func (s *Store) checkMetric(m map[string]any) (details []fail.Detail) {
 	name, _ := m["name"].(string)
 	op, _ := m["op"].(string)
 	value, isNumber := number(m["value"])
-	if c := (MetricCondition{Name: name, Op: op, Value: value}); isNumber && c.never() {
+	known, _ := s.metric(name)
+	if c := (MetricCondition{Name: name, Op: op, Value: value}); isNumber && c.never(known.Percent) {
 		details = append(details, violationIn("condition.metric.value", "conflicting_parameters",
 			fmt.Sprintf("The metric %s is never %s %v, so the condition can never hold.", fail.Clip(name), fail.Clip(op), value))...)
 	}
@@ -211,7 +198,7 @@ func checkMetric(m map[string]any) (details []fail.Detail) {
 	return details
 }
 
-// number is a number of a body.
+// number returns a number of a body; false for another value.
 func number(v any) (float64, bool) {
 	switch v := v.(type) {
 	case int64:
