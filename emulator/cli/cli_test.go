@@ -124,7 +124,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// A message repeats what was typed, but for secrets (S24, S74).
+// A message repeats the typed value, except for secrets (S24, S74).
 func TestMessagesHoldNoSecret(t *testing.T) {
 	const secret = "0000000000000000000000000000002LWGSy"
 	for _, args := range [][]string{
@@ -185,7 +185,7 @@ func TestMessagesNameTheSettingOnce(t *testing.T) {
 	}
 }
 
-// A suggestion is near to what was written: words of few letters suggest little.
+// A suggestion differs from the written word by few slips; short words get few suggestions.
 func TestHint(t *testing.T) {
 	commands := []string{"ca", "clock", "completion", "deliveries", "env", "healthcheck", "help", "key", "listen", "requests", "reset", "serve", "snapshot", "test", "token", "trigger", "version", "webhooks"}
 	for written, want := range map[string]string{
@@ -201,7 +201,7 @@ func TestHint(t *testing.T) {
 	}
 }
 
-// The banner says in words what is on (S73).
+// The banner describes the settings in words (S73).
 func TestDescriptions(t *testing.T) {
 	now := time.Date(2026, 3, 19, 10, 22, 44, 0, time.UTC)
 	for got, want := range map[string]string{
@@ -224,7 +224,7 @@ func TestDescriptions(t *testing.T) {
 	}
 }
 
-// Nobody reads the banner: the server does not pretend to run.
+// When the banner cannot be written, the server does not start.
 func TestBannerMustBeWritten(t *testing.T) {
 	var message strings.Builder
 	if code := Run([]string{"--listen=127.0.0.1:0"}, nil, brokenPipe{}, &message); code != exitFailure || !strings.Contains(message.String(), "standard output") {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// completed is the words that a shell is told of for the last of the given ones. Of
-// values it offers those that continue what is there.
+// completed returns the words that a shell gets for the last given one. The shell itself
+// selects the values that begin with it.
 func completed(t *testing.T, words []string) string {
 	t.Helper()
 	var out, message strings.Builder

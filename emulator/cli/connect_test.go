@@ -19,8 +19,8 @@ func runAgainst(t *testing.T, e *emulator.Emulator, args ...string) (code int, o
 	return code, stdout.String(), stderr.String()
 }
 
-// What no flag says, the environment does: what clients are told first, then what
-// the server is told, as in its container.
+// Without a flag the environment applies: the variables of clients first, then those of
+// the server, as in its container.
 func TestConnection(t *testing.T) {
 	server := []string{"SKYSTACK_SANDBOX_LISTEN=0.0.0.0:9000", "SKYSTACK_SANDBOX_KEY=first, second"}
 	client := []string{"SKYSTACK_BASE_URL=https://sandbox.test", "SKYSTACK_API_TOKEN=token", "SKYSTACK_SANDBOX_CA=ca.pem"}

@@ -12,7 +12,7 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-// What is wrong with HTTPS is said before anything is served, in whole sentences
+// Wrong HTTPS settings are reported before anything is served, in whole sentences
 // (S21, S32).
 func TestWrongHTTPS(t *testing.T) {
 	t.Chdir(t.TempDir())
@@ -132,7 +132,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// The certificate is good for the address that the sandbox listens on, if it has
+// The certificate contains the address that the sandbox listens on, if it has
 // one, besides the names that were given.
 func TestTLSNames(t *testing.T) {
 	for args, want := range map[string][]string{

@@ -21,18 +21,18 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// carrier answers in place of the network.
-type carrier func(*http.Request) (*http.Response, error)
+// transport responds in place of the network.
+type transport func(*http.Request) (*http.Response, error)
 
 // RoundTrip implements http.RoundTripper.
-func (f carrier) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// What a receiver does is told to the sandbox as it was; redirects are not
+// The response of a receiver is reported to the sandbox unchanged; redirects are not
 // followed.
-func TestCarry(t *testing.T) {
+func TestDeliver(t *testing.T) {
 	m := sandbox.Message{Header: map[string]string{"X-Signature": "s", "Content-Type": "application/json"}, Body: `{"id":"evt_1"}`}
 	for name, tc := range map[string]struct {
-		receiver carrier
+		receiver transport
 		want     sandbox.Answer
 	}{
 		"answers": {func(r *http.Request) (*http.Response, error) {
@@ -45,7 +45,7 @@ func TestCarry(t *testing.T) {
 		"answers without end": {func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(strings.Repeat("x", 1<<20)))}, nil
 		}, sandbox.Answer{Status: 200, Body: strings.Repeat("x", 1024)}},
-		// The header has said that the event arrived; nobody waits for the rest.
+		// The header has the status; the rest of the body is not waited for.
 		"answers and hangs": {func(r *http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Body: io.NopCloser(io.MultiReader(strings.NewReader("hal"), hanging{r.Context()}))}, nil
 		}, sandbox.Answer{Status: 200, Body: "hal"}},

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A flag that names what the sandbox does not have is the user's to mend: exit code
-// 2, with what was probably meant.
+// A flag that names something that the sandbox does not have is a usage error: exit code
+// 2, with the name that was probably meant.
 func TestFlagsNameWhatExists(t *testing.T) {
 	e := frozen(t)
 	for args, want := range map[string]string{

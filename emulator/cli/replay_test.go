@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The line that does it again keeps references to variables, hides what is secret,
+// The line that repeats the run keeps references to variables, hides what is secret,
 // and is one that a shell reads.
 func TestDiscreet(t *testing.T) {
 	const key = "sky_test_LocalSandboxDefaultKey000000003FyOq4"

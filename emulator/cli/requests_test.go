@@ -65,7 +65,7 @@ func TestRequestsCommand(t *testing.T) {
 	}
 }
 
-// What was given up is not passed over in silence.
+// The command says how many requests were dropped.
 func TestRequestsSaysWhatIsMissing(t *testing.T) {
 	e := frozen(t, emulator.WithJournal(64<<10))
 	for e.Dropped() == 0 {
@@ -140,7 +140,7 @@ func TestRequestsFollowNewOnly(t *testing.T) {
 	<-ended
 }
 
-// When the sandbox ends, --follow says that, and not that no request came.
+// When the sandbox ends, --follow says so, and not that there was no request.
 func TestRequestsFollowEndsWithTheSandbox(t *testing.T) {
 	e := frozen(t)
 	lines, out := io.Pipe()

@@ -18,12 +18,12 @@ import (
 // in eight bits, a title, characters that reverse a line, and what a shell expands.
 const hostile = "\x1b[31m\u009b2J\x1b]0;owned\a\u202e\u2066\u200f\x7f\x00\b'\"$(id)`id`\\"
 
-// steers reports whether a terminal would obey a part of the text.
-func steers(text string) bool {
+// hasControl reports whether the text contains characters that control a terminal.
+func hasControl(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool { return isControl(r) && r != '\n' && r != '\t' })
 }
 
-// What steers a terminal is escaped, and nothing else.
+// Only characters that control a terminal are escaped.
 func TestScreen(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                               "",
@@ -75,14 +75,14 @@ func FuzzScreen(f *testing.F) {
 		if err := json.Unmarshal(shown.Bytes(), &got); err != nil || got["name"] != want["name"] {
 			t.Fatalf("%q came back as %q: %v", want["name"], got["name"], err)
 		}
-		if steers(shown.String()) || steers(visible(s)) {
-			t.Fatalf("%q steers: %q and %q", s, shown.String(), visible(s))
+		if hasControl(shown.String()) || hasControl(visible(s)) {
+			t.Fatalf("%q controls the terminal: %q and %q", s, shown.String(), visible(s))
 		}
 	})
 }
 
 // A shell reads back what was quoted for it, whatever that is, and what is printed
-// steers no terminal.
+// controls no terminal.
 func TestShellWordRoundTrip(t *testing.T) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
@@ -95,8 +95,8 @@ func TestShellWordRoundTrip(t *testing.T) {
 		for name, line := range map[string]string{
 			"env": exports("http://127.0.0.1:1", value), "ca": trustVariable{name: "SKYSTACK_API_TOKEN"}.line(value),
 		} {
-			if steers(line) {
-				t.Errorf("%s: %q steers the terminal", name, line)
+			if hasControl(line) {
+				t.Errorf("%s: %q controls the terminal", name, line)
 			}
 			var shown bytes.Buffer
 			if _, err := io.WriteString(&screen{to: &shown}, line); err != nil || shown.String() != line {
@@ -148,7 +148,7 @@ func TestHostileAPI(t *testing.T) {
 			if code := Run(append(tc.args, "--url="+s.URL, "--key=mine"), nil, &stdout, &stderr); code != tc.code {
 				t.Errorf("exit code %d, want %d: %q", code, tc.code, stderr.String())
 			}
-			if out := stdout.String() + stderr.String(); steers(out) || out == "" {
+			if out := stdout.String() + stderr.String(); hasControl(out) || out == "" {
 				t.Errorf("it prints %q", out)
 			}
 		})
@@ -189,7 +189,7 @@ func TestHostileWorkspace(t *testing.T) {
 		if code := Run(append(args, "--url="+e.URL()), nil, &stdout, &stderr); code != 0 {
 			t.Errorf("%v: exit code %d: %s", args, code, stderr.String())
 		}
-		if out := stdout.String() + stderr.String(); steers(out) {
+		if out := stdout.String() + stderr.String(); hasControl(out) {
 			t.Errorf("%v prints %q", args, out)
 		}
 	}

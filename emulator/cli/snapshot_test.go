@@ -68,7 +68,7 @@ func TestSnapshotCommands(t *testing.T) {
 	}
 }
 
-// What is no saved world changes nothing, and the message names the file.
+// A file that is not a saved world changes nothing, and the message names it.
 func TestWrongSnapshots(t *testing.T) {
 	e := frozen(t)
 	before, dir := e.Dump(), t.TempDir()

@@ -31,8 +31,8 @@ func TestTestCommand(t *testing.T) {
 	}{
 		{"it ends as the command does", "exit 7", nil, 7, ""},
 		{"it prints what the command prints", "echo one; echo two >&2", nil, 0, "one\n"},
-		{"the command is told where", "echo $SKYSTACK_BASE_URL | tr 0-9 n", nil, 0, "http://nnn.n.n.n:nnnnn\n"},
-		{"the command is told what opens it", "echo $SKYSTACK_API_TOKEN $SKYSTACK_SANDBOX_SEED $SKYSTACK_SANDBOX_FIXTURE $KEEP", []string{"--key=mine", "--seed=9"}, 0, "mine 9 docs kept\n"},
+		{"the command gets the URL", "echo $SKYSTACK_BASE_URL | tr 0-9 n", nil, 0, "http://nnn.n.n.n:nnnnn\n"},
+		{"the command gets the key", "echo $SKYSTACK_API_TOKEN $SKYSTACK_SANDBOX_SEED $SKYSTACK_SANDBOX_FIXTURE $KEEP", []string{"--key=mine", "--seed=9"}, 0, "mine 9 docs kept\n"},
 		{"the admin token is a fresh one", "echo ${SKYSTACK_SANDBOX_ADMIN_TOKEN%????????????????????????????????????}", nil, 0, "sky_admin_\n"},
 		{"or that of the settings", "echo $SKYSTACK_SANDBOX_ADMIN_TOKEN", []string{"--admin-token=sixteen-or-more."}, 0, "sixteen-or-more.\n"},
 		{"a signal ends the command", "kill -KILL $$", nil, 128 + 9, ""},

@@ -45,7 +45,7 @@ func TestTrusted(t *testing.T) {
 	}
 }
 
-// With HTTPS a command is told the secure address and what to trust, and nothing
+// With HTTPS a command gets the HTTPS address and what to trust, and nothing
 // of it is left.
 func TestTestCommandWithHTTPS(t *testing.T) {
 	left := t.TempDir()

@@ -28,7 +28,7 @@
 // Methods with an error result return what went wrong; a refusal of the server
 // is an *Error in it. Methods without one stop the test, if the workspace is
 // from Start, NewWorkspace or Fork: they call Fatalf, so call them from the
-// goroutine of the test. If it came from New they return zero values, and
+// goroutine of the test. If it is from New they return zero values, and
 // Workspace.Err tells the first failure, as bufio.Scanner does.
 //
 // Every call ends: one without a response within two minutes fails,

@@ -13,8 +13,8 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// farewell is how long Close waits for the server.
-const farewell = 10 * time.Second
+// closeTimeout is how long Close waits for the server.
+const closeTimeout = 10 * time.Second
 
 // Workspace is a workspace of a sandbox behind a URL. It is made by New, Start,
 // NewWorkspace or Fork, and safe for use by several goroutines.
@@ -127,7 +127,7 @@ func Start(t sandbox.TB, url, key string, opts ...Option) *Workspace {
 	return w
 }
 
-// newWorkspace is a workspace that nobody has seen yet.
+// newWorkspace returns a workspace that has sent no request yet.
 func newWorkspace(l line, t sandbox.TB) *Workspace {
 	w := &Workspace{line: l, t: t, ids: map[string]string{}, snapshots: map[*Snapshot]bool{}}
 	w.life, w.cancel = context.WithCancelCause(context.Background())
@@ -172,7 +172,7 @@ func (w *Workspace) Close() error {
 	slices.SortFunc(last, func(a, b call) int { return strings.Compare(a.path, b.path) })
 	l := w.line
 	l.life = context.Background()
-	ctx, cancel := context.WithTimeoutCause(l.life, farewell, errTimeout)
+	ctx, cancel := context.WithTimeoutCause(l.life, closeTimeout, errTimeout)
 	defer cancel()
 	for _, c := range last {
 		if err := l.do(ctx, c); err != nil && !errors.Is(err, sandbox.ErrNotFound) {

@@ -207,7 +207,7 @@ func (w *Workspace) Load(fixture string) error {
 	return w.do(w.life, c)
 }
 
-// LoadData is Load with the text of a fixture; name stands in messages.
+// LoadData is Load with the text of a fixture; name appears in messages.
 func (w *Workspace) LoadData(name string, data []byte) error {
 	if err := checkText(name, data); err != nil {
 		return err
@@ -242,7 +242,7 @@ func label(path string) string {
 	return path
 }
 
-// checkText refuses what JSON cannot carry: it would arrive changed.
+// checkText refuses text that JSON would change.
 func checkText(name string, data []byte) error {
 	for i := 0; i < len(data); {
 		r, n := utf8.DecodeRune(data[i:])

@@ -8,7 +8,7 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// Now asks for the workspace's time.
+// Now returns the workspace's time.
 func (w *Workspace) Now() time.Time {
 	w.t.Helper()
 	return fetch[sandbox.Clock](w, "Now", "/_sandbox/clock").Now

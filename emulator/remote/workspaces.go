@@ -81,7 +81,7 @@ func (w *Workspace) start(t sandbox.TB, method, id string, body func(id string) 
 
 // idsFor is what the workspace of a test may be called, the best first. What is
 // random in it depends on its id, so that follows from the test's name, as in
-// package emulator. The last lets the server choose: somebody else may run
+// package emulator. The last lets the server choose: another process may run
 // the same test there.
 func idsFor(t sandbox.TB) []string {
 	const most = 10

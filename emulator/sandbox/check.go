@@ -39,7 +39,7 @@ func AssertRequested(t TB, w Workspace, operation string, times int) {
 }
 
 // Diff says how the text of one state differs from that of another: "" if they
-// are equal, else the lines that went, with "-", and those that came, with "+",
+// are equal, else the removed lines, with "-", and the added ones, with "+",
 // each under the heading it belongs to.
 func Diff(before, after Snapshot) string {
 	// Snapshots of one history share most of what they hold, which need not be

@@ -10,7 +10,7 @@ const (
 	RealClock   ClockMode = "real"   // as the wall clock
 	ScaledClock ClockMode = "scaled" // Scale times as fast
 	FrozenClock ClockMode = "frozen" // only when advanced
-	// AutoClock is frozen too, but whoever waits for an object by reading it
+	// AutoClock is frozen too, but a client that waits for an object by reading it
 	// again is taken to the moment it is done.
 	AutoClock ClockMode = "auto"
 )

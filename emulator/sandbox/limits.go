@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Unlimited takes a limit away.
+// Unlimited removes a limit.
 const Unlimited = -1
 
 // RateLimit is how many requests are served. In JSON no limit is

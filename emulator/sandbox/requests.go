@@ -28,7 +28,7 @@ type Request struct {
 	Status int    `json:"status"`
 	Code   string `json:"code,omitempty"`
 	Reason string `json:"reason,omitempty"`
-	// Stage is what answered, as "rate limit", "contract" or "handle".
+	// Stage is the stage that responded, as "rate limit", "contract" or "handle".
 	Stage string `json:"stage"`
 	// Violations are all that broke the contract, when more than Reason says of
 	// them is known; MoreViolations is how many further ones are not kept.

@@ -26,7 +26,7 @@ type Delivery struct {
 type DeliveryAttempt struct {
 	ID string    `json:"id"`
 	At time.Time `json:"at"`
-	// Status is that of the response; 0 when none came.
+	// Status is that of the response; 0 when there was none.
 	Status int `json:"status,omitempty"`
 	// LatencyMS is how long the receiver took by the wall clock, in milliseconds.
 	LatencyMS int `json:"latency_ms"`
@@ -76,7 +76,7 @@ type Message struct {
 	Attempt   string `json:"attempt_id"`
 	Event     string `json:"event_id"`
 	EventType string `json:"event_type"`
-	// Header is what the request carries, the signatures included, and Body its
+	// Header is the header of the request, the signatures included, and Body its
 	// exact body.
 	Header map[string]string `json:"headers"`
 	Body   string            `json:"body"`
@@ -84,15 +84,15 @@ type Message struct {
 
 // Answer is the outcome of a message.
 type Answer struct {
-	// Status is that of the receiver's response; 0 when none came.
+	// Status is that of the receiver's response; 0 when there was none.
 	Status int `json:"status,omitempty"`
 	// RetryAfter is the header of that name, and Body the beginning of the body.
 	RetryAfter string `json:"retry_after,omitempty"`
 	Body       string `json:"body,omitempty"`
-	// Error says what was wrong when no response came: dns_error,
+	// Error is the reason why there was no response: dns_error,
 	// connection_refused, connection_failed, tls_error, timeout,
 	// connection_closed, malformed_response, response_too_large or canceled. Message
-	// says it to people.
+	// is a readable sentence.
 	Error   string `json:"error,omitempty"`
 	Message string `json:"message,omitempty"`
 }

@@ -86,7 +86,7 @@ type Workspace interface {
 	// Reset returns to. Ids go on as after a Reset. A faulty fixture changes
 	// nothing.
 	Load(fixture string) error
-	// LoadData is Load with the text of a fixture; name stands in messages.
+	// LoadData is Load with the text of a fixture; name appears in messages.
 	LoadData(name string, data []byte) error
 	// Reset returns the workspace to what it started as, its time included, and
 	// forgets its requests; a real clock goes on. Ids, event ids and secrets go on:
@@ -125,7 +125,7 @@ type Workspace interface {
 	SetRateLimit(r RateLimit) error
 	// Exhaust uses up what a key may send in a window: in the minute unless others
 	// are named. The key is given by its token or its id; "" is Key. The next request
-	// is answered 429, with a Retry-After of at most 60 seconds for the minute, and
+	// is refused with 429, with a Retry-After of at most 60 seconds for the minute, and
 	// of the rest of the UTC day for the day. It refuses a window that is not limited.
 	Exhaust(key string, window ...Window) error
 	// Refill gives back everything that was used of all limits.
@@ -151,7 +151,7 @@ type Workspace interface {
 	// one; set Match.Since to leave out those of the past.
 	WaitForRequest(ctx context.Context, m Match) (Request, error)
 	// WaitForStatus returns an instance as soon as it has the status. It does not
-	// move time: with a frozen clock somebody else must. It refuses a status that
+	// move time: with a frozen clock another caller must. It refuses a status that
 	// does not exist.
 	WaitForStatus(ctx context.Context, instance, status string) (Instance, error)
 	// AssertRequested fails the test unless an operation, as createInstance, was
@@ -168,31 +168,31 @@ type Workspace interface {
 	Events(m EventMatch) []APIEvent
 	// WaitForEvent returns the first event that matches, as soon as there is one;
 	// set EventMatch.Since to leave out those of the past. It does not move time:
-	// with a frozen clock somebody else must. It refuses a type that does not exist.
+	// with a frozen clock another caller must. It refuses a type that does not exist.
 	WaitForEvent(ctx context.Context, m EventMatch) (APIEvent, error)
 	// Deliveries lists what is, was or will be delivered to webhooks and matches,
 	// oldest first, with why each attempt failed. It refuses, as Requests, a status,
 	// a type of events or a webhook that does not exist. A deleted webhook counts as
 	// one that exists.
 	Deliveries(m DeliveryMatch) []Delivery
-	// FlushWebhooks waits until no webhook is on its way and none waits for
-	// another. It moves no time: what is tried again later does not count.
+	// FlushWebhooks waits until no delivery is in flight or queued. It does not move
+	// time: a delivery that waits for a later attempt does not count.
 	FlushWebhooks(ctx context.Context) error
 	// Trigger emits an event of any type about an object, and says which object it
 	// is about and which webhooks get it; nothing else changes. Streams and lists
 	// get it as any other. It refuses a type, an object or a project that does not
 	// exist, an object that the type is not about, and one of another project.
 	Trigger(t Trigger) (Triggered, error)
-	// Listen adds a webhook whose messages are not sent: whoever asks with
-	// NextMessage carries them. The listener that is returned has id and secret.
+	// Listen adds a webhook whose messages are not sent: a listener pulls them with
+	// NextMessage. The listener that is returned has id and secret.
 	Listen(l Listener) (Listener, error)
 	// NextMessage waits for the next message of a listener, given by its id. An
-	// attempt fails unless AnswerMessage says in time what became of it. It refuses
+	// attempt fails unless AnswerMessage reports its outcome in time. It refuses
 	// a listener that is no longer there, as after a reset.
 	NextMessage(ctx context.Context, listener string) (Message, error)
-	// AnswerMessage says what became of a message.
+	// AnswerMessage reports the outcome of a message.
 	AnswerMessage(listener, attempt string, a Answer) error
-	// StopListening takes a listener away, with what it has not got yet.
+	// StopListening removes a listener and abandons its open deliveries.
 	StopListening(listener string) error
 }
 

@@ -108,13 +108,13 @@ func TestWebhookToLocalhost(t *testing.T) {
 	}
 }
 
-// SIGTERM ends the sandbox at once, and well: Docker is told to wait for a second
+// SIGTERM ends the sandbox at once, and well: Docker waits for a second
 // before it kills, and finds no need to.
 func TestStops(t *testing.T) {
 	t.Parallel()
 	c := run(t)
-	patience := time.Second
-	if err := c.Stop(t.Context(), &patience); err != nil {
+	timeout := time.Second
+	if err := c.Stop(t.Context(), &timeout); err != nil {
 		t.Fatal(err)
 	}
 	state, err := c.State(t.Context())
@@ -210,7 +210,7 @@ func TestHostURL(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := receiver.Received(); len(got) == 0 || !strings.HasPrefix(got[0].Path, "/_sandbox/") {
-		t.Errorf("from %s came %v", url, got)
+		t.Errorf("%s returned %v", url, got)
 	}
 }
 

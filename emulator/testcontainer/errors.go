@@ -20,11 +20,11 @@ const (
 	lastLines = 20
 	lastBytes = 4 << 10
 
-	// logPatience is how long the engine may take to tell state and output.
-	logPatience = 5 * time.Second
+	// logTimeout is how long the engine may take to return state and output.
+	logTimeout = 5 * time.Second
 )
 
-// prepare looks for a Docker engine, and lets the sandbox answer to its name.
+// prepare finds a Docker engine, and lets the sandbox accept the name of its machine.
 func prepare(ctx context.Context, req *testcontainers.GenericContainerRequest) error {
 	provider, err := req.ProviderType.GetProvider()
 	if err == nil {
@@ -32,7 +32,7 @@ func prepare(ctx context.Context, req *testcontainers.GenericContainerRequest) e
 		err = provider.Health(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("there is no Docker engine that answers: start Docker, or let DOCKER_HOST name one: %w", err)
+		return fmt.Errorf("no Docker engine responds: start Docker, or set DOCKER_HOST: %w", err)
 	}
 	engine, ok := provider.(interface {
 		DaemonHost(ctx context.Context) (string, error)
@@ -48,7 +48,7 @@ func prepare(ctx context.Context, req *testcontainers.GenericContainerRequest) e
 	return nil
 }
 
-// allow lets the sandbox answer to the name of the engine's machine, if it would
+// allow lets the sandbox accept the name of the engine's machine, if it would
 // not do so by itself.
 func allow(req *testcontainers.GenericContainerRequest, host string) {
 	known := host == "" || net.ParseIP(host) != nil || !strings.Contains(host, ".") || strings.HasSuffix(host, ".localhost")
@@ -72,7 +72,7 @@ func explain(ctx context.Context, req *testcontainers.GenericContainerRequest, c
 		return err
 	}
 	// The caller's time may be what ran out.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logTimeout)
 	defer cancel()
 	printed := c.last(ctx)
 	if state, unknown := c.State(ctx); unknown == nil && state.Running {

@@ -107,7 +107,7 @@ func TestTail(t *testing.T) {
 func TestNoEngine(t *testing.T) {
 	const unknown = testcontainers.ProviderType(99)
 	c, err := Run(t.Context(), "skystack-sandbox:latest", testcontainers.WithProvider(unknown))
-	const want = "run skystack-sandbox: there is no Docker engine that answers: start Docker, or let DOCKER_HOST name one: unknown provider"
+	const want = "run skystack-sandbox: no Docker engine responds: start Docker, or set DOCKER_HOST: unknown provider"
 	if c != nil || err == nil || err.Error() != want {
 		t.Errorf("container %v, error %v, want %s", c, err, want)
 	}

@@ -41,7 +41,7 @@ func WithFixture(nameOrPath string) testcontainers.CustomizeRequestOption {
 	}
 }
 
-// WithFixtureData is WithFixture with the text of a fixture. name stands in
+// WithFixtureData is WithFixture with the text of a fixture. name appears in
 // messages about it; it ends in .json if the text is JSON.
 func WithFixtureData(name string, data []byte) testcontainers.CustomizeRequestOption {
 	return func(req *testcontainers.GenericContainerRequest) error {

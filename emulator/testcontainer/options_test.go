@@ -169,7 +169,7 @@ func TestHostNames(t *testing.T) {
 	}
 }
 
-// The sandbox answers to the engine's machine by names it would refuse.
+// The sandbox accepts names of the engine's machine that it would refuse by default.
 func TestAllowedHost(t *testing.T) {
 	for _, tc := range []struct{ host, given, want string }{
 		{"localhost", "", ""},
