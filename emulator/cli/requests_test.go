@@ -136,8 +136,8 @@ func TestRequestsFollowNewOnly(t *testing.T) {
 		}
 	}
 	stop()
-	_ = lines.Close()
-	<-ended
+	_ = lines.Close() // a command that is printing gets an error
+	_ = <-ended
 }
 
 // When the sandbox ends, --follow says so, and not that there was no request.
