@@ -38,7 +38,7 @@ func (s snapshot) DumpApart(other Snapshot) (mine, others string, ok bool) {
 		return "", "", false
 	}
 	var a, b strings.Builder
-	ok = s.Snapshot.DumpUnshared(o.Snapshot, &a) == nil && o.Snapshot.DumpUnshared(s.Snapshot, &b) == nil
+	ok = s.DumpUnshared(o.Snapshot, &a) == nil && o.DumpUnshared(s.Snapshot, &b) == nil
 	return a.String(), b.String(), ok
 }
 

@@ -127,7 +127,7 @@ func (l *Log) read(c *httpapi.Call, q Query) (out Page, err error) {
 			v.Floor = at.row
 		}
 	}
-	if q.Cursor != "" && q.Position.Page == 0 { // else Read refuses it, like an invalid one
+	if q.Cursor != "" && q.Page == 0 { // else Read refuses it, like an invalid one
 		last, err := resource.OpenCursor(c.Tx, v.Name, q.Cursor)
 		switch {
 		case errors.Is(err, resource.ErrOtherGeneration) || err == nil && !l.keepsAllAfter(c.Tx, last):
