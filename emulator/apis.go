@@ -26,9 +26,9 @@ type api interface {
 	Forget(w *engine.World)
 }
 
-// mount makes the APIs that the emulator serves. The control API words errors as the
+// buildAPIs makes the APIs that the emulator serves. The control API words errors as the
 // first one does.
-func (e *Emulator) mount(c config, f *fixtures.Fixture) []api {
+func (e *Emulator) buildAPIs(c config, f *fixtures.Fixture) []api {
 	return []api{e.newSkyStack(c, f)}
 }
 

@@ -30,7 +30,7 @@ func BenchmarkMetrics(b *testing.B) {
 			}
 			r.RequestURI, r.RemoteAddr = path, "127.0.0.1:1234"
 			r.Header.Set("Authorization", "Bearer "+e.Key())
-			h, w := e.Handler(), discard{http.Header{}}
+			h, w := e.Handler(), discardResponse{http.Header{}}
 			b.ReportAllocs()
 			for b.Loop() {
 				clear(w.header)

@@ -8,12 +8,12 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-// discard is a response nobody reads.
-type discard struct{ header http.Header }
+// discardResponse is a response nobody reads.
+type discardResponse struct{ header http.Header }
 
-func (d discard) Header() http.Header         { return d.header }
-func (d discard) Write(b []byte) (int, error) { return len(b), nil }
-func (d discard) WriteHeader(int)             {}
+func (d discardResponse) Header() http.Header         { return d.header }
+func (d discardResponse) Write(b []byte) (int, error) { return len(b), nil }
+func (d discardResponse) WriteHeader(int)             {}
 
 // BenchmarkRequest measures what a request costs without the network.
 func BenchmarkRequest(b *testing.B) {
@@ -41,7 +41,7 @@ func BenchmarkRequest(b *testing.B) {
 				r.Header.Set("Content-Type", "application/json")
 			}
 			h := e.Handler()
-			w := discard{http.Header{}}
+			w := discardResponse{http.Header{}}
 			b.ReportAllocs()
 			for b.Loop() {
 				body.Reset(bb.body)

@@ -12,8 +12,8 @@ import (
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
-// boundary is what an operation is to a key that is bound to a project.
-type boundary struct {
+// projectBoundary is what an operation is to a key that is bound to a project.
+type projectBoundary struct {
 	// own is the status of the operation about objects of the project, and body what
 	// is sent; objects in it are written as in paths.
 	own  int
@@ -30,14 +30,14 @@ type boundary struct {
 }
 
 // boundaries is every operation of the contract.
-func boundaries() map[string]boundary {
+func boundaries() map[string]projectBoundary {
 	const (
 		instance = `{"name":"web","region":"eu-central","size":"standard-1"}`
 		hook     = `{"url":"http://receiver.test/","event_types":["instance.*"]}`
 		job      = `{"name":"j","trigger":{"every":"1h"},"action":{"type":"reboot","target":{"instance_ids":["{instance}"]}}}`
 		size     = `{"slug":"own-1","name":"Own","vcpus":1,"memory_mb":1024,"disk_gb":10}`
 	)
-	rows := map[string]boundary{
+	rows := map[string]projectBoundary{
 		"getAction":             {own: 200, missing: "action_not_found"},
 		"listAutoscalePolicies": {own: 200, list: true},
 		"getAutoscalePolicy":    {own: 200, missing: "autoscale_policy_not_found"},
@@ -74,37 +74,37 @@ func boundaries() map[string]boundary {
 		"deleteImage":   {forbidden: true},
 	}
 	for _, name := range []string{"listRegions", "getRegion", "listProfiles", "getProfile", "listSizes", "getSize", "listImages", "getImage"} {
-		rows[name] = boundary{own: 200, free: true}
+		rows[name] = projectBoundary{own: 200, free: true}
 	}
 	for _, family := range []string{"Instance", "ComputeInstance"} {
-		rows["list"+family+"s"] = boundary{own: 200, list: true}
-		rows["create"+family] = boundary{own: 201, body: instance}
-		rows["get"+family] = boundary{own: 200, missing: "instance_not_found"}
-		rows["update"+family] = boundary{own: 200, missing: "instance_not_found", body: `{"labels":{"a":"b"}}`}
-		rows["delete"+family] = boundary{own: 204, missing: "instance_not_found"}
-		rows["list"+family+"Actions"] = boundary{own: 200, missing: "instance_not_found"}
-		rows["create"+family+"Action"] = boundary{own: 202, missing: "instance_not_found", body: `{"type":"reboot"}`}
-		rows["get"+family+"Metrics"] = boundary{own: 200, missing: "instance_not_found"}
-		rows["get"+family+"Health"] = boundary{own: 200, missing: "instance_not_found"}
+		rows["list"+family+"s"] = projectBoundary{own: 200, list: true}
+		rows["create"+family] = projectBoundary{own: 201, body: instance}
+		rows["get"+family] = projectBoundary{own: 200, missing: "instance_not_found"}
+		rows["update"+family] = projectBoundary{own: 200, missing: "instance_not_found", body: `{"labels":{"a":"b"}}`}
+		rows["delete"+family] = projectBoundary{own: 204, missing: "instance_not_found"}
+		rows["list"+family+"Actions"] = projectBoundary{own: 200, missing: "instance_not_found"}
+		rows["create"+family+"Action"] = projectBoundary{own: 202, missing: "instance_not_found", body: `{"type":"reboot"}`}
+		rows["get"+family+"Metrics"] = projectBoundary{own: 200, missing: "instance_not_found"}
+		rows["get"+family+"Health"] = projectBoundary{own: 200, missing: "instance_not_found"}
 	}
 	for _, in := range []string{"", "Workspace"} {
 		missing := "webhook_not_found"
 		if in == "" { // below a project, which is looked for first
 			missing = "project_not_found"
-			rows["listWebhooks"] = boundary{own: 200, missing: missing}
-			rows["createWebhook"] = boundary{own: 201, missing: missing, body: hook}
+			rows["listWebhooks"] = projectBoundary{own: 200, missing: missing}
+			rows["createWebhook"] = projectBoundary{own: 201, missing: missing, body: hook}
 		} else {
-			rows["listWorkspaceWebhooks"] = boundary{own: 200, list: true}
-			rows["createWorkspaceWebhook"] = boundary{own: 201, body: hook}
+			rows["listWorkspaceWebhooks"] = projectBoundary{own: 200, list: true}
+			rows["createWorkspaceWebhook"] = projectBoundary{own: 201, body: hook}
 		}
-		rows["get"+in+"Webhook"] = boundary{own: 200, missing: missing}
-		rows["update"+in+"Webhook"] = boundary{own: 200, missing: missing, body: `{"description":"d"}`}
-		rows["delete"+in+"Webhook"] = boundary{own: 204, missing: missing}
-		rows["rotate"+in+"WebhookSecret"] = boundary{own: 200, missing: missing}
-		rows["test"+in+"Webhook"] = boundary{own: 202, missing: missing}
-		rows["list"+in+"Deliveries"] = boundary{own: 200, missing: missing}
-		rows["get"+in+"Delivery"] = boundary{own: 200, missing: missing}
-		rows["replay"+in+"Delivery"] = boundary{own: 202, missing: missing}
+		rows["get"+in+"Webhook"] = projectBoundary{own: 200, missing: missing}
+		rows["update"+in+"Webhook"] = projectBoundary{own: 200, missing: missing, body: `{"description":"d"}`}
+		rows["delete"+in+"Webhook"] = projectBoundary{own: 204, missing: missing}
+		rows["rotate"+in+"WebhookSecret"] = projectBoundary{own: 200, missing: missing}
+		rows["test"+in+"Webhook"] = projectBoundary{own: 202, missing: missing}
+		rows["list"+in+"Deliveries"] = projectBoundary{own: 200, missing: missing}
+		rows["get"+in+"Delivery"] = projectBoundary{own: 200, missing: missing}
+		rows["replay"+in+"Delivery"] = projectBoundary{own: 202, missing: missing}
 	}
 	return rows
 }
@@ -139,11 +139,11 @@ func boundOperations(t *testing.T, s *wire.Server) map[string]operation {
 	return out
 }
 
-// accepting is a receiver that accepts everything.
-type accepting struct{}
+// acceptingReceiver is a receiver that accepts everything.
+type acceptingReceiver struct{}
 
 // RoundTrip implements http.RoundTripper.
-func (accepting) RoundTrip(r *http.Request) (*http.Response, error) {
+func (acceptingReceiver) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: 204, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("")), Request: r, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}, nil
 }
 
@@ -157,7 +157,7 @@ type twoProjects struct {
 
 func startTwo(t *testing.T) twoProjects {
 	t.Helper()
-	e := emulator.Start(t, emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock}), emulator.WithSpeed("instant"), emulator.WithWebhookTransport(accepting{}))
+	e := emulator.Start(t, emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock}), emulator.WithSpeed("instant"), emulator.WithWebhookTransport(acceptingReceiver{}))
 	w := twoProjects{root: wire.In(t, e)}
 	objects := func(project string) map[string]string {
 		w.root.Post("/v1/webhooks", `{"project_id":"`+project+`","url":"http://receiver.test/","event_types":["*"]}`).Wants(201)

@@ -49,8 +49,8 @@ func sent(t *testing.T, e *emulator.Emulator, key, method, path, body string) (i
 
 var overBudget = regexp.MustCompile(`^\{"error":\{"code":"budget_exceeded","message":"This takes the workspace to (\d+) bytes or more, and its budget allows (\d+); delete objects or snapshots, or start the sandbox with a larger --workspace-budget\.","request_id":"[a-zA-Z0-9_]+","details":\[\{"needed":(\d+),"allowed":(\d+)\}\]\}\}$`)
 
-// isOver asserts the refusal of what has no room, with both numbers twice.
-func isOver(t *testing.T, what string, budget int64, status int, body string) {
+// wantOverBudget asserts the refusal of what has no room, with both numbers twice.
+func wantOverBudget(t *testing.T, what string, budget int64, status int, body string) {
 	t.Helper()
 	m := overBudget.FindStringSubmatch(body)
 	if status != http.StatusRequestEntityTooLarge || m == nil {
@@ -104,7 +104,7 @@ func TestHostileBudget(t *testing.T) {
 			if name == "an update" && status == http.StatusBadRequest {
 				t.Skip("the contract refuses it first")
 			}
-			isOver(t, name, budget, status, body)
+			wantOverBudget(t, name, budget, status, body)
 			if e.Dump() != before {
 				t.Error("the workspace is another one")
 			}
@@ -142,7 +142,7 @@ func TestHostileSnapshotsOverTheBudget(t *testing.T) {
 			last = body
 			continue
 		}
-		isOver(t, "a snapshot", budget, status, body)
+		wantOverBudget(t, "a snapshot", budget, status, body)
 		if n < 1 || n > 8 {
 			t.Errorf("it is full after %d snapshots", n)
 		}
@@ -170,7 +170,7 @@ func TestBudgetIsOfWhatKeysMake(t *testing.T) {
 	}
 	// A key that replaces it has its budget, and the way back is open.
 	status, body := sent(t, e, e.Key(), "POST", "/_sandbox/seed", `{"fixture":"busy=20000"}`)
-	isOver(t, "the same again", 4*mib, status, body)
+	wantOverBudget(t, "the same again", 4*mib, status, body)
 	if status, body := sent(t, e, e.Key(), "PUT", "/_sandbox/state", saved(t, emulator.Start(t))); status != http.StatusNoContent {
 		t.Fatalf("got %d %s", status, body)
 	}

@@ -16,12 +16,12 @@ import (
 // inProcessHost is what a request without a host is addressed to.
 const inProcessHost = "sandbox.api.skystack.dev"
 
-// door takes requests of a client to the handler as a server would.
-type door struct{ e *Emulator }
+// handlerTransport takes requests of a client to the handler as a server would.
+type handlerTransport struct{ e *Emulator }
 
 // RoundTrip implements http.RoundTripper. The response is handed over when its
 // header is complete; its body can be read while it is written.
-func (d door) RoundTrip(r *http.Request) (*http.Response, error) {
+func (d handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	body := r.Body
 	if body == nil {
 		body = http.NoBody
@@ -87,8 +87,8 @@ func (d door) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// pipe is the response on its way from the handler to the client.
-type pipe struct {
+// responsePipe is the response on its way from the handler to the client.
+type responsePipe struct {
 	header  http.Header
 	closing context.Context // of the emulator
 	cancel  context.CancelFunc
@@ -108,23 +108,23 @@ type pipe struct {
 // maxAhead is how far a stream may be ahead of its reader.
 const maxAhead = 256 << 10
 
-func newPipe(closing context.Context, cancel context.CancelFunc) *pipe {
-	p := &pipe{closing: closing, header: http.Header{}, cancel: cancel, started: make(chan struct{})}
+func newPipe(closing context.Context, cancel context.CancelFunc) *responsePipe {
+	p := &responsePipe{closing: closing, header: http.Header{}, cancel: cancel, started: make(chan struct{})}
 	p.more = sync.NewCond(&p.mu)
 	return p
 }
 
 // Header implements http.ResponseWriter.
-func (p *pipe) Header() http.Header { return p.header }
+func (p *responsePipe) Header() http.Header { return p.header }
 
 // WriteHeader implements http.ResponseWriter.
-func (p *pipe) WriteHeader(status int) {
+func (p *responsePipe) WriteHeader(status int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.start(status)
 }
 
-func (p *pipe) start(status int) {
+func (p *responsePipe) start(status int) {
 	if p.status == 0 {
 		p.status, p.sent = status, p.header.Clone()
 		close(p.started)
@@ -132,7 +132,7 @@ func (p *pipe) start(status int) {
 }
 
 // Write implements http.ResponseWriter.
-func (p *pipe) Write(b []byte) (int, error) {
+func (p *responsePipe) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.start(http.StatusOK)
@@ -149,7 +149,7 @@ func (p *pipe) Write(b []byte) (int, error) {
 }
 
 // drain waits until the reader has caught up; the lock is held.
-func (p *pipe) drain() error {
+func (p *responsePipe) drain() error {
 	ctx, cancel := context.WithDeadline(p.closing, p.until)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
@@ -168,7 +168,7 @@ func (p *pipe) drain() error {
 
 // SetWriteDeadline is what http.ResponseController asks for. With a deadline a
 // write waits for a reader that is far behind; without one nothing does.
-func (p *pipe) SetWriteDeadline(t time.Time) error {
+func (p *responsePipe) SetWriteDeadline(t time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.until = t
@@ -177,12 +177,12 @@ func (p *pipe) SetWriteDeadline(t time.Time) error {
 
 // SetReadDeadline is what http.ResponseController asks for; the request is not
 // read from a connection.
-func (p *pipe) SetReadDeadline(time.Time) error { return nil }
+func (p *responsePipe) SetReadDeadline(time.Time) error { return nil }
 
 // Flush implements http.Flusher; nothing is held back.
-func (p *pipe) Flush() {}
+func (p *responsePipe) Flush() {}
 
-func (p *pipe) end(fault error) {
+func (p *responsePipe) end(fault error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fault, p.done = fault, true
@@ -195,7 +195,7 @@ func (p *pipe) end(fault error) {
 }
 
 // Read implements io.Reader for the client's side.
-func (p *pipe) Read(b []byte) (int, error) {
+func (p *responsePipe) Read(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for p.buf.Len() == 0 && !p.done {
@@ -214,7 +214,7 @@ func (p *pipe) Read(b []byte) (int, error) {
 }
 
 // Close implements io.Closer for the client's side: the request is over.
-func (p *pipe) Close() error {
+func (p *responsePipe) Close() error {
 	p.cancel()
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -50,11 +50,11 @@ type connections struct {
 	changed  chan struct{} // closed at the next end of a connection or request; nil when nobody waits
 	patience time.Duration // left at since
 	since    engine.Stopwatch
-	warnings crowding
+	warnings overloadStats
 }
 
-// crowding counts what was done since the last warning.
-type crowding struct {
+// overloadStats counts what was done since the last warning.
+type overloadStats struct {
 	last                                engine.Stopwatch
 	begun                               bool
 	idle, silent, refused, disconnected int
@@ -105,10 +105,10 @@ func (a *connections) admit(conn net.Conn) *connection {
 	a.await()
 	var closed *connection
 	if a.open >= maxConnections {
-		closed = a.take(&a.idle)
+		closed = a.removeFirst(&a.idle)
 	}
 	if closed == nil && a.open >= maxConnections+spareConnections {
-		closed = a.take(&a.answered, &a.silent)
+		closed = a.removeFirst(&a.answered, &a.silent)
 	}
 	ok := a.open < maxConnections+spareConnections
 	c := &connection{Conn: conn, all: a}
@@ -135,16 +135,16 @@ func (a *connections) admit(conn net.Conn) *connection {
 // there is none.
 func (a *connections) closeOne() bool {
 	a.mu.Lock()
-	c := a.take(&a.idle, &a.answered, &a.silent)
+	c := a.removeFirst(&a.idle, &a.answered, &a.silent)
 	warn := a.warning(c != nil)
 	a.mu.Unlock()
 	warn()
 	return c != nil && c.Conn.Close() == nil
 }
 
-// take removes the first connection of the first list that has one, and returns
+// removeFirst removes the first connection of the first list that has one, and returns
 // it to be closed; the lock is held.
-func (a *connections) take(from ...*list.List) *connection {
+func (a *connections) removeFirst(from ...*list.List) *connection {
 	for _, l := range from {
 		if l.Len() == 0 {
 			continue
@@ -202,8 +202,8 @@ func (a *connections) put(to *list.List, c *connection) {
 	}
 }
 
-// work notes whether a request of a connection is being served; the lock is held.
-func (a *connections) work(c *connection, busy bool) {
+// setBusy notes whether a request of a connection is being served; the lock is held.
+func (a *connections) setBusy(c *connection, busy bool) {
 	if c.busy == busy {
 		return
 	}
@@ -230,7 +230,7 @@ func (a *connections) leave(c *connection) {
 	}
 	c.gone = true
 	a.put(nil, c)
-	a.work(c, false)
+	a.setBusy(c, false)
 	a.open--
 	a.change()
 }
@@ -247,17 +247,17 @@ func (a *connections) state(conn net.Conn, state http.ConnState) {
 	case c.gone:
 	case state == http.StateActive:
 		a.put(nil, c)
-		a.work(c, true)
+		a.setBusy(c, true)
 	case state == http.StateIdle:
 		a.put(&a.idle, c)
-		a.work(c, false)
+		a.setBusy(c, false)
 	case state == http.StateClosed:
 		a.leave(c)
 	}
 }
 
-// crowded reports whether more requests are being served than may be.
-func (a *connections) crowded() bool {
+// overloaded reports whether more requests are being served than may be.
+func (a *connections) overloaded() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.busy > maxConnections
@@ -280,7 +280,7 @@ func (a *connections) warning(due bool) func() {
 		return func() {}
 	}
 	said := *w
-	*w = crowding{begun: true, last: engine.StartStopwatch()}
+	*w = overloadStats{begun: true, last: engine.StartStopwatch()}
 	return func() {
 		a.log.Warn("too many connections: at the limit the one that was idle longest is closed to make room, and when all are busy further requests get 503",
 			"limit", maxConnections, "idle_closed", said.idle, "silent_closed", said.silent, "requests_refused", said.refused, "connections_refused", said.disconnected)
@@ -315,9 +315,9 @@ func connectionOf(conn net.Conn) *connection {
 
 type connectionKey struct{}
 
-// attend makes the connection of a request known to serveConnection, as
+// withConnection makes the connection of a request known to serveConnection, as
 // http.Server.ConnContext.
-func attend(ctx context.Context, conn net.Conn) context.Context {
+func withConnection(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, connectionOf(conn))
 }
 
@@ -334,7 +334,7 @@ type socketHandler struct{ e *Emulator }
 // of HTTP/1 ends then; one of HTTP/2 may have other requests.
 func (s socketHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c, _ := r.Context().Value(connectionKey{}).(*connection)
-	if c == nil || !c.all.crowded() {
+	if c == nil || !c.all.overloaded() {
 		s.e.Handler().ServeHTTP(w, r)
 		return
 	}

@@ -47,17 +47,17 @@ const (
 
 const healthRequest = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
-// crowd dials one of the emulator's sockets, over TLS for https.
-type crowd struct {
+// testConnections dials one of the emulator's sockets, over TLS for https.
+type testConnections struct {
 	t      *testing.T
 	at     string
 	config *tls.Config // nil for plain HTTP
 }
 
-func crowdAt(t *testing.T, e *emulator.Emulator, scheme string) crowd {
+func crowdAt(t *testing.T, e *emulator.Emulator, scheme string) testConnections {
 	t.Helper()
 	if scheme == "http" {
-		return crowd{t: t, at: strings.TrimPrefix(e.URL(), "http://")}
+		return testConnections{t: t, at: strings.TrimPrefix(e.URL(), "http://")}
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(e.CA())
@@ -65,10 +65,10 @@ func crowdAt(t *testing.T, e *emulator.Emulator, scheme string) crowd {
 	if scheme == "h2" {
 		protocol = "h2"
 	}
-	return crowd{t, strings.TrimPrefix(e.HTTPSURL(), "https://"), &tls.Config{RootCAs: roots, ServerName: "localhost", NextProtos: []string{protocol}}}
+	return testConnections{t, strings.TrimPrefix(e.HTTPSURL(), "https://"), &tls.Config{RootCAs: roots, ServerName: "localhost", NextProtos: []string{protocol}}}
 }
 
-func (c crowd) dial() net.Conn {
+func (c testConnections) dial() net.Conn {
 	c.t.Helper()
 	conn, err := net.Dial("tcp", c.at)
 	if err != nil {
@@ -268,7 +268,7 @@ func TestHostileBusyConnections(t *testing.T) {
 // Twice as many clients at once as there are places are all served: those that
 // come last wait for those before them.
 func TestHostileBurst(t *testing.T) {
-	bubble(t, func(t *testing.T, l *pipes) {
+	bubble(t, func(t *testing.T, l *pipeListener) {
 		var done sync.WaitGroup
 		for range 2 * limitOf {
 			done.Go(func() {
@@ -297,7 +297,7 @@ func TestHostileBurst(t *testing.T) {
 func TestConnectionsAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := emulator.Start(t, emulator.WithLogger(slog.New(slog.DiscardHandler)))
-		l := newPipes()
+		l := newPipeListener()
 		go func() { _ = e.Serve(l) }()
 		conns := make([]net.Conn, limitOf)
 		for i := range conns {

@@ -43,7 +43,7 @@ func (f handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (e *Emulator) newControl(o httpapi.Options, like *httpapi.API) (http.Handler, error) {
 	o.Record, o.Home = nil, e.world
 	api, err := control.New(control.Config{
-		Pages:  pages{e.sky.API},
+		Pages:  listPages{e.sky.API},
 		Names:  e.sky,
 		Server: e, Home: e.ID(), Origins: o.Origins, Secure: e.sky.Secure, Like: like,
 		Workspace: func(id string) (sandbox.Workspace, bool) {
@@ -52,7 +52,7 @@ func (e *Emulator) newControl(o httpapi.Options, like *httpapi.API) (http.Handle
 		},
 		OnBehalf: func(id, key string) (sandbox.Workspace, bool) {
 			w := e.workspace(id)
-			return acting{w, key}, w != nil
+			return keyWorkspace{w, key}, w != nil
 		},
 		World: e.registry.World,
 		Bearer: func(r *http.Request) (string, error) {

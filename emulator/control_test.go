@@ -129,7 +129,7 @@ func TestControlKeepsWorkspacesApart(t *testing.T) {
 
 // Without a credential, from a page on another origin, or to a rebound host,
 // nothing is answered and nothing changes (10.2, rows 2 and 5).
-func TestControlRefusesStrangers(t *testing.T) {
+func TestControlRefusesUnauthenticated(t *testing.T) {
 	e := emulator.Start(t, emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock}))
 	reader, err := e.AddKey(emulator.Key{Scopes: []string{"instances:read"}})
 	if err != nil {

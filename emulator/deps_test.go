@@ -34,9 +34,9 @@ const (
 	yaml      = "go.yaml.in/yaml/v4"
 )
 
-// room is a package of this module and all that its code, without its tests,
+// packageRule is a package of this module and all that its code, without its tests,
 // may import besides the standard library.
-type room struct {
+type packageRule struct {
 	path    string   // below the module; "." is its root
 	modules []string // of others
 	rooms   []string // of this module; only from rows above
@@ -45,7 +45,7 @@ type room struct {
 // rooms is the whole house. A package that is not here must not exist; a room
 // need not be built yet. A room may import only rooms above it, so the arrows
 // cannot go in a circle.
-var rooms = []room{
+var rooms = []packageRule{
 	// Leaves: the standard library is all they need.
 	{path: "emulator/internal/fail"},
 	{path: "emulator/internal/limit"},
@@ -227,7 +227,7 @@ func TestDependencies(t *testing.T) {
 	}
 }
 
-func TestTableGoesOneWay(t *testing.T) {
+func TestImportsGoOneWay(t *testing.T) {
 	var above []string
 	for _, r := range rooms {
 		if slices.Contains(above, r.path) {
@@ -323,7 +323,7 @@ func problems(p pkg) []string {
 	if p.Error != nil {
 		return []string{fmt.Sprintf("%s: %s", p.ImportPath, p.Error.Err)}
 	}
-	i := slices.IndexFunc(rooms, func(r room) bool { return full(r.path) == p.ImportPath })
+	i := slices.IndexFunc(rooms, func(r packageRule) bool { return importPath(r.path) == p.ImportPath })
 	if i < 0 {
 		return []string{p.ImportPath + ": no row in the table of rooms"}
 	}
@@ -349,19 +349,19 @@ func problems(p pkg) []string {
 	return found
 }
 
-func allowed(r room, path string) bool {
+func allowed(r packageRule, path string) bool {
 	if standard(path) {
 		return path != "plugin" && (path != "os/exec" || r.path == starter)
 	}
-	return within(path, r.modules) || slices.ContainsFunc(r.rooms, func(name string) bool { return full(name) == path })
+	return within(path, r.modules) || slices.ContainsFunc(r.rooms, func(name string) bool { return importPath(name) == path })
 }
 
 func allowedInTests(path string) bool {
-	return within(path, testModules) || slices.ContainsFunc(rooms, func(r room) bool { return within(path, r.modules) })
+	return within(path, testModules) || slices.ContainsFunc(rooms, func(r packageRule) bool { return within(path, r.modules) })
 }
 
-// full is the import path of a room.
-func full(path string) string {
+// importPath is the import path of a room.
+func importPath(path string) string {
 	if path == "." {
 		return module
 	}

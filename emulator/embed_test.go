@@ -85,24 +85,24 @@ func TestForksInParallel(t *testing.T) {
 	}
 }
 
-// loser is a test that fails, and what it was told.
-type loser struct {
+// failedTest is a test that fails, and what it was told.
+type failedTest struct {
 	*testing.T
 	failed   bool
 	cleanups []func()
 	log      strings.Builder
 }
 
-func (l *loser) Failed() bool                    { return l.failed }
-func (l *loser) Cleanup(f func())                { l.cleanups = append(l.cleanups, f) }
-func (l *loser) Name() string                    { return "TestLoser/with a/part" }
-func (l *loser) Logf(format string, args ...any) { fmt.Fprintf(&l.log, format+"\n", args...) }
+func (l *failedTest) Failed() bool                    { return l.failed }
+func (l *failedTest) Cleanup(f func())                { l.cleanups = append(l.cleanups, f) }
+func (l *failedTest) Name() string                    { return "TestLoser/with a/part" }
+func (l *failedTest) Logf(format string, args ...any) { fmt.Fprintf(&l.log, format+"\n", args...) }
 
 // A failed test is told its seed, how to replay it and what it last asked; one
 // that passes is told nothing.
 func TestReplayIsPrintedOnFailure(t *testing.T) {
 	for _, failed := range []bool{true, false} {
-		l := &loser{T: t, failed: failed}
+		l := &failedTest{T: t, failed: failed}
 		cloud := emulator.Start(l, emulator.WithSeed(7))
 		s := wire.In(t, cloud)
 		for range 12 {

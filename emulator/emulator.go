@@ -72,7 +72,7 @@ func New(opts ...Option) (*Emulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, fixture, err := asked.settled()
+	c, fixture, err := asked.resolve()
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func New(opts ...Option) (*Emulator, error) {
 	}
 	e.salt.Set(c.salt)
 	if c.saltRandom {
-		e.needSalt()
+		e.ensureSalt()
 	}
 	if err := e.build(asked, c, fixture); err != nil {
 		e.close()
@@ -98,7 +98,7 @@ func (e *Emulator) build(asked, c config, fixture *fixtures.Fixture) error {
 	e.log = log
 	e.connections = newConnections(e.closing, log)
 	e.sender = e.newSender(c.webhooks)
-	e.apis = e.mount(c, fixture)
+	e.apis = e.buildAPIs(c, fixture)
 	e.schema.OnReset(e.forgetWithReset)
 	if err := e.populate(asked, c, fixture); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (e *Emulator) populate(asked, c config, f *fixtures.Fixture) error {
 		return err
 	}
 	for i, k := range fixtureKeys(f) {
-		if c.isKnownToAll(f, k) {
+		if c.isPublicKey(f, k) {
 			continue
 		}
 		if err := e.sky.Credentials.Add(world, credential.Configured(k)); err != nil {
@@ -165,7 +165,7 @@ func (e *Emulator) populate(asked, c config, f *fixtures.Fixture) error {
 		e.key = DefaultKey
 		if c.freshKey {
 			e.key = NewKey()
-			e.needSalt()
+			e.ensureSalt()
 		}
 		if err := e.sky.Credentials.Add(e.world, credential.Configured(Key{Token: e.key, Name: "default"})); err != nil {
 			return err
@@ -180,8 +180,8 @@ func (e *Emulator) populate(asked, c config, f *fixtures.Fixture) error {
 	return nil
 }
 
-// adopt gives a key nobody knows a workspace of its own.
-func (e *Emulator) adopt(token string) error {
+// addWorkspaceFor gives a key nobody knows a workspace of its own.
+func (e *Emulator) addWorkspaceFor(token string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	digest := engine.DigestOf(token)
@@ -189,7 +189,7 @@ func (e *Emulator) adopt(token string) error {
 		return nil
 	}
 	id := "wsp_" + hex.EncodeToString(digest[:8])
-	return e.publish(e.again(e.Workspace, id), Key{Token: token, Name: "adopted"})
+	return e.publish(e.restartWorkspace(e.Workspace, id), Key{Token: token, Name: "adopted"})
 }
 
 // Handler serves the sandbox's APIs, and the control API under /_sandbox/.

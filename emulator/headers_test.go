@@ -188,7 +188,7 @@ func TestEightHeaderEntries(t *testing.T) {
 		emulator.WithKey(emulator.Key{Token: "all"}))...)
 	set := make(chan int, 1)
 	server := &http.Server{Handler: counted{e.Handler(), set}, ReadHeaderTimeout: time.Minute}
-	l := newPipes()
+	l := newPipeListener()
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(l) }()
 	defer func() {

@@ -32,7 +32,7 @@ func TestHostileKeysLeadToTheirWorkspace(t *testing.T) {
 		spaces = append(spaces, w)
 	}
 	a, b := spaces[0], spaces[1]
-	hostile := &keysUnderWay{e: e, homes: map[string]string{a.Key(): "wsp_a", b.Key(): "wsp_b"}}
+	hostile := &knownKeys{e: e, homes: map[string]string{a.Key(): "wsp_a", b.Key(): "wsp_b"}}
 	end := hostile.requests(t, clients)
 	initial := a.Snapshot()
 	for round := range rounds {
@@ -92,8 +92,8 @@ func TestHostileKeysLeadToTheirWorkspace(t *testing.T) {
 	}
 }
 
-// keysUnderWay is keys, each with the workspace that made it.
-type keysUnderWay struct {
+// knownKeys is keys, each with the workspace that made it.
+type knownKeys struct {
 	e                *emulator.Emulator
 	served, recorded atomic.Int64
 
@@ -102,7 +102,7 @@ type keysUnderWay struct {
 	order []string
 }
 
-func (k *keysUnderWay) add(key, home string) {
+func (k *knownKeys) add(key, home string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if old, known := k.homes[key]; known && old != home {
@@ -112,7 +112,7 @@ func (k *keysUnderWay) add(key, home string) {
 	k.order = append(k.order, key)
 }
 
-func (k *keysUnderWay) keys() []string {
+func (k *knownKeys) keys() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return append([]string(nil), k.order...)
@@ -120,7 +120,7 @@ func (k *keysUnderWay) keys() []string {
 
 // home is the workspace that responds to a key; "" if none does. The control API names
 // it, and what a key may do there it may do in the API.
-func (k *keysUnderWay) home(key string) (string, error) {
+func (k *knownKeys) home(key string) (string, error) {
 	r, err := http.NewRequest(http.MethodGet, "/_sandbox/workspace", http.NoBody)
 	if err != nil {
 		return "", err
@@ -145,14 +145,14 @@ func (k *keysUnderWay) home(key string) (string, error) {
 	return id, nil
 }
 
-func (k *keysUnderWay) homeOf(key string) string {
+func (k *knownKeys) homeOf(key string) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.homes[key]
 }
 
 // records wants that no workspace has served a request with a key of another.
-func (k *keysUnderWay) records(t testing.TB, spaces []sandbox.Workspace) {
+func (k *knownKeys) records(t testing.TB, spaces []sandbox.Workspace) {
 	t.Helper()
 	for _, w := range spaces {
 		for _, r := range w.Requests(sandbox.Match{Operation: "createProject", Limit: 500, NewestFirst: true}) {
@@ -165,7 +165,7 @@ func (k *keysUnderWay) records(t testing.TB, spaces []sandbox.Workspace) {
 }
 
 // check wants a key to lead to its workspace or to none.
-func (k *keysUnderWay) check(t testing.TB, key string) {
+func (k *knownKeys) check(t testing.TB, key string) {
 	want := k.homeOf(key)
 	if got, err := k.home(key); err != nil || got != "" && got != want {
 		t.Errorf("a key of %s leads to %q: %v", want, got, err)
@@ -174,7 +174,7 @@ func (k *keysUnderWay) check(t testing.TB, key string) {
 
 // requests sends requests with all keys, in the API and in the control API, until they
 // are ended.
-func (k *keysUnderWay) requests(t testing.TB, clients int) (end func()) {
+func (k *knownKeys) requests(t testing.TB, clients int) (end func()) {
 	stop := make(chan struct{})
 	var all sync.WaitGroup
 	for n := range clients {

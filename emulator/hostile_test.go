@@ -60,7 +60,7 @@ func TestHostileAnnouncedBodies(t *testing.T) {
 func TestHostileLargeBodies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := emulator.Start(t, emulator.WithLogger(slog.New(slog.DiscardHandler)))
-		l := newPipes()
+		l := newPipeListener()
 		go func() { _ = e.Serve(l) }()
 		const length = 1 << 20
 		begin := func() net.Conn {

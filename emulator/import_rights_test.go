@@ -11,8 +11,8 @@ import (
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
-// edited is a saved state in which one key has other members.
-func edited(t *testing.T, state []byte, id string, members map[string]any) string {
+// editKey is a saved state in which one key has other members.
+func editKey(t *testing.T, state []byte, id string, members map[string]any) string {
 	t.Helper()
 	var file map[string]any
 	if err := json.Unmarshal(state, &file); err != nil {
@@ -40,8 +40,8 @@ func edited(t *testing.T, state []byte, id string, members map[string]any) strin
 
 var putState = controlCall{"PUT", "/_sandbox/state"}
 
-// notBrought wants a refusal, and returns its message.
-func notBrought(t *testing.T, e *emulator.Emulator, c controlCall, key, body string, want int, code string) string {
+// wantImportRefused wants a refusal, and returns its message.
+func wantImportRefused(t *testing.T, e *emulator.Emulator, c controlCall, key, body string, want int, code string) string {
 	t.Helper()
 	status, _, answer := ask(t, e, c, key, body)
 	var refusal struct {
@@ -98,13 +98,13 @@ func TestKeysThatAreBrought(t *testing.T) {
 			if err := e.Snapshot().Save(&saved); err != nil {
 				t.Fatal(err)
 			}
-			file, before := edited(t, saved.Bytes(), lasting, tc.write), e.Dump()
+			file, before := editKey(t, saved.Bytes(), lasting, tc.write), e.Dump()
 			if tc.why == "" {
 				imported(t, e, mine, file)
 				return
 			}
 			want := `tokens "` + lasting + `": ` + tc.why + `. A token brings no others that may do more than it may itself, or longer: leave that one out, or ask with the admin token.`
-			if got := notBrought(t, e, putState, mine, file, 403, "insufficient_rights"); got != want {
+			if got := wantImportRefused(t, e, putState, mine, file, 403, "insufficient_rights"); got != want {
 				t.Errorf("%s, want %s", got, want)
 			}
 			if after := e.Dump(); after != before {
@@ -116,7 +116,7 @@ func TestKeysThatAreBrought(t *testing.T) {
 			if err := e2.Snapshot().Save(&saved); err != nil {
 				t.Fatal(err)
 			}
-			file = edited(t, saved.Bytes(), lasting2, tc.write)
+			file = editKey(t, saved.Bytes(), lasting2, tc.write)
 			imported(t, e2, e2.AdminToken(), file) // and so may the operator
 		})
 	}
@@ -128,7 +128,7 @@ func TestKeysThatAreBrought(t *testing.T) {
 			t.Fatal(err)
 		}
 		id := s.Get("/v1/tokens?limit=100").Wants(200).Strings("data", "id")[2]
-		notBrought(t, e, putState, mine, edited(t, saved.Bytes(), id, map[string]any{"expires_at": "2027-01-01T00:00:00Z"}), 403, "insufficient_rights")
+		wantImportRefused(t, e, putState, mine, editKey(t, saved.Bytes(), id, map[string]any{"expires_at": "2027-01-01T00:00:00Z"}), 403, "insufficient_rights")
 		imported(t, e, mine, saved.String())
 	})
 	t.Run("a fixture", func(t *testing.T) {
@@ -142,12 +142,12 @@ func TestKeysThatAreBrought(t *testing.T) {
 		}
 		before := e.Dump()
 		seeded := controlCall{"POST", "/_sandbox/seed"}
-		notBrought(t, e, seeded, mine, seed(`{"token":"fresh","id":"tok_fresh"}`), 403, "insufficient_rights")
+		wantImportRefused(t, e, seeded, mine, seed(`{"token":"fresh","id":"tok_fresh"}`), 403, "insufficient_rights")
 		if after := e.Dump(); after != before {
 			t.Errorf("what was refused changed something:\n%s", after)
 		}
 		s.As("fresh").Get("/v1/instances").Refused(401, "invalid_token")
-		notBrought(t, e, seeded, mine, `{"fixture":"docs"}`, 403, "insufficient_rights") // it has keys of its own
+		wantImportRefused(t, e, seeded, mine, `{"fixture":"docs"}`, 403, "insufficient_rights") // it has keys of its own
 		if status, _, body := ask(t, e, seeded, mine, `{"fixture":"default"}`); status != 204 {
 			t.Errorf("%d %s", status, body)
 		}
@@ -221,7 +221,7 @@ func TestImportChecksReferences(t *testing.T) {
 		if err != nil || !changed {
 			t.Fatalf("%s %s is not in the file: %v", tc.table, tc.row, err)
 		}
-		message := notBrought(t, e, putState, e.Key(), string(text), 400, "invalid_request")
+		message := wantImportRefused(t, e, putState, e.Key(), string(text), 400, "invalid_request")
 		if !strings.HasPrefix(message, "saved world: ") || !strings.Contains(message, tc.want) {
 			t.Errorf("%s %s %v: %s, want %s", tc.table, tc.row, tc.change, message, tc.want)
 		}

@@ -66,9 +66,9 @@ func (w *Workspace) KeyFor(scope string) string {
 	return ""
 }
 
-// isKnownToAll tells the keys that WithoutDefaultKey leaves out: those that come
+// isPublicKey tells the keys that WithoutDefaultKey leaves out: those that come
 // with the sandbox.
-func (c *config) isKnownToAll(f *fixtures.Fixture, k Key) bool {
+func (c *config) isPublicKey(f *fixtures.Fixture, k Key) bool {
 	return c.freshKey && (k.Token == DefaultKey || slices.Contains(fixtures.Names(), f.Name()))
 }
 

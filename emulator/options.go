@@ -63,8 +63,8 @@ func (c *config) load() (*fixtures.Fixture, error) {
 	return fixtures.Load(c.fixture, c.seed)
 }
 
-// settled is the configuration and the fixture it comes to.
-func (c config) settled() (config, *fixtures.Fixture, error) {
+// resolve is the configuration and the fixture it comes to.
+func (c config) resolve() (config, *fixtures.Fixture, error) {
 	f, err := c.load()
 	if err != nil {
 		return c, nil, err

@@ -12,27 +12,27 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// greeter hands out connections to the HTTPS port that know plain HTTP when they
+// sniffingListener hands out connections to the HTTPS port that know plain HTTP when they
 // see it.
-type greeter struct {
+type sniffingListener struct {
 	net.Listener
 	e *Emulator
 }
 
 // Accept implements net.Listener. It reads nothing: a silent client keeps nobody
 // waiting.
-func (g greeter) Accept() (net.Conn, error) {
+func (g sniffingListener) Accept() (net.Conn, error) {
 	conn, err := g.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &greeted{Conn: conn, e: g.e}, nil
+	return &sniffingConn{Conn: conn, e: g.e}, nil
 }
 
-// greeted is a connection whose first byte tells whether the client speaks TLS.
+// sniffingConn is a connection whose first byte tells whether the client speaks TLS.
 // It is looked at when the handshake reads it, so net/http's time limits for
 // handshakes and its end of connections hold for plain HTTP as well.
-type greeted struct {
+type sniffingConn struct {
 	net.Conn
 	e     *Emulator
 	begun bool
@@ -41,7 +41,7 @@ type greeted struct {
 var errPlaintext = errors.New("the client speaks plain HTTP")
 
 // Read implements net.Conn.
-func (c *greeted) Read(b []byte) (int, error) {
+func (c *sniffingConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if c.begun || n == 0 {
 		return n, err
@@ -60,7 +60,7 @@ func (c *greeted) Read(b []byte) (int, error) {
 const maxDrained = 1 << 20
 
 // refuse answers a request in plain HTTP.
-func (c *greeted) refuse(from io.Reader) {
+func (c *sniffingConn) refuse(from io.Reader) {
 	in := &failing{Reader: io.LimitReader(from, maxHeaderBytes)}
 	r, err := http.ReadRequest(bufio.NewReader(in))
 	if in.err != nil {
@@ -74,7 +74,7 @@ func (c *greeted) refuse(from io.Reader) {
 	if err := c.e.sky.Secure(r); err != nil { // a token that came with it is exposed as anywhere else
 		message = fail.Of(err).Message
 	}
-	page := &page{header: http.Header{}}
+	page := &responseBuffer{header: http.Header{}}
 	c.e.server.WriteError(page, r, fail.New(fail.Forbidden, "https_required", message))
 	answer := http.Response{
 		StatusCode: page.status, ProtoMajor: 1, ProtoMinor: 1, Header: page.header, Request: r, Close: true,
@@ -103,18 +103,18 @@ func (f *failing) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// page keeps a response.
-type page struct {
+// responseBuffer keeps a response.
+type responseBuffer struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
 // Header implements http.ResponseWriter.
-func (p *page) Header() http.Header { return p.header }
+func (p *responseBuffer) Header() http.Header { return p.header }
 
 // WriteHeader implements http.ResponseWriter.
-func (p *page) WriteHeader(status int) { p.status = status }
+func (p *responseBuffer) WriteHeader(status int) { p.status = status }
 
 // Write implements http.ResponseWriter.
-func (p *page) Write(b []byte) (int, error) { return p.body.Write(b) }
+func (p *responseBuffer) Write(b []byte) (int, error) { return p.body.Write(b) }

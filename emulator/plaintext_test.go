@@ -147,11 +147,11 @@ func TestPlainKeyToTheHTTPSPortIsRevoked(t *testing.T) {
 }
 
 // secured serves HTTPS on pipes inside a bubble.
-func secured(t *testing.T, test func(t *testing.T, e *emulator.Emulator, l *pipes)) {
+func secured(t *testing.T, test func(t *testing.T, e *emulator.Emulator, l *pipeListener)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		e := emulator.Start(t, emulator.WithHTTPS(emulator.HTTPS{}))
-		l := newPipes()
+		l := newPipeListener()
 		done := make(chan error)
 		go func() { done <- e.ServeHTTPS(l) }()
 		test(t, e, l)
@@ -164,8 +164,8 @@ func secured(t *testing.T, test func(t *testing.T, e *emulator.Emulator, l *pipe
 	})
 }
 
-// securely is a request over TLS with a client that trusts the CA.
-func securely(t *testing.T, e *emulator.Emulator, conn net.Conn) (*tls.Conn, int) {
+// tlsRequest is a request over TLS with a client that trusts the CA.
+func tlsRequest(t *testing.T, e *emulator.Emulator, conn net.Conn) (*tls.Conn, int) {
 	t.Helper()
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(e.CA())
@@ -181,12 +181,12 @@ func TestSilentClientsOfHTTPS(t *testing.T) {
 		"nothing": "", "half a handshake": "\x16\x03\x01\x02\x00\x01", "half a request": "POST /v1/instances HTTP/1.1\r\nHost: lo", "a letter": "G",
 	} {
 		t.Run(name, func(t *testing.T) {
-			secured(t, func(t *testing.T, e *emulator.Emulator, l *pipes) {
+			secured(t, func(t *testing.T, e *emulator.Emulator, l *pipeListener) {
 				silent := l.dial()
 				if said != "" {
 					send(t, silent, said)
 				}
-				conn, status := securely(t, e, l.dial())
+				conn, status := tlsRequest(t, e, l.dial())
 				if status != 200 {
 					t.Errorf("another client: %d", status)
 				}
@@ -216,7 +216,7 @@ func TestNothingOfHTTPSIsLeftRunning(t *testing.T) {
 			client.CloseIdleConnections()
 		},
 		"HTTP/1.1 in the middle of a request": func(t *testing.T, e *emulator.Emulator) {
-			client, _ := securely(t, e, dialTLSPort(t, e))
+			client, _ := tlsRequest(t, e, dialTLSPort(t, e))
 			send(t, client, "POST /v1/instances HTTP/1.1\r\n"+authorized+"Content-Length: 100\r\n\r\n{")
 		},
 		"two ports": func(t *testing.T, e *emulator.Emulator) {

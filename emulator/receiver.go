@@ -45,7 +45,7 @@ func NewReceiver(t TB, handler http.Handler) *Receiver {
 	port := l.Addr().(*net.TCPAddr).Port
 	r := &Receiver{URL: "http://127.0.0.1:" + strconv.Itoa(port), Port: port, arrived: make(chan struct{})}
 	server := &http.Server{
-		Handler: r.keep(handler), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		Handler: r.record(handler), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
 	done := make(chan struct{})
 	go func() {
@@ -59,8 +59,8 @@ func NewReceiver(t TB, handler http.Handler) *Receiver {
 	return r
 }
 
-// keep notes a request before the handler sees it.
-func (r *Receiver) keep(handler http.Handler) http.Handler {
+// record notes a request before the handler sees it.
+func (r *Receiver) record(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, in *http.Request) {
 		body, err := io.ReadAll(io.LimitReader(in.Body, maxReceived))
 		if err != nil {

@@ -71,7 +71,7 @@ func (w *Workspace) Requests(m Match) []Request {
 		w.fail("Requests", err)
 		return nil
 	}
-	return w.journal.Requests(w.named(m))
+	return w.journal.Requests(w.withKeyID(m))
 }
 
 // Unmatched lists the requests that led to no operation.
@@ -89,11 +89,11 @@ func (w *Workspace) DroppedOf(m Match) uint64 {
 		w.fail("DroppedOf", err)
 		return 0
 	}
-	return w.journal.DroppedOf(w.named(m))
+	return w.journal.DroppedOf(w.withKeyID(m))
 }
 
-// named is a match with the key's id in the place of its token.
-func (w *Workspace) named(m Match) Match {
+// withKeyID is a match with the key's id in the place of its token.
+func (w *Workspace) withKeyID(m Match) Match {
 	if m.Key != "" {
 		if id, ok := w.e.sky.Credentials.ID(w.world, m.Key); ok {
 			m.Key = id
@@ -109,7 +109,7 @@ func (w *Workspace) WaitForRequest(ctx context.Context, m Match) (Request, error
 	if err := w.e.checkMatch(m); err != nil {
 		return Request{}, err
 	}
-	return w.journal.Wait(ctx, w.named(m))
+	return w.journal.Wait(ctx, w.withKeyID(m))
 }
 
 // AssertRequested fails the test unless an operation, as createInstance, was

@@ -37,8 +37,8 @@ func WithRandomSecretSalt() Option {
 // with nothing. See WithSecretSalt.
 func (e *Emulator) SecretSalt() string { return e.salt.String() }
 
-// needSalt makes a random salt where there is none. No seed decides it.
-func (e *Emulator) needSalt() {
+// ensureSalt makes a random salt where there is none. No seed decides it.
+func (e *Emulator) ensureSalt() {
 	if e.salt.String() == "" {
 		e.salt.SetRandom(secret.New(secret.Salt))
 	}

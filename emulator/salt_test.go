@@ -13,9 +13,9 @@ import (
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
-// made are the secrets of a key and of a webhook, made by API in a sandbox that has
+// mintedSecrets are the secrets of a key and of a webhook, made by API in a sandbox that has
 // done nothing yet.
-func made(t *testing.T, s *wire.Server) [2]string {
+func mintedSecrets(t *testing.T, s *wire.Server) [2]string {
 	t.Helper()
 	token := s.Post("/v1/tokens", `{"name":"ci"}`).Wants(201).Text("secret")
 	hook := s.Post("/v1/webhooks", `{"url":"https://app.test/hooks","event_types":["*"]}`).Wants(201).Text("secret")
@@ -25,7 +25,7 @@ func made(t *testing.T, s *wire.Server) [2]string {
 
 func salted(t *testing.T, opts ...emulator.Option) [2]string {
 	t.Helper()
-	return made(t, wire.In(t, emulator.Start(t, opts...)))
+	return mintedSecrets(t, wire.In(t, emulator.Start(t, opts...)))
 }
 
 // Secrets made by API are functions of the seed, the salt and what was made before.
@@ -65,7 +65,7 @@ func TestSaltChangesSecretsAlone(t *testing.T) {
 	for i, salt := range []string{"", "mine"} {
 		e := emulator.Start(t, emulator.WithSecretSalt(salt), emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock, Now: time.Date(2026, 3, 19, 10, 0, 0, 0, time.UTC)}))
 		s := wire.In(t, e)
-		made(t, s)
+		mintedSecrets(t, s)
 		s.Post("/v1/instances", `{"name":"web","region":"eu-central","size":"standard-2"}`).Wants(201)
 		bodies[i] = string(s.Get("/v1/instances").Wants(200).Body) + string(s.Get("/v1/projects").Wants(200).Body)
 	}
@@ -119,7 +119,7 @@ func TestSaltIsInNoState(t *testing.T) {
 	const salt = "a-salt-that-is-easily-found"
 	e := emulator.Start(t, emulator.WithSecretSalt(salt))
 	s := wire.In(t, e)
-	made(t, s)
+	mintedSecrets(t, s)
 	var saved bytes.Buffer
 	if err := e.Snapshot().Save(&saved); err != nil {
 		t.Fatal(err)
@@ -158,14 +158,14 @@ func TestWrongSalt(t *testing.T) {
 // With a random salt no secret comes twice: a workspace that returns to a state of before
 // makes others from there on, so that nobody gets another's by going back. With one that
 // is given the same state and requests give the same secrets.
-func TestSaltedSecretsNeverComeAgain(t *testing.T) {
+func TestSaltedSecretsNeverRepeat(t *testing.T) {
 	given := emulator.Start(t, emulator.WithSecretSalt("mine"))
 	start := given.Snapshot()
-	first := made(t, wire.In(t, given))
+	first := mintedSecrets(t, wire.In(t, given))
 	if err := given.Restore(start); err != nil {
 		t.Fatal(err)
 	}
-	if again := made(t, wire.In(t, given)); again != first {
+	if again := mintedSecrets(t, wire.In(t, given)); again != first {
 		t.Errorf("with a given salt: %q, and before the restore %q", again, first)
 	}
 
@@ -185,7 +185,7 @@ func TestSaltedSecretsNeverComeAgain(t *testing.T) {
 		func() error { e.Reset(); return nil },
 	} {
 		tried := s.Post("/v1/tokens?dry_run=true", `{"name":"ci"}`).Wants(200).Text("would.last4")
-		now := made(t, s)
+		now := mintedSecrets(t, s)
 		if strings.HasSuffix(now[0], tried) {
 			t.Errorf("round %d: a trial shows the end of the next secret", n)
 		}

@@ -31,15 +31,15 @@ type socket struct {
 	done chan struct{} // closed when nothing is served there any more
 }
 
-// accepting is how connections of a listener are served: plainly, or with TLS.
-type accepting func(s *http.Server, l net.Listener) error
+// acceptLoop is how connections of a listener are served: plainly, or with TLS.
+type acceptLoop func(s *http.Server, l net.Listener) error
 
-func (e *Emulator) plainly(s *http.Server, l net.Listener) error {
+func (e *Emulator) serveHTTP(s *http.Server, l net.Listener) error {
 	return s.Serve(limited{l, e.connections})
 }
 
-// at is the base URL of a socket, which the first call opens.
-func (e *Emulator) at(s *socket, scheme string, accept accepting) string {
+// openSocket is the base URL of a socket, which the first call opens.
+func (e *Emulator) openSocket(s *socket, scheme string, accept acceptLoop) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if s.url != "" {
@@ -49,7 +49,7 @@ func (e *Emulator) at(s *socket, scheme string, accept accepting) string {
 	if err != nil {
 		panic("emulator: cannot listen on a loopback port: " + err.Error())
 	}
-	e.heard(l)
+	e.recordListener(l)
 	s.url, s.done = scheme+"://"+l.Addr().String(), make(chan struct{})
 	server := e.httpServer()
 	go func(done chan<- struct{}) {
@@ -61,16 +61,16 @@ func (e *Emulator) at(s *socket, scheme string, accept accepting) string {
 
 // Serve accepts connections until the emulator is closed or shut down, and
 // returns nil then.
-func (e *Emulator) Serve(l net.Listener) error { return e.serve(l, e.plainly) }
+func (e *Emulator) Serve(l net.Listener) error { return e.serve(l, e.serveHTTP) }
 
-func (e *Emulator) serve(l net.Listener, accept accepting) error {
+func (e *Emulator) serve(l net.Listener, accept acceptLoop) error {
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
 		_ = l.Close()
 		return errClosed
 	}
-	e.heard(l)
+	e.recordListener(l)
 	server := e.httpServer()
 	e.mu.Unlock()
 	if err := accept(server, l); !errors.Is(err, http.ErrServerClosed) {
@@ -87,7 +87,7 @@ func (e *Emulator) httpServer() *http.Server {
 			to.advice = e.secure.advice
 		}
 		e.http = &http.Server{
-			Handler: socketHandler{e}, ConnState: e.connections.state, ConnContext: attend,
+			Handler: socketHandler{e}, ConnState: e.connections.state, ConnContext: withConnection,
 			ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 			MaxHeaderBytes: maxHeaderBytes, ErrorLog: log.New(to, "", 0),
 			DisableGeneralOptionsHandler: true, // OPTIONS * is a path like any other: it leads nowhere

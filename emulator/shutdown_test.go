@@ -24,7 +24,7 @@ func TestShutdownEndsWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	heard := reading{socket, make(chan struct{})}
+	heard := readListener{socket, make(chan struct{})}
 	go func() { _ = e.Serve(heard) }()
 	l, err := e.Listen(sandbox.Listener{URL: "http://localhost:3000/hook"})
 	if err != nil {
@@ -79,30 +79,30 @@ func TestShutdownEndsWaits(t *testing.T) {
 	}
 }
 
-// reading is a listener that says when the first bytes of a connection are read.
-type reading struct {
+// readListener is a listener that says when the first bytes of a connection are read.
+type readListener struct {
 	net.Listener
 	read chan struct{}
 }
 
 // Accept implements net.Listener.
-func (l reading) Accept() (net.Conn, error) {
+func (l readListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &firstRead{Conn: c, read: l.read}, nil
+	return &readConn{Conn: c, read: l.read}, nil
 }
 
-// firstRead is a connection of a reading listener.
-type firstRead struct {
+// readConn is a connection of a reading listener.
+type readConn struct {
 	net.Conn
 	once sync.Once
 	read chan struct{}
 }
 
 // Read implements io.Reader.
-func (c *firstRead) Read(b []byte) (int, error) {
+func (c *readConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	c.once.Do(func() { c.read <- struct{}{} })
 	return n, err

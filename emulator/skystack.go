@@ -28,7 +28,7 @@ type skystackAPI struct{ *skystack.API }
 func (e *Emulator) newSkyStack(c config, fixture *fixtures.Fixture) skystackAPI {
 	s := c.sky.Config
 	if c.anyToken {
-		s.Adopt = e.adopt
+		s.Adopt = e.addWorkspaceFor
 	}
 	s.Registry, s.Home, s.Build, s.Fixture = e.registry, fixture.Workspace.ID, Version, fixture.Name()
 	s.Closing, s.Log, s.Findings, s.Sender, s.Audit = e.closing, e.log, &e.findings, e.sender, e.audit
@@ -59,7 +59,7 @@ func (e *Emulator) audit(world *engine.World, q credential.AuditQuery, after uin
 	if w == nil { // it has just ended
 		return nil, 0, 0
 	}
-	calls, before, total := w.journal.Calls(journal.Question(q), after, skip, limit)
+	calls, before, total := w.journal.Calls(journal.CallMatch(q), after, skip, limit)
 	out := make([]credential.AuditCall, len(calls))
 	for i, c := range calls {
 		out[i] = credential.AuditCall(c)
@@ -67,31 +67,33 @@ func (e *Emulator) audit(world *engine.World, q credential.AuditQuery, after uin
 	return out, before, total
 }
 
-// acting is a workspace in the hands of one of its keys: what that brings into it is
+// keyWorkspace is a workspace in the hands of one of its keys: what that brings into it is
 // held against the rights of the key.
-type acting struct {
+type keyWorkspace struct {
 	*Workspace
 	key string // its id
 }
 
 // Import implements sandbox.Workspace.
-func (w acting) Import(r io.Reader) error { return w.bring(r, w.e.sky.Credentials.Bringing(w.key)) }
+func (w keyWorkspace) Import(r io.Reader) error {
+	return w.importChecked(r, w.e.sky.Credentials.Bringing(w.key))
+}
 
 // Load implements sandbox.Workspace.
-func (w acting) Load(fixture string) error {
+func (w keyWorkspace) Load(fixture string) error {
 	return w.start(fixture, w.e.sky.Credentials.Bringing(w.key))
 }
 
 // LoadData implements sandbox.Workspace.
-func (w acting) LoadData(name string, data []byte) error {
+func (w keyWorkspace) LoadData(name string, data []byte) error {
 	return w.startData(name, data, w.e.sky.Credentials.Bringing(w.key))
 }
 
-// pages is the parts of what a world holds, for the control API.
-type pages struct{ *skystack.API }
+// listPages is the parts of what a world holds, for the control API.
+type listPages struct{ *skystack.API }
 
 // AgendaPage is a part of Agenda.
-func (pages) AgendaPage(w *engine.World, after string, most int) ([]sandbox.Event, string, error) {
+func (listPages) AgendaPage(w *engine.World, after string, most int) ([]sandbox.Event, string, error) {
 	events, next, err := w.AgendaPage(after, most)
 	out := make([]sandbox.Event, len(events))
 	for i, e := range events {

@@ -83,12 +83,12 @@ func (w *Workspace) WaitForStatus(ctx context.Context, instance, status string) 
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return i, w.stillWaiting(ctx, instance, status, i, ok)
+			return i, w.timeoutError(ctx, instance, status, i, ok)
 		}
 	}
 }
 
-func (w *Workspace) stillWaiting(ctx context.Context, instance, status string, i Instance, there bool) error {
+func (w *Workspace) timeoutError(ctx context.Context, instance, status string, i Instance, there bool) error {
 	if !there {
 		return fmt.Errorf("waiting for instance %s to be %s: there is no such instance: %w", instance, status, context.Cause(ctx))
 	}

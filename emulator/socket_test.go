@@ -17,20 +17,20 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-// pipes is a listener whose connections need no network, so that a server can be
+// pipeListener is a listener whose connections need no network, so that a server can be
 // watched in a synctest bubble, where its time limits take no time.
-type pipes struct {
+type pipeListener struct {
 	dialled chan net.Conn
 	once    sync.Once
 	closed  chan struct{}
 	waiting chan struct{} // one for each Accept that was ever called
 }
 
-func newPipes() *pipes {
-	return &pipes{dialled: make(chan net.Conn), closed: make(chan struct{}), waiting: make(chan struct{}, 1<<16)}
+func newPipeListener() *pipeListener {
+	return &pipeListener{dialled: make(chan net.Conn), closed: make(chan struct{}), waiting: make(chan struct{}, 1<<16)}
 }
 
-func (l *pipes) Accept() (net.Conn, error) {
+func (l *pipeListener) Accept() (net.Conn, error) {
 	l.waiting <- struct{}{}
 	select {
 	case conn := <-l.dialled:
@@ -40,25 +40,25 @@ func (l *pipes) Accept() (net.Conn, error) {
 	}
 }
 
-func (l *pipes) Close() error {
+func (l *pipeListener) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	return nil
 }
 
-func (l *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
-func (l *pipes) dial() net.Conn {
+func (l *pipeListener) dial() net.Conn {
 	ours, theirs := net.Pipe()
 	l.dialled <- theirs
 	return ours
 }
 
 // bubble serves an emulator on pipes inside a bubble.
-func bubble(t *testing.T, test func(t *testing.T, l *pipes), options ...emulator.Option) {
+func bubble(t *testing.T, test func(t *testing.T, l *pipeListener), options ...emulator.Option) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		e := emulator.Start(t, options...)
-		l := newPipes()
+		l := newPipeListener()
 		done := make(chan error)
 		go func() { done <- e.Serve(l) }()
 		test(t, l)
@@ -72,7 +72,7 @@ func bubble(t *testing.T, test func(t *testing.T, l *pipes), options ...emulator
 	})
 }
 
-func stillServes(t *testing.T, l *pipes) {
+func stillServes(t *testing.T, l *pipeListener) {
 	t.Helper()
 	conn := l.dial()
 	defer func() { _ = conn.Close() }()
@@ -128,14 +128,14 @@ const authorized = "Host: localhost\r\nAuthorization: Bearer " + emulator.Defaul
 // row 9): 5 s for a header, 30 s for a body, 120 s between requests.
 func TestSlowConnections(t *testing.T) {
 	t.Run("half open: it says nothing", func(t *testing.T) {
-		bubble(t, func(t *testing.T, l *pipes) {
+		bubble(t, func(t *testing.T, l *pipeListener) {
 			if took, said := ends(t, l.dial()); took != 5*time.Second || said != "" {
 				t.Errorf("closed after %v, saying %q", took, said)
 			}
 		})
 	})
 	t.Run("a header that does not end", func(t *testing.T) {
-		bubble(t, func(t *testing.T, l *pipes) {
+		bubble(t, func(t *testing.T, l *pipeListener) {
 			conn := l.dial()
 			send(t, conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
 			if took, said := ends(t, conn); took != 5*time.Second || said != "" {
@@ -144,7 +144,7 @@ func TestSlowConnections(t *testing.T) {
 		})
 	})
 	t.Run("a header that drips", func(t *testing.T) {
-		bubble(t, func(t *testing.T, l *pipes) {
+		bubble(t, func(t *testing.T, l *pipeListener) {
 			conn := l.dial()
 			start := time.Now()
 			for _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nX-Slow: "); err == nil; _, err = io.WriteString(conn, "x") {
@@ -156,7 +156,7 @@ func TestSlowConnections(t *testing.T) {
 		})
 	})
 	t.Run("a body that does not come", func(t *testing.T) {
-		bubble(t, func(t *testing.T, l *pipes) {
+		bubble(t, func(t *testing.T, l *pipeListener) {
 			conn := l.dial()
 			send(t, conn, "POST /v1/instances HTTP/1.1\r\n"+authorized+"Content-Length: 100\r\n\r\n{")
 			took, said := ends(t, conn)
@@ -166,7 +166,7 @@ func TestSlowConnections(t *testing.T) {
 		})
 	})
 	t.Run("chunks that do not end", func(t *testing.T) {
-		bubble(t, func(t *testing.T, l *pipes) {
+		bubble(t, func(t *testing.T, l *pipeListener) {
 			conn := l.dial()
 			send(t, conn, "POST /v1/instances HTTP/1.1\r\n"+authorized+"Transfer-Encoding: chunked\r\n\r\n5\r\n{\"a\"")
 			if took, said := ends(t, conn); took != 30*time.Second || !strings.HasPrefix(said, "HTTP/1.1 408 ") {
@@ -175,7 +175,7 @@ func TestSlowConnections(t *testing.T) {
 		})
 	})
 	t.Run("nothing after an answer", func(t *testing.T) {
-		bubble(t, func(t *testing.T, l *pipes) {
+		bubble(t, func(t *testing.T, l *pipeListener) {
 			conn := l.dial()
 			exchange(t, conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
 			if took, said := ends(t, conn); took != 120*time.Second || said != "" {
@@ -184,7 +184,7 @@ func TestSlowConnections(t *testing.T) {
 		})
 	})
 	t.Run("an answer nobody reads", func(t *testing.T) {
-		bubble(t, func(t *testing.T, l *pipes) {
+		bubble(t, func(t *testing.T, l *pipeListener) {
 			conn := l.dial()
 			send(t, conn, "GET /openapi.yaml HTTP/1.1\r\nHost: localhost\r\n\r\n")
 			<-time.After(61 * time.Second)
@@ -195,10 +195,10 @@ func TestSlowConnections(t *testing.T) {
 	})
 }
 
-// hanging is a receiver that never answers.
-type hanging struct{}
+// hangingReceiver is a receiver that never answers.
+type hangingReceiver struct{}
 
-func (hanging) RoundTrip(r *http.Request) (*http.Response, error) {
+func (hangingReceiver) RoundTrip(r *http.Request) (*http.Response, error) {
 	<-r.Context().Done()
 	return nil, context.Cause(r.Context())
 }
@@ -207,7 +207,7 @@ func (hanging) RoundTrip(r *http.Request) (*http.Response, error) {
 // each at a receiver that hangs (S80). A client that sends less than it said has
 // no longer than any other.
 func TestLongRequests(t *testing.T) {
-	bubble(t, func(t *testing.T, l *pipes) {
+	bubble(t, func(t *testing.T, l *pipeListener) {
 		conn := l.dial()
 		do := func(method, path, body string, more int) *http.Response {
 			return exchange(t, conn, fmt.Sprintf("%s %s HTTP/1.1\r\n%sContent-Length: %d\r\n\r\n%s", method, path, authorized, len(body)+more, body))
@@ -230,12 +230,12 @@ func TestLongRequests(t *testing.T) {
 		if took, said := ends(t, conn); late.StatusCode != 200 || took > 30*time.Second || said != "" {
 			t.Errorf("%s, closed after %v, saying %q", late.Status, took, said)
 		}
-	}, emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock}), emulator.WithWebhookTransport(hanging{}))
+	}, emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock}), emulator.WithWebhookTransport(hangingReceiver{}))
 }
 
 // Requests sent ahead are answered in their order.
 func TestPipelining(t *testing.T) {
-	bubble(t, func(t *testing.T, l *pipes) {
+	bubble(t, func(t *testing.T, l *pipeListener) {
 		conn := l.dial()
 		defer func() { _ = conn.Close() }()
 		go func() {

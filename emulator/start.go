@@ -20,7 +20,7 @@ const seedVariable = "SKYSTACK_SANDBOX_SEED"
 // not.
 func Start(t TB, opts ...Option) *Emulator {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(lines{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := slog.New(slog.NewTextHandler(testLogWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	first := []Option{WithLogger(log)}
 	if text := os.Getenv(seedVariable); text != "" {
 		seed, err := strconv.ParseUint(text, 10, 64)
@@ -33,10 +33,10 @@ func Start(t TB, opts ...Option) *Emulator {
 	if err != nil {
 		t.Fatalf("emulator: %v", err)
 	}
-	e.belong(t)
+	e.bindToTest(t)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("%s", e.replay(t.Name()))
+			t.Logf("%s", e.replayHint(t.Name()))
 		}
 		_ = e.Close()
 	})
@@ -46,8 +46,8 @@ func Start(t TB, opts ...Option) *Emulator {
 // lastRequests is how many requests a failed test is shown.
 const lastRequests = 10
 
-// replay says how to run a failed test again, and what it last asked.
-func (e *Emulator) replay(test string) string {
+// replayHint says how to run a failed test again, and what it last asked.
+func (e *Emulator) replayHint(test string) string {
 	s := e.Setup()
 	var b strings.Builder
 	fmt.Fprintf(&b, "emulator: seed %d, fixture %s; replay: %s=%d go test -count=1 -run '%s'", s.Seed, s.Fixture, seedVariable, s.Seed, pattern(test))
@@ -69,11 +69,11 @@ func pattern(test string) string {
 	return strings.Join(parts, "/")
 }
 
-// lines writes log lines to a test.
-type lines struct{ t TB }
+// testLogWriter writes log lines to a test.
+type testLogWriter struct{ t TB }
 
 // Write implements io.Writer.
-func (l lines) Write(b []byte) (int, error) {
+func (l testLogWriter) Write(b []byte) (int, error) {
 	l.t.Logf("%s", strings.TrimSuffix(string(b), "\n"))
 	return len(b), nil
 }

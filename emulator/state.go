@@ -72,7 +72,7 @@ func (w *Workspace) Restore(s Snapshot) error {
 // only the world itself takes memory. Imports of a workspace are done one after the
 // other. What the workspace's budget has no room for is refused with
 // sandbox.ErrOverBudget.
-func (w *Workspace) Import(r io.Reader) error { return w.bring(r) }
+func (w *Workspace) Import(r io.Reader) error { return w.importChecked(r) }
 
 // ReadSnapshot reads what Snapshot.Save wrote, and changes nothing. The snapshot can be
 // restored, dumped and compared. It refuses what Import refuses.
@@ -84,8 +84,8 @@ func (w *Workspace) ReadSnapshot(r io.Reader) (Snapshot, error) {
 	return snapshot{p}, nil
 }
 
-// bring imports what the checks allow.
-func (w *Workspace) bring(r io.Reader, checks ...engine.ReplaceCheck) error {
+// importChecked imports what the checks allow.
+func (w *Workspace) importChecked(r io.Reader, checks ...engine.ReplaceCheck) error {
 	// The first bytes are waited for before it is an import's turn: one that sends
 	// nothing keeps no other waiting.
 	from := bufio.NewReaderSize(r, firstOfState)
@@ -165,7 +165,7 @@ func (w *Workspace) load(f *fixtures.Fixture, checks []engine.ReplaceCheck) erro
 	}
 	defer fresh.Close()
 	for i, k := range fixtureKeys(f) {
-		if c.isKnownToAll(f, k) {
+		if c.isPublicKey(f, k) {
 			continue
 		}
 		if home, _ := w.e.registry.Lookup(engine.DigestOf(k.Token)); home != nil && home != w.world {

@@ -27,7 +27,7 @@ func (w *Workspace) SetClock(c Clock) error { return w.SetClockContext(context.B
 // SetClockContext is SetClock that gives up when the context ends: the clock keeps
 // its setting then, and time stays at the instant it reached.
 func (w *Workspace) SetClockContext(ctx context.Context, c Clock) error {
-	ctx, cancel := w.e.untilClosed(ctx)
+	ctx, cancel := w.e.withClose(ctx)
 	defer cancel()
 	return advanceError(w.world.SetClockContext(ctx, engineClock(c)))
 }
@@ -47,7 +47,7 @@ func (w *Workspace) Advance(d time.Duration) error {
 
 // AdvanceTo is Advance to an instant.
 func (w *Workspace) AdvanceTo(t time.Time) error {
-	ctx, cancel := w.e.untilClosed(context.Background())
+	ctx, cancel := w.e.withClose(context.Background())
 	defer cancel()
 	return advanceError(w.world.AdvanceToContext(ctx, t))
 }
@@ -84,14 +84,14 @@ func (w *Workspace) AdvanceContext(ctx context.Context, a Advance) (moved bool, 
 	default:
 		return false, fmt.Errorf("cannot advance until %q: use %q or %q", a.Until, sandbox.UntilNext, sandbox.UntilIdle)
 	}
-	ctx, cancel := w.e.untilClosed(ctx)
+	ctx, cancel := w.e.withClose(ctx)
 	defer cancel()
 	moved, err = w.world.AdvanceContext(ctx, target)
 	return moved, advanceError(err)
 }
 
-// untilClosed is a context that ends with the emulator too.
-func (e *Emulator) untilClosed(ctx context.Context) (context.Context, context.CancelFunc) {
+// withClose is a context that ends with the emulator too.
+func (e *Emulator) withClose(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(e.closing, func() { cancel(sandbox.ErrClosed) })
 	return ctx, func() {

@@ -74,7 +74,7 @@ func (c *config) prepare(log *slog.Logger) (*secure, error) {
 		return nil, nil
 	}
 	h, now := c.https, engine.WallNow()
-	s := &secure{advice: c.howToBeTrusted(), config: &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}}
+	s := &secure{advice: c.trustAdvice(), config: &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}}
 	c.server.Hosts = append(slices.Clone(c.server.Hosts), h.Names...)
 	if h.CertFile != "" || h.KeyFile != "" {
 		own, err := localca.LoadOwn(h.CertFile, h.KeyFile, now, h.Names)
@@ -126,7 +126,7 @@ func (e *Emulator) HTTPSURL() string {
 	if e.secure == nil {
 		panic("emulator: there is no certificate for HTTPSURL: use WithHTTPS")
 	}
-	return e.at(&e.secured, "https", e.securely)
+	return e.openSocket(&e.secured, "https", e.serveTLS)
 }
 
 // ServeHTTPS is Serve with HTTPS, as WithHTTPS has it. Plain HTTP gets a response
@@ -136,12 +136,12 @@ func (e *Emulator) ServeHTTPS(l net.Listener) error {
 		_ = l.Close()
 		return errors.New("there is no certificate to serve HTTPS with: use WithHTTPS")
 	}
-	return e.serve(l, e.securely)
+	return e.serve(l, e.serveTLS)
 }
 
-// securely serves HTTPS, and knows plain HTTP when it sees it.
-func (e *Emulator) securely(s *http.Server, l net.Listener) error {
-	return s.ServeTLS(limited{greeter{l, e}, e.connections}, "", "")
+// serveTLS serves HTTPS, and knows plain HTTP when it sees it.
+func (e *Emulator) serveTLS(s *http.Server, l net.Listener) error {
+	return s.ServeTLS(limited{sniffingListener{l, e}, e.connections}, "", "")
 }
 
 // CA is the authority of an installation that signs the sandbox's certificate.
@@ -159,17 +159,17 @@ type CA struct {
 // LocalCA returns the CA that HTTPS.Dir names, and makes what is missing. The
 // names must be among those it was made with.
 func LocalCA(dir string, names ...string) (CA, error) {
-	return described(localca.Open(dir, engine.WallNow(), names))
+	return describeCA(localca.Open(dir, engine.WallNow(), names))
 }
 
 // RenewLocalCA makes the certificate of a CA anew, for the names it had and these
 // further ones. Clients must trust the new certificate; a running sandbox goes on
 // with the old one.
 func RenewLocalCA(dir string, names ...string) (CA, error) {
-	return described(localca.Renew(dir, engine.WallNow(), names))
+	return describeCA(localca.Renew(dir, engine.WallNow(), names))
 }
 
-func described(ca *localca.CA, err error) (CA, error) {
+func describeCA(ca *localca.CA, err error) (CA, error) {
 	if err != nil {
 		return CA{}, err
 	}

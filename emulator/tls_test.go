@@ -40,15 +40,15 @@ func trusting(t *testing.T, e *emulator.Emulator, ca []byte, protocols ...string
 	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// got is a response as it came.
-type got struct {
+// received is a response as it came.
+type received struct {
 	status int
 	proto  string
 	header http.Header
 	body   string
 }
 
-func fetch(t *testing.T, client *http.Client, method, url, key, body string) got {
+func fetch(t *testing.T, client *http.Client, method, url, key, body string) received {
 	t.Helper()
 	r, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
@@ -66,13 +66,13 @@ func fetch(t *testing.T, client *http.Client, method, url, key, body string) got
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.Header.Get("Content-Type") == "text/event-stream" { // it has no end
-		return got{resp.StatusCode, resp.Proto, resp.Header, ""}
+		return received{resp.StatusCode, resp.Proto, resp.Header, ""}
 	}
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return got{resp.StatusCode, resp.Proto, resp.Header, string(text)}
+	return received{resp.StatusCode, resp.Proto, resp.Header, string(text)}
 }
 
 // A client that trusts the CA and checks what it sees reaches the sandbox under
@@ -116,7 +116,7 @@ func TestSameBytesOnEveryWay(t *testing.T) {
 		{"GET", "/nowhere", ""}, {"PUT", "/v1/instances", ""}, {"OPTIONS", "/v1/instances", ""},
 		{"POST", "/v1/instances", `{"name":"` + strings.Repeat("a", 1<<20) + `"}`},
 	}
-	var first []got
+	var first []received
 	for _, way := range []string{"plain", "HTTP/1.1", "HTTP/2.0", "in-process"} {
 		e := emulator.Start(t, emulator.WithHTTPS(emulator.HTTPS{}), emulator.WithFixture("busy=100"),
 			emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock, Now: time.Date(2026, 3, 19, 10, 22, 44, 0, time.UTC)}))

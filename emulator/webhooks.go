@@ -70,12 +70,12 @@ func inContainer() bool {
 	})
 }
 
-// heard notes that the sandbox listens somewhere; the lock is held. Where other
+// recordListener notes that the sandbox listens somewhere; the lock is held. Where other
 // machines can reach it, secrets that are made by API can be guessed by none of them.
-func (e *Emulator) heard(l net.Listener) {
+func (e *Emulator) recordListener(l net.Listener) {
 	if at, ok := l.Addr().(*net.TCPAddr); ok {
 		if !at.IP.IsLoopback() {
-			e.needSalt()
+			e.ensureSalt()
 		}
 		listens := append(e.addresses(), at.AddrPort())
 		e.listens.Store(&listens)

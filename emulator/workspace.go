@@ -96,12 +96,12 @@ func (w *Workspace) Key() string { return w.key }
 // URL is the base URL of a socket on the loopback interface, opened by the first
 // call. Inside a testing/synctest bubble use Client and no URL: a socket would
 // keep the bubble's time from moving. URL panics when no socket can be opened.
-func (w *Workspace) URL() string { return w.e.at(&w.e.plain, "http", w.e.plainly) }
+func (w *Workspace) URL() string { return w.e.openSocket(&w.e.plain, "http", w.e.serveHTTP) }
 
 // Client returns an HTTP client whose requests reach the emulator without a
 // socket, whatever host they name. A URL may be a path alone. It works inside a
 // testing/synctest bubble.
-func (w *Workspace) Client() *http.Client { return &http.Client{Transport: door{w.e}} }
+func (w *Workspace) Client() *http.Client { return &http.Client{Transport: handlerTransport{w.e}} }
 
 // NewWorkspace returns another workspace, which ends with the test. It starts as
 // the default one did, where the setup (at most one) says nothing else; its id
@@ -109,9 +109,9 @@ func (w *Workspace) Client() *http.Client { return &http.Client{Transport: door{
 func (w *Workspace) NewWorkspace(t TB, setup ...Setup) sandbox.Workspace {
 	t.Helper()
 	s := slices.Concat(setup, []Setup{{}})[0]
-	s.Workspace = cmp.Or(s.Workspace, w.e.nameFor(t))
+	s.Workspace = cmp.Or(s.Workspace, w.e.workspaceID(t))
 	other, err := w.e.AddWorkspace(s)
-	return w.e.share(t, other, err)
+	return w.e.publishTo(t, other, err)
 }
 
 // Fork returns a copy of the workspace as it is now, clock and agenda included,
@@ -119,18 +119,18 @@ func (w *Workspace) NewWorkspace(t TB, setup ...Setup) sandbox.Workspace {
 // number of instances.
 func (w *Workspace) Fork(t TB) sandbox.Workspace {
 	t.Helper()
-	other, err := w.e.ForkWorkspace(w.ID(), nil, w.e.nameFor(t))
-	return w.e.share(t, other, err)
+	other, err := w.e.ForkWorkspace(w.ID(), nil, w.e.workspaceID(t))
+	return w.e.publishTo(t, other, err)
 }
 
-// share gives a workspace to a test.
-func (e *Emulator) share(t TB, w sandbox.Workspace, err error) sandbox.Workspace {
+// publishTo gives a workspace to a test.
+func (e *Emulator) publishTo(t TB, w sandbox.Workspace, err error) sandbox.Workspace {
 	t.Helper()
 	if err != nil {
 		t.Fatalf("emulator: %v", err)
 	}
 	if own, ok := w.(*Workspace); ok {
-		own.belong(t)
+		own.bindToTest(t)
 	}
 	t.Cleanup(func() { _ = e.RemoveWorkspace(w.ID()) })
 	return w
@@ -144,13 +144,13 @@ func (e *Emulator) AddWorkspace(s Setup) (sandbox.Workspace, error) {
 		return nil, err
 	}
 	if isDefault(s) {
-		return e.open(e.again(e.Workspace, e.nextID(s.Workspace)))
+		return e.open(e.restartWorkspace(e.Workspace, e.nextID(s.Workspace)))
 	}
 	asked, err := e.asked.with(s)
 	if err != nil {
 		return nil, err
 	}
-	c, f, err := asked.settled()
+	c, f, err := asked.resolve()
 	if err != nil {
 		return nil, err
 	}
@@ -184,18 +184,18 @@ func (e *Emulator) ForkWorkspace(of string, at Snapshot, id string) (sandbox.Wor
 		f.Close()
 		return nil, overBudget(err)
 	}
-	return e.open(e.copied(w, f))
+	return e.open(e.workspaceOf(w, f))
 }
 
-// again makes a workspace that starts as another did.
-func (e *Emulator) again(of *Workspace, id string) *Workspace {
+// restartWorkspace makes a workspace that starts as another did.
+func (e *Emulator) restartWorkspace(of *Workspace, id string) *Workspace {
 	world := of.world.ForkOf(of.world.Baseline(), id)
 	world.Restart() // what the start had booked falls due as much later
-	return e.copied(of, world)
+	return e.workspaceOf(of, world)
 }
 
-// copied makes a workspace of a copy of another's world.
-func (e *Emulator) copied(of *Workspace, world *engine.World) *Workspace {
+// workspaceOf makes a workspace of a copy of another's world.
+func (e *Emulator) workspaceOf(of *Workspace, world *engine.World) *Workspace {
 	of.mu.Lock()
 	defer of.mu.Unlock()
 	for _, a := range e.apis {
@@ -331,8 +331,8 @@ func (e *Emulator) nextID(id string) string {
 	return id
 }
 
-// nameFor is a free id that follows from a test's name.
-func (e *Emulator) nameFor(t TB) string {
+// workspaceID is a free id that follows from a test's name.
+func (e *Emulator) workspaceID(t TB) string {
 	for n := 1; ; n++ {
 		if id := sandbox.WorkspaceID(t.Name(), n); e.registry.World(id) == nil {
 			return id

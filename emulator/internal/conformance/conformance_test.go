@@ -29,7 +29,7 @@ func read(t testing.TB) *Project {
 // Every rule that is called done is cited by a test, every operation cites a rule, and
 // rules and contract name what there is.
 func TestRulesAreWhole(t *testing.T) {
-	for _, fault := range read(t).Faults() {
+	for _, fault := range read(t).Problems() {
 		t.Error(fault)
 	}
 }
@@ -165,7 +165,7 @@ func whole() *Project {
 
 // The check itself must not be blind.
 func TestFaultsAreFound(t *testing.T) {
-	if got := whole().Faults(); got != nil {
+	if got := whole().Problems(); got != nil {
 		t.Fatalf("faults %q", got)
 	}
 	for _, tc := range []struct {
@@ -191,13 +191,13 @@ func TestFaultsAreFound(t *testing.T) {
 	} {
 		p := whole()
 		tc.change(p)
-		if got := p.Faults(); len(got) != 1 || !strings.Contains(got[0], tc.want) {
+		if got := p.Problems(); len(got) != 1 || !strings.Contains(got[0], tc.want) {
 			t.Errorf("faults %q, want one with %q", got, tc.want)
 		}
 	}
 	story := whole()
 	story.Tests["S7"] = []File{{Path: "testdata/script/a.txtar"}}
-	if got := story.Faults(); got != nil {
+	if got := story.Problems(); got != nil {
 		t.Errorf("a story proves nothing: %q", got)
 	}
 }

@@ -18,9 +18,9 @@ func (p *Project) cited(id string) bool {
 // cites tells whether the file has a test that carries the rule, or is one.
 func (f File) cites() bool { return len(f.Tests) > 0 || strings.HasSuffix(f.Path, ".txtar") }
 
-// Faults lists what is missing or contradicts itself, a line each; none if the
+// Problems lists what is missing or contradicts itself, a line each; none if the
 // page may be believed.
-func (p *Project) Faults() []string {
+func (p *Project) Problems() []string {
 	var out []string
 	fault := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	var ids, want []string
@@ -52,7 +52,7 @@ func (p *Project) Faults() []string {
 		}
 	}
 	for _, r := range p.Rules {
-		out = append(out, p.faultsOf(r)...)
+		out = append(out, p.problemsOf(r)...)
 		for _, id := range r.Operations {
 			if !operations[id] {
 				fault("rules.yaml: %s names operation %s, which openapi.yaml does not have", r.ID, id)
@@ -62,8 +62,8 @@ func (p *Project) Faults() []string {
 	return out
 }
 
-// faultsOf is what is wrong with a rule by itself.
-func (p *Project) faultsOf(r Rule) []string {
+// problemsOf is what is wrong with a rule by itself.
+func (p *Project) problemsOf(r Rule) []string {
 	var out []string
 	fault := func(format string, args ...any) {
 		out = append(out, "rules.yaml: "+r.ID+": "+fmt.Sprintf(format, args...))

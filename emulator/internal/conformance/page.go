@@ -37,7 +37,7 @@ operation cites no rule, and when this page is out of date.
 
 `)
 	p.summary(&b)
-	p.undone(&b)
+	p.notDone(&b)
 	p.table(&b)
 	for _, r := range p.Rules {
 		p.section(&b, r)
@@ -88,12 +88,12 @@ func (p *Project) summary(b *strings.Builder) {
 	b.WriteString("\n")
 }
 
-// undone is the table of the rules that are not done, and why.
-func (p *Project) undone(b *strings.Builder) {
+// notDone is the table of the rules that are not done, and why.
+func (p *Project) notDone(b *strings.Builder) {
 	b.WriteString("| Not done | Why |\n|---|---|\n")
 	for _, r := range p.Rules {
 		if r.Status != Done {
-			fmt.Fprintf(b, "| %s %s | %s: %s |\n", link(r), cell(r.Sentence), spoken(r.Status), cell(r.Why))
+			fmt.Fprintf(b, "| %s %s | %s: %s |\n", link(r), cell(r.Sentence), statusName(r.Status), cell(r.Why))
 		}
 	}
 	b.WriteString("\n")
@@ -120,7 +120,7 @@ func (p *Project) table(b *strings.Builder) {
 		if p.proved(r.ID) {
 			by += ", proved by mutation"
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", link(r), cell(r.Sentence), spoken(r.Status), p.source(r), assumed, by)
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", link(r), cell(r.Sentence), statusName(r.Status), p.source(r), assumed, by)
 	}
 	b.WriteString("\n")
 }
@@ -135,7 +135,7 @@ func (p *Project) section(b *strings.Builder, r Rule) {
 		fmt.Fprintf(b, "- **Assumed:** %s\n", plain(r.Assumed))
 	}
 	if r.Status != Done {
-		fmt.Fprintf(b, "- **%s:** %s\n", capital(spoken(r.Status)), plain(r.Why))
+		fmt.Fprintf(b, "- **%s:** %s\n", capital(statusName(r.Status)), plain(r.Why))
 	}
 	if r.Status != None {
 		fmt.Fprintf(b, "- **Source:** %s\n", p.source(r))
@@ -153,8 +153,8 @@ func (p *Project) section(b *strings.Builder, r Rule) {
 	}
 	if files := p.Sources[r.ID]; len(files) > 0 {
 		var links []string
-		for _, f := range some(files, mostFiles) {
-			links = append(links, to(f.Path))
+		for _, f := range firstN(files, mostFiles) {
+			links = append(links, fileLink(f.Path))
 		}
 		fmt.Fprintf(b, "- **Code:** %s%s\n", strings.Join(links, ", "), more(len(files)-mostFiles, "file"))
 	}
@@ -173,12 +173,12 @@ func (p *Project) citations(b *strings.Builder, r Rule) {
 	} else {
 		b.WriteString("- **Cited by:**\n")
 	}
-	for _, f := range some(files, mostFiles) {
+	for _, f := range firstN(files, mostFiles) {
 		var names []string
-		for _, name := range some(f.Tests, mostTests) {
+		for _, name := range firstN(f.Tests, mostTests) {
 			names = append(names, code(name))
 		}
-		line := to(f.Path)
+		line := fileLink(f.Path)
 		if len(names) > 0 {
 			line += ": " + strings.Join(names, ", ") + more(len(f.Tests)-mostTests, "")
 		}
@@ -189,8 +189,8 @@ func (p *Project) citations(b *strings.Builder, r Rule) {
 	}
 }
 
-// spoken is a status as the page names it.
-func spoken(status string) string {
+// statusName is a status as the page names it.
+func statusName(status string) string {
 	switch status {
 	case Planned:
 		return "not done yet"
@@ -223,13 +223,13 @@ func more(n int, thing string) string {
 	return fmt.Sprintf(", +%d more %s", n, thing)
 }
 
-func some[T any](all []T, most int) []T { return all[:min(len(all), most)] }
+func firstN[T any](all []T, most int) []T { return all[:min(len(all), most)] }
 
 // link leads to the section of a rule.
 func link(r Rule) string { return "[" + r.ID + "](#" + strings.ToLower(r.ID) + ")" }
 
-// to leads to a file below the root.
-func to(file string) string {
+// fileLink leads to a file below the root.
+func fileLink(file string) string {
 	target, below := strings.CutPrefix(file, "emulator/")
 	if !below {
 		target = "../" + file

@@ -23,12 +23,12 @@ type File struct {
 	Tests []string
 }
 
-// places are the tests of a file that carry a rule, by its number. A rule that only
+// citations are the tests of a file that carry a rule, by its number. A rule that only
 // the rest of the file carries has none.
-type places map[string][]string
+type citations map[string][]string
 
 // add notes the rules that a text names; test is "" outside of all tests.
-func (p places) add(test, text string) {
+func (p citations) add(test, text string) {
 	for _, id := range cited(text) {
 		tests := p[id]
 		if test != "" && !slices.Contains(tests, test) {
@@ -117,7 +117,7 @@ func scan(root string) (tests, sources map[string][]File, err error) {
 
 // reader is how a file is read, and whether it counts as a test; nil if it does
 // not count at all.
-func reader(path string) (read func(path string, text []byte) (places, error), isTest bool) {
+func reader(path string) (read func(path string, text []byte) (citations, error), isTest bool) {
 	switch {
 	case strings.HasSuffix(path, "_test.go"):
 		return inTests, true
@@ -130,12 +130,12 @@ func reader(path string) (read func(path string, text []byte) (places, error), i
 }
 
 // inSource finds the rules in a source file's comments.
-func inSource(path string, text []byte) (places, error) {
+func inSource(path string, text []byte) (citations, error) {
 	file, err := parser.ParseFile(token.NewFileSet(), path, text, parser.ParseComments)
 	if err != nil {
 		return nil, err
 	}
-	out := places{}
+	out := citations{}
 	for _, group := range file.Comments {
 		out.add("", group.Text())
 	}
@@ -144,12 +144,12 @@ func inSource(path string, text []byte) (places, error) {
 
 // inTests finds the rules in a test file's comments, string literals and names of
 // tests.
-func inTests(path string, text []byte) (places, error) {
+func inTests(path string, text []byte) (citations, error) {
 	file, err := parser.ParseFile(token.NewFileSet(), path, text, parser.ParseComments)
 	if err != nil {
 		return nil, err
 	}
-	out := places{}
+	out := citations{}
 	for _, group := range file.Comments {
 		i := slices.IndexFunc(file.Decls, func(d ast.Decl) bool { return group.Pos() >= begin(d) && group.End() <= d.End() })
 		test := ""
@@ -229,11 +229,11 @@ func unquoted(lit *ast.BasicLit) string {
 
 // inStory finds the rules in a story's comments; the files that the archive holds
 // are data.
-func inStory(_ string, text []byte) (places, error) {
+func inStory(_ string, text []byte) (citations, error) {
 	if at := storyFile.FindIndex(text); at != nil {
 		text = text[:at[0]]
 	}
-	out := places{}
+	out := citations{}
 	for _, comment := range storyComment.FindAll(text, -1) {
 		out.add("", string(comment))
 	}

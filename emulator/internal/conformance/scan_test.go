@@ -52,7 +52,7 @@ func FuzzS16(f *testing.F) {}
 
 func Example_s17() { /* S18 */ }
 `))
-	want := places{
+	want := citations{
 		"S1": nil, "S2": nil, "S3": nil, "S4": {"TestOne"}, "S5": {"TestOne"}, "S6": {"TestOne"}, "S7": {"TestOne/S7:_refuses_|_it"}, "S8": {"TestOne"},
 		"S9": {"TestPagingS9S10AndS11"}, "S10": {"TestPagingS9S10AndS11"}, "S11": {"TestPagingS9S10AndS11"},
 		"S13": nil, "S14": nil, "S15": nil, "S16": {"FuzzS16"}, "S18": {"Example_s17"},
@@ -67,7 +67,7 @@ func Example_s17() { /* S18 */ }
 
 func TestInSource(t *testing.T) {
 	got, err := inSource("x.go", []byte("package x\n\n// S1 here.\nfunc f() string { return \"S2\" /* S3 */ }\n"))
-	if want := (places{"S1": nil, "S3": nil}); err != nil || !reflect.DeepEqual(got, want) {
+	if want := (citations{"S1": nil, "S3": nil}); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 	if _, err := inSource("x.go", nil); err == nil {
@@ -77,7 +77,7 @@ func TestInSource(t *testing.T) {
 
 func TestInStory(t *testing.T) {
 	got, err := inStory("x.txtar", []byte("# S57 again\nexec x S58 # and S59\n-- S60.txt --\n# S61\n"))
-	if want := (places{"S57": nil, "S59": nil}); err != nil || !reflect.DeepEqual(got, want) {
+	if want := (citations{"S57": nil, "S59": nil}); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 }

@@ -19,7 +19,7 @@ func (a *API) clockHandlers() []httpapi.Handler {
 	}
 }
 
-// clockOf is how the time of a workspace moves, with the present.
+// clockOf returns the clock setting of a workspace, with the present time.
 func clockOf(w sandbox.Workspace) sandbox.Clock {
 	c := w.Clock()
 	c.Now = w.Now()
@@ -41,7 +41,7 @@ func (a *API) setClock(c *call, in sandbox.Clock) (sandbox.Clock, error) {
 	return clockOf(c.workspace), nil
 }
 
-// advance has exactly one member: the contract sees to it.
+// advance is the body of advanceClock. The contract requires exactly one member.
 type advance struct {
 	By    string     `json:"by"`
 	To    *time.Time `json:"to"`
@@ -53,20 +53,20 @@ type advanced struct {
 	Advanced bool      `json:"advanced"`
 }
 
-// advanceClock moves time ahead, whatever falls due on the way included.
+// advanceClock advances time and runs the events due on the way.
 //
 //	POST /_sandbox/clock/advance
 func (a *API) advanceClock(c *call, in advance) (advanced, error) {
 	w, far := c.workspace, sandbox.Advance{Until: in.Until}
 	switch {
-	case in.To != nil && in.To.IsZero(): // no instant of an Advance, and one that has passed
+	case in.To != nil && in.To.IsZero(): // the zero Advance.To means none
 		return advanced{}, w.AdvanceTo(*in.To)
 	case in.To != nil:
 		far.To = *in.To
 	case in.Until == "":
 		d, err := time.ParseDuration(in.By)
 		if err != nil {
-			return advanced{}, invalidMember(fail.Body, "by", "invalid_format", fmt.Sprintf("by is %q, which is no duration: write it as 3s, 1m30s or 24h.", fail.Clip(in.By)))
+			return advanced{}, invalidMember(fail.Body, "by", "invalid_format", fmt.Sprintf("by is %q, which is not a duration: write it as 3s, 1m30s or 24h.", fail.Clip(in.By)))
 		}
 		far.By = d
 	}
@@ -77,7 +77,7 @@ func (a *API) advanceClock(c *call, in advance) (advanced, error) {
 	return advanced{w.Now(), moved}, nil
 }
 
-// getAgenda lists what will happen, in order.
+// getAgenda lists the scheduled events, in order.
 //
 //	GET /_sandbox/agenda
 func (a *API) getAgenda(c *call, in pageInput) (page[sandbox.Event], error) {

@@ -7,19 +7,18 @@ import (
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
-// openapi.yaml of this room is written by hand; the copies below are made of it,
-// and a test fails when they are not.
+// openapi.yaml of this package is written by hand. The copies below are generated from
+// it, and a test fails when they differ.
 //
 //go:generate go run ../genopenapi openapi.yaml openapi.json.gz answers.json.gz contract.json
 
-// checkedJSON is what requests are checked against: the document without texts,
-// examples and what answers look like.
+// checkedJSON validates requests: the document without texts, examples and response
+// schemas.
 //
 //go:embed contract.json
 var checkedJSON []byte
 
-// answersJSON is what answers are checked against: checkedJSON and what answers
-// look like.
+// answersJSON validates responses: checkedJSON with response schemas.
 //
 //go:embed answers.json.gz
 var answersJSON httpapi.Packed

@@ -1,7 +1,7 @@
 // Package control is the control API under /_sandbox/: time, state, limits and
-// the record of requests of a sandbox, over HTTP. Each operation is a thin shell
-// over a method of sandbox.Workspace, and runs outside of any transaction. One
-// file a resource; this one is the table of contents.
+// the record of requests of a sandbox, over HTTP. Each operation calls a method of
+// sandbox.Workspace, outside of any transaction. Each resource has its own file; this
+// one is the table of contents.
 package control
 
 import (
@@ -21,69 +21,66 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// Server is the sandbox as a whole, for what concerns more than one workspace.
+// Server is the sandbox as a whole, for operations that concern more than one
+// workspace.
 type Server interface {
 	// Workspaces lists all workspaces by id.
 	Workspaces() []sandbox.Workspace
 	// AddWorkspace adds a workspace that starts as the default one did where the
 	// setup is zero.
 	AddWorkspace(setup sandbox.Setup) (sandbox.Workspace, error)
-	// ForkWorkspace adds a copy of a workspace, as it is now or, unless at is nil,
-	// as its snapshot has it; "" makes up an id.
+	// ForkWorkspace adds a copy of a workspace: of its present state, or of a snapshot
+	// unless at is nil. An empty id is generated.
 	ForkWorkspace(of string, at sandbox.Snapshot, id string) (sandbox.Workspace, error)
-	// RemoveWorkspace ends a workspace and everything in it. It tells API.Forget.
+	// RemoveWorkspace removes a workspace and everything in it. It calls API.Forget.
 	RemoveWorkspace(id string) error
 	// ForgetRequests empties the record of requests of a workspace.
 	ForgetRequests(workspace string) error
 	// Metrics writes all metrics in the text format of Prometheus.
 	Metrics(w io.Writer) error
-	// CA is the certificate, in PEM, of the authority behind the HTTPS listener;
-	// nil when there is no such listener, or it has a certificate of its own.
+	// CA returns the certificate, in PEM, of the authority of the HTTPS listener; nil
+	// when there is no such listener, or its certificate was supplied.
 	CA() []byte
 }
 
-// Config is what the API is told once. All of it but Origins must be
-// given.
+// Config configures the API. All members but Origins are required.
 type Config struct {
 	Server Server
 	// Home is the id of the default workspace.
 	Home string
-	// Workspace finds a workspace by its id, and World its world; false and nil
-	// when there is none. A world belongs to one workspace for as long as it
-	// lives.
+	// Workspace finds a workspace by its id, and World its world; false and nil when
+	// there is none. A world belongs to one workspace.
 	Workspace func(id string) (sandbox.Workspace, bool)
 	World     func(id string) *engine.World
-	// OnBehalf is a workspace in which nothing is done that the rights of a key, named
-	// by its id, do not allow; false when there is no such workspace.
+	// OnBehalf finds a workspace whose methods are limited to the rights of a key,
+	// which is named by its id; false when there is none.
 	OnBehalf func(id, key string) (sandbox.Workspace, bool)
-	// Pages reads parts of what a world holds.
+	// Pages reads pages of lists.
 	Pages Pages
-	// Names refuses matches that name what does not exist.
+	// Names validates the names in matches.
 	Names Names
-	// Bearer reads the token of a request, and refuses one without, or with
-	// something that is none. What the token is good for it does not know.
+	// Bearer reads the token of a request. A missing or malformed token is an error.
+	// It does not check the token's rights.
 	Bearer func(r *http.Request) (string, error)
-	// Authenticate finds the world of a key, and what the key is called, is bound to
-	// and may do; nil Scopes mean everything. It counts as no request and changes
-	// nothing.
+	// Authenticate finds the world of a key, with the key's id, project and scopes;
+	// nil Scopes mean all. It does not count as a request and changes nothing.
 	Authenticate func(token string) (w *engine.World, key sandbox.Key, err error)
 	// Admin reports whether the token is the admin token, in constant time.
 	Admin func(token string) bool
-	// Secure refuses a request that came over plain HTTP, if HTTPS is required.
+	// Secure returns an error for a request over plain HTTP, if HTTPS is required.
 	Secure func(r *http.Request) error
-	// Like is the API whose way to render errors, hosts and names of headers this one
-	// shares.
+	// Like is the API whose error format, hosts and header names this one shares.
 	Like *httpapi.API
 	// Origins are the web origins, as https://app.test, that may call from a page
 	// besides the sandbox's own; none by default.
 	Origins []string
 }
 
-// API holds the handlers of the control API, and what it keeps itself: snapshots.
+// API holds the handlers of the control API, and the snapshots that it stores.
 type API struct {
 	Config
 	crossOrigin  http.CrossOriginProtection
-	requestCount atomic.Uint64 // requests so far, which their ids count
+	requestCount atomic.Uint64 // numbers the ids of requests
 	closing      context.Context
 	close        context.CancelFunc
 
@@ -91,7 +88,7 @@ type API struct {
 	states map[*engine.World]*workspaceState
 }
 
-// New returns the API. It refuses an origin that is none.
+// New returns the API. An invalid origin is an error.
 func New(c Config) (*API, error) {
 	a := &API{Config: c, states: map[*engine.World]*workspaceState{}}
 	for _, origin := range c.Origins {
@@ -103,10 +100,10 @@ func New(c Config) (*API, error) {
 	return a, nil
 }
 
-// Close answers those who wait for something. It may be called more than once.
+// Close ends requests that wait. It may be called more than once.
 func (a *API) Close() { a.close() }
 
-// HTTP describes the API to the room that serves it.
+// HTTP describes the API to its server.
 func (a *API) HTTP() (*httpapi.API, error) {
 	c, err := contract()
 	if err != nil {
@@ -118,22 +115,22 @@ func (a *API) HTTP() (*httpapi.API, error) {
 	}, nil
 }
 
-// handlers is every operation. Each file begins with those that it serves.
+// handlers is the table of contents: every operation and its handler.
 func (a *API) handlers() []httpapi.Handler {
 	return slices.Concat(a.workspacesHandlers(), a.clockHandlers(), a.stateHandlers(), a.objectsHandlers(), a.limitsHandlers(), a.requestsHandlers(), a.eventsHandlers(), a.webhooksHandlers(), a.listenersHandlers(), a.systemHandlers())
 }
 
-// call is what a handler knows of the request beyond its input.
+// call is the request for a handler, without its input.
 type call struct {
-	// ctx ends when the client goes away.
+	// ctx ends when the client disconnects.
 	ctx context.Context
-	// workspace is the one that is meant, and world its world; nil where the
+	// workspace is the workspace of the request, and world its world; nil where the
 	// operation needs no credential.
 	workspace sandbox.Workspace
 	world     *engine.World
-	// admin says that the request carries the admin token. Otherwise own is the
-	// world of its key, key the key's id, project the one it is bound to, "" for
-	// none, and scopes what it may do.
+	// admin says that the request has the admin token. Otherwise own is the world of
+	// its key, key the key's id, project the project it is bound to, "" for none, and
+	// scopes its scopes.
 	admin   bool
 	own     *engine.World
 	key     string
@@ -141,8 +138,8 @@ type call struct {
 	scopes  []string
 }
 
-// handle makes a function the handler of an operation. What a workspace refuses
-// becomes a refusal of the request here, so that no handler can forget it.
+// handle makes a function the handler of an operation. It converts the errors of a
+// workspace to request errors, so that no handler can forget it.
 func handle[In, Out any](operation string, f func(c *call, in In) (Out, error)) httpapi.Handler {
 	return httpapi.HandleUnlocked(operation, func(ctx context.Context, e *httpapi.Call, in In) (Out, error) {
 		c := e.Admission().(*call)
@@ -154,18 +151,17 @@ func handle[In, Out any](operation string, f func(c *call, in In) (Out, error)) 
 
 type noInput struct{}
 
-// Names refuses matches that name what does not exist, and says what was probably
-// meant.
+// Names validates the names in matches. The error for an unknown name suggests similar
+// ones.
 type Names interface {
 	CheckRequestMatch(m sandbox.Match) error
 	CheckEventMatch(m sandbox.EventMatch) error
 	CheckDeliveryMatch(w *engine.World, m sandbox.DeliveryMatch) error
 }
 
-// Pages reads parts of what a world holds, so that nothing is held as a whole:
-// at most so many objects after a place, oldest first, and the place where the next
-// part begins; "" is the beginning, and the end. It refuses a place of another
-// state with engine.ErrPlace.
+// Pages reads lists page by page. Each method returns at most so many objects after a
+// cursor, oldest first, and the cursor of the next page. "" means the beginning as an
+// argument, and the end as a result. A cursor of another state is engine.ErrCursor.
 type Pages interface {
 	InstancesPage(w *engine.World, after string, most int) ([]sandbox.Instance, string, error)
 	ProjectsPage(w *engine.World, after string, most int) ([]sandbox.Project, string, error)
@@ -174,16 +170,16 @@ type Pages interface {
 	AgendaPage(w *engine.World, after string, most int) ([]sandbox.Event, string, error)
 }
 
-// pageInput is how a client walks a long list.
+// pageInput selects a page of a list.
 type pageInput struct {
 	Limit  int    `query:"limit"`
 	Cursor string `query:"cursor"`
 }
 
-// defaultLimit is how many items a page has when the client names no number.
+// defaultLimit is the default number of items of a page.
 const defaultLimit = 100
 
-// limit is how many items the page may have.
+// limit returns the maximal number of items of the page.
 func (p pageInput) limit() int { return cmp.Or(p.Limit, defaultLimit) }
 
 // page is a part of a list; NextCursor is null at its end.
@@ -203,14 +199,14 @@ func pageOf[T any](items []T, next string, err error) (page[T], error) {
 	return out, err
 }
 
-// list is what lists are wrapped in.
+// list is the body of a list.
 type list[T any] struct {
 	Data []T `json:"data"`
 }
 
 func listOf[T any](items []T) list[T] {
 	if items == nil {
-		items = []T{} // JSON has no nil
+		items = []T{} // encode [] and not null
 	}
 	return list[T]{items}
 }

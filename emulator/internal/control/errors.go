@@ -10,8 +10,8 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// refusal is what an error of a workspace means for the request: its violation, or
-// that of what it names, and never one of the sandbox.
+// refusal converts an error of a workspace to a request error. It is never an internal
+// error.
 func refusal(err error) error {
 	var refused *fail.Error
 	var over *engine.OverBudget
@@ -19,9 +19,9 @@ func refusal(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &unread): // its text names our types
+	case errors.As(err, &unread): // its text names Go types
 		return invalidMember(fail.Body, unread.Field, "invalid_type", unread.Field+" has a value that cannot be read here.")
-	case errors.As(err, &over): // the room of HTTP says it as it does for all APIs
+	case errors.As(err, &over): // package httpapi converts it for all APIs
 		return err
 	case errors.As(err, &refused) && refused.Kind != fail.Internal:
 		return err
@@ -36,8 +36,8 @@ func refusal(err error) error {
 	}
 }
 
-// trimSuffixError is the text of an error without that of the one it ends with: the
-// status says as much.
+// trimSuffixError returns the text of err without that of the error it wraps at the
+// end: the status of the response says the same.
 func trimSuffixError(err, end error) string {
 	return strings.TrimSuffix(err.Error(), ": "+end.Error())
 }
@@ -50,13 +50,13 @@ func noInstance(id string) error {
 	return fail.Newf(fail.NotFound, "instance_not_found", "There is no instance %q.", fail.Clip(id))
 }
 
-// invalidMember is the refusal of a member or parameter.
+// invalidMember returns the error for an invalid member or parameter.
 func invalidMember(in fail.Location, field, code, message string) error {
 	return fail.Parameters(fail.Detail{Field: field, Location: in, Code: code, Message: message})
 }
 
-// selfParsed is a body of a type that reads itself. The error it finds is kept for
-// the handler, because its text is the best there is.
+// selfParsed is a body of a type with its own UnmarshalJSON. It stores the error for
+// the handler, because that error is more precise than a decoder's.
 type selfParsed[T any] struct {
 	value T
 	err   error

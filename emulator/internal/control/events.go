@@ -22,8 +22,7 @@ type listEvents struct {
 	waitInput
 }
 
-// listEvents lists the events that match, oldest first, and waits for one if it is
-// asked to.
+// listEvents lists the events that match, oldest first. With wait it waits for one.
 //
 //	GET /_sandbox/events
 func (a *API) listEvents(c *call, in listEvents) (page[sandbox.APIEvent], error) {
@@ -47,7 +46,7 @@ func (a *API) listEvents(c *call, in listEvents) (page[sandbox.APIEvent], error)
 		}
 		out, err = pageOf(a.Pages.EventsPage(c.world, m, "", in.limit()))
 		if err == nil && len(out.Data) == 0 && reached {
-			out.Data = []sandbox.APIEvent{first} // it is gone since, as after a reset
+			out.Data = []sandbox.APIEvent{first} // it was removed since, as by a reset
 		}
 		return out, err
 	}

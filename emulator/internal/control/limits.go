@@ -18,7 +18,7 @@ func (a *API) limitsHandlers() []httpapi.Handler {
 	}
 }
 
-// listRateLimits shows what is left of the limits.
+// listRateLimits shows the limits and their remaining units.
 //
 //	GET /_sandbox/rate-limits
 func (a *API) listRateLimits(c *call, _ noInput) (list[sandbox.Limit], error) {
@@ -40,18 +40,18 @@ type exhaust struct {
 	Window sandbox.Window `json:"window"`
 }
 
-// exhaustRateLimits uses up what a key may send in a window: the key of the
-// request, and the minute, if none is named.
+// exhaustRateLimits uses up a window of a key's limit. The defaults are the key of the
+// request and the minute.
 //
 //	POST /_sandbox/rate-limits/exhaust
 func (a *API) exhaustRateLimits(c *call, in exhaust) (httpapi.Nothing, error) {
 	if in.Key == "" {
-		in.Key = c.key // "" with the admin token, which is the workspace's
+		in.Key = c.key // "" with the admin token means the limit of the workspace
 	}
 	return httpapi.Nothing{}, c.workspace.Exhaust(in.Key, cmp.Or(in.Window, sandbox.MinuteWindow))
 }
 
-// resetRateLimits gives back what was used.
+// resetRateLimits refills all limits.
 //
 //	POST /_sandbox/rate-limits/reset
 func (a *API) resetRateLimits(c *call, _ noInput) (httpapi.Nothing, error) {

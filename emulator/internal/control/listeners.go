@@ -22,7 +22,7 @@ type createdListener struct{ sandbox.Listener }
 // ResourceID implements httpapi.Identified.
 func (b createdListener) ResourceID() string { return b.ID }
 
-// createListener adds a webhook whose messages are pulled.
+// createListener adds a webhook with a pull queue.
 //
 //	POST /_sandbox/listeners
 func (a *API) createListener(c *call, in sandbox.Listener) (createdListener, error) {
@@ -35,7 +35,7 @@ type nextMessage struct {
 	waitInput
 }
 
-// nextMessage takes the next message of a listener, or none.
+// nextMessage returns the next message of a listener; none if there is none in time.
 //
 //	POST /_sandbox/listeners/{id}/next
 func (a *API) nextMessage(c *call, in nextMessage) (list[sandbox.Message], error) {
@@ -60,7 +60,7 @@ type answerMessage struct {
 	sandbox.Answer
 }
 
-// answerMessage says what became of a message.
+// answerMessage reports the receiver's response to a message.
 //
 //	POST /_sandbox/listeners/{id}/attempts/{attempt_id}
 func (a *API) answerMessage(c *call, in answerMessage) (httpapi.Nothing, error) {
@@ -71,7 +71,7 @@ type listenerID struct {
 	ID string `path:"id"`
 }
 
-// deleteListener takes a listener away.
+// deleteListener removes a listener.
 //
 //	DELETE /_sandbox/listeners/{id}
 func (a *API) deleteListener(c *call, in listenerID) (httpapi.Nothing, error) {

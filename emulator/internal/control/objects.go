@@ -43,7 +43,7 @@ func (a *API) createInstance(c *call, in sandbox.Instance) (createdInstance, err
 	return createdInstance{i}, err
 }
 
-// instance finds an instance of the workspace.
+// instance returns an instance of the workspace.
 func (c *call) instance(id string) (sandbox.Instance, error) {
 	i, ok := c.workspace.Instance(id)
 	if !ok {
@@ -58,7 +58,7 @@ type getInstance struct {
 	waitInput
 }
 
-// getInstance finds an instance, and waits for its status if it is asked to.
+// getInstance returns an instance. With wait it waits for a status.
 //
 //	GET /_sandbox/instances/{id}
 func (a *API) getInstance(c *call, in getInstance) (sandbox.Instance, error) {
@@ -67,7 +67,7 @@ func (a *API) getInstance(c *call, in getInstance) (sandbox.Instance, error) {
 		return sandbox.Instance{}, err
 	}
 	if d > 0 && in.Status == "" {
-		return sandbox.Instance{}, invalidMember(fail.Query, "status", "required", "status is required with wait: say which one to wait for.")
+		return sandbox.Instance{}, invalidMember(fail.Query, "status", "required", "status is required with wait: give the status to wait for.")
 	}
 	i, err := c.instance(in.ID)
 	if d == 0 || err == nil && i.Status == in.Status {
@@ -129,7 +129,7 @@ type setInstanceLoad struct {
 	sandbox.Load
 }
 
-// setInstanceLoad says how busy an instance is.
+// setInstanceLoad sets the load of an instance.
 //
 //	PUT /_sandbox/instances/{id}/load
 func (a *API) setInstanceLoad(c *call, in setInstanceLoad) (httpapi.Nothing, error) {
@@ -163,7 +163,7 @@ type projectID struct {
 	ID string `path:"id"`
 }
 
-// getProject finds a project.
+// getProject returns a project.
 //
 //	GET /_sandbox/projects/{id}
 func (a *API) getProject(c *call, in projectID) (sandbox.Project, error) {

@@ -12,7 +12,7 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// pipeline is the order in which a control request is checked.
+// pipeline lists the stages of a control request.
 func (a *API) pipeline() []httpapi.Stage {
 	return []httpapi.Stage{
 		{Name: "origin", Run: a.origin},
@@ -29,8 +29,8 @@ func (a *API) pipeline() []httpapi.Stage {
 	}
 }
 
-// open gives a request its id, and one that led to no workspace the time of the
-// default one. Neither changes a world, or waits for one.
+// open sets the id of a request, and the time of the default workspace if the request
+// has no workspace. It changes no world and waits for none.
 func (a *API) open(x *httpapi.RequestContext) {
 	x.ID = fmt.Sprintf("ctl_%08d", a.requestCount.Add(1))
 	if w := a.World(a.Home); w != nil && x.Now.IsZero() {
@@ -44,8 +44,8 @@ func complete(x *httpapi.RequestContext) {
 	x.Set("Cache-Control", "no-store")
 }
 
-// origin is the stage that refuses pages of other origins, reads included: a page
-// that a developer has open must not control the sandbox (10.2, row 5).
+// origin is the stage that rejects pages of other origins, reads included: a web page
+// must not control the sandbox (10.2, row 5).
 func (a *API) origin(x *httpapi.RequestContext) error {
 	r := x.Request
 	for _, origin := range r.Header["Origin"] {
@@ -59,8 +59,8 @@ func (a *API) origin(x *httpapi.RequestContext) error {
 	return nil
 }
 
-// transport is the stage that refuses plain HTTP where a credential is needed
-// (S21, S31).
+// transport is the stage that rejects plain HTTP where a credential is needed (S21,
+// S31).
 func (a *API) transport(x *httpapi.RequestContext) error {
 	if err := a.Secure(x.Request); err != nil && !x.Op.Public {
 		return err
@@ -68,13 +68,13 @@ func (a *API) transport(x *httpapi.RequestContext) error {
 	return nil
 }
 
-// sameHost tells whether the origin is what the request is addressed to.
+// sameHost reports whether the origin equals the host of the request.
 func sameHost(origin string, r *http.Request) bool {
 	u, err := url.Parse(origin)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && strings.EqualFold(u.Host, r.Host)
 }
 
-// authenticate is the stage that finds out who calls.
+// authenticate is the stage that identifies the caller.
 func (a *API) authenticate(x *httpapi.RequestContext) error {
 	c := new(call)
 	x.Admission = c
@@ -98,15 +98,15 @@ func (a *API) authenticate(x *httpapi.RequestContext) error {
 	return nil
 }
 
-// controlScope is the scope that control needs, and adminScope the mark of what
-// only the admin token may do.
+// controlScope is the scope that control needs. adminScope marks operations that need
+// the admin token.
 const (
 	controlScope = "*"
 	adminScope   = "admin"
 )
 
-// scope is the stage that refuses what the token may not do. One that is bound to a
-// project controls nothing: all of this is about the workspace as a whole (S13).
+// scope is the stage that checks the rights of the token. A token that is bound to a
+// project may not use this API, which is about the workspace as a whole (S13).
 func scope(x *httpapi.RequestContext) error {
 	c := x.Admission.(*call)
 	switch {
@@ -126,9 +126,9 @@ func scope(x *httpapi.RequestContext) error {
 	}
 }
 
-// chooseWorkspace is the stage that finds the workspace that is meant: the one that is
-// named, or that of the key, or the default one for the admin token. Whatever a
-// key names, it gets its own or nothing.
+// chooseWorkspace is the stage that finds the workspace of the request: the one that
+// it names, else that of its key, else the default one for the admin token. A key can
+// use only its own workspace.
 func (a *API) chooseWorkspace(x *httpapi.RequestContext) error {
 	if x.Op.Public {
 		return nil
@@ -157,7 +157,7 @@ func (a *API) chooseWorkspace(x *httpapi.RequestContext) error {
 	}
 	workspace, ok := find(id)
 	world := a.World(id)
-	if !ok || world == nil || !c.admin && world != c.own { // it has ended; another may have its id by now
+	if !ok || world == nil || !c.admin && world != c.own { // it was removed; another may have its id by now
 		return noWorkspace(id)
 	}
 	c.workspace, c.world = workspace, world

@@ -35,7 +35,7 @@ type listRequests struct {
 	waitInput
 }
 
-// newestFirst is the order in which the latest request comes first.
+// newestFirst is the value of order for the latest request first.
 const newestFirst = "desc"
 
 type requestsBody struct {
@@ -46,8 +46,8 @@ type requestsBody struct {
 	Complete   bool              `json:"complete"`
 }
 
-// match is what the parameters choose. One more request is asked for than is
-// shown, to tell whether there are more.
+// match returns the match of the parameters. Its limit is one more than that of the
+// page, to learn whether there is another page.
 func (in listRequests) match() (sandbox.Match, error) {
 	m := sandbox.Match{
 		Operation: in.Operation, Unmatched: in.Unmatched, Status: in.Status, Code: in.Code, Key: in.Key, Method: in.Method, Path: in.Path,
@@ -72,7 +72,7 @@ func (in listRequests) match() (sandbox.Match, error) {
 	return m, nil
 }
 
-// cursor is where the list goes on after a request.
+// cursor returns the cursor of the page after a request.
 func (in listRequests) cursor(seq uint64) string {
 	order := "asc"
 	if in.Order == newestFirst {
@@ -81,8 +81,8 @@ func (in listRequests) cursor(seq uint64) string {
 	return order + "-" + strconv.FormatUint(seq, 10)
 }
 
-// listRequests lists the recorded requests that match, oldest first unless asked
-// otherwise, and waits for one if it is asked to.
+// listRequests lists the recorded requests that match, oldest first by default. With
+// wait it waits for one.
 //
 //	GET /_sandbox/requests
 func (a *API) listRequests(c *call, in listRequests) (requestsBody, error) {
@@ -108,7 +108,7 @@ func (a *API) listRequests(c *call, in listRequests) (requestsBody, error) {
 			return requestsBody{}, err
 		}
 		if found = c.workspace.Requests(m); len(found) == 0 && reached {
-			found = []sandbox.Request{first} // it was forgotten meanwhile
+			found = []sandbox.Request{first} // it was removed meanwhile
 		}
 	}
 	b := requestsBody{Dropped: c.workspace.Dropped(), Missing: c.workspace.DroppedOf(m)}
@@ -128,7 +128,7 @@ func (a *API) forgetRequests(c *call, _ noInput) (httpapi.Nothing, error) {
 	return httpapi.Nothing{}, a.Server.ForgetRequests(c.workspace.ID())
 }
 
-// listFindings lists what clients did wrong, oldest first.
+// listFindings lists the findings, oldest first.
 //
 //	GET /_sandbox/findings
 func (a *API) listFindings(c *call, _ noInput) (list[sandbox.Finding], error) {

@@ -31,14 +31,14 @@ func (a *API) stateHandlers() []httpapi.Handler {
 	}
 }
 
-// idsRestart is the value of ids that makes them begin again.
+// idsRestart is the value of ids that restarts them.
 const idsRestart = "restart"
 
 type resetInput struct {
 	IDs string `json:"ids"`
 }
 
-// resetWorkspace returns the workspace to what it started as.
+// resetWorkspace returns the workspace to its baseline.
 //
 //	POST /_sandbox/reset
 func (a *API) resetWorkspace(c *call, in resetInput) (httpapi.Nothing, error) {
@@ -96,8 +96,7 @@ func (in export) of(s sandbox.Snapshot) httpapi.Stream {
 	return written(httpapi.JSONType, write)
 }
 
-// written is a response that is written while it is sent, from a snapshot: it may
-// be larger than what could be held.
+// written streams a snapshot, which may be too large to hold in memory.
 func written(mediaType string, write func(io.Writer) error) httpapi.Stream {
 	return httpapi.Stream{Type: mediaType, Document: true, Run: func(_ context.Context, w *httpapi.StreamWriter) error { return write(w) }}
 }
@@ -113,7 +112,7 @@ func (a *API) putState(c *call, in putState) (httpapi.Nothing, error) {
 	return httpapi.Nothing{}, c.workspace.Import(in.Body)
 }
 
-// getDump shows everything as text.
+// getDump writes the state as text.
 //
 //	GET /_sandbox/dump
 func (a *API) getDump(c *call, _ noInput) (httpapi.Stream, error) {
@@ -125,7 +124,7 @@ const plainText = "text/plain; charset=utf-8"
 // maxSnapshots bounds the snapshots kept for a workspace.
 const maxSnapshots = 100
 
-// snapshot is one that is kept. It is none of the world's: it outlives a reset.
+// snapshot is a stored snapshot. It does not belong to the world, so a reset keeps it.
 type snapshot struct {
 	sandbox.Snapshot `json:"-"`
 
@@ -133,14 +132,14 @@ type snapshot struct {
 	At time.Time `json:"at"`
 }
 
-// retainable is a snapshot of a world, which counts among what the world holds as long as
-// it is kept.
+// retainable is a snapshot of a world, which counts against the budget of the world
+// while it is stored.
 type retainable interface{ Held() *engine.Snapshot }
 
 // ResourceID implements httpapi.Identified.
 func (s snapshot) ResourceID() string { return s.ID }
 
-// listSnapshots lists the snapshots that are kept, oldest first.
+// listSnapshots lists the stored snapshots, oldest first.
 //
 //	GET /_sandbox/snapshots
 func (a *API) listSnapshots(c *call, _ noInput) (list[snapshot], error) {
@@ -153,7 +152,7 @@ func (a *API) listSnapshots(c *call, _ noInput) (list[snapshot], error) {
 	return listOf(slices.Clone(d.kept)), nil
 }
 
-// createSnapshot keeps the workspace as it is now.
+// createSnapshot stores a snapshot of the workspace.
 //
 //	POST /_sandbox/snapshots
 func (a *API) createSnapshot(c *call, _ noInput) (snapshot, error) {
@@ -161,7 +160,7 @@ func (a *API) createSnapshot(c *call, _ noInput) (snapshot, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.World(c.workspace.ID()) != c.world {
-		return snapshot{}, noWorkspace(c.workspace.ID()) // it has ended, and Forget has been told
+		return snapshot{}, noWorkspace(c.workspace.ID()) // it was removed, and Forget was called
 	}
 	d := a.state(c.world)
 	if len(d.kept) >= maxSnapshots {
@@ -178,7 +177,7 @@ func (a *API) createSnapshot(c *call, _ noInput) (snapshot, error) {
 	return s, nil
 }
 
-// snapshot finds one that is kept for a world.
+// snapshot returns a stored snapshot of a world.
 func (a *API) snapshot(w *engine.World, id string) (snapshot, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -212,7 +211,7 @@ type exportSnapshot struct {
 	export
 }
 
-// deleteSnapshot gives a snapshot up.
+// deleteSnapshot deletes a snapshot.
 //
 //	DELETE /_sandbox/snapshots/{id}
 func (a *API) deleteSnapshot(c *call, in snapshotID) (httpapi.Nothing, error) {

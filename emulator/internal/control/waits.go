@@ -14,14 +14,15 @@ const (
 	maxWaiting = 100
 )
 
-// workspaceState is what the API keeps for one workspace. It is guarded by API.mu.
+// workspaceState is the API's data about a workspace. API.mu guards it.
 type workspaceState struct {
-	taken   int // snapshots so far, which their ids count
+	taken   int // numbers the ids of snapshots
 	kept    []snapshot
 	waiting int // requests
 }
 
-// state is that of a world, made when it is missing; the lock is held.
+// state returns the state of a world, and creates it if necessary. The caller holds
+// the lock.
 func (a *API) state(w *engine.World) *workspaceState {
 	d := a.states[w]
 	if d == nil {
@@ -31,7 +32,7 @@ func (a *API) state(w *engine.World) *workspaceState {
 	return d
 }
 
-// Forget drops what is kept for the world of a workspace that has ended.
+// Forget drops the data about a world whose workspace was removed.
 func (a *API) Forget(w *engine.World) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -43,7 +44,7 @@ type waitInput struct {
 	Wait string `query:"wait"`
 }
 
-// duration is how long to wait; 0 when the parameter was not sent.
+// duration returns how long to wait; 0 when the parameter was not sent.
 func (p waitInput) duration() (time.Duration, error) {
 	if p.Wait == "" {
 		return 0, nil
@@ -58,9 +59,9 @@ func (p waitInput) duration() (time.Duration, error) {
 	return d, nil
 }
 
-// wait runs f until it returns, the time is over, the client goes away or the API
-// is closed. It reports whether f did what it was to do. Only so many requests of
-// a workspace may wait at a time.
+// wait runs f until it returns, the time is over, the client disconnects or the API is
+// closed. It reports whether f succeeded. The number of waiting requests of a
+// workspace is limited.
 func (a *API) wait(c *call, d time.Duration, f func(ctx context.Context) error) (bool, error) {
 	if err := a.enter(c.world); err != nil {
 		return false, err
@@ -83,7 +84,7 @@ func (a *API) enter(w *engine.World) error {
 	if d.waiting >= maxWaiting {
 		return &fail.Error{
 			Kind: fail.Unavailable, Code: "too_many_waiting", RetryAfter: time.Second,
-			Message: fmt.Sprintf("%d requests of the workspace are waiting already; ask again when some of them are answered.", maxWaiting),
+			Message: fmt.Sprintf("%d requests of the workspace are waiting already; try again when some of them are done.", maxWaiting),
 		}
 	}
 	d.waiting++
@@ -95,7 +96,7 @@ func (a *API) leave(w *engine.World) {
 	defer a.mu.Unlock()
 	d := a.states[w]
 	if d == nil {
-		return // the workspace has ended
+		return // the workspace was removed
 	}
 	if d.waiting--; d.waiting == 0 && d.taken == 0 {
 		delete(a.states, w)

@@ -38,7 +38,7 @@ type flushed struct {
 	Flushed bool `json:"flushed"`
 }
 
-// flushWebhooks waits until no webhook is on its way.
+// flushWebhooks waits until no delivery is in flight.
 //
 //	POST /_sandbox/webhooks/flush
 func (a *API) flushWebhooks(c *call, in waitInput) (flushed, error) {

@@ -59,7 +59,7 @@ func (a *API) listWorkspaces(*call, noInput) (list[workspaceInList], error) {
 	var all []workspaceInList
 	for _, w := range a.Server.Workspaces() {
 		world := a.World(w.ID())
-		if world == nil { // it has just ended
+		if world == nil { // it was just removed
 			continue
 		}
 		c := world.PeekClock()

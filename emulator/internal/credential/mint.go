@@ -21,7 +21,7 @@ func (s *Store) Mint(tx *engine.Tx, by string, k Key) (made Key, plain string) {
 		for i := range digits {
 			digits[i] = byte(random.IntN(62))
 		}
-		plain = secret.Mint(s.config.SecretPrefix, digits)
+		plain = secret.Complete(s.config.SecretPrefix, digits)
 		k.Digest, k.Last4 = engine.DigestOf(plain), s.last4(plain)
 		if s.bind(tx, k) { // else another workspace with the same seed and id made it before
 			break

@@ -33,7 +33,7 @@ type Log struct {
 	entries []*entry // in the order in which they were found
 	known   map[Subject]*entry
 	count   map[string]int // of entries by workspace
-	streaks map[Credential]streak
+	streaks map[Credential]series
 }
 
 // entry is a finding and, of what recurs, how often it was seen and what was seen last.
@@ -45,8 +45,8 @@ type entry struct {
 	said  string
 }
 
-// shown is the finding as it is listed.
-func (e *entry) shown() sandbox.Finding {
+// finding is the finding as it is listed.
+func (e *entry) finding() sandbox.Finding {
 	f, at := e.Finding, e.last.UTC().Format(time.RFC3339)
 	switch {
 	case e.times == 1:
@@ -112,7 +112,7 @@ func (l *Log) list(accepts func(workspace string) bool) []sandbox.Finding {
 	out := []sandbox.Finding{}
 	for _, e := range l.entries {
 		if accepts(e.of.Workspace) {
-			out = append(out, e.shown())
+			out = append(out, e.finding())
 		}
 	}
 	return out

@@ -7,9 +7,8 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// Accept is the stage that refuses a request whose Accept header rules out every
-// type the operation answers in. Without the header, or with an empty one,
-// everything is welcome.
+// Accept is the stage that rejects a request whose Accept header excludes every type
+// in which the operation responds. A missing or empty header accepts all types.
 func Accept(x *RequestContext) error {
 	accept := strings.Join(x.Request.Header["Accept"], ",")
 	if strings.Trim(accept, ", \t") == "" {
@@ -23,8 +22,8 @@ func Accept(x *RequestContext) error {
 	return fail.Newf(fail.NotAcceptable, "not_acceptable", "This is answered in %s only, which the Accept header rules out.", strings.Join(x.Op.produces, ", "))
 }
 
-// weight is how much an Accept header wants a type: the weight of the range that
-// fits it most closely, 0 if none fits.
+// weight returns the q-value that an Accept header gives to a type: that of the most
+// specific range that matches, 0 if none does.
 func weight(accept, media string) float64 {
 	kind, _, _ := strings.Cut(media, "/")
 	closest, q := 0, 0.0
@@ -46,7 +45,7 @@ func weight(accept, media string) float64 {
 	return q
 }
 
-// quality is the q among the parameters of a range, 1 if there is none.
+// quality returns the q parameter of a range, 1 if there is none.
 func quality(params string) float64 {
 	for p := range strings.SplitSeq(params, ";") {
 		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")

@@ -24,9 +24,9 @@ const maxDepth = 64
 
 func validText(s string) bool { return utf8.ValidString(s) }
 
-// ReadBody is the stage that takes the body off the wire and checks that it is
-// a JSON document, or a form where the operation takes one: size, type and syntax, in
-// this order.
+// ReadBody is the stage that reads the body and checks its size, type and syntax, in
+// this order. The body must be a JSON document, or a form where the operation accepts
+// forms.
 func ReadBody(x *RequestContext) error {
 	if !x.Op.takesBody() {
 		return nil
@@ -59,7 +59,7 @@ func ReadBody(x *RequestContext) error {
 	return nil
 }
 
-// emptyBody refuses a request without the body that its operation needs.
+// emptyBody returns the error for a missing body that the operation requires.
 func (x *RequestContext) emptyBody() error {
 	want := "a JSON object"
 	if x.Op.schemas["application/json"] == nil {
@@ -68,7 +68,7 @@ func (x *RequestContext) emptyBody() error {
 	return notJSON(fail.Detail{Location: fail.Body, Code: "empty", Message: "The body is empty; send " + want + "."}, -1)
 }
 
-// bodyEnds says what the end of reading a body means for the request.
+// bodyEnds returns the request error for the error that ended the body.
 func (x *RequestContext) bodyEnds(err error, limit int64) error {
 	var over *http.MaxBytesError
 	switch {
@@ -83,15 +83,15 @@ func (x *RequestContext) bodyEnds(err error, limit int64) error {
 	return &fail.Error{Kind: fail.Invalid, Code: "invalid_json", Message: "The body broke off before its end.", Cause: err}
 }
 
-// lacksBody tells whether no body was sent where none is needed.
+// lacksBody reports whether there is no body and none is required.
 func (x *RequestContext) lacksBody() bool { return len(x.body) == 0 && !x.Op.body.Required }
 
 func tooLarge(limit int64) error {
 	return fail.Newf(fail.TooLarge, "payload_too_large", "The body is larger than %d bytes.", limit)
 }
 
-// checkType is the media type of the body. It refuses one that the operation does not
-// take (S43).
+// checkType returns the media type of the body. A type that the operation does not
+// accept is an error (S43).
 func (x *RequestContext) checkType() (string, error) {
 	h := x.Request.Header
 	if enc := h.Values("Content-Encoding"); len(enc) > 0 && (len(enc) > 1 || !strings.EqualFold(enc[0], "identity")) {
@@ -118,12 +118,12 @@ func (x *RequestContext) checkType() (string, error) {
 		"The body must be JSON in UTF-8: send the header Content-Type: application/json%s.", hint)
 }
 
-// consumes lists the media types that the operation takes.
+// consumes lists the media types that the operation accepts.
 func (o *Operation) consumes() string {
 	return strings.Join(slices.Sorted(maps.Keys(o.schemas)), " or ")
 }
 
-// document is the body as JSON.
+// document returns the body as JSON.
 func (x *RequestContext) document() []byte {
 	if x.form != nil {
 		return x.form
@@ -131,12 +131,13 @@ func (x *RequestContext) document() []byte {
 	return x.body
 }
 
-// isUTF8 tells whether a charset is UTF-8 in one of the spellings that clients use.
+// isUTF8 reports whether a charset is UTF-8 in one of the spellings that clients use.
 func isUTF8(charset string) bool {
 	return strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }
 
-// notJSON refuses a body; offset is the byte that is wrong, below 0 for none.
+// notJSON returns the error of an invalid body. offset is the position of the invalid
+// byte, below 0 for none.
 func notJSON(d fail.Detail, offset int64) error {
 	if offset >= 0 {
 		d.Extra = append(d.Extra, fail.Member{Name: "offset", Value: offset})
@@ -144,7 +145,8 @@ func notJSON(d fail.Detail, offset int64) error {
 	return &fail.Error{Kind: fail.Invalid, Code: "invalid_json", Message: d.Message, Details: []fail.Detail{d}}
 }
 
-// parser reads JSON. It is kept with its request context: its decoder has buffers.
+// parser reads JSON. A request context keeps its parser for later requests, because
+// the decoder has buffers.
 type parser struct {
 	data []byte
 	in   bytes.Reader
@@ -208,7 +210,7 @@ func (p *parser) value(depth int) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			key := name.String() // the token is void after the next read
+			key := name.String() // the token is invalid after the next read
 			if object[key], err = p.value(depth + 1); err != nil {
 				return nil, err
 			}
@@ -234,7 +236,7 @@ func (p *parser) invalid(code, message string) error {
 	return p.invalidAt(fail.Detail{Field: fieldOf(string(p.dec.StackPointer())), Location: fail.Body, Code: code, Message: message}, p.dec.InputOffset())
 }
 
-// invalidAt says where in the body the violation is.
+// invalidAt returns an error with the position of the violation in the body.
 func (p *parser) invalidAt(d fail.Detail, offset int64) error {
 	before := p.data[:min(max(offset, 0), int64(len(p.data)))]
 	line := bytes.Count(before, []byte("\n")) + 1
@@ -243,7 +245,7 @@ func (p *parser) invalidAt(d fail.Detail, offset int64) error {
 	return notJSON(d, offset)
 }
 
-// explain turns an error of the decoder into a refusal that says where.
+// explain turns an error of the decoder into a request error with its position.
 func (p *parser) explain(err error) error {
 	var refusal *fail.Error
 	if errors.As(err, &refusal) {

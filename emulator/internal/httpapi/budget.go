@@ -9,22 +9,21 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// What a request that changes something is taken to need of its workspace's budget:
-// its body, the event that shows it and the response that is kept for a repetition,
-// and what comes along in any case.
+// The memory that a change is expected to need: its body, the event that shows it and
+// the response that is stored for a repetition, and a fixed overhead.
 const (
 	bodyCopies  = 3
 	leastGrowth = 4 << 10 // bytes
 )
 
-// grows tells whether the operation may add to what its workspace holds. What only
-// deletes is allowed in a workspace that is full.
+// grows reports whether the operation may add to its workspace. DELETE is allowed in a
+// full workspace.
 func (o *Operation) grows() bool {
 	return o.Method == http.MethodPost || o.Method == http.MethodPut || o.Method == http.MethodPatch
 }
 
-// checkBudget refuses a request that the workspace's budget has no room for, before its
-// handler runs.
+// checkBudget returns an error, before the handler runs, if the workspace's budget
+// does not allow the request.
 func (x *RequestContext) checkBudget(tx *engine.Tx) error {
 	if !x.Op.grows() {
 		return nil
@@ -32,7 +31,8 @@ func (x *RequestContext) checkBudget(tx *engine.Tx) error {
 	return tx.CheckBudget(bodyCopies*int64(len(x.body)) + leastGrowth)
 }
 
-// ConvertOverBudget returns err, with the error of a budget turned into a refusal.
+// ConvertOverBudget turns an *engine.OverBudget into a request error, and returns any
+// other error as it is.
 func ConvertOverBudget(err error) error {
 	var over *engine.OverBudget
 	if !errors.As(err, &over) {

@@ -6,11 +6,11 @@ import (
 	"io"
 )
 
-// Packed is a document that is embedded compressed, by gzip: it is seldom read, and a
-// binary full of text takes memory and time to load.
+// Packed is a document that is embedded with gzip compression: it is seldom read, and
+// text makes a binary larger and slower to load.
 type Packed []byte
 
-// Text is the document.
+// Text returns the decompressed document.
 func (p Packed) Text() ([]byte, error) {
 	from, err := gzip.NewReader(bytes.NewReader(p))
 	if err != nil {

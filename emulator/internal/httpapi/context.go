@@ -1,7 +1,7 @@
-// Package httpapi is where HTTP ends: it routes with Echo, checks requests against
-// an OpenAPI document with kin-openapi's schemas and our own strict reading, and
-// hands typed input to handlers that know neither. It is the only room that
-// imports either of them.
+// Package httpapi handles HTTP for all APIs: it routes with Echo, validates requests
+// against an OpenAPI document with the schemas of kin-openapi and a strict parser, and
+// calls handlers with typed input. It is the only package that imports Echo and
+// kin-openapi.
 package httpapi
 
 import (
@@ -13,34 +13,33 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// Caller is who sent a request, as the stage that authenticates found out.
+// Caller is the authenticated client of a request.
 type Caller struct {
 	// Token is the id of the credential; "" for a public operation.
 	Token string
-	// Digest is that of the credential itself: ids can be those of another one in a
-	// state that takes the place of the present one.
+	// Digest is the digest of the credential itself. After a restore, Token may be the
+	// id of another credential.
 	Digest engine.Digest
 	// Project is the project the credential is bound to; "" for none.
 	Project string
-	// Scopes is what the credential may do.
+	// Scopes are the scopes of the credential.
 	Scopes []string
 	// Version is the API version pinned to the credential; "" for none.
 	Version string
 }
 
-// RequestContext is one request and its response on their way through the pipeline. It
-// serves one request at a time and is used again afterwards: stages must not
-// keep it.
+// RequestContext is a request and its response on their way through the pipeline. It
+// is reused for later requests: stages must not retain it.
 type RequestContext struct {
 	Request *http.Request
 	// Op is the operation; nil until the request is routed.
 	Op *Operation
-	// World is the caller's; until it is known, the one that dates answers to
-	// nobody in particular.
+	// World is the world of the caller. Until the caller is known, it is the server's
+	// Home.
 	World  *engine.World
 	Caller Caller
-	// Admission is what the stage that authenticates leaves for later stages of
-	// its API; nil if it leaves nothing.
+	// Admission is a value that the authenticating stage passes to later stages of its
+	// API; nil if there is none.
 	Admission any
 	// Version is the API version the response is rendered in.
 	Version string
@@ -49,45 +48,45 @@ type RequestContext struct {
 	// Now is the world's time when the request was admitted.
 	Now time.Time
 
-	latestTime   time.Time // the latest time of the world that the response shows
+	latestTime   time.Time // the latest world time of the data in the response
 	server       *Server
 	api          *API
 	w            http.ResponseWriter
 	header       http.Header
 	values       []string // of the header, in one piece
-	buf          []byte   // the body of the answer, kept for the next one
+	buf          []byte   // of the response body, reused for the next response
 	params       []string // path parameters in the order of the template
 	query        []argument
-	body         []byte // kept for the next one, as buf is
+	body         []byte // reused as buf is
 	parser       parser
 	stage        string // the last one that ran
 	started      engine.Stopwatch
 	read         bool       // the body was read
-	bodyReserved int64      // what the body takes of the room for large ones; 0 for a small one
+	bodyReserved int64      // reserved in LargeBodies; 0 for a small body
 	upload       io.Reader  // the body, where the handler reads it itself
 	value        any        // the parsed body; nil when there is none
-	base         *patchBase // what a merge patch was held against; nil where there is nothing
-	form         []byte     // a form as JSON; nil if the body is none
-	checkedBody  []byte     // the body after it was checked, as the handler reads it; nil if that is body
+	base         *patchBase // the resource that a merge patch was compared with; nil for other requests
+	form         []byte     // the form as JSON; nil if the body is no form
+	checkedBody  []byte     // the body that the handler reads, with nulls and defaults resolved; nil if it is body
 	output       any        // what the handler returned
 	detail       []fail.Detail
 	unknownNames int           // parameters and members that the contract does not have
-	misspelt     []fail.Detail // what was let pass and may have been meant for something else
+	misspelt     []fail.Detail // unknown names that were accepted and look misspelt
 	reservation  *reservation  // the idempotency key that the request holds
-	served       bool          // the handler did what was asked for
+	served       bool          // the handler succeeded
 	response     Response
-	done         bool // answer is final: no further stage runs
+	done         bool // the response is final: no further stage runs
 	failed       *fail.Error
 }
 
-// Response is what goes back over the wire.
+// Response is an encoded response.
 type Response struct {
 	Status int
 	// Type is the content type; "" means JSON.
 	Type string
 	// Body is the encoded body; nil for none.
 	Body []byte
-	// Stream writes the body while the response is being sent; nil if it is Body.
+	// Stream writes the body while the response is sent; nil if Body is the body.
 	Stream *Stream
 	// ETag, Location and RetryAfter are left out when empty.
 	ETag, Location, RetryAfter string
@@ -96,13 +95,13 @@ type Response struct {
 // argument is a query parameter as it was sent, unescaped.
 type argument struct{ name, value string }
 
-// Header is the header of the response.
+// Header returns the header of the response.
 func (x *RequestContext) Header() http.Header { return x.header }
 
-// Status is that of the response; 0 until there is one.
+// Status returns the status of the response; 0 until there is one.
 func (x *RequestContext) Status() int { return x.response.Status }
 
-// FullHeaders reports whether headers are sent that say nothing new.
+// FullHeaders reports whether headers without new information are sent too.
 func (x *RequestContext) FullHeaders() bool { return x.server.FullHeaders }
 
 // Set sets a header of the response; the name must be in canonical form.
@@ -112,35 +111,35 @@ func (x *RequestContext) Set(name, value string) {
 	x.header[name] = x.values[n-1 : n : n]
 }
 
-// Write implements http.ResponseWriter for Echo, which only passes it on.
+// Write implements http.ResponseWriter for Echo.
 func (x *RequestContext) Write(b []byte) (int, error) { return x.w.Write(b) }
 
 // WriteHeader implements http.ResponseWriter.
 func (x *RequestContext) WriteHeader(status int) { x.w.WriteHeader(status) }
 
-// Warn tells the sender about something that was tolerated.
+// Warn adds a warning for the client about something that was tolerated.
 func (x *RequestContext) Warn(text string) {
 	if name := x.api.Headers.Warning; name != "" {
 		x.header[name] = append(x.header[name], text)
 	}
 }
 
-// Open gives the request its world, time and request id, which is the next one
-// of that world.
+// Open sets the world, time and request id of the request. The id is the next one of
+// that world.
 func (x *RequestContext) Open(tx *engine.Tx) {
 	x.World, x.Now = tx.World(), tx.Now()
 	x.ID = tx.NewLongID("req")
 }
 
-// ObserveTime says that the response shows the world as it is at an instant: its date is
-// no older.
+// ObserveTime records that the response shows the world at an instant: its Date is not
+// older.
 func (x *RequestContext) ObserveTime(at time.Time) {
 	if at.After(x.latestTime) {
 		x.latestTime = at
 	}
 }
 
-// Param is a path parameter, "" if the route has none of the name.
+// Param returns a path parameter, "" if the route has none of the name.
 func (x *RequestContext) Param(name string) string {
 	for i, n := range x.Op.pathParams {
 		if n == name {
@@ -150,11 +149,10 @@ func (x *RequestContext) Param(name string) string {
 	return ""
 }
 
-// maxKept bounds each buffer that a request keeps for the next request.
+// maxKept bounds each buffer that is reused.
 const maxKept = 64 << 10
 
-// clear drops all that is the request's own, and buffers that became large. What
-// is left is for the next request.
+// clear drops the data of the request, and buffers that became large.
 func (x *RequestContext) clear() {
 	buf, body, parser := x.buf, x.body, x.parser
 	parser.data = nil

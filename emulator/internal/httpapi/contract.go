@@ -14,14 +14,14 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// Contract is an OpenAPI document made ready to check requests. It is read-only
-// and may be shared by any number of servers.
+// Contract is a compiled OpenAPI document. It is read-only and may be shared by any
+// number of servers.
 type Contract struct {
 	Operations []*Operation // in the order of path and method
 
-	requestOptions, responseOptions []openapi3.SchemaValidationOption // for requests and for answers
-	// responses is what answers look like, by the id of the operation and the status;
-	// 0 is for all that are not listed.
+	requestOptions, responseOptions []openapi3.SchemaValidationOption // for requests and for responses
+	// responses returns the schemas of responses by operation id and status; 0 is for
+	// statuses that are not listed.
 	responses func() (map[string]map[int]*openapi3.Response, error)
 }
 
@@ -30,21 +30,21 @@ type Operation struct {
 	ID     string
 	Method string
 	Path   string // as in the document: /v1/instances/{id}
-	// Canonical is the id of the operation this one is another name for; its
-	// own id otherwise.
+	// Canonical is the id of the operation that this one is an alias of; otherwise its
+	// own id.
 	Canonical string
-	// Scope is what a credential needs; "" for none.
+	// Scope is the scope that a credential needs; "" for none.
 	Scope string
 	// Public operations need no credential.
 	Public bool
-	// Documented operations are printed in the API's documents; the others are
-	// only implied by them.
+	// Documented operations are printed in the API's documentation; the others are
+	// only implied by it.
 	Documented bool
 
 	status     int   // of success
 	statuses   []int // all that the document lists
-	raw        bool  // the body is handed over as it is
-	secret     bool  // the answer of success holds a secret that is shown once
+	raw        bool  // the handler gets the body as it was sent
+	secret     bool  // the success response contains a secret that is shown once
 	streamed   bool  // the handler reads the body itself, of any length
 	maxBody    int64 // bytes of a body; 0 for the server's limit
 	pathParams []string
@@ -64,9 +64,9 @@ type parameter struct {
 	schema   *openapi3.Schema
 }
 
-// LoadContract reads an OpenAPI 3.0 document. Of answers it needs to say no more than
-// the statuses and the types of media: what they look like is in another copy of the
-// document, read when the first response is checked, since few servers do.
+// LoadContract reads an OpenAPI 3.0 document. The first document needs only statuses
+// and media types of responses. Their schemas are in a second copy of the document,
+// which is read when the first response is validated, since few servers do that.
 func LoadContract(requests []byte, answers func() ([]byte, error)) (*Contract, error) {
 	doc, err := loadDocument(requests)
 	if err != nil {
@@ -129,8 +129,7 @@ func loadResponses(data []byte) (map[string]map[int]*openapi3.Response, error) {
 	return all, nil
 }
 
-// answer is what a response of an operation must look like; nil when the document
-// does not list it.
+// response returns the schema of a response; nil when the document does not list it.
 func (c *Contract) response(operation string, status int) (*openapi3.Response, error) {
 	all, err := c.responses()
 	if err != nil {
@@ -188,7 +187,7 @@ func compile(doc *openapi3.T, path, method string, item *openapi3.PathItem, op *
 			o.statuses = append(o.statuses, code)
 		}
 		if err == nil && code >= 200 && code < 300 {
-			o.status = max(o.status, code) // a lesser one is that of Stated output
+			o.status = max(o.status, code) // lower ones come from StatusCoder outputs
 			for media := range ref.Value.Content {
 				if !slices.Contains(o.produces, media) {
 					o.produces = append(o.produces, media)
@@ -205,7 +204,7 @@ func compile(doc *openapi3.T, path, method string, item *openapi3.PathItem, op *
 	return o, nil
 }
 
-// Statuses lists the statuses that the document has for responses, of any operation.
+// Statuses lists the response statuses of all operations.
 func (c *Contract) Statuses() []int {
 	var out []int
 	for _, op := range c.Operations {
@@ -215,8 +214,8 @@ func (c *Contract) Statuses() []int {
 	return slices.Compact(out)
 }
 
-// Choices lists the values that a query parameter of an operation can have, in the
-// order of the document; nil when it can have any.
+// Choices lists the values of an enumerated query parameter in the order of the
+// document; nil if it accepts any value.
 func (c *Contract) Choices(operation, name string) (out []string) {
 	for _, op := range c.Operations {
 		if op.ID != operation {
@@ -254,27 +253,27 @@ func extension(op *openapi3.Operation, name string) string {
 
 var pathNames = regexp.MustCompile(`\{([^}]+)\}`)
 
-// echoPath is the path in Echo's notation.
+// echoPath returns the path in Echo's notation.
 func (o *Operation) echoPath() string { return pathNames.ReplaceAllString(o.Path, ":$1") }
 
-// bind gives a copy of the operation its handler.
+// bind returns a copy of the operation with a handler.
 func (o *Operation) bind(h *Handler) *Operation {
 	bound := *o
 	bound.handler = h
 	return &bound
 }
 
-// takesBody tells whether a body is read at all.
+// takesBody reports whether the operation has a body.
 func (o *Operation) takesBody() bool { return o.body != nil }
 
-// changes tells whether the operation may change something.
+// changes reports whether the operation may change something.
 func (o *Operation) changes() bool {
 	return o.Method != http.MethodGet && o.Method != http.MethodHead
 }
 
-// formats are the string formats the documents use that kin-openapi does not check
-// by itself, or not well enough. They are passed with every validation: registering them
-// globally would race with other users of the library in the process.
+// formats returns the string formats that kin-openapi does not check well enough. They
+// are passed with every validation: global registration would race with other users of
+// the library in the process.
 func formats() openapi3.SchemaValidationOption {
 	check := func(valid func(string) bool) openapi3.StringFormatValidator {
 		return openapi3.NewCallbackValidator(func(s string) error {
@@ -285,8 +284,8 @@ func formats() openapi3.SchemaValidationOption {
 		})
 	}
 	return openapi3.WithStringFormatValidators(map[string]openapi3.StringFormatValidator{
-		// kin-openapi's own lets days and zones pass that there are not, as the 30th of
-		// February, which a handler could only take for no time at all.
+		// kin-openapi accepts days and zones that do not exist, such as February 30,
+		// which the decoder of a handler would reject.
 		"date-time": check(func(s string) bool { return new(time.Time).UnmarshalText([]byte(s)) == nil }),
 		"ipv4":      check(func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is4() }),
 		"ipv6":      check(func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is6() }),

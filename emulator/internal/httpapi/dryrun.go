@@ -12,22 +12,21 @@ import (
 	"skystack.dev/sandbox/emulator/internal/near"
 )
 
-// dryRun is the query parameter that asks what a request would do (9, item 6). An
-// operation that has it is served on a copy of the world, unless its handler reads
-// the parameter itself.
+// dryRun is the query parameter that requests a dry run (9, item 6). The operation
+// runs on a copy of the world, unless its handler reads the parameter itself.
 const dryRun = "dry_run"
 
-// dryRun tells whether the request is not to do anything.
+// dryRun reports whether the request is a dry run.
 func (x *RequestContext) dryRun() bool {
 	return x.Op.parameter(dryRun) != nil && x.Query(dryRun) == "true"
 }
 
-// onCopy tells whether the request is served on a copy of the world.
+// onCopy reports whether the request runs on a copy of the world.
 func (x *RequestContext) onCopy() bool { return x.dryRun() && !x.Op.handler.handlesDryRun }
 
-// checkReserved refuses a parameter that asks for a dry run where there is none, or is
-// a misspelt one: it must not be ignored while the request is carried out. What asks
-// for none is let pass.
+// checkReserved rejects dry_run where it is not served, and misspellings of it: the
+// request must not be carried out. dry_run=false is accepted everywhere. It reports
+// whether it handled the parameter.
 func (x *RequestContext) checkReserved(a argument) bool {
 	if near.Members(a.name, dryRun) == nil {
 		return false
@@ -41,8 +40,8 @@ func (x *RequestContext) checkReserved(a argument) bool {
 	return true
 }
 
-// encodeDryRun responds with what the response would have been. A secret is left
-// out: it would be that of the next request.
+// encodeDryRun responds with the response that the request would get, without its
+// secret: the next request gets the same one.
 func (x *RequestContext) encodeDryRun() error {
 	would := jsontext.Value(encoded(x.api.Render(x, x.output)))
 	if x.Op.secret {
@@ -67,8 +66,8 @@ func (x *RequestContext) encodeDryRun() error {
 	return x.finishChecked(Response{Status: http.StatusOK, Body: body})
 }
 
-// CheckReservedHeaders is the stage that refuses headers of the sandbox that are not served: a
-// client that sends one counts on what it asks for.
+// CheckReservedHeaders is the stage that rejects headers of the sandbox that are not
+// served: a client that sends one relies on its effect.
 func CheckReservedHeaders(x *RequestContext) error {
 	for name := range x.Request.Header {
 		what, ours := strings.CutPrefix(name, "Skystack-Sandbox-")

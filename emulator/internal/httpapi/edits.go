@@ -6,17 +6,17 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// edit is a change to a JSON value before a handler reads it. Changes are made to
-// the bytes that were sent, so that what is left keeps its digits and its order.
-// The zero edit changes nothing.
+// edit is a change to a JSON value before a handler reads it. It is applied to the
+// bytes of the request, so that the rest keeps its digits and its order. The zero edit
+// changes nothing.
 type edit struct {
 	drop    bool
-	set     jsontext.Value // takes the place of the value, unless it is nil
+	set     jsontext.Value // replaces the value, unless it is nil
 	members map[string]*edit
 	items   map[int]*edit
 }
 
-// member is the edit of a member of an object.
+// member returns the edit of a member of an object.
 func (e *edit) member(name string) *edit {
 	if e.members == nil {
 		e.members = map[string]*edit{}
@@ -27,7 +27,7 @@ func (e *edit) member(name string) *edit {
 	return e.members[name]
 }
 
-// item is the edit of an item of an array.
+// item returns the edit of an item of an array.
 func (e *edit) item(n int) *edit {
 	if e.items == nil {
 		e.items = map[int]*edit{}
@@ -38,7 +38,7 @@ func (e *edit) item(n int) *edit {
 	return e.items[n]
 }
 
-// changes tells whether the edit changes anything.
+// changes reports whether the edit changes anything.
 func (e *edit) changes() bool {
 	if e == nil {
 		return false
@@ -56,7 +56,7 @@ func (e *edit) changes() bool {
 	return e.drop || e.set != nil
 }
 
-// apply is a value after the edit. The value must be valid JSON.
+// apply returns a value after the edit. The value must be valid JSON.
 func (e *edit) apply(value []byte) ([]byte, error) {
 	if !e.changes() {
 		return value, nil
@@ -110,7 +110,7 @@ func (e *edit) writeInner(to *jsontext.Encoder, from *jsontext.Decoder, kind jso
 	if err != nil {
 		return err
 	}
-	name := token.String() // the token is void after the next read
+	name := token.String() // the token is invalid after the next read
 	inner := e.members[name]
 	if inner != nil && inner.drop {
 		return from.SkipValue()

@@ -12,8 +12,8 @@ import (
 // FormType is the media type of HTML forms.
 const FormType = "application/x-www-form-urlencoded"
 
-// readForm reads a form into an object with the types that the schema gives to its
-// members. From here on it is checked and decoded as the same body in JSON would be.
+// readForm converts a form to an object with the types that the schema gives its
+// members. It is then validated and decoded as the same body in JSON.
 func (x *RequestContext) readForm(schema *openapi3.Schema) {
 	object := map[string]any{}
 	for p := range pairs(string(x.body)) {
@@ -33,7 +33,7 @@ func (x *RequestContext) readForm(schema *openapi3.Schema) {
 		}
 	}
 	x.value = object
-	x.form, _ = EncodeJSON(object) // it holds lists of texts, numbers, true and false
+	x.form, _ = EncodeJSON(object) // strings, numbers, booleans and lists of them always encode
 }
 
 func items(s *openapi3.Schema) *openapi3.Schema {
@@ -43,8 +43,8 @@ func items(s *openapi3.Schema) *openapi3.Schema {
 	return s.Items.Value
 }
 
-// formValue is a text as the type of the schema. One that cannot be that stays text,
-// for the schema to refuse.
+// formValue converts a text to the type of the schema. A text that cannot be converted
+// stays a string, which the schema then rejects.
 func formValue(s *openapi3.Schema, text string) any {
 	if s == nil {
 		return text

@@ -9,23 +9,22 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// Call is what a handler knows of the request beyond its input: the world, as a
-// transaction, and who is calling.
+// Call is the request for a handler: a transaction on the world, and the caller.
 type Call struct {
-	*engine.Tx // nil for a handler made by Act
+	*engine.Tx // nil for a handler made by HandleUnlocked
 	Caller
-	// RequestID names the request in answers and logs.
+	// RequestID is the id of the request in responses and logs.
 	RequestID string
-	// Version is the API version the caller speaks.
+	// Version is the API version of the request.
 	Version string
 
 	x *RequestContext
 }
 
-// Workspace is the world of the caller, for a handler made by Act.
+// Workspace returns the world of the caller, for a handler made by HandleUnlocked.
 func (c *Call) Workspace() *engine.World { return c.x.World }
 
-// Do runs f in a transaction, for a function made by Act.
+// Do runs f in a transaction, for a function made by HandleUnlocked.
 func (c *Call) Do(f func(c *Call) error) error {
 	return c.x.World.Do(func(tx *engine.Tx) error {
 		inside := *c
@@ -47,39 +46,39 @@ func (c *Call) Precondition(version int) error {
 	return fail.Newf(fail.Precondition, "precondition_failed", "If-Match names another version; the object is at %s now.", c.x.etag(version))
 }
 
-// RequestHeader is a header of the request, "" if it was not sent.
+// RequestHeader returns a header of the request, "" if it was not sent.
 func (c *Call) RequestHeader(name string) string { return c.x.Request.Header.Get(name) }
 
-// IdempotencyKey is the key of the request, "" if it has none.
+// IdempotencyKey returns the key of the request, "" if it has none.
 func (c *Call) IdempotencyKey() string {
-	if key := c.x.header["Idempotency-Key"]; len(key) > 0 { // the stage that looks it up echoes it
+	if key := c.x.header["Idempotency-Key"]; len(key) > 0 { // Idempotency.LookUp sets it
 		return key[0]
 	}
 	return ""
 }
 
-// Operation is the one that is served.
+// Operation returns the operation of the request.
 func (c *Call) Operation() *Operation { return c.x.Op }
 
-// Param is a path parameter, "" if the route has none of the name.
+// Param returns a path parameter, "" if the route has none of the name.
 func (c *Call) Param(name string) string { return c.x.Param(name) }
 
-// Body is the body of the request by its members; nil if it has none.
+// Body returns the members of the body; nil if there is none.
 func (c *Call) Body() Fields { return c.x.fields() }
 
-// RawQuery is a query parameter as it was sent, "" if it was not.
+// RawQuery returns a query parameter as it was sent, "" if it was not.
 func (c *Call) RawQuery(name string) string { return c.x.Query(name) }
 
-// Admission is what the stage that authenticates left for the handlers.
+// Admission returns the value that the authenticating stage passed on.
 func (c *Call) Admission() any { return c.x.Admission }
 
-// Warn tells the sender about something that was tolerated.
+// Warn adds a warning for the client about something that was tolerated.
 func (c *Call) Warn(text string) { c.x.Warn(text) }
 
-// Fields is a request body by its members, whatever their types.
+// Fields are the members of a request body, of any type.
 type Fields map[string]any
 
-// Text is a member if it is a string; "" otherwise.
+// Text returns a member that is a string; "" otherwise.
 func (f Fields) Text(name string) string {
 	s, _ := f[name].(string)
 	return s
@@ -89,18 +88,18 @@ func (f Fields) Text(name string) string {
 type Handler struct {
 	operation     string
 	serve         func(x *RequestContext) (any, error)
-	unlocked      bool // made by Act
+	unlocked      bool // made by HandleUnlocked
 	check         func(c *Call, body Fields) []fail.Detail
 	present       presence
-	handlesDryRun bool // says itself what it would do, instead of doing it on a copy
+	handlesDryRun bool // the handler implements dry_run itself instead of running on a copy
 }
 
 // Nothing is the output of an operation without a body.
 type Nothing struct{}
 
-// Handle makes a function the handler of an operation. Fields of In tagged
-// `path:"name"` and `query:"name"` are filled from the route and the query, the
-// others from the body, whose schema has been checked before.
+// Handle makes a function the handler of an operation. Fields of In with the tag
+// `path:"name"` or `query:"name"` are set from the route and the query, the others
+// from the body, which has been validated before.
 func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) Handler {
 	params := parametersOf(reflect.TypeFor[In]())
 	h := Handler{operation: operation, handlesDryRun: slices.ContainsFunc(params, func(p field) bool { return p.from == "query" && p.name == dryRun })}
@@ -133,7 +132,7 @@ func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) 
 					return nil, err
 				}
 				out, err := f(c, in)
-				x.ObserveTime(c.Now()) // which the function may have moved
+				x.ObserveTime(c.Now()) // the function may have advanced time
 				return out, err
 			})
 			if moved == nil {
@@ -147,8 +146,8 @@ func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) 
 	return h
 }
 
-// HandleWithoutWorld is Handle for what concerns no workspace: its Call has no transaction,
-// so that nobody waits for a world.
+// HandleWithoutWorld is Handle for an operation that concerns no workspace. Its Call
+// has no transaction, so that it waits for no world.
 func HandleWithoutWorld[In, Out any](operation string, f func(c *Call, in In) (Out, error)) Handler {
 	params := parametersOf(reflect.TypeFor[In]())
 	return Handler{operation: operation, serve: func(x *RequestContext) (any, error) {
@@ -160,9 +159,9 @@ func HandleWithoutWorld[In, Out any](operation string, f func(c *Call, in In) (O
 	}}
 }
 
-// transact runs a handler's function in its transaction, with all that belongs into
-// the same one: that the caller may still do it, the outcome that a repetition gets,
-// and the record of it.
+// transact runs a handler's function in a transaction. The same transaction checks
+// that the caller is still allowed, looks for the outcome of an earlier request with
+// the same key, and stores the outcome.
 func (x *RequestContext) transact(f func(c *Call) (any, error)) (out any, err error) {
 	do := x.World.Do
 	if x.onCopy() {
@@ -182,7 +181,7 @@ func (x *RequestContext) transact(f func(c *Call) (any, error)) (out any, err er
 			out, err = f(c)
 		}
 		if x.storeOutcome(tx, out, err) {
-			return nil // what is kept of a refusal is no change that the handler made
+			return nil // storing an error is no change of the handler
 		}
 		return err
 	})
@@ -192,8 +191,8 @@ func (x *RequestContext) transact(f func(c *Call) (any, error)) (out any, err er
 	return out, err
 }
 
-// admitted asks the API again, in the transaction in which the caller acts, whether
-// it may: the world can have changed since the request was authenticated.
+// admitted checks the caller again in the transaction of the handler: the world can
+// have changed since the request was authenticated.
 func (x *RequestContext) admitted(c *Call) error {
 	if x.api.Admitted == nil {
 		return nil
@@ -201,7 +200,8 @@ func (x *RequestContext) admitted(c *Call) error {
 	return x.api.Admitted(c)
 }
 
-// within asks the API whether what the request is about lies where the caller may go.
+// within checks that the object of the request lies in the part of the world that the
+// caller may use.
 func (x *RequestContext) within(c *Call) error {
 	if x.api.Within == nil {
 		return nil
@@ -209,9 +209,9 @@ func (x *RequestContext) within(c *Call) error {
 	return x.api.Within(c)
 }
 
-// visible refuses a caller who may not see what the request is about. Whatever reads
-// the world on behalf of a request asks it first, so that a violation of the request
-// tells nothing either.
+// visible returns an error if the caller may not see the object of the request. Every
+// transaction that reads the world for a request calls it first, so that a validation
+// error reveals nothing either.
 func (x *RequestContext) visible(c *Call) error {
 	if err := x.admitted(c); err != nil {
 		return err
@@ -219,12 +219,12 @@ func (x *RequestContext) visible(c *Call) error {
 	return x.within(c)
 }
 
-// HandleUnlocked is Handle for a function that must not hold the world: because it moves
-// time, replaces the world or waits. Its Call has no transaction. It may take as
-// long as it takes; the context ends when the client goes away. A field of In
-// tagged `body:"raw"` gets the body as it was sent, where the contract says
-// x-raw-body; it is the function's only until it returns. Where the contract says
-// x-stream-body the field is an io.Reader, and the body is read by the function.
+// HandleUnlocked is Handle for a function that must not hold the lock of the world
+// because it advances time, replaces the state or waits. Its Call has no transaction.
+// The function may run for any time; its context ends when the client disconnects. A
+// field of In with the tag `body:"raw"` gets the body as it was sent, where the
+// contract has x-raw-body; it is valid until the function returns. Where the contract
+// has x-stream-body, the field is an io.Reader and the function reads the body.
 func HandleUnlocked[In, Out any](operation string, f func(ctx context.Context, c *Call, in In) (Out, error)) Handler {
 	params := parametersOf(reflect.TypeFor[In]())
 	return Handler{operation: operation, unlocked: true, serve: func(x *RequestContext) (any, error) {
@@ -237,7 +237,7 @@ func HandleUnlocked[In, Out any](operation string, f func(ctx context.Context, c
 	}}
 }
 
-// input is what the request says, in the handler's type.
+// input converts the request to the type of the handler.
 func input[In any](x *RequestContext, params []field) (in In, err error) {
 	if x.value != nil {
 		if err := x.decode(&in); err != nil {
@@ -250,15 +250,15 @@ func input[In any](x *RequestContext, params []field) (in In, err error) {
 	return in, nil
 }
 
-// WithCheck adds a check of what only the world can tell, such as names that must
-// exist. Its violations are reported together with those the contract finds, so it
-// sees a body that may break the contract. It must change nothing.
+// WithCheck adds a check that needs the world, such as names that must exist. Its
+// violations are reported together with those of the contract, so it gets bodies that
+// may break the contract. It must change nothing.
 func (h Handler) WithCheck(check func(c *Call, body Fields) []fail.Detail) Handler {
 	h.check = check
 	return h
 }
 
-// Call is the request for a stage, which has no transaction.
+// Call returns the request as a Call without a transaction, for stages.
 func (x *RequestContext) Call() *Call { return x.call(nil) }
 
 func (x *RequestContext) call(tx *engine.Tx) *Call {
@@ -285,14 +285,14 @@ func (x *RequestContext) furtherViolations() (details []fail.Detail) {
 // Invoke is the stage that runs the handler in a transaction.
 func Invoke(x *RequestContext) error {
 	out, err := x.Op.handler.serve(x)
-	if err != nil || x.done { // done: the outcome of an earlier request was repeated
+	if err != nil || x.done { // done: the outcome of an earlier request was replayed
 		return err
 	}
 	x.served, x.output, x.response.Status = true, out, x.statusOf(out)
 	return nil
 }
 
-// statusOf is the status of the response with an output.
+// statusOf returns the status of a response with an output.
 func (x *RequestContext) statusOf(out any) int {
 	if s, ok := out.(StatusCoder); ok {
 		return s.ResponseStatus()

@@ -9,9 +9,8 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// checkHost refuses requests addressed to a name that is not ours: that is how a
-// page the developer has open would reach a server on this machine by DNS
-// rebinding (10.2, row 2).
+// checkHost rejects requests for a host name that the server does not have. Otherwise
+// a web page could reach a local server by DNS rebinding (10.2, row 2).
 func (s *Server) checkHost(x *RequestContext) error {
 	if s.allowedHost(x.Request.Host, x.api.Hosts) {
 		return nil
@@ -45,8 +44,8 @@ func (s *Server) allowedHost(host string, ofAPI []string) bool {
 		slices.ContainsFunc(s.Hosts, func(h string) bool { return hostName(h) == name })
 }
 
-// hostName is a Host header without port, trailing dot and capitals; "" when it
-// is not well formed.
+// hostName returns a Host header without port, trailing dot and capitals; "" if it is
+// malformed.
 func hostName(host string) string {
 	if strings.HasPrefix(host, "[") {
 		inner, rest, ok := strings.Cut(host[1:], "]")
@@ -75,9 +74,8 @@ func labelLike(name string) bool {
 	}) < 0
 }
 
-// handlePreflight lets pages of the configured origins call, and no others: the
-// origin must match exactly, and none is reflected that is not listed (10.2,
-// row 3; S27).
+// handlePreflight implements CORS for the configured origins, which must match
+// exactly. Other origins get no CORS header (10.2, row 3; S27).
 func (s *Server) handlePreflight(x *RequestContext) error {
 	if len(s.Origins) == 0 {
 		return nil

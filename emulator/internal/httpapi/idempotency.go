@@ -21,10 +21,11 @@ const (
 	expireStep      = "idempotency.forget"
 )
 
-// Idempotency gives a repeated request the outcome of the first one (section 4;
-// S10). Its records belong to the world, and each is made in the transaction of the
-// handler whose outcome it is: no reset, snapshot or fork comes between the two. What
-// is still being served does not belong to the world, for it would never end in a copy.
+// Idempotency gives a repeated request the outcome of the first one (section 4; S10).
+// The records are rows of the world. Each is stored in the transaction of the handler
+// that produced the outcome, so no reset, snapshot or fork can separate the two.
+// Reservations of running requests are not part of the world, because they would never
+// end in a copy.
 type Idempotency struct {
 	records *engine.Table[record]
 
@@ -37,9 +38,8 @@ type runningKey struct {
 	id    string
 }
 
-// record is an outcome kept for repetitions. What came of a request that this
-// process served is in live; Body is its encoded form, of a record that was saved
-// and loaded.
+// record is a stored outcome. live is the outcome of a request that this process
+// served. Body is its encoded form in a record that was saved and loaded.
 type record struct {
 	Fingerprint string `json:"fingerprint"`
 	Status      int    `json:"status"`
@@ -47,33 +47,32 @@ type record struct {
 	ETag        string `json:"etag"`
 	Location    string `json:"location"`
 	RetryAfter  string `json:"retry_after"`
-	// Holder is the id of the credential whose request was answered with a secret,
-	// "" if the response holds none. A saved record has no secret (S24).
+	// Holder is the id of the credential whose response contained a secret, "" if it
+	// contained none. A saved record has no secret (S24).
 	Holder string `json:"holder"`
 
 	live *outcome
 }
 
-// outcome is what a handler returned, which never changes: its output, or else the
-// refusal. A response is encoded from it, at first and whenever it is repeated.
+// outcome is the result of a handler, which never changes: its output, or its error.
+// The first response and every replay are encoded from it.
 type outcome struct {
 	output  any
 	refusal *fail.Error
-	// api and version are how the output is rendered; request is the id that the
-	// body of a refusal shows.
+	// api and version determine how the output is rendered. request is the id in the
+	// body of an error.
 	api              *API
 	version, request string
 }
 
 func (r record) checkSaved(string) error {
 	if r.Status < http.StatusOK || r.Status > 599 {
-		return fmt.Errorf("status: %d is that of no answer", r.Status)
+		return fmt.Errorf("status: %d is not a response status", r.Status)
 	}
 	return nil
 }
 
-// MarshalJSON writes the record as it is saved: with the encoded body, and without
-// one that holds a secret.
+// MarshalJSON writes the record with the encoded body, unless it contains a secret.
 func (r record) MarshalJSON() ([]byte, error) {
 	type saved record
 	if r.live != nil {
@@ -89,8 +88,8 @@ func (r record) MarshalJSON() ([]byte, error) {
 	return jsonv2.Marshal(saved(r), jsonv2.Deterministic(true))
 }
 
-// response is that of the record, encoded as the first one was. The world is
-// the one that it is sent from; nil when it is sent to nobody.
+// response encodes the response of the record as the first one was encoded. w is the
+// world of the client; nil when the response is not sent.
 func (r record) response(w *engine.World) (Response, error) {
 	a := Response{Status: r.Status, Body: r.Body, ETag: r.ETag, Location: r.Location, RetryAfter: r.RetryAfter}
 	if r.live == nil {
@@ -111,14 +110,14 @@ func (r record) response(w *engine.World) (Response, error) {
 	return a, err
 }
 
-// reservation is the key that a request holds while it is served.
+// reservation is the key that a running request holds.
 type reservation struct {
 	idempotency *Idempotency
 	key         runningKey
 	fingerprint string
 }
 
-// NewIdempotency adds the records to a schema.
+// NewIdempotency adds the table of records to a schema.
 func NewIdempotency(schema *engine.Schema) *Idempotency {
 	i := &Idempotency{running: map[runningKey]bool{}}
 	i.records = engine.AddTable(schema, engine.Kind[record]{Name: "idempotency", Check: record.checkSaved, Internal: engine.Always[record]})
@@ -126,11 +125,11 @@ func NewIdempotency(schema *engine.Schema) *Idempotency {
 	return i
 }
 
-// LookUp is the stage that repeats a known outcome, refuses a key that is in use
-// or was used for another request, or reserves the key for this request.
+// LookUp is the stage that replays a stored outcome, rejects a key that is in use or
+// was used for another request, or reserves the key for this request.
 func (i *Idempotency) LookUp(x *RequestContext) error {
 	lines := x.Request.Header["Idempotency-Key"]
-	if len(lines) == 0 || !x.Op.changes() || x.dryRun() { // what has not happened is not repeated
+	if len(lines) == 0 || !x.Op.changes() || x.dryRun() { // a dry run has no outcome
 		return nil
 	}
 	key, ok := idempotencyKey(lines)
@@ -146,7 +145,7 @@ func (i *Idempotency) LookUp(x *RequestContext) error {
 	r.key = runningKey{x.World, digest(x.Request.Method, x.Op.Canonical, strings.Join(x.params, "/"), x.Caller.Project, key)}
 	var found record
 	var known, held bool
-	_ = x.World.Do(func(tx *engine.Tx) error { // in one step, so that no outcome is kept in between
+	_ = x.World.Do(func(tx *engine.Tx) error { // in one transaction, so that no outcome is stored in between
 		found, known = i.records.Get(tx, r.key.id)
 		held = !known && i.reserve(r.key)
 		return nil
@@ -185,16 +184,16 @@ func (x *RequestContext) replay(r record, fingerprint string) error {
 	return nil
 }
 
-// secretNotRepeated refuses to repeat a response that held a secret: to another than the
-// one who got it, or because it was not saved. What was made is not made again.
+// secretNotRepeated returns the error for a response that contained a secret, when
+// another client repeats the request or the record was saved and loaded.
 func secretNotRepeated(location string) error {
 	return fail.Newf(fail.Conflict, "secret_not_repeated",
 		"A request with this Idempotency-Key has made %s, whose secret is shown again only to the key that asked for it and never after the state was saved and loaded. "+
 			"Delete it and make another with a new Idempotency-Key.", location)
 }
 
-// storedOutcome is the outcome that the world has of the request, which came there after
-// the key was reserved: with a state that was restored.
+// storedOutcome returns an outcome that appeared in the world after the key was
+// reserved, by a restore.
 func (x *RequestContext) storedOutcome(tx *engine.Tx) (r record, ok bool) {
 	if x.reservation == nil {
 		return r, false
@@ -202,10 +201,10 @@ func (x *RequestContext) storedOutcome(tx *engine.Tx) (r record, ok bool) {
 	return x.reservation.idempotency.records.Get(tx, x.reservation.key.id)
 }
 
-// storeOutcome stores what became of a request that holds a key, in the transaction in
-// which it happened, and reports whether it did. A request that was wrong, or whose
-// caller may not do it, may be sent again with its key; so may one whose refusal
-// says when to come back.
+// storeOutcome stores the outcome of a request with a key in the transaction of its
+// handler, and reports whether it did. It does not store outcomes that a retry with
+// the same key may change: validation errors, missing rights, and errors with
+// Retry-After.
 func (x *RequestContext) storeOutcome(tx *engine.Tx, out any, err error) bool {
 	if x.reservation == nil {
 		return false
@@ -247,7 +246,7 @@ func (i *Idempotency) reserve(key runningKey) bool {
 	return true
 }
 
-// release gives the key back that the request holds, if any.
+// release releases the key that the request holds, if any.
 func (x *RequestContext) release() {
 	if r := x.reservation; r != nil {
 		x.reservation = nil
@@ -257,7 +256,7 @@ func (x *RequestContext) release() {
 	}
 }
 
-// idempotencyKey reads the header, bare or as a quoted string.
+// idempotencyKey parses the header, bare or as a quoted string.
 func idempotencyKey(lines []string) (string, bool) {
 	key := lines[0]
 	if n := len(key); n >= 2 && key[0] == '"' && key[n-1] == '"' {
@@ -267,7 +266,7 @@ func idempotencyKey(lines []string) (string, bool) {
 	return key, len(lines) == 1 && key != "" && len(key) <= 255 && visible
 }
 
-// fingerprint tells two requests apart that carry the same key.
+// fingerprint returns a hash that differs for different requests with the same key.
 func (x *RequestContext) fingerprint() string {
 	parts := []string{x.Request.Method, x.Op.Canonical, strings.Join(x.params, "/"), x.Request.URL.RawQuery, x.Version}
 	for _, name := range x.api.Headers.Scope {

@@ -12,9 +12,8 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// decode reads the body into the handler's type. A whole number may be written
-// as 1.0, which is read again with more patience; what the handler keeps as it
-// was sent stays as it was sent.
+// decode reads the body into the handler's type. A whole number may be written as 1.0:
+// a second attempt accepts it. Raw members keep the form in which they were sent.
 func (x *RequestContext) decode(in any) error {
 	body := x.document()
 	if x.checkedBody != nil {
@@ -33,10 +32,10 @@ func (x *RequestContext) decode(in any) error {
 	return err
 }
 
-// readWhole reads a number without a fraction, however it is written.
+// readWhole reads a number without a fraction, in any notation.
 func readWhole(d *jsontext.Decoder, to *int) error {
 	if d.PeekKind() != '0' {
-		return errors.ErrUnsupported // left to the usual reader
+		return errors.ErrUnsupported // use the default
 	}
 	number, err := d.ReadValue()
 	if err != nil {
@@ -50,7 +49,7 @@ func readWhole(d *jsontext.Decoder, to *int) error {
 	return nil
 }
 
-// field is where a parameter goes.
+// field is an input field that is set from a parameter or the raw body.
 type field struct {
 	index []int
 	name  string
@@ -109,8 +108,7 @@ func fill(x *RequestContext, in reflect.Value, params []field) {
 	}
 }
 
-// given reports whether a query parameter was sent and exists in the caller's
-// version.
+// given reports whether a query parameter was sent and exists in the caller's version.
 func (x *RequestContext) given(name string) bool {
 	for _, a := range x.query {
 		if a.name == name {

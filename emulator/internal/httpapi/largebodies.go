@@ -13,27 +13,25 @@ import (
 )
 
 const (
-	// smallBody is what a body may hold, in bytes, before it counts as large. Small
-	// ones never wait for others.
+	// smallBody is the size in bytes up to which a body never waits for others.
 	smallBody = 64 << 10
-	// largeBodies is how many bytes the large bodies of all requests that are being
-	// served may hold together. One that may be larger is read alone.
+	// largeBodies bounds the bytes that the large bodies of all running requests may
+	// take together. A body that may be larger is read alone.
 	largeBodies = 16 << 20
-	// largeBodyWait is how long a large body may wait until others are done.
+	// largeBodyWait bounds how long a large body waits for others.
 	largeBodyWait = 5 * time.Second
-	// firstRead is the room for the first bytes of a body, doubled as they come.
+	// firstRead is the first size of a body buffer. It doubles as bytes arrive.
 	firstRead = 4 << 10
 )
 
-// LargeBodies bounds the memory that large request bodies take on all servers
-// that share it.
+// LargeBodies bounds the memory of large request bodies on all servers that share it.
 type LargeBodies struct{ room *semaphore.Weighted }
 
-// NewLargeBodies returns a bound that nothing counts against yet.
+// NewLargeBodies returns an unused bound.
 func NewLargeBodies() *LargeBodies { return &LargeBodies{semaphore.NewWeighted(largeBodies)} }
 
-// reserve takes room for a body of up to so many bytes, and waits for it if need
-// be. What it returns is to be given back.
+// reserve reserves memory for a body of up to so many bytes, waiting if necessary. It
+// returns the number of bytes to release.
 func (l *LargeBodies) reserve(ctx context.Context, bytes int64) (int64, error) {
 	bytes = min(bytes, largeBodies)
 	ctx, cancel := context.WithTimeout(ctx, largeBodyWait)
@@ -47,7 +45,7 @@ func (l *LargeBodies) reserve(ctx context.Context, bytes int64) (int64, error) {
 	}
 }
 
-// releaseBody gives back the room that the body of the request takes.
+// releaseBody releases the reserved memory of the body.
 func (x *RequestContext) releaseBody() {
 	if x.bodyReserved > 0 {
 		x.server.LargeBodies.room.Release(x.bodyReserved)
@@ -55,8 +53,8 @@ func (x *RequestContext) releaseBody() {
 	}
 }
 
-// readBody reads the body once, under the server's limit. Memory for it grows
-// with the bytes that come, whatever length was announced.
+// readBody reads the body once, up to the limit. Its buffer grows with the bytes that
+// arrive, whatever length was announced.
 func (x *RequestContext) readBody() error {
 	if x.read {
 		return nil

@@ -13,20 +13,20 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// What null means in a body, as the contract says it:
+// The meaning of null in a body:
 //
 //   - In a new object a nullable member that is null counts as absent. A required
-//     one does too, and is then missed.
+//     one does too, and is then reported as missing.
 //   - In a merge patch a nullable member that is null is set to the x-default of its
 //     schema, or else to the default. Without either it stays null, for the handler
-//     to take the member away. One that is not nullable cannot be unset.
-//   - What a patch replaces as a whole counts as new: the items of an array, and an
-//     object with x-replace.
-//   - null is a value like any other where the contract says nothing of a member,
-//     and where it says x-null: value.
+//     to remove the member. One that is not nullable cannot be unset.
+//   - Parts that a patch replaces as a whole count as new: the items of an array, and
+//     an object with x-replace.
+//   - null is an ordinary value of members that the contract does not declare, and of
+//     those with x-null: value.
 
-// nulls settles the members of an object that are null: in the object, and in e,
-// which does the same to its bytes.
+// nulls resolves the members of an object that are null, in the parsed object and in
+// the edit of its bytes.
 type nulls struct {
 	known   func(name string) bool // of the outermost object
 	details []fail.Detail
@@ -62,7 +62,7 @@ func (n *nulls) resolveItems(s *openapi3.Schema, list []any, e *edit, prefix str
 	}
 }
 
-// resolveMember settles a member that is null.
+// resolveMember resolves a member that is null.
 func (n *nulls) resolveMember(of, s *openapi3.Schema, object map[string]any, name string, e *edit, patch bool, field string) {
 	standard, given := s.Extensions["x-default"]
 	if !given && patch && s.Default != nil {
@@ -85,8 +85,8 @@ func (n *nulls) resolveMember(of, s *openapi3.Schema, object map[string]any, nam
 	}
 }
 
-// memberSchema is what a member must look like; nil where anything goes, or where
-// there is no such member.
+// memberSchema returns the schema of a member; nil if it is not restricted, or does
+// not exist.
 func memberSchema(s *openapi3.Schema, name string) *openapi3.Schema {
 	if ref := s.Properties[name]; ref != nil {
 		return ref.Value
@@ -97,8 +97,8 @@ func memberSchema(s *openapi3.Schema, name string) *openapi3.Schema {
 	return nil
 }
 
-// objectSchema is the schema of an object, or the only one of objects among
-// several; nil if there is none that says anything of its members.
+// objectSchema returns the schema of an object, or the only object schema among
+// alternatives; nil if none declares members.
 func objectSchema(s *openapi3.Schema) (found *openapi3.Schema) {
 	for _, option := range s.OneOf {
 		if option.Value.Type.Is("object") {
@@ -121,8 +121,8 @@ func nullable(s *openapi3.Schema) bool {
 	return s.Nullable || slices.ContainsFunc(s.OneOf, func(option *openapi3.SchemaRef) bool { return option.Value.Nullable })
 }
 
-// immutable lists the members of an object that cannot be changed, and may be sent
-// back as they were read.
+// immutable lists the members of an object that cannot be changed. A client may send
+// them back unchanged.
 func immutable(s *openapi3.Schema) []string {
 	list, _ := s.Extensions["x-immutable"].([]any)
 	out := make([]string, 0, len(list))
@@ -134,7 +134,7 @@ func immutable(s *openapi3.Schema) []string {
 	return out
 }
 
-// quoted is a value in a sentence.
+// quoted returns a value for a message.
 func quoted(v any) string {
 	text, err := EncodeJSON(v)
 	if err != nil {

@@ -17,34 +17,35 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// A client may send back what it has read: what a merge patch says of a member
-// that has this value already is taken out before anything else is looked at.
+// A client may send back what it has read: members of a merge patch that equal the
+// present value are removed before the patch is validated.
 
-// Present is a resource as it is, for a merge patch to be held against.
+// Present is the present state of a resource, which a merge patch is compared with.
 type Present struct {
-	// Body is what a GET would respond with; it must be Versioned.
+	// Body is the output of a GET; it must be Versioned.
 	Body any
-	// Also are values of members that a client may send and that Body has under
-	// another name, or not any more.
+	// Also has further members that a client may send, which Body has under another
+	// name or no longer.
 	Also map[string]any
-	// Secret names those members of Also that no error may show.
+	// Secret lists the members of Also that no error may show.
 	Secret []string
 }
 
-// presence is how a resource is read for a merge patch; nil for what is none.
+// presence reads the resource of a merge patch; nil for other operations.
 type presence func(c *Call) (Present, error)
 
-// patchBase is the resource that a patch was held against.
+// patchBase is the resource that a patch was compared with.
 type patchBase struct {
 	version int
-	known   bool // false if there is no such resource, or it must not be shown
+	known   bool // false if the resource does not exist, or must not be shown
 	raw     map[string]jsontext.Value
 	plain   map[string]any
 	secret  []string
 }
 
-// Patch is Handle for a merge patch. now reads the resource and changes nothing;
-// it fails as f would when there is none. f sees only members that differ from it.
+// Patch is Handle for a merge patch. now reads the resource and changes nothing; if it
+// does not exist, now must return the error that f would. f gets only the members that
+// differ from the resource.
 func Patch[In, At, Out any](operation string, f func(c *Call, in In) (Out, error), now func(c *Call, at At) (Present, error)) Handler {
 	h := Handle(operation, f)
 	params := parametersOf(reflect.TypeFor[At]())
@@ -56,11 +57,11 @@ func Patch[In, At, Out any](operation string, f func(c *Call, in In) (Out, error
 	return h
 }
 
-// maxRereads is how often a patch is held against a resource that changes
-// meanwhile before it is done with the world held.
+// maxRereads is how often a patch is compared again, without the lock of the world,
+// with a resource that changes meanwhile. Then it is compared with the lock held.
 const maxRereads = 3
 
-// readBase reads the resource that a patch is about.
+// readBase reads the resource of the patch.
 func (x *RequestContext) readBase() {
 	var p Present
 	var err error
@@ -95,16 +96,16 @@ func (x *RequestContext) setBase(p Present, err error) {
 	}
 }
 
-// encoded is output as it would be sent.
+// encoded returns an output as it is sent.
 func encoded(out any) []byte {
 	if own, ok := out.(Appender); ok {
 		return own.AppendJSON(nil)
 	}
-	body, _ := EncodeJSON(out) // what cannot be encoded is read as nothing, and refused as that
+	body, _ := EncodeJSON(out) // an empty result fails to parse
 	return body
 }
 
-// recheck holds the patch against the resource as it is now.
+// recheck compares the patch with the changed resource.
 func (x *RequestContext) recheck(m *baseChange) (err error) {
 	x.setBase(m.present, m.err)
 	if x.value, err = x.parser.parse(x.body); err != nil {
@@ -117,18 +118,18 @@ func (x *RequestContext) recheck(m *baseChange) (err error) {
 	return nil
 }
 
-// errBaseChanged ends a transaction in which the resource is not the one any more that the
-// patch was held against.
+// errBaseChanged ends a transaction in which the resource has changed since the patch
+// was compared with it.
 var errBaseChanged = errors.New("the resource has changed")
 
-// baseChange is a resource that is not the one any more that a patch was held against.
+// baseChange is the new state of a resource that changed since the patch was compared
+// with it.
 type baseChange struct {
 	present Present
 	err     error
 }
 
-// baseChanged reads the resource again; nil if it has the version that the patch was held
-// against.
+// baseChanged reads the resource again; nil if it still has the version of the base.
 func (x *RequestContext) baseChanged(c *Call) *baseChange {
 	if x.base == nil {
 		return nil
@@ -141,8 +142,8 @@ func (x *RequestContext) baseChanged(c *Call) *baseChange {
 	return &baseChange{p, err}
 }
 
-// reduce takes out of a patch what the resource is already, and refuses what it
-// cannot become.
+// reduce removes the members of a patch that equal the resource, and returns a
+// violation for each immutable member that differs.
 func (x *RequestContext) reduce(s *openapi3.Schema, object map[string]any, e *edit) (details []fail.Detail) {
 	var sent map[string]jsontext.Value
 	_ = jsonv2.Unmarshal(x.document(), &sent) // it was parsed before
@@ -156,8 +157,8 @@ func (x *RequestContext) reduce(s *openapi3.Schema, object map[string]any, e *ed
 	return x.checkImmutable(s, object, x.base.plain, e, "")
 }
 
-// unchanged tells whether a member that can be changed has the value that the resource
-// has. One with x-read-with says the whole only together with the member named there.
+// unchanged reports whether a mutable member equals that of the resource. A member
+// with x-read-with is compared together with the member named there.
 func (x *RequestContext) unchanged(member *openapi3.SchemaRef, name string, sent map[string]jsontext.Value) bool {
 	if member != nil {
 		if with, ok := member.Value.Extensions["x-read-with"].(string); ok && !x.unchanged(nil, with, sent) {
@@ -168,9 +169,9 @@ func (x *RequestContext) unchanged(member *openapi3.SchemaRef, name string, sent
 	return has && sameText(now, sent[name])
 }
 
-// checkImmutable takes out members that cannot be changed and have the value that the
-// resource has; the others are refused. Of a resource that is not there nothing
-// can be said.
+// checkImmutable removes immutable members that equal the resource, and returns a
+// violation for each that differs. It accepts all of them if the resource does not
+// exist.
 func (x *RequestContext) checkImmutable(s *openapi3.Schema, object, now map[string]any, e *edit, prefix string) (details []fail.Detail) {
 	names := immutable(s)
 	rest := slices.DeleteFunc(slices.Sorted(maps.Keys(object)), func(name string) bool { return slices.Contains(names, name) })
@@ -208,16 +209,15 @@ func (x *RequestContext) cannotChange(field string, present any, has bool) fail.
 	return d
 }
 
-// isEcho tells whether a value is of the form that a member only has when it is
-// read.
+// isEcho reports whether a value has a form that a member has only in responses.
 func (x *RequestContext) isEcho(s *openapi3.Schema, v any) bool {
 	return v != nil && slices.ContainsFunc(s.OneOf, func(option *openapi3.SchemaRef) bool {
 		return option.Value.Extensions["x-immutable"] == true && option.Value.VisitJSON(v, x.api.Contract.requestOptions...) == nil
 	})
 }
 
-// sameText tells whether two values are the same but for white space, escapes and
-// the order of members: a number with other digits is another value.
+// sameText reports whether two values are equal but for white space, escapes and the
+// order of members. A number with other digits is another value.
 func sameText(a, b jsontext.Value) bool {
 	if bytes.Equal(a, b) {
 		return true
@@ -231,8 +231,8 @@ func sameText(a, b jsontext.Value) bool {
 	return bytes.Equal(a, b)
 }
 
-// sameValue tells whether two parsed values mean the same, whole numbers with a
-// fraction of zero and times in another notation included.
+// sameValue reports whether two parsed values are equal. 1 equals 1.0, and a time
+// equals the same instant in another notation.
 func sameValue(a, b any) bool {
 	if x, ok := asNumber(a); ok {
 		y, ok := asNumber(b)

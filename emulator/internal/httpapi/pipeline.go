@@ -9,14 +9,14 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// Stage is one check or act that every request of an API passes.
+// Stage is one step that every request of an API passes.
 type Stage struct {
 	Name string
 	Run  func(x *RequestContext) error
 }
 
-// admission is what every request passes before it is routed, whatever its API.
-// What follows routing is the API's own list: API.Pipeline.
+// admission returns the stages that run before routing, for all APIs. API.Pipeline
+// lists the stages that run after it.
 func (s *Server) admission() []Stage {
 	return []Stage{
 		{"host", s.checkHost},
@@ -25,8 +25,7 @@ func (s *Server) admission() []Stage {
 	}
 }
 
-// ServeHTTP takes a request through the entrance, routing and its API's
-// pipeline, and answers it.
+// ServeHTTP runs the stages before routing, the router, and the pipeline of the API.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := s.pool.Get().(*RequestContext)
 	x.reset(s, w, r)
@@ -36,7 +35,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// run passes the stages until one ends the request.
+// run runs stages until one ends the request.
 func (x *RequestContext) run(stages []Stage) {
 	for i := range stages {
 		x.stage = stages[i].Name
@@ -50,17 +49,16 @@ func (x *RequestContext) run(stages []Stage) {
 	}
 }
 
-// finishError ends the request with an error of its API.
+// finishError ends the request with an error in the form of its API.
 func (x *RequestContext) finishError(err error) {
 	x.failed = x.withMisspelt(fail.Of(ConvertOverBudget(err)))
 	x.open()
 	x.response, x.done = x.api.RenderError(x, x.failed), true
 }
 
-// open gives a request of no workspace a time and a request id: every response
-// carries them (S41). Neither comes out of a world, so that nobody has to wait for
-// one, and what unauthenticated ask does not change the bytes that a workspace answers
-// (S6).
+// open gives a request without a workspace a time and a request id, since every
+// response has them (S41). Neither changes a world, so the request waits for none, and
+// unauthenticated requests do not influence the responses of a workspace (S6).
 func (x *RequestContext) open() {
 	if x.ID == "" && x.api.Open != nil {
 		x.api.Open(x)
@@ -78,7 +76,7 @@ const (
 	maxHeader = 16 << 10
 )
 
-// checkSize refuses what is too long to be meant (S75; 7.3).
+// checkSize rejects request targets and headers above their limits (S75; 7.3).
 func checkSize(x *RequestContext) error {
 	r := x.Request
 	if len(r.RequestURI) > maxTarget {
@@ -96,7 +94,7 @@ func checkSize(x *RequestContext) error {
 	return nil
 }
 
-// routed runs the pipeline of the API whose operation Echo found.
+// routed runs the pipeline of the API for the operation that Echo found.
 func (x *RequestContext) routed(api *API, op *Operation, params []string) {
 	x.api, x.Op = api, op
 	x.stage = "route"
@@ -105,8 +103,8 @@ func (x *RequestContext) routed(api *API, op *Operation, params []string) {
 		return
 	}
 	for _, p := range params {
-		if x.Request.URL.RawPath != "" { // then Echo does not unescape
-			p, _ = url.PathUnescape(p) // net/http has done it before
+		if x.Request.URL.RawPath != "" { // Echo does not unescape then
+			p, _ = url.PathUnescape(p) // net/http has checked it
 		}
 		x.params = append(x.params, p)
 	}
@@ -114,14 +112,14 @@ func (x *RequestContext) routed(api *API, op *Operation, params []string) {
 	x.run(api.Pipeline)
 }
 
-// matchesTemplate tells whether a path has the elements of a template, none of them empty.
-// Echo fills the last parameter with all that is left of a path, and an inner one
-// with nothing.
+// matchesTemplate reports whether a path has the elements of a template, none of them
+// empty. Echo assigns the rest of a path to the last parameter, and accepts an empty
+// inner one.
 func matchesTemplate(template, path string) bool {
 	return strings.Count(template, "/") == strings.Count(path, "/") && !strings.Contains(path, "//") && !strings.HasSuffix(path, "/")
 }
 
-// noRoute explains why a path leads nowhere.
+// noRoute returns the error for a path without a route.
 func (x *RequestContext) noRoute() error {
 	r, hint := x.Request, ""
 	if x.api.Document != "" {
@@ -135,7 +133,7 @@ func (x *RequestContext) noRoute() error {
 	return fail.Newf(fail.NotFound, "route_not_found", "%s", strings.TrimSpace(fmt.Sprintf("No route %s %s. %s", printable(r.Method), printable(r.URL.Path), hint)))
 }
 
-// printable shortens what a client sent to what fits in a sentence.
+// printable truncates a text of a client for a message.
 func printable(s string) string {
 	s = strings.ToValidUTF8(s, "?")
 	if len(s) > 120 {

@@ -12,17 +12,18 @@ import (
 	"skystack.dev/sandbox/emulator/internal/near"
 )
 
-// encodedPair is a name and its value in a query or a form, unescaped; sent is both as they
-// were sent.
+// encodedPair is an unescaped name and value of a query or a form. sent is the pair as
+// it was sent.
 type encodedPair struct {
 	argument
 	sent string
-	// unreadable says that they are not percent-encoded UTF-8; name is then as sent.
+	// unreadable says that the pair is not percent-encoded UTF-8; name is then as it
+	// was sent.
 	unreadable bool
 }
 
-// pairs splits a query or a form strictly: what cannot be unescaped is yielded as
-// unreadable and not dropped, and nothing is overwritten by a repetition.
+// pairs splits a query or a form strictly: a malformed pair is yielded as unreadable,
+// and a repetition is kept.
 func pairs(encoded string) iter.Seq[encodedPair] {
 	return func(yield func(encodedPair) bool) {
 		for sent := range strings.SplitSeq(encoded, "&") {
@@ -43,7 +44,7 @@ func pairs(encoded string) iter.Seq[encodedPair] {
 	}
 }
 
-// readQuery reads the query. What is unreadable in it is a violation.
+// readQuery parses the query. A malformed pair is a violation.
 func (x *RequestContext) readQuery() {
 	for p := range pairs(x.Request.URL.RawQuery) {
 		if p.unreadable {
@@ -58,8 +59,8 @@ func (x *RequestContext) violateUnreadable(in fail.Location, p encodedPair) {
 	x.violate(in, printable(p.name), "invalid_format", "%s is not percent-encoded UTF-8.", printable(p.sent))
 }
 
-// Query is a query parameter as it was sent, "" if it was not. It may be asked
-// for before the contract is checked.
+// Query returns a query parameter as it was sent, "" if it was not. It may be called
+// before the contract is checked.
 func (x *RequestContext) Query(name string) string {
 	for _, a := range x.query {
 		if a.name == name {
@@ -69,7 +70,7 @@ func (x *RequestContext) Query(name string) string {
 	return ""
 }
 
-// checkQuery holds the arguments against the operation's parameters.
+// checkQuery validates the query against the operation's parameters.
 func (x *RequestContext) checkQuery() {
 	for i, a := range x.query {
 		p := x.Op.parameter(a.name)
@@ -106,8 +107,8 @@ func (o *Operation) parameter(name string) *parameter {
 	return nil
 }
 
-// argument is the typed value of a parameter: string, int64, bool or []any. It
-// notes a violation and reports false when what was sent has another type.
+// argument returns the typed value of a parameter: string, int64, bool or []any. It
+// records a violation and reports false for a value of another type.
 func (x *RequestContext) argument(p *parameter) (any, bool) {
 	text := x.Query(p.name)
 	switch p.kind {
@@ -148,8 +149,7 @@ func (x *RequestContext) argument(p *parameter) (any, bool) {
 	return text, true
 }
 
-// suggestions is the parameters that may have been meant by one that the operation does
-// not have.
+// suggestions returns the parameters that an unknown name may stand for.
 func (x *RequestContext) suggestions(name string) []string {
 	var names []string
 	if x.Op.parameter(name) != nil {
@@ -163,20 +163,20 @@ func (x *RequestContext) suggestions(name string) []string {
 	return near.Members(name, names...)
 }
 
-// unknownName is a parameter or member that the contract does not have; meant finds
-// those that may have been meant.
+// unknownName is a parameter or member that the contract does not have. meant finds
+// those that it may stand for.
 type unknownName struct {
 	name  string
 	meant func() []string
 }
 
-// maxUnknown bounds how many unknown parameters and members of a request are compared
-// with those that exist, and named in warnings: clients read few headers.
+// maxUnknown bounds how many unknown names of a request get suggestions and warnings:
+// clients read few headers.
 const maxUnknown = 20
 
-// unknown records a parameter or member that the contract does not have. Where it is
-// accepted and something else is refused, it is named there if it looks misspelt,
-// for what is missing may be what was meant.
+// unknown records a parameter or member that the contract does not have. In a lenient
+// API it is accepted with a warning. If the request is rejected for another reason, a
+// name that looks misspelt is added to the violations: it may explain them.
 func (x *RequestContext) unknown(in fail.Location, s unknownName) {
 	var meant []string
 	if x.unknownNames++; x.unknownNames <= maxUnknown {
@@ -198,15 +198,16 @@ func (x *RequestContext) unknown(in fail.Location, s unknownName) {
 	x.Warn("unknown_parameter: " + string(in) + " " + strconv.QuoteToASCII(printable(s.name)) + " is ignored" + near.DidYouMean(meant))
 }
 
-// warnOfMore gives the number of the unknown names that no warning names.
+// warnOfMore adds a warning with the number of unknown names that no other warning
+// has.
 func (x *RequestContext) warnOfMore() {
 	if more := x.unknownNames - maxUnknown; more > 0 && !x.api.Strict(x) {
 		x.Warn("unknown_parameter: " + strconv.Itoa(more) + " more are ignored")
 	}
 }
 
-// Misspelt is the parameters and members of an accepted request that were ignored
-// and look misspelt.
+// Misspelt returns the ignored parameters and members of an accepted request that look
+// misspelt.
 func (x *RequestContext) Misspelt() []fail.Detail {
 	if x.failed != nil {
 		return nil
@@ -214,7 +215,7 @@ func (x *RequestContext) Misspelt() []fail.Detail {
 	return x.misspelt
 }
 
-// withMisspelt adds what may be misspelt to a refusal of what a request says.
+// withMisspelt adds names that look misspelt to a validation error.
 func (x *RequestContext) withMisspelt(e *fail.Error) *fail.Error {
 	if e.Kind != fail.Invalid || len(e.Details) == 0 || len(x.misspelt) == 0 {
 		return e

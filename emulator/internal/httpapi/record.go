@@ -10,40 +10,40 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// Record is a request and its response, for a record of requests: what was
-// asked, what was answered, and why. It is good only while it is handed over.
+// Record is a request and its response for the record of requests. It is valid only
+// during the call that receives it.
 type Record struct {
-	// World is the one whose record it belongs in; nil when nobody is concerned.
+	// World is the world whose record the request belongs to; nil if it belongs to
+	// none.
 	World *engine.World
 	ID    string
 	At    time.Time
-	// Operation is nil when the request led to none.
+	// Operation is nil when the request matched none.
 	Operation *Operation
 	Method    string
-	// Target is path and query; values of parameters that the operation does not
-	// have are left out, for they may be anything.
+	// Target is path and query. The values of parameters that the operation does not
+	// have are left out, because they may be secrets.
 	Target string
-	// Token is the id of the accepted credential, "" if none was. Sent is that of
-	// one that is known and came with the request, but was refused or not looked
-	// at.
+	// Token is the id of the accepted credential, "" if there was none. Sent is the id
+	// of a known credential that was rejected or not checked.
 	Token, Sent string
-	// Resource is the id of what the request was about: the last one in its path,
-	// or else what it made. Address is where it came from, without the port.
+	// Resource is the id of the object of the request: the last id in its path, or the
+	// id of the object it created. Address is the client's address without the port.
 	Resource, Address string
 	Header            http.Header
 	RequestBody       []byte
 	Status            int
 	ResponseBody      []byte
-	// Code and Reason are those of an error. Stage is what answered.
+	// Code and Reason describe an error. Stage is the stage that responded.
 	Code, Reason, Stage string
-	// Details are the error's; without an error, the parameters and members that
-	// were ignored and look misspelt.
+	// Details are those of the error. Without an error, they are the ignored
+	// parameters and members that look misspelt.
 	Details []fail.Detail
-	// Elapsed is how long it took by the wall clock.
+	// Elapsed is the duration of the request by the wall clock.
 	Elapsed time.Duration
 }
 
-// record hands the request to whoever keeps a record.
+// record passes the request to Options.Record.
 func (s *Server) record(x *RequestContext) {
 	if s.Record == nil {
 		return
@@ -64,10 +64,10 @@ func (s *Server) record(x *RequestContext) {
 	s.Record(&r)
 }
 
-// handleStage is what answers when nothing is refused.
+// handleStage is the Stage of a successful response.
 const handleStage = "handle"
 
-// owner is the world whose record the request belongs in.
+// owner returns the world whose record the request belongs to.
 func (x *RequestContext) owner() (w *engine.World, sent string) {
 	if x.Caller.Token != "" {
 		return x.World, ""
@@ -83,7 +83,7 @@ func (x *RequestContext) owner() (w *engine.World, sent string) {
 	return x.World, ""
 }
 
-// resource is the id of what the request was about.
+// resource returns the id of the object of the request.
 func (x *RequestContext) resource() string {
 	if n := len(x.params); n > 0 {
 		return x.params[n-1]
@@ -91,13 +91,14 @@ func (x *RequestContext) resource() string {
 	return x.response.Location[strings.LastIndexByte(x.response.Location, '/')+1:]
 }
 
-// hostOf is an address without its port.
+// hostOf returns an address without its port.
 func hostOf(address string) string {
 	host := address[:max(0, strings.LastIndexByte(address, ':'))]
 	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 }
 
-// target is path and query as they were sent, but for values nobody expects.
+// target returns path and query as they were sent, without the values of unknown
+// parameters.
 func (x *RequestContext) target() string {
 	u := x.Request.URL
 	path := u.EscapedPath()

@@ -17,58 +17,58 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// JSONType is the content type of every JSON answer.
+// JSONType is the content type of every JSON response.
 const JSONType = "application/json; charset=utf-8"
 
-// Identified output was created under an id, which ends the Location of a 201.
+// Identified is an output that was created under an id, which ends the Location of a
+// 201.
 type Identified interface{ ResourceID() string }
 
-// Locator output has an address of its own, which is the Location of a 201 whatever
-// path made it.
+// Locator is an output with its own Location for a 201, independent of the request's
+// path.
 type Locator interface{ Location() string }
 
-// Versioned output has a version, which becomes its ETag.
+// Versioned is an output with a version, which becomes its ETag.
 type Versioned interface{ ResourceVersion() int }
 
-// RetryHinter output is on its way: RetryAfter is how many seconds to wait before a
-// look makes sense; 0 when that is not known.
+// RetryHinter is an output of a 202. RetryAfter returns the seconds until the client
+// should read it again; 0 if that is not known.
 type RetryHinter interface{ RetryAfter() int }
 
-// StatusCoder output has another status than the operation's usual success.
+// StatusCoder is an output with another status than the operation's usual success.
 type StatusCoder interface{ ResponseStatus() int }
 
-// Linker output has neighbours; Links is the value of its Link header for a list
-// served at the URL.
+// Linker is a page of a list. Links returns the value of its Link header for a request
+// URL.
 type Linker interface {
 	Links(path string, query string) string
 }
 
-// Appender output writes its own JSON, the same as json.Marshal would make of
-// it, at the end of b.
+// Appender is an output that appends its own JSON to b. The result must equal that of
+// json.Marshal.
 type Appender interface{ AppendJSON(b []byte) []byte }
 
-// Raw output is sent as it is, with its own content type.
+// Raw is an output that is sent as it is, with its own content type.
 type Raw struct {
 	Type string
 	Body []byte
 }
 
-// Stream output is written piece by piece for as long as Run runs, after the
-// answer has begun and was recorded. Run gets a context that ends when the client
-// goes away; it is not run for HEAD. What it returns ends the response and is told
-// to nobody. Done, which may be nil, is called when all is over, whether Run ran or
-// not.
+// Stream is an output that Run writes piece by piece, after the header was sent and
+// the request was recorded. The context of Run ends when the client disconnects. Run
+// is not called for HEAD. Its error ends the response and is dropped. Done, which may
+// be nil, is called at the end, whether Run ran or not.
 type Stream struct {
 	Type string
 	Run  func(ctx context.Context, w *StreamWriter) error
 	Done func()
-	// Document says that the pieces are one document, too large to be held: they
-	// are sent as they fill a buffer, and an error breaks the connection off, so
-	// that nobody takes a part for the whole.
+	// Document says that the pieces form one large document. They are sent as they
+	// fill a buffer, and an error aborts the connection, so that the client does not
+	// take a part for the whole.
 	Document bool
 }
 
-// Encode is the stage that renders and encodes what the handler returned.
+// Encode is the stage that renders and encodes the output of the handler.
 func Encode(x *RequestContext) error {
 	if x.Op.secret {
 		x.Set("Cache-Control", "no-store")
@@ -90,7 +90,7 @@ func (x *RequestContext) encode(status int, out any) error {
 		a.Type, a.Stream = s.Type, &s
 		x.Set("Cache-Control", "no-store")
 		if !s.Document {
-			x.Set("X-Accel-Buffering", "no") // proxies pass on what comes at once
+			x.Set("X-Accel-Buffering", "no") // proxies forward each piece at once
 		}
 		x.finish(a)
 		return nil
@@ -114,7 +114,7 @@ func (x *RequestContext) encode(status int, out any) error {
 	return x.finishChecked(a)
 }
 
-// head is the response with an output, but for its body.
+// head returns the response of an output without its body.
 func (x *RequestContext) head(status int, out any) Response {
 	a := Response{Status: status}
 	if v, ok := out.(Versioned); ok {
@@ -132,8 +132,8 @@ func (x *RequestContext) head(status int, out any) Response {
 	return a
 }
 
-// renderedBody is the JSON of an output in the version of the request, at the end
-// of b where the output can write itself there.
+// renderedBody encodes an output in the version of the request. An Appender appends to
+// b.
 func (x *RequestContext) renderedBody(out any, b []byte) ([]byte, error) {
 	out = x.api.Render(x, out)
 	if own, ok := out.(Appender); ok {
@@ -142,8 +142,8 @@ func (x *RequestContext) renderedBody(out any, b []byte) ([]byte, error) {
 	return EncodeJSON(out)
 }
 
-// finishChecked ends the request with a response, unless it is checked and breaks the
-// contract.
+// finishChecked ends the request with a response. With CheckResponses it returns an
+// error if the response breaks the contract.
 func (x *RequestContext) finishChecked(a Response) error {
 	if x.server.CheckResponses {
 		if err := x.checkResponse(a); err != nil {
@@ -154,8 +154,8 @@ func (x *RequestContext) finishChecked(a Response) error {
 	return nil
 }
 
-// etag is the strong validator of a version of a resource, as the API version
-// renders it.
+// etag returns the strong validator of a version of a resource in the API version of
+// the request.
 func (x *RequestContext) etag(version int) string {
 	b := make([]byte, 0, 24)
 	b = append(b, '"')
@@ -166,8 +166,8 @@ func (x *RequestContext) etag(version int) string {
 	return string(append(b, '"'))
 }
 
-// matches reports whether a list of entity tags holds the tag; weak says that
-// W/ before one does not matter.
+// matches reports whether a list of entity tags contains the tag. weak ignores a W/
+// prefix.
 func matches(lines []string, tag string, weak bool) bool {
 	for _, line := range lines {
 		for _, t := range strings.Split(line, ",") {
@@ -185,8 +185,8 @@ func matches(lines []string, tag string, weak bool) bool {
 
 func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
-// EncodeJSON is the one way in which values become JSON on the wire: compact,
-// with <, > and & as they are.
+// EncodeJSON encodes a value in the form of all responses: compact, without escaping
+// <, > and &.
 func EncodeJSON(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	buf.Grow(1 << 10)
@@ -202,7 +202,7 @@ func EncodeJSON(v any) ([]byte, error) {
 func AppendString(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			b, _ = jsontext.AppendQuote(b, s) // what is not UTF-8 becomes U+FFFD
+			b, _ = jsontext.AppendQuote(b, s) // invalid UTF-8 becomes U+FFFD
 			return b
 		}
 	}
@@ -236,8 +236,8 @@ func (x *RequestContext) checkResponse(a Response) error {
 	return nil
 }
 
-// CheckEvent validates what is delivered to a client against the schema of the success
-// of the operation that shows the same.
+// CheckEvent validates a body that is delivered to a client against the success schema
+// of the operation that shows the same object.
 func (c *Contract) CheckEvent(shownBy string, body []byte) error {
 	response, err := c.response(shownBy, http.StatusOK)
 	if err != nil {
@@ -250,7 +250,7 @@ func (c *Contract) CheckEvent(shownBy string, body []byte) error {
 	return response.Content.Get("application/json").Schema.Value.VisitJSON(v, c.responseOptions...)
 }
 
-// finalize completes the response: from here on it is only sent.
+// finalize completes the response before it is sent.
 func (x *RequestContext) finalize() {
 	if !x.done {
 		x.finishError(fail.New(fail.Internal, "internal_error", "The request passed every stage without an answer."))
@@ -290,27 +290,26 @@ func (x *RequestContext) finalize() {
 	}
 }
 
-// net/http keeps the header of a response in a map that costs a tenth of a small
-// request more when it has over eight entries. Two of them net/http writes itself,
-// outside of that map: a Date that is the wall clock's, and the length of a body
-// that it still holds when the handler returns.
+// A header map with more than eight entries makes a small request 10% slower. So two
+// entries are left to net/http where it writes the same value: the Date of the wall
+// clock, and the length of a body that it still buffers when the handler returns.
 
-// serverBuffer is how much of a body net/http holds back, in bytes.
+// serverBuffer is the size in bytes of the buffer of net/http.
 const serverBuffer = 2048
 
-// datedByServer tells whether net/http sends the Date that is due: the world's
-// time is the wall clock's.
+// datedByServer reports whether net/http sends the right Date: the world's time is the
+// wall clock's.
 func (x *RequestContext) datedByServer() bool {
 	return x.overNetHTTP() && x.latestTime.Unix() == engine.WallNow().Unix()
 }
 
-// measuredByServer tells whether net/http sends the Content-Length.
+// measuredByServer reports whether net/http sends the Content-Length.
 func (x *RequestContext) measuredByServer() bool {
 	return len(x.response.Body) <= serverBuffer && x.Request.Method != http.MethodHead && x.Request.ProtoMajor == 1 &&
 		x.overNetHTTP() && !x.mustDrain()
 }
 
-// overNetHTTP tells whether a server of net/http writes the response.
+// overNetHTTP reports whether a server of net/http writes the response.
 func (x *RequestContext) overNetHTTP() bool {
 	return x.Request.Context().Value(http.ServerContextKey) != nil
 }
@@ -320,38 +319,38 @@ func (x *RequestContext) write() {
 	a := &x.response
 	x.w.WriteHeader(a.Status)
 	if a.Body != nil && x.Request.Method != http.MethodHead {
-		_, _ = x.w.Write(a.Body) // the client is gone if this fails
+		_, _ = x.w.Write(a.Body) // an error means that the client disconnected
 	}
 	x.drainBody()
 }
 
-// maxDrained bounds the bytes that are read of a body nobody wants, in bytes.
+// maxDrained bounds the bytes of an unread body that are discarded.
 const maxDrained = 16 << 20
 
-// drainBody sends the response to a request whose body was not read, and then takes
-// what still arrives of it. Closing a connection with bytes unread resets it, and
-// a client that writes all of its body before it reads would see the reset
-// instead of the response. A client that waits for 100-continue has sent nothing.
+// drainBody flushes the response to a request whose body was not read, and discards
+// the rest of the body. Closing a connection with unread bytes resets it, and a client
+// that writes its whole body first would see the reset instead of the response. A
+// client that waits for 100-continue has sent nothing.
 func (x *RequestContext) drainBody() {
 	if x.mustDrain() && http.NewResponseController(x.w).Flush() == nil {
 		_, _ = io.CopyN(io.Discard, x.Request.Body, maxDrained)
 	}
 }
 
-// mustDrain tells whether there is a body that nobody read.
+// mustDrain reports whether there is an unread body.
 func (x *RequestContext) mustDrain() bool {
 	r := x.Request
 	return !x.read && r.ContentLength != 0 && r.ProtoMajor == 1 && r.Header.Get("Expect") == "" && x.overNetHTTP()
 }
 
-// date is a second as the Date header has it.
+// date is a second and its Date header.
 type date struct {
 	second int64
 	text   string
 }
 
-// dateOf is the Date header of an instant. The last one is kept: it changes once
-// a second at most.
+// dateOf returns the Date header of an instant. It caches the last one, which changes
+// at most once a second.
 func (s *Server) dateOf(t time.Time) string {
 	if d := s.date.Load(); d != nil && d.second == t.Unix() {
 		return d.text

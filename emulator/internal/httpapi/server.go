@@ -18,46 +18,45 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// API is what the server needs to know of one served API.
+// API describes an API to the server.
 type API struct {
 	// Contract is its parsed document, Document the path that serves it.
 	Contract *Contract
 	Document string
-	// Prefix begins the paths of the API, such as "/api/"; "" fits every path. What
-	// leads to no operation is refused by the API with the longest prefix that fits,
-	// with its own errors.
+	// Prefix is the common prefix of the paths of the API, such as "/api/"; "" matches
+	// every path. A request without an operation gets the error format of the API with
+	// the longest matching prefix.
 	Prefix string
-	// Headers are the names that the API gives to what this package reads and writes.
+	// Headers are the API's names of headers that this package reads and writes.
 	Headers Headers
 	// Hosts are the names under which the real API is served, so that a client which
 	// keeps them in its requests is accepted; one that begins with a dot stands for
 	// every name below it. The first one is named in the refusal of others.
 	Hosts []string
-	// Handlers holds one for every operation that is not an alias.
+	// Handlers has one for every operation that is not an alias.
 	Handlers []Handler
-	// Pipeline is what a routed request passes, in this order. It ends with the
-	// stages of this package that invoke the handler.
+	// Pipeline lists the stages of a routed request in order. It ends with the stages
+	// of this package that invoke the handler.
 	Pipeline []Stage
 	// RenderError renders an error.
 	RenderError func(x *RequestContext, err *fail.Error) Response
-	// Render turns a handler's output into what is encoded for the caller's
-	// version; nil encodes it as it is.
+	// Render returns a handler's output in the form of the caller's version.
 	Render func(x *RequestContext, out any) any
-	// Known says whether a parameter or body member exists in the caller's
-	// version; Strict whether one that does not is an error. nil says yes.
+	// Known reports whether a parameter or body member exists in the caller's version.
+	// Strict reports whether an unknown one is an error.
 	Known  func(x *RequestContext, in fail.Location, name string) bool
 	Strict func(x *RequestContext) bool
-	// Open gives a request that is refused before anybody is known its time and
-	// request id; nil draws them from its world.
+	// Open sets the time and id of a request that is rejected before its caller is
+	// known; nil takes them from the home world.
 	Open func(x *RequestContext)
-	// Owner is the world whose record a request belongs in that was admitted to
-	// none, and the id there of the credential that came with it, "" if it is of
-	// none that is known; nil for the home world's, or none if the operation is
-	// public.
+	// Owner returns the world whose record an unauthenticated request belongs to, and
+	// the id there of the credential in the request, "" if it is unknown. nil assigns
+	// such requests to the home world, or to none if the operation is public.
 	Owner func(x *RequestContext) (w *engine.World, credential string)
-	// Admitted refuses, in the transaction in which a handler acts, a caller who was
-	// admitted before and may not act any more; nil for none. Within then refuses what
-	// lies outside of the part of the world that the caller is bound to, if any.
+	// Admitted returns an error, in the transaction of the handler, for a caller that
+	// was accepted before and may not act any more. Within then returns an error for
+	// objects outside of the part of the world that the caller is bound to. Either may
+	// be nil.
 	Admitted, Within func(c *Call) error
 	// Idempotent says that Idempotency.LookUp is a stage of the pipeline.
 	Idempotent bool
@@ -69,22 +68,22 @@ type API struct {
 
 // Headers are names of headers that differ between APIs. They are canonical.
 type Headers struct {
-	// Scope names the request headers that, besides the body, say what a request
-	// does: a repetition with another value is another request.
+	// Scope names the request headers that, besides the body, determine the effect of
+	// a request: a repetition with another value is another request.
 	Scope []string
-	// Warning is the response header for what was tolerated.
+	// Warning is the response header for warnings about tolerated input.
 	Warning string
-	// Pages are those that pages of an allowed origin may send and read.
+	// Pages are the headers that web pages of an allowed origin may send and read.
 	Pages struct{ Request, Response []string }
 }
 
-// SharedByRows implements engine.Shared: a kept outcome points to the API that
-// renders it.
+// SharedByRows implements engine.Shared: a stored outcome points to its API.
 func (*API) SharedByRows() {}
 
-// Options is what all APIs of a server share.
+// Options configures a server for all of its APIs.
 type Options struct {
-	// Home is the world that dates answers to requests of no known workspace.
+	// Home is the world that provides the Date of responses to requests without a
+	// workspace.
 	Home *engine.World
 	// Hosts are further names under which the server may be addressed.
 	Hosts []string
@@ -95,13 +94,13 @@ type Options struct {
 	// LargeBodies bounds the memory of large request bodies, for all servers that
 	// are given the same one; nil makes one for this server.
 	LargeBodies *LargeBodies
-	// CheckResponses makes a response that breaks the contract a 500.
+	// CheckResponses turns a response that breaks the contract into a 500.
 	CheckResponses bool
-	// FullHeaders sends every header with every response, and not only where it says
-	// something.
+	// FullHeaders sends every header with every response, even without new
+	// information.
 	FullHeaders bool
-	// Record receives every request before its response is sent; nil for none. It
-	// must keep nothing of it.
+	// Record receives every request before its response is sent; nil for none. It must
+	// not retain the record.
 	Record func(r *Record)
 	// Log receives a line for each request at debug level; nil for none.
 	Log *slog.Logger
@@ -116,7 +115,7 @@ type Server struct {
 	stages []Stage
 	echo   *echo.Echo
 	pool   sync.Pool
-	// unauthenticated are the ids of requests of no workspace.
+	// unauthenticated makes the ids of requests without a workspace.
 	unauthenticated *engine.IDs
 
 	// Header values that every response shares; net/http only reads them.
@@ -124,8 +123,8 @@ type Server struct {
 	date              atomic.Pointer[date]
 }
 
-// NewServer routes the operations of the APIs. It fails when an operation has no
-// handler or a handler no operation.
+// NewServer routes the operations of the APIs. An operation without a handler, or a
+// handler without an operation, is an error.
 func NewServer(o Options, apis ...*API) (*Server, error) {
 	if o.MaxBody == 0 {
 		o.MaxBody = defaultMaxBody
@@ -170,13 +169,13 @@ func (api *API) complete() {
 	}
 }
 
-// byPrefix sorts APIs so that the first whose prefix fits has the longest one.
+// byPrefix sorts APIs by the length of their prefix, longest first.
 func byPrefix(apis []*API) []*API {
 	return slices.SortedStableFunc(slices.Values(apis), func(a, b *API) int { return cmp.Compare(len(b.Prefix), len(a.Prefix)) })
 }
 
-// apiOf is the API that a path belongs to: the one with the longest prefix that fits,
-// or else the one with the shortest. "/api" belongs to the prefix "/api/".
+// apiOf returns the API with the longest prefix of the path, or else the one with the
+// shortest prefix. "/api" belongs to the prefix "/api/".
 func (s *Server) apiOf(path string) *API {
 	for _, api := range s.apis {
 		if strings.HasPrefix(path, api.Prefix) || path+"/" == api.Prefix {
@@ -203,7 +202,7 @@ func (s *Server) route(api *API) error {
 			return fmt.Errorf("operation %s (%s %s) has no handler", op.ID, op.Method, op.Path)
 		}
 		if api.Idempotent && h.unlocked && op.changes() {
-			return fmt.Errorf("operation %s changes something and is served by Act: its outcome could not be kept in the transaction that makes the change", op.ID)
+			return fmt.Errorf("operation %s changes something and its handler is made by HandleUnlocked: its outcome cannot be stored in the transaction of the change", op.ID)
 		}
 		used[op.Canonical] = true
 		if api.DocumentedOnly && !op.Documented && !op.Public {
@@ -249,7 +248,7 @@ func allowed(methods []string) []string {
 	return slices.Compact(methods)
 }
 
-// unrouted answers what Echo found no handler for.
+// unrouted responds to requests for which Echo found no handler.
 func (s *Server) unrouted(err error, c echo.Context) {
 	x := c.Response().Writer.(*RequestContext)
 	x.stage = "route"
@@ -267,7 +266,7 @@ func (s *Server) unrouted(err error, c echo.Context) {
 	x.finishError(x.noRoute())
 }
 
-// complete answers the request, whatever happened, and frees it.
+// complete sends the response, also after a panic, and frees the request.
 func (s *Server) complete(x *RequestContext) {
 	if p := recover(); p != nil {
 		if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
@@ -291,12 +290,12 @@ func (s *Server) complete(x *RequestContext) {
 	x.write()
 	s.log(x)
 	if x.Request.ProtoMajor > 1 {
-		x.buf = nil // HTTP/2 may still be sending it to a client that gave up
+		x.buf = nil // HTTP/2 may still send it
 	}
 	s.free(x)
 }
 
-// free lets the request be used for another request.
+// free returns the request context to the pool.
 func (s *Server) free(x *RequestContext) {
 	x.releaseBody()
 	x.clear()
@@ -327,7 +326,7 @@ func (s *Server) log(x *RequestContext) {
 	s.Log.Debug("request", attrs...)
 }
 
-// clientID tells whether a client's own request id is fit to be logged (7.1).
+// clientID reports whether a client's own request id may be logged (7.1).
 func clientID(id string) bool {
 	return id != "" && len(id) <= 128 && strings.IndexFunc(id, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-", r)

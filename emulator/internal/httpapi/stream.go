@@ -11,20 +11,19 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// sendTimeout is how long a client may leave what it was sent unread: a piece of
-// a stream, or a response that took its time.
+// sendTimeout bounds how long a client may leave sent data unread: a piece of a
+// stream, or a response of a handler without deadlines.
 const sendTimeout = 30 * time.Second
 
-// withoutDeadlines lifts the server's time limits for a whole request until the
-// returned function is called: past the one of reading the context would end, past
-// the one of writing the response would be lost.
+// withoutDeadlines removes the server's deadlines until the caller calls end. The read
+// deadline would end the context, and the write deadline would lose the response.
 func (x *RequestContext) withoutDeadlines() (end func()) {
-	c := http.NewResponseController(x.w) // a recorder in a test has no deadlines
+	c := http.NewResponseController(x.w) // an error means that w has no deadlines, as in tests
 	_ = c.SetReadDeadline(time.Time{})
 	_ = c.SetWriteDeadline(time.Time{})
 	return func() {
 		soon := engine.WallNow().Add(sendTimeout)
-		_ = c.SetReadDeadline(soon) // net/http reads what is left of a body before it answers
+		_ = c.SetReadDeadline(soon) // net/http reads the rest of a body before it responds
 		_ = c.SetWriteDeadline(soon.Add(sendTimeout))
 	}
 }
@@ -35,8 +34,8 @@ type StreamWriter struct {
 	control *http.ResponseController
 }
 
-// Write sends a piece at once. It fails when the client is gone, and when it has
-// not read what was sent for 30 s.
+// Write sends a piece at once. It fails when the client has disconnected, or has not
+// read for 30 s.
 func (w *StreamWriter) Write(b []byte) (int, error) {
 	_ = w.control.SetWriteDeadline(engine.WallNow().Add(sendTimeout)) // a recorder in a test has none
 	n, err := w.to.Write(b)
@@ -46,8 +45,8 @@ func (w *StreamWriter) Write(b []byte) (int, error) {
 	return n, w.control.Flush()
 }
 
-// stream sends the response's header and runs what writes the rest. The time limits
-// of the server for a whole request do not hold for it.
+// stream sends the header and runs the Stream. The server's deadlines for a whole
+// request do not apply.
 func (x *RequestContext) stream() {
 	s := x.response.Stream
 	if s.Done != nil {
@@ -58,7 +57,7 @@ func (x *RequestContext) stream() {
 		return
 	}
 	w := &StreamWriter{to: x.w, control: http.NewResponseController(x.w)}
-	_ = w.control.SetReadDeadline(time.Time{}) // or the context would end with it
+	_ = w.control.SetReadDeadline(time.Time{}) // the context would end with it
 	x.w.WriteHeader(x.response.Status)
 	if s.Document {
 		if err := s.Run(x.Request.Context(), w); err != nil {
@@ -71,7 +70,7 @@ func (x *RequestContext) stream() {
 	}
 }
 
-// openUpload is ReadBody for a body that the handler reads itself.
+// openUpload is ReadBody for a body that the handler reads.
 func (x *RequestContext) openUpload() error {
 	if x.Request.ContentLength == 0 && x.Op.body.Required {
 		return x.emptyBody()
@@ -83,7 +82,7 @@ func (x *RequestContext) openUpload() error {
 	return nil
 }
 
-// upload is the body of a request that its handler reads.
+// upload is the body of a request for its handler.
 type upload struct {
 	x       *RequestContext
 	control *http.ResponseController

@@ -156,7 +156,7 @@ func TestPanicsBecomeErrors(t *testing.T) {
 					t.Errorf("after it: got %d %s", w.Code, w.Body)
 				}
 			}
-			if log := p.log.String(); !strings.Contains(log, "a request panicked") || !strings.Contains(log, "rig_test.go") {
+			if log := p.log.String(); !strings.Contains(log, "a request panicked") || !strings.Contains(log, "testapi_test.go") {
 				t.Errorf("the log does not say where: %s", log)
 			}
 		})

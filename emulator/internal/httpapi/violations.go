@@ -16,7 +16,7 @@ import (
 )
 
 // CheckContract is the stage that validates query and body against the operation's
-// schemas and reports everything that breaks them at once (S50).
+// schemas and reports all violations at once (S50).
 func CheckContract(x *RequestContext) error {
 	defer x.warnOfMore()
 	x.checkQuery()
@@ -39,8 +39,8 @@ func CheckContract(x *RequestContext) error {
 	return err
 }
 
-// checkBody reports false when the body is no object, so that nothing can be said
-// of its members.
+// checkBody reports false when the body is no object, so that its members cannot be
+// checked.
 func (x *RequestContext) checkBody() bool {
 	schema := x.bodySchema()
 	object, ok := x.value.(map[string]any)
@@ -60,8 +60,8 @@ func (x *RequestContext) checkBody() bool {
 
 func (x *RequestContext) knownMember(name string) bool { return x.api.Known(x, fail.Body, name) }
 
-// checkMembers settles what a body leaves to be understood and holds the rest
-// against its schema. An object is changed as its bytes are.
+// checkMembers resolves nulls and defaults of a body and validates the result. It
+// edits parsed object and bytes alike.
 func (x *RequestContext) checkMembers(schema *openapi3.Schema, object map[string]any) {
 	var fixed []fail.Detail
 	if object != nil {
@@ -86,8 +86,8 @@ func (x *RequestContext) bodySchema() *openapi3.Schema {
 	return x.Op.schemas["application/json"]
 }
 
-// unknownMembers lists the members the schema does not name, as paths in order.
-// known hides members of the outermost object that exist in other versions only.
+// unknownMembers lists the members that the schema does not name, as sorted paths.
+// known reports whether the caller's version has an outermost member.
 func unknownMembers(schema *openapi3.Schema, object map[string]any, prefix string, known func(string) bool) []unknownName {
 	var out []unknownName
 	fixed := immutable(schema)
@@ -123,8 +123,8 @@ func unknownMembers(schema *openapi3.Schema, object map[string]any, prefix strin
 	return out
 }
 
-// nearMembers is the paths of members that may have been meant by one that there is
-// not: those that were not sent as well.
+// nearMembers returns the paths of members that an unknown one may stand for, without
+// those that were sent.
 func nearMembers(schema *openapi3.Schema, object map[string]any, prefix, name string, known func(string) bool) []string {
 	var names []string
 	if schema.Properties[name] != nil {
@@ -142,9 +142,9 @@ func nearMembers(schema *openapi3.Schema, object map[string]any, prefix, name st
 	return found
 }
 
-// schemaViolations checks a value and lists each violation on its own, in the order in
-// which kin-openapi finds them, which is by name. holder is the parameter or
-// member that has the value, "" when the value is the body.
+// schemaViolations validates a value and lists each violation, in kin-openapi's order,
+// which is by name. holder is the parameter or member that has the value, "" if the
+// value is the body.
 func (c *Contract) schemaViolations(schema *openapi3.Schema, v any, in fail.Location, holder string) []fail.Detail {
 	err := schema.VisitJSON(v, c.requestOptions...)
 	if err == nil {
@@ -162,8 +162,8 @@ func (c *Contract) schemaViolations(schema *openapi3.Schema, v any, in fail.Loca
 	return out
 }
 
-// branch is the schema of a oneOf that an object was meant for: the only one of
-// objects. Its violations say more than that none of the schemas fits.
+// branch returns the only object schema of a oneOf, for a value that is an object. Its
+// violations are more precise than that of the oneOf.
 func branch(e *openapi3.SchemaError) (meant *openapi3.Schema) {
 	if _, object := e.Value.(map[string]any); e.SchemaField != "oneOf" || !object {
 		return nil
@@ -179,8 +179,8 @@ func branch(e *openapi3.SchemaError) (meant *openapi3.Schema) {
 	return meant
 }
 
-// flatten walks kin-openapi's nested errors. An allOf only groups the violations of
-// its parts; a oneOf is one violation.
+// flatten visits kin-openapi's nested errors. An allOf groups the violations of its
+// parts; a oneOf is one violation.
 func flatten(err error, visit func(*openapi3.SchemaError)) {
 	switch e := err.(type) { //nolint:errorlint // kin's MultiError has no Unwrap: errors.As would stop at the first
 	case openapi3.MultiError:
@@ -197,7 +197,7 @@ func flatten(err error, visit func(*openapi3.SchemaError)) {
 	}
 }
 
-// describe says in words what a schema error is about. kin's own text would
+// describe returns the violation of a schema error. The text of kin-openapi would
 // print the schema and the value.
 func describe(e *openapi3.SchemaError, in fail.Location, holder string) fail.Detail {
 	s := e.Schema
@@ -336,7 +336,7 @@ func plural(n uint64, noun string) string {
 	return noun + "s"
 }
 
-// fieldOf writes a JSON pointer as people do: storage[0].size_gb.
+// fieldOf writes a JSON pointer as a path such as storage[0].size_gb.
 func fieldOf(pointer string) string {
 	var b strings.Builder
 	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {

@@ -2,7 +2,7 @@ package httpapi
 
 import "net/http"
 
-// WriteError answers a request with an error before any stage looks at it.
+// WriteError responds with an error before any stage runs.
 func (s *Server) WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	x := s.pool.Get().(*RequestContext)
 	x.reset(s, w, r)

@@ -25,8 +25,8 @@ type Call struct {
 	Status                     int
 }
 
-// Question chooses calls by all of its members that are not zero.
-type Question struct {
+// CallMatch chooses calls by all of its members that are not zero.
+type CallMatch struct {
 	Token string
 	// Operations holds the operations, of which the call is of one.
 	Operations []string
@@ -40,7 +40,7 @@ type Question struct {
 // request with the number after and without the first skip of the rest. It says
 // how many calls lie before the first of them, and how many there are in all. It
 // looks at every recorded request, but at little of each.
-func (j *Journal) Calls(q Question, after uint64, skip, limit int) (page []Call, before, total int) {
+func (j *Journal) Calls(q CallMatch, after uint64, skip, limit int) (page []Call, before, total int) {
 	j.mu.Lock()
 	r := j.open(sandbox.Match{})
 	forgotten := j.forgotten
@@ -48,7 +48,7 @@ func (j *Journal) Calls(q Question, after uint64, skip, limit int) (page []Call,
 	defer j.close()
 
 	for record := range r.records {
-		if !q.chooses(record) {
+		if !q.matches(record) {
 			continue
 		}
 		total++
@@ -65,7 +65,7 @@ func (j *Journal) Calls(q Question, after uint64, skip, limit int) (page []Call,
 	return page, before, total
 }
 
-func (q *Question) chooses(record []byte) bool {
+func (q *CallMatch) matches(record []byte) bool {
 	if at := instantOf(record); at.Before(q.Since) || !q.Until.IsZero() && !at.Before(q.Until) {
 		return false
 	}

@@ -20,7 +20,7 @@ func TestCallsS37(t *testing.T) {
 	e.Resource, e.Address, e.Sent = "ins_1", "127.0.0.1", "tok_other"
 	j.Add(e)
 	j.Add(&Entry{ID: "req_2", Sent: "tok_old", At: noon, Status: 401, Method: "GET", Resource: token, Header: http.Header{"user-agent": {"x " + token}}})
-	got, before, total := j.Calls(Question{}, 0, 0, 10)
+	got, before, total := j.Calls(CallMatch{}, 0, 0, 10)
 	want := []Call{
 		{
 			Seq: 2, Number: 1, ID: e.ID, At: noon, Token: "tok_123", Operation: "createInstance", Resource: "ins_1", Method: "POST", Address: "127.0.0.1",
@@ -54,23 +54,23 @@ func TestCallsAreChosen(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name          string
-		q             Question
+		q             CallMatch
 		after         uint64
 		skip, limit   int
 		first         string
 		n, before, of int
 	}{
-		{"all", Question{}, 0, 0, 100, "0", 60, 0, 60},
-		{"a page", Question{}, 0, 20, 10, "20", 10, 20, 60},
-		{"past the end", Question{}, 0, 70, 10, "", 0, 60, 60},
-		{"after", Question{}, 20, 0, 10, "20", 10, 20, 60},
-		{"after the last", Question{}, 60, 0, 10, "", 0, 60, 60},
-		{"a token", Question{Token: "tok_2"}, 0, 0, 5, "0", 5, 0, 12},
-		{"accepted or not", Question{Token: "tok_1"}, 0, 0, 100, "0", 60, 0, 60},
-		{"a status", Question{Status: 201}, 10, 0, 2, "11", 2, 5, 30},
-		{"operations", Question{Operations: []string{"b", "c"}}, 0, 1, 1, "4", 1, 1, 20},
-		{"from and until", Question{Since: noon.Add(time.Minute), Until: noon.Add(3 * time.Minute)}, 0, 0, 9, "1", 2, 0, 2},
-		{"everything at once", Question{Token: "tok_2", Status: 200, Operations: []string{"b"}, Since: noon, Until: noon.Add(time.Hour)}, 0, 0, 9, "10", 2, 0, 2},
+		{"all", CallMatch{}, 0, 0, 100, "0", 60, 0, 60},
+		{"a page", CallMatch{}, 0, 20, 10, "20", 10, 20, 60},
+		{"past the end", CallMatch{}, 0, 70, 10, "", 0, 60, 60},
+		{"after", CallMatch{}, 20, 0, 10, "20", 10, 20, 60},
+		{"after the last", CallMatch{}, 60, 0, 10, "", 0, 60, 60},
+		{"a token", CallMatch{Token: "tok_2"}, 0, 0, 5, "0", 5, 0, 12},
+		{"accepted or not", CallMatch{Token: "tok_1"}, 0, 0, 100, "0", 60, 0, 60},
+		{"a status", CallMatch{Status: 201}, 10, 0, 2, "11", 2, 5, 30},
+		{"operations", CallMatch{Operations: []string{"b", "c"}}, 0, 1, 1, "4", 1, 1, 20},
+		{"from and until", CallMatch{Since: noon.Add(time.Minute), Until: noon.Add(3 * time.Minute)}, 0, 0, 9, "1", 2, 0, 2},
+		{"everything at once", CallMatch{Token: "tok_2", Status: 200, Operations: []string{"b"}, Since: noon, Until: noon.Add(time.Hour)}, 0, 0, 9, "10", 2, 0, 2},
 	} {
 		got, before, of := j.Calls(tc.q, tc.after, tc.skip, tc.limit)
 		if len(got) != tc.n || before != tc.before || of != tc.of || tc.n > 0 && got[0].ID != tc.first {
@@ -87,6 +87,6 @@ func BenchmarkCalls(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		j.Calls(Question{Token: "tok_none"}, 0, 0, 20)
+		j.Calls(CallMatch{Token: "tok_none"}, 0, 0, 20)
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// lane is a part of a journal that drops its own oldest requests alone.
-type lane struct {
+// partition is a part of a journal that drops its own oldest requests alone.
+type partition struct {
 	max            int    // of bytes
 	oldest, newest *chunk // nil when nothing is kept
 	bytes          int    // what all chunks cost
@@ -36,7 +36,7 @@ const (
 
 // grow begins a chunk with room for n bytes at least, and drops as many of the
 // oldest ones of the lane as it takes. It reports false when n bytes can never fit.
-func (j *Journal) grow(l *lane, n int) bool {
+func (j *Journal) grow(l *partition, n int) bool {
 	size := min(firstChunk, l.largest())
 	if l.newest != nil {
 		size = max(size, min(2*cap(l.newest.data), l.largest()))
@@ -72,13 +72,13 @@ func (j *Journal) grow(l *lane, n int) bool {
 
 // largest is the size to which chunks grow, a power of two: the allocator has a
 // place of exactly that size.
-func (l *lane) largest() int {
+func (l *partition) largest() int {
 	return min(1<<bits.Len(uint(max(l.max, 0)/fewestChunks/2)), largestChunk)
 }
 
 // evict drops the oldest chunk of a lane, which must exist, and returns its
 // memory.
-func (j *Journal) evict(l *lane) []byte {
+func (j *Journal) evict(l *partition) []byte {
 	c := l.oldest
 	for rest := c.data; len(rest) > 0; {
 		n := lengthOf(rest)
@@ -94,7 +94,7 @@ func (j *Journal) evict(l *lane) []byte {
 }
 
 // append adds a record at the end of the newest chunk, which has room for it.
-func (l *lane) append(record []byte) {
+func (l *partition) append(record []byte) {
 	c := l.newest
 	if c.last = seqOf(record); c.n == 0 {
 		c.first = c.last

@@ -66,15 +66,15 @@ type Entry struct {
 type Journal struct {
 	redact func(string) string
 
-	mu        sync.Mutex
-	lanes     [2]lane // for minor requests the second
-	last      uint64  // Seq of the latest request, whether it is kept or not
-	forgotten uint64  // the number of the last request that was forgotten
-	dropped   uint64  // requests, since then
-	lost      map[lostKey]*lost
-	lostOther lost // those that have no place in lost
-	readers   int  // of chunks, outside of the lock
-	waiters   []*waiter
+	mu         sync.Mutex
+	partitions [2]partition // for minor requests the second
+	last       uint64       // Seq of the latest request, whether it is kept or not
+	forgotten  uint64       // the number of the last request that was forgotten
+	dropped    uint64       // requests, since then
+	lost       map[lostKey]*lost
+	lostOther  lost // those that have no place in lost
+	readers    int  // of chunks, outside of the lock
+	waiters    []*waiter
 }
 
 const journalBytes = int(unsafe.Sizeof(Journal{}))
@@ -92,8 +92,8 @@ func New(maxBytes int, redact func(string) string) *Journal {
 		redact = func(s string) string { return s }
 	}
 	j := &Journal{redact: redact}
-	j.lanes[1].max = maxBytes / minorShare
-	j.lanes[0].max = maxBytes - j.lanes[1].max - journalBytes
+	j.partitions[1].max = maxBytes / minorShare
+	j.partitions[0].max = maxBytes - j.partitions[1].max - journalBytes
 	return j
 }
 
@@ -105,15 +105,15 @@ func (j *Journal) Add(e *Entry) {
 	j.last++
 	record := j.put(e)
 	if len(j.waiters) > 0 {
-		j.tell(e, record)
+		j.notifyWaiters(e, record)
 	}
 }
 
 // put stores an entry, if it can, and returns its encoded form.
 func (j *Journal) put(e *Entry) []byte {
-	l := &j.lanes[0]
+	l := &j.partitions[0]
 	if e.Minor {
-		l = &j.lanes[1]
+		l = &j.partitions[1]
 	}
 	if l.newest == nil {
 		j.grow(l, 0)
@@ -146,7 +146,7 @@ func (j *Journal) Requests(m sandbox.Match) []sandbox.Request {
 
 	var found []sandbox.Request
 	for record := range r.records {
-		if !chooses(record, m) {
+		if !matches(record, m) {
 			continue
 		}
 		found = append(found, j.read(record))
@@ -162,8 +162,8 @@ func (j *Journal) Requests(m sandbox.Match) []sandbox.Request {
 func (j *Journal) Forget() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for i := range j.lanes {
-		j.lanes[i] = lane{max: j.lanes[i].max}
+	for i := range j.partitions {
+		j.partitions[i] = partition{max: j.partitions[i].max}
 	}
 	j.lost, j.lostOther, j.dropped = nil, lost{}, 0
 	j.forgotten = j.last
@@ -173,7 +173,7 @@ func (j *Journal) Forget() {
 func (j *Journal) Len() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.lanes[0].kept + j.lanes[1].kept
+	return j.partitions[0].kept + j.partitions[1].kept
 }
 
 // Bytes is how much memory the journal takes, its bookkeeping included; what
@@ -181,5 +181,5 @@ func (j *Journal) Len() int {
 func (j *Journal) Bytes() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return journalBytes + j.lanes[0].bytes + j.lanes[1].bytes
+	return journalBytes + j.partitions[0].bytes + j.partitions[1].bytes
 }

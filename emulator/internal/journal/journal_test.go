@@ -68,7 +68,7 @@ func TestCredentials(t *testing.T) {
 		for range 10 {
 			j.Add(&Entry{Header: http.Header{tc.name: {tc.in, "Bearer " + secret}, "Accept": {"*/*"}}})
 		}
-		for c := j.lanes[0].oldest; c != nil; c = c.next {
+		for c := j.partitions[0].oldest; c != nil; c = c.next {
 			if bytes.Contains(c.data[:cap(c.data)], []byte(secret[:12])) || bytes.Contains(c.data[:cap(c.data)], []byte(token)) {
 				t.Errorf("%s: %q is in memory", tc.name, tc.in)
 			}

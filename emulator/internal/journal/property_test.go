@@ -100,7 +100,7 @@ func checkModel(t *rapid.T, j *Journal, limit int, forgotten uint64, added []*En
 		t.Fatalf("%d bytes, at most %d are allowed", j.Bytes(), limit)
 	}
 	cost, kept := journalBytes, 0
-	for _, l := range j.lanes {
+	for _, l := range j.partitions {
 		for c := l.oldest; c != nil; c = c.next {
 			cost, kept = cost+cap(c.data)+chunkBytes, kept+c.n
 		}

@@ -11,10 +11,10 @@ import (
 func (j *Journal) open(m sandbox.Match) *reader {
 	j.readers++
 	r := &reader{newestFirst: m.NewestFirst}
-	for i := range j.lanes {
+	for i := range j.partitions {
 		in := &r.lanes[i]
 		in.newestFirst = m.NewestFirst
-		for c := j.lanes[i].oldest; c != nil; c = c.next {
+		for c := j.partitions[i].oldest; c != nil; c = c.next {
 			if c.n > 0 && c.last > m.Since && (m.Before == 0 || c.first < m.Before) {
 				in.chunks = append(in.chunks, c.data)
 			}
@@ -33,7 +33,7 @@ func (j *Journal) close() {
 // reader yields the records of both lanes in the order of their Seq, or in the
 // opposite one.
 type reader struct {
-	lanes       [2]laneReader
+	lanes       [2]partitionReader
 	newestFirst bool
 }
 
@@ -54,8 +54,8 @@ func (r *reader) records(yield func([]byte) bool) {
 	}
 }
 
-// laneReader yields the records of one lane.
-type laneReader struct {
+// partitionReader yields the records of one lane.
+type partitionReader struct {
 	newestFirst bool
 	chunks      [][]byte // those not begun, oldest first
 	data        []byte   // the one begun; of an oldest first, what is left of it
@@ -64,7 +64,7 @@ type laneReader struct {
 }
 
 // advance reads the next record.
-func (l *laneReader) advance() {
+func (l *partitionReader) advance() {
 	l.record = nil
 	if l.newestFirst {
 		l.retreat()
@@ -82,7 +82,7 @@ func (l *laneReader) advance() {
 
 // retreat reads the record before the last one. Lengths stand before records, so
 // it takes the steps through a chunk once, and keeps them.
-func (l *laneReader) retreat() {
+func (l *partitionReader) retreat() {
 	if len(l.starts) == 0 {
 		last := len(l.chunks) - 1
 		if last < 0 {

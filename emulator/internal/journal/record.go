@@ -55,7 +55,7 @@ func appendRecord(dst []byte, e *Entry, seq uint64, maxBody int) []byte {
 		}
 	}
 	dst = append(dst, 0)
-	request, response := cut(e.RequestBody, maxBody), cut(e.ResponseBody, maxBody)
+	request, response := truncate(e.RequestBody, maxBody), truncate(e.ResponseBody, maxBody)
 	if len(request) < len(e.RequestBody) || len(response) < len(e.ResponseBody) {
 		dst = append(dst, 1)
 	} else {
@@ -71,7 +71,7 @@ func appendRecord(dst []byte, e *Entry, seq uint64, maxBody int) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(kept)))
 	for _, v := range kept {
 		for _, text := range [...]string{v.Location, v.Field, v.Code, v.Message} {
-			dst = appendText(dst, cut(text, maxViolation))
+			dst = appendText(dst, truncate(text, maxViolation))
 		}
 	}
 	binary.LittleEndian.PutUint64(dst, uint64(len(dst)))
@@ -82,9 +82,9 @@ func appendText[T string | []byte](dst []byte, s T) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
-// cut is b without what is over n bytes, and without the half of a letter that
+// truncate is b without what is over n bytes, and without the half of a letter that
 // this would leave.
-func cut[T string | []byte](b T, n int) T {
+func truncate[T string | []byte](b T, n int) T {
 	if len(b) <= n {
 		return b
 	}
@@ -142,21 +142,21 @@ func instantOf(record []byte) time.Time {
 	return time.Unix(int64(binary.LittleEndian.Uint64(record[16:])), int64(binary.LittleEndian.Uint32(record[24:])))
 }
 
-// chooses reports whether a record matches. It looks at the record in place.
-func chooses(record []byte, m sandbox.Match) bool {
+// matches reports whether a record matches. It looks at the record in place.
+func matches(record []byte, m sandbox.Match) bool {
 	d := decoder[[]byte]{record[headBytes:]}
-	r := sandbox.Request{Seq: seqOf(record), Status: int(int64(d.uvarint())), Operation: view(d.text()), Key: view(d.text())}
+	r := sandbox.Request{Seq: seqOf(record), Status: int(int64(d.uvarint())), Operation: stringView(d.text()), Key: stringView(d.text())}
 	d.text() // Sent
-	r.Method, r.Target = view(d.text()), view(d.text())
+	r.Method, r.Target = stringView(d.text()), stringView(d.text())
 	if m.Code != "" {
 		d.text() // ID
-		r.Code = view(d.text())
+		r.Code = stringView(d.text())
 	}
 	return m.Chooses(&r)
 }
 
-// view is a text that must not outlive b.
-func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// stringView is a text that must not outlive b.
+func stringView(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // read is the request of a record.
 func (j *Journal) read(record []byte) sandbox.Request {

@@ -38,7 +38,7 @@ func (j *Journal) Wait(ctx context.Context, m sandbox.Match) (sandbox.Request, e
 	r, ok := j.first(kept, m)
 	j.close()
 	if ok {
-		j.leave(w)
+		j.removeWaiter(w)
 		return r, nil
 	}
 	select {
@@ -46,13 +46,13 @@ func (j *Journal) Wait(ctx context.Context, m sandbox.Match) (sandbox.Request, e
 		return j.read(record), nil
 	case <-ctx.Done():
 	}
-	j.leave(w)
+	j.removeWaiter(w)
 	select {
 	case record := <-w.got: // just in time
 		return j.read(record), nil
 	default:
 	}
-	what := j.describe(m) + j.instead(m)
+	what := j.describe(m) + j.otherRequests(m)
 	if lost > 0 {
 		return sandbox.Request{}, fmt.Errorf("%w: up to %d requests that may match were dropped from the record, and no other came%s: %w",
 			ErrUnknown, lost, what, context.Cause(ctx))
@@ -63,15 +63,15 @@ func (j *Journal) Wait(ctx context.Context, m sandbox.Match) (sandbox.Request, e
 // first is the oldest request that matches.
 func (j *Journal) first(kept *reader, m sandbox.Match) (sandbox.Request, bool) {
 	for record := range kept.records {
-		if chooses(record, m) {
+		if matches(record, m) {
 			return j.read(record), true
 		}
 	}
 	return sandbox.Request{}, false
 }
 
-// leave ends the wait of w, if a request has not ended it.
-func (j *Journal) leave(w *waiter) {
+// removeWaiter ends the wait of w, if a request has not ended it.
+func (j *Journal) removeWaiter(w *waiter) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if i := slices.Index(j.waiters, w); i >= 0 {
@@ -79,8 +79,8 @@ func (j *Journal) leave(w *waiter) {
 	}
 }
 
-// tell gives the latest request to those who wait for it.
-func (j *Journal) tell(e *Entry, record []byte) {
+// notifyWaiters gives the latest request to those who wait for it.
+func (j *Journal) notifyWaiters(e *Entry, record []byte) {
 	r := sandbox.Request{Seq: j.last, Operation: e.Operation, Method: e.Method, Target: e.Target, Key: e.Key, Status: e.Status, Code: e.Code}
 	j.waiters = slices.DeleteFunc(j.waiters, func(w *waiter) bool {
 		if !w.match.Chooses(&r) {
@@ -117,8 +117,8 @@ func (j *Journal) describe(m sandbox.Match) string {
 // shown is how many requests are named that came instead of another.
 const shown = 3
 
-// instead says what came instead of a match, to follow what describe says.
-func (j *Journal) instead(m sandbox.Match) string {
+// otherRequests says what came instead of a match, to follow what describe says.
+func (j *Journal) otherRequests(m sandbox.Match) string {
 	since := m.Since
 	if m.Since, m.Limit, m.NewestFirst = 0, 0, false; m == (sandbox.Match{}) {
 		return "" // anything would have matched

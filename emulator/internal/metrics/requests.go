@@ -66,18 +66,18 @@ func bounds() [buckets]time.Duration {
 // Operation counts the requests of one operation.
 type Operation struct {
 	id       string // fit for a label
-	statuses atomic.Pointer[tally]
+	statuses atomic.Pointer[series]
 	// What is longer than the last bound is in the last place.
 	lasted [buckets + 1]atomic.Uint64
 	nanos  atomic.Int64 // all together
 }
 
-// tally counts the responses of one status. Tallies are a list that only grows,
+// series counts the responses of one status. Tallies are a list that only grows,
 // at its head: an operation has very few.
-type tally struct {
+type series struct {
 	status int
 	n      atomic.Uint64
-	next   *tally
+	next   *series
 }
 
 // Observe counts a request that was answered with a status and took d by the
@@ -97,11 +97,11 @@ func (o *Operation) Observe(status int, d time.Duration) {
 	}
 	o.lasted[at].Add(1)
 	o.nanos.Add(int64(d))
-	o.tally(status).n.Add(1)
+	o.count(status).n.Add(1)
 }
 
-// tally is the one of a status.
-func (o *Operation) tally(status int) *tally {
+// count is the one of a status.
+func (o *Operation) count(status int) *series {
 	for {
 		head := o.statuses.Load()
 		for t := head; t != nil; t = t.next {
@@ -109,7 +109,7 @@ func (o *Operation) tally(status int) *tally {
 				return t
 			}
 		}
-		t := &tally{status: status, next: head}
+		t := &series{status: status, next: head}
 		if o.statuses.CompareAndSwap(head, t) {
 			return t
 		}

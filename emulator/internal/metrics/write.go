@@ -52,7 +52,7 @@ func Write(w io.Writer, s Source) error {
 	if s.Worlds != nil {
 		worlds = s.Worlds()
 	}
-	first := few(worlds)
+	first := firstN(worlds)
 	gauge := func(name, help string, value func(World) float64) { p.worlds(first, name, "gauge", help, value) }
 	counter := func(name, help string, value func(World) float64) { p.worlds(first, name, "counter", help, value) }
 	gauge("agenda_events", "Events that are booked.", func(w World) float64 { return float64(w.Agenda) })
@@ -133,11 +133,11 @@ func (p *page) requests(operations []*Operation) {
 	}
 	p.family("requests_total", "counter", "Requests by operation and status of the answer.")
 	for _, o := range operations {
-		var all []*tally
+		var all []*series
 		for t := o.statuses.Load(); t != nil; t = t.next {
 			all = append(all, t)
 		}
-		slices.SortFunc(all, func(a, b *tally) int { return cmp.Compare(a.status, b.status) })
+		slices.SortFunc(all, func(a, b *series) int { return cmp.Compare(a.status, b.status) })
 		for _, t := range all {
 			p.sample("", float64(t.n.Load()), "operation", o.id, "status", strconv.Itoa(t.status))
 		}
@@ -149,9 +149,9 @@ func escaped(label string) string {
 	return strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`).Replace(valid(label))
 }
 
-// few is the first workspaces by id, and the rest as one called "other". No two
+// firstN is the first workspaces by id, and the rest as one called "other". No two
 // have the same name.
-func few(worlds []World) []World {
+func firstN(worlds []World) []World {
 	worlds = slices.Clone(worlds)
 	slices.SortFunc(worlds, func(a, b World) int { return cmp.Compare(a.ID, b.ID) })
 	at := map[string]int{}

@@ -38,12 +38,12 @@ func New(prefix string) string {
 			}
 		}
 	}
-	return Mint(prefix, random)
+	return Complete(prefix, random)
 }
 
-// Mint completes a prefix to a secret. Each byte becomes the digit that it is
+// Complete completes a prefix to a secret. Each byte becomes the digit that it is
 // modulo 62.
-func Mint(prefix string, random [Chars]byte) string {
+func Complete(prefix string, random [Chars]byte) string {
 	b := []byte(prefix)
 	for _, r := range random {
 		b = append(b, digits[int(r)%len(digits)])

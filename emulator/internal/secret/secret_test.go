@@ -17,7 +17,7 @@ func TestKeyChecksum(t *testing.T) {
 		if got := checksum(prefix + zeros); got != want {
 			t.Errorf("%s with thirty zeros: checksum %s, want %s", prefix, got, want)
 		}
-		if key := prefix + zeros + want; !WellFormed(prefix, key) || Mint(prefix, [Chars]byte{}) != key {
+		if key := prefix + zeros + want; !WellFormed(prefix, key) || Complete(prefix, [Chars]byte{}) != key {
 			t.Errorf("the published vector %s is refused, or not what is minted", key)
 		}
 	}
@@ -58,7 +58,7 @@ func FuzzKeyChecksum(f *testing.F) {
 	f.Fuzz(func(t *testing.T, random []byte, at uint8, other byte) {
 		var seed [Chars]byte
 		copy(seed[:], random)
-		key := Mint(Key, seed)
+		key := Complete(Key, seed)
 		place := len(Key) + int(at)%(len(key)-len(Key))
 		changed := key[:place] + string([]byte{other}) + key[place+1:]
 		if (changed == key) != WellFormed(Key, changed) {
@@ -76,13 +76,13 @@ func FuzzKeyChecksum(f *testing.F) {
 
 // A cut or padded key is not a key either, nor is one with another prefix (8.1).
 func TestKeysOfTheWrongLength(t *testing.T) {
-	key := Mint(Key, [Chars]byte{})
+	key := Complete(Key, [Chars]byte{})
 	for at := range len(key) {
 		if short := key[:at]; WellFormed(Key, short) {
 			t.Errorf("%q passes", short)
 		}
 	}
-	for _, other := range []string{key + "0", " " + key, strings.ToUpper(key), Mint(Admin, [Chars]byte{})} {
+	for _, other := range []string{key + "0", " " + key, strings.ToUpper(key), Complete(Admin, [Chars]byte{})} {
 		if WellFormed(Key, other) {
 			t.Errorf("%s passes", other)
 		}
@@ -118,5 +118,5 @@ func TestNew(t *testing.T) {
 func draw(t *rapid.T) string {
 	var random [Chars]byte
 	copy(random[:], rapid.SliceOfN(rapid.Byte(), Chars, Chars).Draw(t, "random"))
-	return Mint(Key, random)
+	return Complete(Key, random)
 }

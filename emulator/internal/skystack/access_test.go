@@ -17,7 +17,7 @@ import (
 
 // frozen is a clock that moves only when it is told to.
 func frozen() emulator.Option {
-	return emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock, Now: aMoment()})
+	return emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock, Now: testTime()})
 }
 
 // covers says which scopes let a request in that needs one (8.3).
@@ -91,7 +91,7 @@ func TestSetsOfScopes(t *testing.T) {
 func TestRetriesAfter401(t *testing.T) {
 	for name, token := range map[string]string{"unknown": "wrong", "malformed": "sky_test_x", "production": "sk_live_x", "expired": "old"} {
 		t.Run(name, func(t *testing.T) {
-			at := aMoment()
+			at := testTime()
 			s := wire.Start(t, frozen(), emulator.WithLimits(), emulator.WithKey(emulator.Key{Token: "old", ExpiresAt: &at}), emulator.WithKey(emulator.Key{Token: "good"}))
 			for n := range 45 {
 				s.As(token).Get("/v1/projects").Wants(401).Header("Retry-After", "")
@@ -114,7 +114,7 @@ func TestRetriesAfter401(t *testing.T) {
 
 // Refusals that lie apart, or that a success parts, are no loop (S39, S40).
 func TestRefusalsThatAreNoLoop(t *testing.T) {
-	end := aMoment().Add(time.Hour)
+	end := testTime().Add(time.Hour)
 	s := wire.Start(t, frozen(), emulator.WithKey(emulator.Key{Token: "key", ExpiresAt: &end}))
 	for range 3 {
 		for range 19 {
@@ -174,7 +174,7 @@ func TestWorkspacesAreApart(t *testing.T) {
 // what is known of them is kept, but for the secret (S25, S36).
 func TestKeysAreKept(t *testing.T) {
 	r := newRig(t, "empty")
-	end := aMoment().Add(24 * time.Hour)
+	end := testTime().Add(24 * time.Hour)
 	for _, env := range []string{"dev", "staging", "prod"} {
 		r.addKey(t, "secret-of-"+env, credential.Key{
 			ID: "tok_" + env, Name: env + " key", Environment: env, Owner: "ada@example.test", Scopes: []string{"projects:read"}, ExpiresAt: end, CreatedBy: "test",

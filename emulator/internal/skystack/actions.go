@@ -184,7 +184,7 @@ func (a *API) createAction(c *httpapi.Call, in createActionInput) (actionBody, e
 		}
 	}
 	t = a.start(c.Tx, &i, t)
-	a.shown(c.Tx, i)
+	a.recordObserved(c.Tx, i)
 	return t.body(c.Now()).waiting(c.Tx), nil
 }
 
@@ -229,7 +229,7 @@ func (a *API) snapshotSlug(tx *engine.Tx) string {
 func (a *API) recordNoop(c *httpapi.Call, i Instance, t Action) Action {
 	t.ID, t.InstanceID, t.ProjectID, t.Status, t.Progress = a.actions.NewID(c.Tx, "act"), i.ID, i.ProjectID, Completed, 100
 	t.From, t.StartedAt, t.CompletedAt = i.Status, c.Now(), c.Now()
-	a.enter(c.Tx, &i, t)
+	a.keepAction(c.Tx, &i, t)
 	a.instances.Put(c.Tx, i.ID, i)
 	a.emitActionEnd(c.Tx, t)
 	return t
@@ -239,9 +239,9 @@ func (a *API) recordNoop(c *httpapi.Call, i Instance, t Action) Action {
 // minute begins half a million a year.
 const keptActions = 1000
 
-// enter stores an action among those of its instance, whose row the caller puts.
+// keepAction stores an action among those of its instance, whose row the caller puts.
 // The oldest goes for it.
-func (a *API) enter(tx *engine.Tx, i *Instance, t Action) {
+func (a *API) keepAction(tx *engine.Tx, i *Instance, t Action) {
 	a.actions.Put(tx, t.ID, t)
 	kept := i.Actions
 	for ; len(kept) >= keptActions; kept = kept[1:] {
@@ -265,7 +265,7 @@ func (a *API) listActions(c *httpapi.Call, in listActionsInput) (listBody[Action
 	if err != nil {
 		return listBody[Action]{}, err
 	}
-	if i.PendingAction != "" && a.look(c.Tx, i) {
+	if i.PendingAction != "" && a.recordRead(c.Tx, i) {
 		if i, err = a.instance(c.Tx, in.ID); err != nil {
 			return listBody[Action]{}, err
 		}
@@ -286,7 +286,7 @@ func (a *API) getAction(c *httpapi.Call, in instanceInput) (actionBody, error) {
 	if !ok {
 		return actionBody{}, noAction(in.ID)
 	}
-	if i, alive := a.instances.Get(c.Tx, t.InstanceID); alive && i.PendingAction == t.ID && a.look(c.Tx, i) {
+	if i, alive := a.instances.Get(c.Tx, t.InstanceID); alive && i.PendingAction == t.ID && a.recordRead(c.Tx, i) {
 		t, _ = a.actions.Get(c.Tx, in.ID)
 	}
 	return t.body(c.Now()), nil

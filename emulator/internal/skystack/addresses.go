@@ -33,7 +33,7 @@ func publicPools() []pool {
 }
 
 // String is the pool as a network.
-func (p pool) String() string { return dotted(p.first) + "/" + strconv.Itoa(32-int(p.bits)) }
+func (p pool) String() string { return dottedQuad(p.first) + "/" + strconv.Itoa(32-int(p.bits)) }
 
 // holds reports whether the pool can lease an address.
 func (p pool) holds(addr netip.Addr) bool {
@@ -46,7 +46,7 @@ func (p pool) holds(addr netip.Addr) bool {
 func wrongAddress(address string, pools []pool) string {
 	addr, err := netip.ParseAddr(address)
 	if err != nil || !addr.Is4() {
-		return fmt.Sprintf("%q is not an IPv4 address; write it as %s", fail.Clip(address), dotted(pools[0].first|uint32(pools[0].start)))
+		return fmt.Sprintf("%q is not an IPv4 address; write it as %s", fail.Clip(address), dottedQuad(pools[0].first|uint32(pools[0].start)))
 	}
 	var networks []string
 	for _, p := range pools {
@@ -58,8 +58,8 @@ func wrongAddress(address string, pools []pool) string {
 	return fmt.Sprintf("%s is no address that the sandbox gives; use one of %s whose last number is 1 to 254", address, strings.Join(networks, " or "))
 }
 
-// attach gives an instance its addresses, once (S54).
-func (a *API) attach(tx *engine.Tx, i *Instance) {
+// assignAddresses gives an instance its addresses, once (S54).
+func (a *API) assignAddresses(tx *engine.Tx, i *Instance) {
 	if i.PrivateIP == "" {
 		i.PrivateIP = a.lease(tx, i.ID, privatePools())
 	}
@@ -81,7 +81,7 @@ func (a *API) lease(tx *engine.Tx, holder string, pools []pool) string {
 			if host := n & 255; host == 0 || host == 255 {
 				continue
 			}
-			addr := dotted(p.first | uint32(n))
+			addr := dottedQuad(p.first | uint32(n))
 			if _, held := a.addresses.Get(tx, addr); !held {
 				a.addresses.Put(tx, addr, address{holder})
 				return addr
@@ -91,7 +91,7 @@ func (a *API) lease(tx *engine.Tx, holder string, pools []pool) string {
 	return ""
 }
 
-func dotted(addr uint32) string {
+func dottedQuad(addr uint32) string {
 	b := make([]byte, 0, 15)
 	for shift := 24; shift >= 0; shift -= 8 {
 		b = strconv.AppendUint(b, uint64(addr>>shift&255), 10)

@@ -16,7 +16,7 @@ func (a *API) Instances(w *engine.World) []sandbox.Instance {
 	w.View(func(tx *engine.Tx) {
 		out = make([]sandbox.Instance, 0, a.instances.Len(tx))
 		for row := range a.instances.After(tx, 0) {
-			seen := a.see(tx, row.Value)
+			seen := a.observe(tx, row.Value)
 			out = append(out, seen.public())
 		}
 	})
@@ -30,7 +30,7 @@ func (a *API) Instance(w *engine.World, id string) (sandbox.Instance, bool) {
 	_ = w.Do(func(tx *engine.Tx) error {
 		var i Instance
 		if i, ok = a.instances.Get(tx, id); ok {
-			row = a.see(tx, i)
+			row = a.observe(tx, i)
 		}
 		return nil
 	})
@@ -77,7 +77,7 @@ type seenInstance struct {
 	stuck bool
 }
 
-func (a *API) see(tx *engine.Tx, i Instance) seenInstance {
+func (a *API) observe(tx *engine.Tx, i Instance) seenInstance {
 	if i.PendingAction == "" {
 		return seenInstance{Instance: i}
 	}

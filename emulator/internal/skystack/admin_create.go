@@ -34,7 +34,7 @@ func (a *API) CreateInstance(w *engine.World, in sandbox.Instance) (sandbox.Inst
 	i, f := instanceOf(in)
 	var row seenInstance
 	err := w.Do(func(tx *engine.Tx) error {
-		a.place(tx, &i, &f)
+		a.completeInstance(tx, &i, &f)
 		if err := f.Err("instance"); err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (a *API) CreateInstance(w *engine.World, in sandbox.Instance) (sandbox.Inst
 		a.countMember(tx, i, 1)
 		a.seedStatus(tx, i, Action{RequestedBy: creator, Stuck: in.Stuck})
 		i, _ = a.instances.Get(tx, i.ID)
-		row = a.see(tx, i)
+		row = a.observe(tx, i)
 		return nil
 	})
 	if err != nil {
@@ -71,7 +71,7 @@ func instanceOf(in sandbox.Instance) (Instance, resource.Violations) {
 		i.Autoscale = standardAutoscale()
 	}
 	i.shapes(&f)
-	if in.Stuck && slices.Contains(Statuses(), i.Status) && !i.Status.passing() {
+	if in.Stuck && slices.Contains(Statuses(), i.Status) && !i.Status.transitional() {
 		f.Add("stuck", "an instance that is %s rests and cannot be stuck; leave it out, or choose one of %s", i.Status, passingNames())
 	}
 	if in.Reason != nil {
@@ -98,9 +98,9 @@ func instanceOf(in sandbox.Instance) (Instance, resource.Violations) {
 	return i, f
 }
 
-// place completes a new instance by what the world has, and finds what does not
+// completeInstance completes a new instance by what the world has, and finds what does not
 // fit into it. It changes nothing.
-func (a *API) place(tx *engine.Tx, i *Instance, f *resource.Violations) {
+func (a *API) completeInstance(tx *engine.Tx, i *Instance, f *resource.Violations) {
 	s := a.settingsOf(tx)
 	i.ProjectID, i.Image = cmp.Or(i.ProjectID, s.DefaultProject), cmp.Or(i.Image, s.DefaultImage)
 	i.Region, i.Size = cmp.Or(i.Region, standardRegion), cmp.Or(i.Size, standardSize)
@@ -177,7 +177,7 @@ func firstIDs[T any](t *engine.Table[T], tx *engine.Tx) string {
 func passingNames() string {
 	var names []string
 	for _, s := range Statuses() {
-		if s.passing() {
+		if s.transitional() {
 			names = append(names, string(s))
 		}
 	}

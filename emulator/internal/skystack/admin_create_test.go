@@ -36,7 +36,7 @@ func TestCreateInstanceInAnyStatus(t *testing.T) {
 				want = "running"
 			}
 			if i.Status != want || i.Stuck != stuck || (i.PendingAction != "") != c.busy || (i.IP != "") != c.addressed || (i.PublicIP != "") != c.addressed ||
-				!i.CreatedAt.Equal(aMoment()) || !i.UpdatedAt.Equal(aMoment()) || i.ProjectID != "prj_default" || i.Image != "ubuntu-24.04" {
+				!i.CreatedAt.Equal(testTime()) || !i.UpdatedAt.Equal(testTime()) || i.ProjectID != "prj_default" || i.Image != "ubuntu-24.04" {
 				t.Errorf("%s: got %+v", c.status, i)
 			}
 			if got := r.find(t, i.ID); fmt.Sprint(got) != fmt.Sprint(i) {
@@ -58,7 +58,7 @@ func TestCreateInstanceInAnyStatus(t *testing.T) {
 
 func TestCreateInstanceInFull(t *testing.T) {
 	r := newLook(t, "empty", skystack.Settings{Quota: new(int)}, engine.Clock{}) // a quota of none does not count
-	created := aMoment().Add(-time.Hour)
+	created := testTime().Add(-time.Hour)
 	i := r.add(t, sandbox.Instance{
 		ID: "ins_mine", Name: "Web-1.a_b", Status: "error", Reason: &sandbox.Reason{Code: "boot_timeout"}, ProjectID: "prj_default",
 		Region: "eu-central", Size: "standard-4", Image: "debian-12", IP: "10.1.2.3", PublicIP: "198.18.7.7", Autoscale: true,
@@ -110,7 +110,7 @@ func TestCreateInstanceRefuses(t *testing.T) {
 	}
 	cycle := map[string]any{}
 	cycle["again"] = cycle
-	next := aMoment().Add(time.Second)
+	next := testTime().Add(time.Second)
 	for _, c := range []struct {
 		change   func(*sandbox.Instance)
 		want     string
@@ -213,9 +213,9 @@ func TestChosenIDsAndMadeIDs(t *testing.T) {
 
 func TestCreateProject(t *testing.T) {
 	r := newLook(t, "empty", skystack.Settings{}, engine.Clock{})
-	p, err := r.api.CreateProject(r.world, sandbox.Project{ID: "prj_web", Name: "Web & Co", Description: "d", Environment: "staging", CreatedAt: aMoment().Add(-time.Hour)})
+	p, err := r.api.CreateProject(r.world, sandbox.Project{ID: "prj_web", Name: "Web & Co", Description: "d", Environment: "staging", CreatedAt: testTime().Add(-time.Hour)})
 	want := sandbox.Project{
-		ID: "prj_web", Name: "Web & Co", Description: "d", Environment: "staging", Version: 1, CreatedAt: aMoment().Add(-time.Hour), UpdatedAt: aMoment().Add(-time.Hour),
+		ID: "prj_web", Name: "Web & Co", Description: "d", Environment: "staging", Version: 1, CreatedAt: testTime().Add(-time.Hour), UpdatedAt: testTime().Add(-time.Hour),
 	}
 	if err != nil || p != want {
 		t.Errorf("got %+v, %v", p, err)
@@ -226,7 +226,7 @@ func TestCreateProject(t *testing.T) {
 	if i := r.add(t, sandbox.Instance{Name: "a", ProjectID: "prj_web"}); i.ProjectID != "prj_web" {
 		t.Errorf("got %+v", i)
 	}
-	if p, err = r.api.CreateProject(r.world, sandbox.Project{Name: "x"}); err != nil || !strings.HasPrefix(p.ID, "prj_") || !p.CreatedAt.Equal(aMoment()) {
+	if p, err = r.api.CreateProject(r.world, sandbox.Project{Name: "x"}); err != nil || !strings.HasPrefix(p.ID, "prj_") || !p.CreatedAt.Equal(testTime()) {
 		t.Errorf("got %+v, %v", p, err)
 	}
 	for _, c := range []struct {
@@ -241,8 +241,8 @@ func TestCreateProject(t *testing.T) {
 		{sandbox.Project{Name: "a", Description: strings.Repeat("a", 256)}, "project: description: has 256 characters; write 0 to 255"},
 		{sandbox.Project{Name: "a", Environment: "\xff"}, "project: environment: has a control character or is not UTF-8; write one line of text"},
 		{sandbox.Project{Name: "a", Version: 2}, "project: version: cannot be chosen; leave it out"},
-		{sandbox.Project{Name: "a", UpdatedAt: aMoment()}, "project: updated_at: cannot be chosen; leave it out"},
-		{sandbox.Project{Name: "a", CreatedAt: aMoment().Add(time.Hour)}, "project: created_at: 2026-03-19T11:22:44Z has not come; the workspace's time is 2026-03-19T10:22:44Z"},
+		{sandbox.Project{Name: "a", UpdatedAt: testTime()}, "project: updated_at: cannot be chosen; leave it out"},
+		{sandbox.Project{Name: "a", CreatedAt: testTime().Add(time.Hour)}, "project: created_at: 2026-03-19T11:22:44Z has not come; the workspace's time is 2026-03-19T10:22:44Z"},
 	} {
 		before := r.saved(t)
 		if _, err := r.api.CreateProject(r.world, c.in); err == nil || err.Error() != c.want || r.saved(t) != before {

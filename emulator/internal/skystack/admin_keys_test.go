@@ -23,7 +23,7 @@ func TestKeys(t *testing.T) {
 	r := newLook(t, "empty", skystack.Settings{}, engine.Clock{})
 	r.addKey(t, "abcd", credential.Key{
 		ID: "tok_short", Name: "short", Scopes: []string{"catalog:read"}, Environment: "ci", Owner: "o", ProjectID: "prj_default", APIVersion: "2026-10-01",
-		CreatedAt: aMoment().Add(-time.Hour), ExpiresAt: aMoment().Add(time.Hour), RevokedAt: aMoment().Add(2 * time.Hour),
+		CreatedAt: testTime().Add(-time.Hour), ExpiresAt: testTime().Add(time.Hour), RevokedAt: testTime().Add(2 * time.Hour),
 	})
 	r.addKey(t, otherKey, credential.Key{})
 	keys := r.api.Credentials.Public(r.world)
@@ -31,12 +31,12 @@ func TestKeys(t *testing.T) {
 		t.Fatalf("got %+v", keys)
 	}
 	if k := keys[0]; k.Token != "sky_test_…yOq4" || k.ID != "tok_default" || k.Workspace != "wsp_default" || fmt.Sprint(k.Scopes) != "[*]" ||
-		!k.CreatedAt.Equal(aMoment()) || k.ExpiresAt != nil || k.RevokedAt != nil {
+		!k.CreatedAt.Equal(testTime()) || k.ExpiresAt != nil || k.RevokedAt != nil {
 		t.Errorf("got %+v", k)
 	}
 	if k := keys[1]; k.Token != "…" || k.ID != "tok_short" || k.Name != "short" || fmt.Sprint(k.Scopes) != "[catalog:read]" || k.Environment != "ci" || k.Owner != "o" ||
-		k.Project != "prj_default" || k.APIVersion != "2026-10-01" || !k.CreatedAt.Equal(aMoment().Add(-time.Hour)) ||
-		!k.ExpiresAt.Equal(aMoment().Add(time.Hour)) || !k.RevokedAt.Equal(aMoment().Add(2*time.Hour)) {
+		k.Project != "prj_default" || k.APIVersion != "2026-10-01" || !k.CreatedAt.Equal(testTime().Add(-time.Hour)) ||
+		!k.ExpiresAt.Equal(testTime().Add(time.Hour)) || !k.RevokedAt.Equal(testTime().Add(2*time.Hour)) {
 		t.Errorf("got %+v", k)
 	}
 	if k := keys[2]; k.Token != "sky_test_…WQpT" || !strings.HasPrefix(k.ID, "tok_") {
@@ -115,8 +115,8 @@ func TestKeysOfACopy(t *testing.T) {
 // key nobody knows in none (S39).
 func TestFindingsBelongToWorkspaces(t *testing.T) {
 	r := newLook(t, "empty", skystack.Settings{}, engine.Clock{})
-	w := joined(t, r, "wsp_other", engine.Clock{Mode: engine.Frozen, Now: aMoment().AddDate(1, 0, 0)})
-	expired := credential.Registration{Secret: "expired", Key: credential.Key{ID: "tok_expired", ExpiresAt: aMoment()}}
+	w := addWorld(t, r, "wsp_other", engine.Clock{Mode: engine.Frozen, Now: testTime().AddDate(1, 0, 0)})
+	expired := credential.Registration{Secret: "expired", Key: credential.Key{ID: "tok_expired", ExpiresAt: testTime()}}
 	if err := r.api.Credentials.Add(w, expired); err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestFindingsBelongToWorkspaces(t *testing.T) {
 		}
 	}
 	got := r.api.Findings.Of("wsp_other", false)[0]
-	if !got.At.Equal(aMoment().AddDate(1, 0, 0)) || got.Code != "retries_after_401" ||
+	if !got.At.Equal(testTime().AddDate(1, 0, 0)) || got.Code != "retries_after_401" ||
 		got.Message != "a client sent 20 requests in 0s with a token that is refused (token_expired): it should stop and refresh it" {
 		t.Errorf("got %+v", got)
 	}

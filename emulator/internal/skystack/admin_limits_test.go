@@ -14,8 +14,8 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// left writes limits as "key window remaining/limit reset".
-func left(limits []sandbox.Limit) string {
+// formatLimits writes limits as "key window remaining/limit reset".
+func formatLimits(limits []sandbox.Limit) string {
 	var out []string
 	for _, l := range limits {
 		out = append(out, fmt.Sprintf("%s %s %d/%d %s", l.Key, l.Window, l.Remaining, l.Limit, l.ResetAt.Format("15:04:05")))
@@ -37,7 +37,7 @@ func TestRateLimitsOfARunningWorld(t *testing.T) {
 		if err := r.api.SetRateLimit(r.world, limit); err != nil {
 			t.Fatal(err)
 		}
-		if got := left(r.api.Credentials.Limits(r.world)); got != want {
+		if got := formatLimits(r.api.Credentials.Limits(r.world)); got != want {
 			t.Errorf("%+v: got %s, want %s", limit, got, want)
 		}
 	}
@@ -82,7 +82,7 @@ func TestRateLimitsOfARunningWorld(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := left(r.api.Credentials.Limits(r.world)); got != "tok_default minute 0/4 10:24:44, tok_second minute 0/4 10:24:44" {
+	if got := formatLimits(r.api.Credentials.Limits(r.world)); got != "tok_default minute 0/4 10:24:44, tok_second minute 0/4 10:24:44" {
 		t.Errorf("both exhausted: %s", got)
 	}
 	if err := r.api.Credentials.Refill(r.world); err != nil {

@@ -15,7 +15,7 @@ import (
 // InstancesPage is a part of Instances.
 func (a *API) InstancesPage(w *engine.World, after string, most int) ([]sandbox.Instance, string, error) {
 	return pageOf(w, a.instances, after, most, nil, func(tx *engine.Tx, i *Instance) sandbox.Instance {
-		seen := a.see(tx, *i)
+		seen := a.observe(tx, *i)
 		return seen.public()
 	})
 }

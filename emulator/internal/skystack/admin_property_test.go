@@ -28,7 +28,7 @@ var passingStatuses = []string{"provisioning", "stopping", "starting", "rebootin
 // Whatever status an instance is created in, time takes it where the table says,
 // unless it is stuck; commands take it there at once. And a world saved and loaded
 // elsewhere has the same dump and does the same.
-func TestCreatedInstancesComeToRest(t *testing.T) {
+func TestCreatedInstancesSettle(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		settings := skystack.Settings{
 			Progression: skystack.Progression(rapid.SampledFrom([]string{"", "immediate", "reads:2", "manual"}).Draw(rt, "progression")),
@@ -48,7 +48,7 @@ func TestCreatedInstancesComeToRest(t *testing.T) {
 				want[made.ID] = outcome(rt, r, now, settings.Progression)
 			}
 		}
-		elsewhere := moved(t, rt, r)
+		elsewhere := reloaded(t, rt, r)
 		for _, r := range []*rig{r, elsewhere} {
 			if err := r.world.AdvanceUntilIdle(1000); err != nil {
 				rt.Fatal(err)
@@ -113,10 +113,10 @@ func outcome(rt *rapid.T, r *rig, i sandbox.Instance, p skystack.Progression) st
 	return ends[0]
 }
 
-// moved is a copy of a world that went through a file to another emulator, with
+// reloaded is a copy of a world that went through a file to another emulator, with
 // another seed, id and clock.
-func moved(t *testing.T, rt *rapid.T, r *rig) *rig {
-	other := newLook(t, "default", skystack.Settings{}, engine.Clock{Now: aMoment().Add(time.Hour)})
+func reloaded(t *testing.T, rt *rapid.T, r *rig) *rig {
+	other := newLook(t, "default", skystack.Settings{}, engine.Clock{Now: testTime().Add(time.Hour)})
 	p, err := engine.Load(other.schema, bytes.NewReader([]byte(r.saved(t))))
 	if err != nil {
 		rt.Fatalf("%v\n%s", err, r.saved(t))
@@ -168,9 +168,9 @@ func TestStuckInstances(t *testing.T) {
 
 // A baseline's running action takes as long after each reset as it took at first
 // (S72).
-func TestPeriodicResetBooksActionsAnew(t *testing.T) {
+func TestPeriodicResetReschedulesActions(t *testing.T) {
 	r := newLook(t, "empty", skystack.Settings{}, engine.Clock{})
-	w, err := engine.NewWorld(r.schema, engine.Config{ID: "wsp_resets", Clock: engine.Clock{Mode: engine.Frozen, Now: aMoment()}, ResetEvery: time.Hour, Strict: true})
+	w, err := engine.NewWorld(r.schema, engine.Config{ID: "wsp_resets", Clock: engine.Clock{Mode: engine.Frozen, Now: testTime()}, ResetEvery: time.Hour, Strict: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestPeriodicResetBooksActionsAnew(t *testing.T) {
 	made := r.add(t, sandbox.Instance{Name: "a", Status: "provisioning"})
 	w.SetBaseline()
 	for round := range 3 {
-		if err := w.AdvanceTo(aMoment().Add(time.Duration(round)*time.Hour + time.Second)); err != nil {
+		if err := w.AdvanceTo(testTime().Add(time.Duration(round)*time.Hour + time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		if i := r.find(t, made.ID); i.Status != "provisioning" || i.PendingAction != made.PendingAction {

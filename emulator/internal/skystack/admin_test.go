@@ -29,12 +29,12 @@ func newLook(t testing.TB, fixture string, s skystack.Settings, c engine.Clock) 
 		c.Mode = engine.Frozen
 	}
 	if c.Now.IsZero() {
-		c.Now = aMoment()
+		c.Now = testTime()
 	}
 	r := &rig{key: fixtures.DefaultKey, schema: engine.NewSchema()}
 	log, registry := slog.New(slog.DiscardHandler), engine.NewRegistry()
 	r.api = skystack.New(r.schema, skystack.Config{Registry: registry, Home: f.Workspace.ID, Build: "test", Fixture: fixture, Log: log})
-	r.world = joined(t, r, f.Workspace.ID, c)
+	r.world = addWorld(t, r, f.Workspace.ID, c)
 	if err := r.api.Seed(r.world, f, s); err != nil {
 		t.Fatal(err)
 	}
@@ -50,8 +50,8 @@ func newLook(t testing.TB, fixture string, s skystack.Settings, c engine.Clock) 
 	return r
 }
 
-// joined is a new, empty world that the rig's keys can lead to.
-func joined(t testing.TB, r *rig, id string, c engine.Clock) *engine.World {
+// addWorld is a new, empty world that the rig's keys can lead to.
+func addWorld(t testing.TB, r *rig, id string, c engine.Clock) *engine.World {
 	t.Helper()
 	w, err := engine.NewWorld(r.schema, engine.Config{ID: id, Seed: 1, Clock: c, Strict: true})
 	if err != nil {
@@ -139,7 +139,7 @@ func TestInstancesAsTheAPIShowsThem(t *testing.T) {
 }
 
 // A look is no read: it neither counts nor lets a clock jump.
-func TestALookIsNoRead(t *testing.T) {
+func TestObservedIsNotRead(t *testing.T) {
 	for name, r := range map[string]*rig{
 		"reads": newLook(t, "empty", skystack.Settings{Progression: "reads:2"}, engine.Clock{}),
 		"auto":  newLook(t, "empty", skystack.Settings{}, engine.Clock{Mode: engine.Auto}),
@@ -172,7 +172,7 @@ func TestALookIsNoRead(t *testing.T) {
 }
 
 // What is handed out shares nothing with the world.
-func TestALookSharesNothing(t *testing.T) {
+func TestReadsShareNothing(t *testing.T) {
 	r := newLook(t, "empty", skystack.Settings{}, engine.Clock{})
 	in := sandbox.Instance{
 		Name: "a", Status: "error", Reason: &sandbox.Reason{Code: "host_failure"}, Labels: map[string]string{"a": "1"},

@@ -36,16 +36,16 @@ func (a *API) Trigger(w *engine.World, t sandbox.Trigger) (out sandbox.Triggered
 			out.Webhooks = append(out.Webhooks, sandbox.TriggeredWebhook{ID: w.ID, URL: w.URL})
 		}
 		if len(out.Webhooks) == 0 {
-			out.Note = a.whyNoWebhook(tx, e)
+			out.Note = a.noWebhookReason(tx, e)
 		}
-		a.post(tx, e)
+		a.enqueue(tx, e)
 		return nil
 	})
 	return out, err
 }
 
-// whyNoWebhook says why no webhook gets an event, and what to do.
-func (a *API) whyNoWebhook(tx *engine.Tx, e event.Event) string {
+// noWebhookReason says why no webhook gets an event, and what to do.
+func (a *API) noWebhookReason(tx *engine.Tx, e event.Event) string {
 	if a.outbox.Endpoints.Len(tx) == 0 {
 		return fmt.Sprintf("No webhook gets it: the workspace has none. Create one with POST /v1/projects/%s/webhooks, or run skystack-sandbox listen.",
 			cmp.Or(e.ProjectID, a.settingsOf(tx).DefaultProject))

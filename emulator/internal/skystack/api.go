@@ -146,7 +146,7 @@ func (a *API) HTTP() (*httpapi.API, error) {
 	}
 	return &httpapi.API{
 		Contract: c, Document: "/openapi.json", Hosts: Hosts(), Headers: Headers(), Handlers: a.handlers(), Pipeline: a.pipeline(), DocumentedOnly: a.DocumentedOnly,
-		Idempotent: true, Admitted: a.readmit, Within: a.within, RenderError: Refuse, Owner: a.owner, Render: render, Complete: a.complete,
+		Idempotent: true, Admitted: a.recheckKey, Within: a.checkProject, RenderError: Refuse, Owner: a.owner, Render: render, Complete: a.complete,
 		Known: func(x *httpapi.RequestContext, in fail.Location, name string) bool {
 			return versionOf(x).knows(in, name)
 		},

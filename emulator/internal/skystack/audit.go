@@ -40,9 +40,9 @@ func auditBodyOf() func(e credential.AuditEntry) auditBody {
 	}
 	return func(e credential.AuditEntry) auditBody {
 		return auditBody{
-			ID: fmt.Sprintf("aud_%012d", e.Number), At: resource.Stamp(e.At), RequestID: e.ID, TokenID: orNull(e.Token), Actor: orNull(e.Actor),
-			IP: orNull(e.Address), Method: e.Method, RouteTemplate: orNull(templates[e.Operation]), Operation: orNull(e.Operation), Status: e.Status,
-			ResourceID: orNull(fail.Clip(e.Resource)), UserAgent: orNull(fail.ClipAt(e.UserAgent, 256)),
+			ID: fmt.Sprintf("aud_%012d", e.Number), At: resource.Stamp(e.At), RequestID: e.ID, TokenID: nullIfEmpty(e.Token), Actor: nullIfEmpty(e.Actor),
+			IP: nullIfEmpty(e.Address), Method: e.Method, RouteTemplate: nullIfEmpty(templates[e.Operation]), Operation: nullIfEmpty(e.Operation), Status: e.Status,
+			ResourceID: nullIfEmpty(fail.Clip(e.Resource)), UserAgent: nullIfEmpty(fail.ClipAt(e.UserAgent, 256)),
 		}
 	}
 }

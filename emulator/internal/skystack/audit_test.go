@@ -15,8 +15,8 @@ import (
 // and what came of it; no query, no body, no secret.
 func TestAuditLogS37(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		expired := stillNow().Add(-time.Hour)
-		s := start(still(), emulator.WithFixture("empty"),
+		expired := frozenNow().Add(-time.Hour)
+		s := start(frozen12(), emulator.WithFixture("empty"),
 			emulator.WithKey(emulator.Key{Token: "mine", ID: "tok_mine", Name: "my key"}),
 			emulator.WithKey(emulator.Key{Token: "owned", ID: "tok_owned", Name: "n", Owner: "ada"}),
 			emulator.WithKey(emulator.Key{Token: "late", ID: "tok_late", ExpiresAt: &expired}),
@@ -72,7 +72,7 @@ func TestAuditLogS37(t *testing.T) {
 // requests with it.
 func TestAuditLogAfterPeriodicResetS72(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"), emulator.WithResetEvery(24*time.Hour))
+		s := start(frozen12(), emulator.WithFixture("empty"), emulator.WithResetEvery(24*time.Hour))
 		s.Get("/v1/regions").Wants(200)
 		s.Get("/v1/audit-logs").Wants(200).Has("pagination.total", 1)
 		advance(t, s, 24*time.Hour)
@@ -87,7 +87,7 @@ func TestAuditLogAfterPeriodicResetS72(t *testing.T) {
 // The log is filtered and walked by page and by cursor like any list, while more
 // is written to it (S37, S64).
 func TestAuditLogIsFilteredS37(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"), emulator.WithKey(emulator.Key{Token: "mine"}), emulator.WithKey(emulator.Key{Token: "one", ID: "tok_one"}))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"), emulator.WithKey(emulator.Key{Token: "mine"}), emulator.WithKey(emulator.Key{Token: "one", ID: "tok_one"}))
 	for n := range 6 {
 		s.Post("/v1/compute/instances", bookable).Wants(201)
 		s.As("one").Get("/v1/instances/ins_" + fmt.Sprint(n)).Wants(404)
@@ -150,7 +150,7 @@ func TestAuditLogIsFilteredS37(t *testing.T) {
 // A revoked token's calls are listed when it came over plain HTTP where that is
 // refused, and to no route at all (S21, S37).
 func TestAuditLogOfUnauthenticatedS37(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"), emulator.WithKey(emulator.Key{Token: "mine"}), emulator.WithKey(emulator.Key{Token: "one", ID: "tok_one"}))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"), emulator.WithKey(emulator.Key{Token: "mine"}), emulator.WithKey(emulator.Key{Token: "one", ID: "tok_one"}))
 	one := s.As("one")
 	s.Delete("/v1/tokens/tok_one").Wants(204)
 	one.Get("/v1/regions").Refused(401, "token_revoked")

@@ -35,9 +35,9 @@ func (a *API) authenticate(x *httpapi.RequestContext) error {
 	return nil
 }
 
-// readmit refuses a request, in the transaction in which its handler acts, that its key
+// recheckKey refuses a request, in the transaction in which its handler acts, that its key
 // does not allow any more.
-func (a *API) readmit(c *httpapi.Call) error {
+func (a *API) recheckKey(c *httpapi.Call) error {
 	if c.Operation().Public {
 		return nil
 	}
@@ -55,7 +55,7 @@ func (a *API) Bearer(r *http.Request, wanted string) (string, error) {
 	if len(lines) == 0 {
 		return "", &fail.Error{
 			Kind: fail.Unauthenticated, Code: "authentication_required", Challenge: challenge,
-			Message: "Send " + wanted + " in the header Authorization: Bearer <token>." + elsewhere(r),
+			Message: "Send " + wanted + " in the header Authorization: Bearer <token>." + misplacedCredentials(r),
 		}
 	}
 	if len(lines) > 1 {
@@ -82,8 +82,8 @@ func (a *API) Bearer(r *http.Request, wanted string) (string, error) {
 	return token, nil
 }
 
-// elsewhere hints at credentials sent where they do not count (S28).
-func elsewhere(r *http.Request) string {
+// misplacedCredentials hints at credentials sent where they do not count (S28).
+func misplacedCredentials(r *http.Request) string {
 	if strings.Contains(r.URL.RawQuery, "access_token=") {
 		return " A token in the query is not read."
 	}

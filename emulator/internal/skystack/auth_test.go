@@ -182,7 +182,7 @@ func TestTokensInOtherPlaces(t *testing.T) {
 // The causes of a 401, each by its own code (S38, S74), on the world's clock.
 func TestCausesOf401(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		at := aMoment()
+		at := testTime()
 		hour := at.Add(time.Hour)
 		s := start(emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock, Now: at}),
 			emulator.WithKey(emulator.Key{Token: "k-expiring", ExpiresAt: &hour}),
@@ -241,7 +241,7 @@ func TestProductionKeysAreNotTaken(t *testing.T) {
 
 // For a week before it expires, a key says so (S36).
 func TestExpiryIsAnnounced(t *testing.T) {
-	at := aMoment()
+	at := testTime()
 	week := at.Add(7 * 24 * time.Hour)
 	s := wire.Start(t, emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock, Now: at}),
 		emulator.WithKey(emulator.Key{Token: "expiring", ExpiresAt: &week}), emulator.WithKey(emulator.Key{Token: "lasting"}))

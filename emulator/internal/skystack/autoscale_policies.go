@@ -104,8 +104,8 @@ func (s scaling) checkSaved(string) error {
 	return f.First()
 }
 
-// note adds an entry to the history of a policy, whose row the caller puts.
-func (a *API) note(tx *engine.Tx, p *Policy, s scaling) {
+// addHistory adds an entry to the history of a policy, whose row the caller puts.
+func (a *API) addHistory(tx *engine.Tx, p *Policy, s scaling) {
 	p.Noted++
 	id := p.ID + "/" + strconv.Itoa(p.Noted)
 	a.scalings.Put(tx, id, s)
@@ -135,7 +135,7 @@ type policyBody struct {
 }
 
 func (a *API) policyBody(tx *engine.Tx, p Policy) policyBody {
-	s := a.numbers(tx, p)
+	s := a.scalingSettings(tx, p)
 	b := policyBody{
 		ID: p.ID, LeaderID: p.Leader, ProjectID: p.ProjectID, Enabled: s.Enabled, Min: s.Min, Max: s.Max, TargetCPU: s.TargetCPU,
 		CooldownSeconds: s.CooldownSeconds, Members: 1, ReplicaIDs: []string{}, CreatedAt: resource.Stamp(p.CreatedAt), UpdatedAt: resource.Stamp(p.UpdatedAt),
@@ -165,7 +165,7 @@ func (a *API) listPolicies(c *httpapi.Call, in listPoliciesInput) (listBody[poli
 	if err != nil {
 		return listBody[policyBody]{}, err
 	}
-	a.await(c, a.ofPolicies(c.Tx, func(p Policy) bool { return project == "" || p.ProjectID == project }))
+	a.advanceToAwaited(c, a.ofPolicies(c.Tx, func(p Policy) bool { return project == "" || p.ProjectID == project }))
 	v := resource.List[Policy]{Table: a.policies, Project: func(p Policy) string { return p.ProjectID }, Name: "autoscale-policies\x01" + project}
 	if project != "" {
 		v.Keep = func(p Policy) bool { return p.ProjectID == project }
@@ -197,7 +197,7 @@ func noPolicy(id string) error {
 //
 //	GET /v1/autoscale-policies/{id}
 func (a *API) getPolicy(c *httpapi.Call, in policyInput) (policyBody, error) {
-	a.await(c, a.ofPolicies(c.Tx, func(p Policy) bool { return p.ID == in.ID }))
+	a.advanceToAwaited(c, a.ofPolicies(c.Tx, func(p Policy) bool { return p.ID == in.ID }))
 	p, err := a.policy(c.Tx, in.ID)
 	if err != nil {
 		return policyBody{}, err
@@ -223,7 +223,7 @@ type scalingBody struct {
 //
 //	GET /v1/autoscale-policies/{id}/history
 func (a *API) listHistory(c *httpapi.Call, in listHistoryInput) (listBody[scaling], error) {
-	a.await(c, a.ofPolicies(c.Tx, func(p Policy) bool { return p.ID == in.ID }))
+	a.advanceToAwaited(c, a.ofPolicies(c.Tx, func(p Policy) bool { return p.ID == in.ID }))
 	p, err := a.policy(c.Tx, in.ID)
 	if err != nil {
 		return listBody[scaling]{}, err

@@ -45,9 +45,9 @@ func (a *API) invoke(x *httpapi.RequestContext) error {
 	return err
 }
 
-// await moves time to the first due event that a read waits for, if an earlier read of
+// advanceToAwaited moves time to the first due event that a read waits for, if an earlier read of
 // the same key waited for it too, and reports whether it did.
-func (a *API) await(c *httpapi.Call, waitsFor func(e engine.Event) bool) bool {
+func (a *API) advanceToAwaited(c *httpapi.Call, waitsFor func(e engine.Event) bool) bool {
 	return a.settingsOf(c.Tx).Progression.reads() == 0 && a.Credentials.Await(c.Tx, c.Token, waitsFor)
 }
 

@@ -20,7 +20,7 @@ func TestListsOfWhatRepeatsMoveTime(t *testing.T) {
 		before := s.Get(path).Wants(200).Text("data.0.next_run_at")
 		polled(t, s, path, func(r *wire.Reply) bool { return r.Text("data.0.next_run_at") != before })
 	}
-	if want := stillNow().Add(2 * time.Hour); !s.Now().Equal(want) {
+	if want := frozenNow().Add(2 * time.Hour); !s.Now().Equal(want) {
 		t.Errorf("the time is %v, want %v", s.Now(), want)
 	}
 
@@ -36,7 +36,7 @@ func TestAnEndpointIsReadUntilItIsDisabled(t *testing.T) {
 		in := &inbox{answer: func(int, *http.Request) int { return 500 }}
 		s := wire.Start(t, autoAt(emulator.WithWebhookTransport(in))...)
 		id := hook(s, "http://127.0.0.1:3000/h", `"instance.created"`, `,"auto_disable_after_seconds":60`)
-		knock(s, id, 1)
+		sendTestEvents(s, id, 1)
 		path, status := "/v1/webhooks", "data.0.status"
 		if !list {
 			path, status = "/v1/webhooks/"+id, "status"
@@ -50,7 +50,7 @@ func TestAnEndpointIsReadUntilItIsDisabled(t *testing.T) {
 				t.Fatalf("%s never shows that the endpoint is disabled", path)
 			}
 		}
-		if got := s.Now().Sub(stillNow()); got != 70*time.Second {
+		if got := s.Now().Sub(frozenNow()); got != 70*time.Second {
 			t.Errorf("it was disabled after %v, want 70s", got)
 		}
 	}
@@ -66,29 +66,29 @@ func TestLongPollsWaitForWhatTheyName(t *testing.T) {
 	events.Has("data.0.data.object.id", id)
 	all := s.Get("/v1/events").Wants(200)
 	last := all.Text(fmt.Sprintf("data.%d.id", all.Int("pagination.total")-1))
-	if got := s.Now().Sub(stillNow()); got != 3*time.Second {
+	if got := s.Now().Sub(frozenNow()); got != 3*time.Second {
 		t.Errorf("the time is %v after the start, want 3s", got)
 	}
 	for _, query := range []string{"", "&type=instance.*", "&type=*"} {
 		s.Get("/v1/events?wait=1ms&after=" + last + query).Wants(200).Lacks("data.0")
 	}
-	if got := s.Now().Sub(stillNow()); got != 3*time.Second {
+	if got := s.Now().Sub(frozenNow()); got != 3*time.Second {
 		t.Errorf("the time is %v after the start, want 3s: nothing was under way", got)
 	}
 	s.Get("/v1/events?type=job.run.*&wait=30s").Wants(200).Has("data.0.type", "job.run.completed")
-	if got := s.Now().Sub(stillNow()); got < time.Hour || got > time.Hour+time.Minute {
+	if got := s.Now().Sub(frozenNow()); got < time.Hour || got > time.Hour+time.Minute {
 		t.Errorf("the time is %v after the start, want an hour and what the stop takes", got)
 	}
 }
 
 // Whatever is accepted says when to look again, in seconds that a client can sleep.
-func TestAcceptedSaysWhenToLook(t *testing.T) {
+func TestAcceptedHasRetryAfter(t *testing.T) {
 	for _, tc := range []struct {
 		clock emulator.Clock
 		want  string
 	}{
-		{emulator.Clock{Mode: emulator.FrozenClock, Now: stillNow()}, "2"},
-		{emulator.Clock{Mode: emulator.AutoClock, Now: stillNow()}, "1"},
+		{emulator.Clock{Mode: emulator.FrozenClock, Now: frozenNow()}, "2"},
+		{emulator.Clock{Mode: emulator.AutoClock, Now: frozenNow()}, "1"},
 	} {
 		in := &inbox{answer: func(int, *http.Request) int { return 200 }}
 		s := wire.Start(t, emulator.WithClock(tc.clock), emulator.WithFixture("empty"), emulator.WithWebhookTransport(in))
@@ -106,9 +106,9 @@ func TestAcceptedSaysWhenToLook(t *testing.T) {
 
 // A refusal that says when to come back is not the outcome of the request: the same
 // key is served then.
-func TestKeyedRequestIsServedWhenItWasToldToComeBack(t *testing.T) {
+func TestKeyedRequestIsServedAfterRetryAfter(t *testing.T) {
 	for _, mode := range []emulator.ClockMode{emulator.AutoClock, emulator.FrozenClock} {
-		s := wire.Start(t, emulator.WithClock(emulator.Clock{Mode: mode, Now: stillNow()}), emulator.WithFixture("empty"))
+		s := wire.Start(t, emulator.WithClock(emulator.Clock{Mode: mode, Now: frozenNow()}), emulator.WithFixture("empty"))
 		path := "/v1/instances/" + made(s, "n", "") + "/actions"
 		s.Post(path, `{"type":"stop"}`, "Idempotency-Key", "k").Refused(409, "instance_busy")
 		if mode == emulator.FrozenClock {

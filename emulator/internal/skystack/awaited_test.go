@@ -29,23 +29,23 @@ func polled(t *testing.T, s *wire.Server, path string, done func(r *wire.Reply) 
 func hasOne(r *wire.Reply) bool { _, ok := r.Find("data.0"); return ok }
 
 func autoAt(opts ...emulator.Option) []emulator.Option {
-	return append(opts, emulator.WithClock(emulator.Clock{Mode: emulator.AutoClock, Now: stillNow()}))
+	return append(opts, emulator.WithClock(emulator.Clock{Mode: emulator.AutoClock, Now: frozenNow()}))
 }
 
 // Every wait that a client can write moves a clock that jumps.
-func TestWhatAClientWaitsForComes(t *testing.T) {
+func TestAwaitedStateIsReached(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		s := start(autoAt(emulator.WithFixture("empty"))...)
 		id := s.Post("/v1/instances", `{"name":"w","region":"us-east-1","size":"standard-1","labels":{"tier":"batch"}}`).Wants(201).Text("id")
 		for _, query := range []string{"name=w&status=running", "status=running&label=tier:batch&sort=-created_at"} {
 			polled(t, s, "/v1/instances?"+query, hasOne).Has("data.0.id", id)
 		}
-		if want := stillNow().Add(3 * time.Second); !s.Now().Equal(want) {
+		if want := frozenNow().Add(3 * time.Second); !s.Now().Equal(want) {
 			t.Errorf("the time is %v, want %v", s.Now(), want)
 		}
 		s.Get("/v1/instances?status=stopped").Wants(200)
 		s.Get("/v1/instances?status=stopped").Wants(200)
-		if want := stillNow().Add(3 * time.Second); !s.Now().Equal(want) {
+		if want := frozenNow().Add(3 * time.Second); !s.Now().Equal(want) {
 			t.Errorf("the time is %v, want %v: nothing is under way", s.Now(), want)
 		}
 
@@ -76,10 +76,10 @@ func TestRetryOfABusyObject(t *testing.T) {
 		other.Get("/v1/regions").Wants(200)
 		mine.Get("/v1/regions").Wants(200)
 		other.Post("/v1/projects", `{"name":"p"}`).Wants(201)
-		if !s.Now().Equal(stillNow()) {
+		if !s.Now().Equal(frozenNow()) {
 			t.Errorf("the time is %v: requests about other things moved it", s.Now())
 		}
-		mine.Post(path, `{"type":"stop"}`).Wants(202).Header("Date", stillNow().Add(3*time.Second).Format(http.TimeFormat))
+		mine.Post(path, `{"type":"stop"}`).Wants(202).Header("Date", frozenNow().Add(3*time.Second).Format(http.TimeFormat))
 	})
 }
 
@@ -91,11 +91,11 @@ func TestRetryAfterInEachClockModeS62(t *testing.T) {
 		clock emulator.Clock
 		want  string
 	}{
-		{emulator.Clock{Mode: emulator.RealClock, Now: stillNow()}, "60"},
-		{emulator.Clock{Mode: emulator.ScaledClock, Scale: 20, Now: stillNow()}, "3"},
-		{emulator.Clock{Mode: emulator.ScaledClock, Scale: 1e6, Now: stillNow()}, "1"},
-		{emulator.Clock{Mode: emulator.FrozenClock, Now: stillNow()}, "60"},
-		{emulator.Clock{Mode: emulator.AutoClock, Now: stillNow()}, "1"},
+		{emulator.Clock{Mode: emulator.RealClock, Now: frozenNow()}, "60"},
+		{emulator.Clock{Mode: emulator.ScaledClock, Scale: 20, Now: frozenNow()}, "3"},
+		{emulator.Clock{Mode: emulator.ScaledClock, Scale: 1e6, Now: frozenNow()}, "1"},
+		{emulator.Clock{Mode: emulator.FrozenClock, Now: frozenNow()}, "60"},
+		{emulator.Clock{Mode: emulator.AutoClock, Now: frozenNow()}, "1"},
 	} {
 		s := wire.Start(t, emulator.WithClock(tc.clock), limits)
 		s.Get("/v1/regions").Wants(200)
@@ -107,7 +107,7 @@ func TestRetryAfterInEachClockModeS62(t *testing.T) {
 		r.Refused(429, "rate_limited").Header("Retry-After", tc.want).Has("error.details.0.retry_after", seconds)
 		switch tc.clock.Mode {
 		case emulator.AutoClock:
-			s.Get("/v1/regions").Wants(200).Header("Date", stillNow().Add(time.Minute).Format(http.TimeFormat))
+			s.Get("/v1/regions").Wants(200).Header("Date", frozenNow().Add(time.Minute).Format(http.TimeFormat))
 		case emulator.FrozenClock:
 			s.Get("/v1/regions").Refused(429, "rate_limited").
 				Has("error.message", "Too many requests; the next one is served when the workspace's time is 60 s further, and its clock stands. Move it with POST /_sandbox/clock/advance, or let it run or jump: PUT /_sandbox/clock.")

@@ -194,10 +194,10 @@ func boundTo(project, why string) error {
 	}
 }
 
-// within refuses what lies outside of the project that the key of a request is bound
+// checkProject refuses what lies outside of the project that the key of a request is bound
 // to. Objects of others are not there, as if they did not exist: not even their
 // graves.
-func (a *API) within(c *httpapi.Call) error {
+func (a *API) checkProject(c *httpapi.Call) error {
 	if c.Project == "" {
 		return nil
 	}

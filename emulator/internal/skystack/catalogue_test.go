@@ -81,7 +81,7 @@ func TestImageOfASnapshot(t *testing.T) {
 		s := start(frozen(), withInstances("id: ins_a, status: running, image: debian-12", "id: ins_b, status: stopped"))
 		r := s.Post("/v1/instances/ins_a/actions", `{"type":"snapshot","name":"before upgrade"}`).Wants(202).Header("Retry-After", "4")
 		s.Get("/v1/images").Has("pagination.total", 6)
-		move(s, 4*time.Second)
+		advanceClock(s, 4*time.Second)
 		s.Get("/v1/actions/"+r.Text("id")).Has("status", "completed")
 		list := s.Get("/v1/images").Has("pagination.total", 7)
 		slug := list.Strings("data", "slug")[6]
@@ -90,13 +90,13 @@ func TestImageOfASnapshot(t *testing.T) {
 		s.Get("/v1/images/"+slug).Wants(200).Has("name", "before upgrade")
 
 		act(s, "ins_b", `{"type":"snapshot"}`) // named after the instance and the moment
-		move(s, 4*time.Second)
+		advanceClock(s, 4*time.Second)
 		s.Get("/v1/images").Has("data.7.name", "ins-b 2026-03-19T10:22:48Z")
 
 		s.Delete("/v1/instances/ins_a").Wants(204)
 		s.Get("/v1/images/"+slug).Has("source_instance_id", "ins_a")
 		id := s.Post("/v1/instances", `{"name":"copy","region":"eu-central","size":"standard-1","image":"`+slug+`"}`).Wants(201).Has("image", slug).Text("id")
-		move(s, 3*time.Second)
+		advanceClock(s, 3*time.Second)
 		act(s, id, `{"type":"rebuild","image":"`+slug+`"}`)
 
 		act(s, "ins_b", `{"type":"snapshot","name":"lost"}`)
@@ -105,7 +105,7 @@ func TestImageOfASnapshot(t *testing.T) {
 		}
 		act(s, "ins_b", `{"type":"snapshot","name":"lost"}`)
 		s.Delete("/v1/instances/ins_b").Wants(204)
-		move(s, time.Hour)
+		advanceClock(s, time.Hour)
 		s.Get("/v1/images").Has("pagination.total", 8) // neither became an image
 	})
 }

@@ -20,7 +20,7 @@ func (a *API) Fail(w *engine.World, instance, code string) error {
 	if err := f.Err("reason"); err != nil {
 		return err
 	}
-	return a.command(w, instance, func(tx *engine.Tx, i Instance) error { return a.giveUp(tx, i, Reason{Code: code}) })
+	return a.command(w, instance, func(tx *engine.Tx, i Instance) error { return a.failAction(tx, i, Reason{Code: code}) })
 }
 
 // Finish completes the running action of an instance.

@@ -93,7 +93,7 @@ func (a *API) checkConfigurable(tx *engine.Tx, i Instance, network, storage bool
 	switch {
 	case !network && !storage:
 		return nil
-	case i.PendingAction != "" || i.Status.passing():
+	case i.PendingAction != "" || i.Status.transitional():
 		return a.busyError(tx, i)
 	case storage && i.Status == Running:
 		return fail.Newf(fail.Conflict, "instance_not_stopped", "The instance is %s; stop it before you change its storage.", i.Status)
@@ -103,15 +103,15 @@ func (a *API) checkConfigurable(tx *engine.Tx, i Instance, network, storage bool
 	return nil
 }
 
-// readdress leases the public address that is wanted now, or gives back the one
+// updateAddress leases the public address that is wanted now, or gives back the one
 // that is not.
-func (a *API) readdress(tx *engine.Tx, i *Instance) {
+func (a *API) updateAddress(tx *engine.Tx, i *Instance) {
 	if !i.WantsPublicIP {
 		a.addresses.Delete(tx, i.PublicIP)
 		i.PublicIP = ""
 		return
 	}
 	if i.PrivateIP != "" { // else its first run attaches both
-		a.attach(tx, i)
+		a.assignAddresses(tx, i)
 	}
 }

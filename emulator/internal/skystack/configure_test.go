@@ -114,7 +114,7 @@ func TestConfigureDuringASnapshot(t *testing.T) {
 		s.Patch("/v1/instances/"+id, `{"name":"free"}`).Wants(200)
 	}
 	s.Delete("/v1/instances/ins_a").Wants(204)
-	move(s, 4*time.Second)
+	advanceClock(s, 4*time.Second)
 	s.Patch("/v1/instances/ins_b", `{"storage":[{"size_gb":1}]}`).Wants(200)
 }
 
@@ -167,7 +167,7 @@ func TestPublicAddress(t *testing.T) {
 		}
 		s.Patch("/v1/instances/ins_a", `{"network":{"public_ip":true}}`).Has("version", 2).Has("network.public_ip", a)
 		act(s, "ins_a", `{"type":"stop"}`)
-		move(s, 2*time.Second)
+		advanceClock(s, 2*time.Second)
 		s.Get("/v1/instances/ins_a").Has("network.public_ip", a) // kept while stopped
 		s.Patch("/v1/instances/ins_a", `{"network":{"public_ip":false}}`).Has("network.public_ip", nil).Has("version", 5)
 		if c := s.Patch("/v1/instances/ins_a", `{"network":{"public_ip":true}}`).Text("network.public_ip"); c == a || c == b {

@@ -25,7 +25,7 @@ func TestContractCopiesAreThoseOfTheRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(root, unpacked(t, contractYAML)) {
+	if !bytes.Equal(root, decompressed(t, contractYAML)) {
 		t.Error("the embedded openapi.yaml is not the root's; run go generate ./emulator/internal/skystack")
 	}
 	var written any
@@ -36,13 +36,13 @@ func TestContractCopiesAreThoseOfTheRoot(t *testing.T) {
 	if err != nil {
 		t.Fatalf("openapi.yaml says what JSON cannot: %v", err)
 	}
-	if !bytes.Equal(want, sortedJSON(t, unpacked(t, contractJSON))) {
+	if !bytes.Equal(want, sortedJSON(t, decompressed(t, contractJSON))) {
 		t.Error("the embedded openapi.json does not say what openapi.yaml says; run go generate ./emulator/internal/skystack")
 	}
 }
 
 func TestContractIsValidOpenAPI(t *testing.T) {
-	for name, text := range map[string][]byte{"openapi.json": unpacked(t, contractJSON), "openapi.yaml": unpacked(t, contractYAML)} {
+	for name, text := range map[string][]byte{"openapi.json": decompressed(t, contractJSON), "openapi.yaml": decompressed(t, contractYAML)} {
 		err := loadContract(t, text).Validate(t.Context(),
 			openapi3.EnableExamplesValidation(), openapi3.EnableSchemaDefaultsValidation(),
 			openapi3.EnableSchemaPatternValidation(), openapi3.EnableSchemaFormatValidation(),
@@ -58,7 +58,7 @@ func TestContractIsValidOpenAPI(t *testing.T) {
 // the default version accepts.
 func TestContractSchemasUseOnlyWhatIsChecked(t *testing.T) {
 	var document map[string]any
-	if err := json.Unmarshal(unpacked(t, contractJSON), &document); err != nil {
+	if err := json.Unmarshal(decompressed(t, contractJSON), &document); err != nil {
 		t.Fatal(err)
 	}
 	known := []string{"binary", "date-time", "int32", "ipv4"} // binary says nothing about a value
@@ -76,15 +76,15 @@ func TestContractSchemasUseOnlyWhatIsChecked(t *testing.T) {
 	})
 }
 
-func TestContractKeepsTheHouseRules(t *testing.T) {
-	for _, problem := range houseProblems(loadContract(t, unpacked(t, contractJSON))) {
+func TestContractFollowsTheRules(t *testing.T) {
+	for _, problem := range contractProblems(loadContract(t, decompressed(t, contractJSON))) {
 		t.Error(problem)
 	}
 }
 
-// houseProblems names every operation that breaks a rule of the house, and what
+// contractProblems names every operation that breaks a rule of the house, and what
 // it lacks.
-func houseProblems(doc *openapi3.T) []string {
+func contractProblems(doc *openapi3.T) []string {
 	operations := map[string]contractOperation{}
 	var problems []string
 	for _, path := range slices.Sorted(maps.Keys(doc.Paths.Map())) {
@@ -297,7 +297,7 @@ func (c contractOperation) shape() []byte {
 	return text
 }
 
-func TestHouseRulesFindWhatIsMissing(t *testing.T) {
+func TestContractRulesFindGaps(t *testing.T) {
 	get := func(doc *openapi3.T) *openapi3.Operation { return doc.Paths.Value("/v1/instances").Get }
 	for want, damage := range map[string]func(*openapi3.T){
 		"getInstance (GET /v1/instances/{id}): its operationId": func(d *openapi3.T) { get(d).OperationID = "getInstance" },
@@ -323,9 +323,9 @@ func TestHouseRulesFindWhatIsMissing(t *testing.T) {
 		"x-alias-of names nothing, which does not exist": func(d *openapi3.T) { get(d).Extensions["x-alias-of"] = "nothing" },
 		"x-alias-of names listSizes, which is itself":    func(d *openapi3.T) { get(d).Extensions["x-alias-of"] = "listSizes" },
 	} {
-		doc := loadContract(t, unpacked(t, contractJSON))
+		doc := loadContract(t, decompressed(t, contractJSON))
 		damage(doc)
-		problems := houseProblems(doc)
+		problems := contractProblems(doc)
 		if !slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, want) }) {
 			t.Errorf("no problem says %q; they are %q", want, problems)
 		}
@@ -381,7 +381,7 @@ func walkJSON(at string, v any, visit func(at string, v any)) {
 	}
 }
 
-func unpacked(t *testing.T, document httpapi.Packed) []byte {
+func decompressed(t *testing.T, document httpapi.Packed) []byte {
 	t.Helper()
 	text, err := document.Text()
 	if err != nil {

@@ -49,7 +49,7 @@ func TestCreatedInstanceInFull(t *testing.T) {
 			if got := string(s.Get("/v1/instances/ins_00000nEGi5u").Wants(200).Body); got != want {
 				t.Errorf("GET gives\n%s, want\n%s", got, want)
 			}
-			move(s, 3e9)
+			advanceClock(s, 3e9)
 			want = runs.Replace(want)
 			if body == fullBody {
 				want = strings.Replace(want, `"public_ip":null`, `"public_ip":"198.18.8.32"`, 1)
@@ -75,7 +75,7 @@ func TestPathFamilies(t *testing.T) {
 			if got := s.Get(other + "/" + id).Wants(200); string(got.Body) != string(r.Body) {
 				t.Errorf("by the other path it is %s", got.Body)
 			}
-			move(s, 3e9)
+			advanceClock(s, 3e9)
 			s.Patch(other+"/"+id, `{"name":"renamed"}`).Wants(200)
 			s.Post(other+"/"+id+"/actions", `{"type":"stop"}`).Wants(202)
 			s.Get(family+"/"+id+"/actions").Has("pagination.total", 2)
@@ -114,14 +114,14 @@ func TestSizeByThreeNames(t *testing.T) {
 		}
 	}
 	id := made(s, "a", "")
-	move(s, 3e9)
+	advanceClock(s, 3e9)
 	act(s, id, `{"type":"stop"}`)
-	move(s, 2e9)
+	advanceClock(s, 2e9)
 	s.Post("/v1/instances/"+id+"/actions", `{"type":"resize","size":"standard-2","profile":"standard-4"}`).Refused(400, "conflicting_parameters")
 	s.Post("/v1/instances/"+id+"/actions", `{"type":"resize"}`).Refused(400, "invalid_parameter").Has("error.details.0.field", "size").Has("error.details.0.code", "required")
 	s.Post("/v1/instances/"+id+"/actions", `{"type":"resize","machine_type":"nano"}`).Refused(400, "invalid_parameter").Has("error.details.0.code", "unknown_value")
 	act(s, id, `{"type":"resize","machine_type":"standard-8"}`)
-	move(s, 4e9)
+	advanceClock(s, 4e9)
 	s.Get("/v1/instances/"+id).Has("profile", "standard-8").Has("size", "standard-8").Has("status", "stopped")
 }
 
@@ -217,7 +217,7 @@ func TestOpenCatalogue(t *testing.T) {
 	id := s.Post("/v1/instances", `{"name":"a","region":"mars-1","size":"nano","image":"beos-5"}`).Wants(201).
 		Has("region", "mars-1").Has("size", "nano").Has("image", "beos-5").Text("id")
 	s.Post("/v1/instances", `{"name":"a","region":"Mars 1","size":"nano"}`).Refused(400, "invalid_parameter").Has("error.details.0.code", "invalid_format")
-	move(s, 3e9)
+	advanceClock(s, 3e9)
 	act(s, id, `{"type":"rebuild","image":"beos-6"}`)
 	s.Get("/v1/images/beos-5").Refused(404, "image_not_found")
 }

@@ -19,7 +19,7 @@ const tokenPrefix = "tok"
 func (a *API) newCredentials(schema *engine.Schema) *credential.Store {
 	return credential.New(schema, credential.Config{
 		IDPrefix: tokenPrefix, SecretPrefix: secret.Key, Scopes: Scopes(), Registry: a.Registry, Adopt: a.Adopt, Audit: a.Audit,
-		CheckSecret: credible, CheckConfigured: CheckKey, Refuse: refuseKey, BusyUntil: a.busyUntil,
+		CheckSecret: checkTokenForm, CheckConfigured: CheckKey, Refuse: refuseKey, BusyUntil: a.busyUntil,
 		CheckSaved: func(f *resource.Violations, k credential.Key) {
 			f.ID("project_id", "prj", k.ProjectID)
 			if err := CheckVersion(k.APIVersion); err != nil {
@@ -84,8 +84,8 @@ func CheckKey(g credential.Registration) error {
 	return CheckVersion(k.APIVersion)
 }
 
-// credible refuses a token that cannot be one of a sandbox (S74).
-func credible(token string) error {
+// checkTokenForm refuses a token that cannot be one of a sandbox (S74).
+func checkTokenForm(token string) error {
 	if liveKey(token) {
 		return unauthenticated("live_key_in_sandbox",
 			"This is a production token. It is not accepted, stored or logged here, but it was exposed to a sandbox: rotate it, and use a sandbox token.")

@@ -53,7 +53,7 @@ func TestDeleteFromEveryStatus(t *testing.T) {
 					Has("error", nil).Has("instance_id", id)
 			}
 		}
-		move(s, 24*time.Hour) // no booked end brings anything back
+		advanceClock(s, 24*time.Hour) // no booked end brings anything back
 		s.Get("/v1/instances").Has("pagination.total", 0)
 	})
 }
@@ -73,9 +73,9 @@ func TestRepeatedDelete(t *testing.T) {
 			s.Delete("/v1/compute/instances/"+id, "If-Match", `"x"`).Wants(204)
 			s.Delete("/v1/instances/ins_never").Refused(404, "instance_not_found")
 		}
-		move(s, 24*time.Hour-1)
+		advanceClock(s, 24*time.Hour-1)
 		s.Delete("/v1/instances/" + id).Wants(204) // and the day does not begin anew
-		move(s, 1)
+		advanceClock(s, 1)
 		s.Delete("/v1/instances/"+id).Refused(404, "instance_not_found")
 	})
 	s := wire.Start(t, emulator.WithRepeatedDelete404(), emulator.WithFixture("empty"))
@@ -132,7 +132,7 @@ func TestAddresses(t *testing.T) {
 		id := s.Post("/v1/instances", `{"name":"a","region":"us-east-1","size":"standard-1","network":{"public_ip":true}}`).Wants(201).
 			Has("ip", nil).Has("network.state", "pending").Has("network.private_ip", nil).Has("network.public_ip", nil).Text("id")
 		path := "/v1/instances/" + id
-		move(s, 3*time.Second)
+		advanceClock(s, 3*time.Second)
 		r := s.Get(path).Has("network.state", "attached")
 		ip, public := r.Text("ip"), r.Text("network.public_ip")
 		r.Has("network.private_ip", ip)
@@ -147,7 +147,7 @@ func TestAddresses(t *testing.T) {
 		for _, step := range []string{`{"type":"stop"}`, `{"type":"resize","size":"standard-2"}`, `{"type":"start"}`, `{"type":"reboot"}`, `{"type":"rebuild"}`} {
 			act(s, id, step)
 			keeps(step)
-			move(s, 10*time.Second)
+			advanceClock(s, 10*time.Second)
 			keeps("after " + step)
 		}
 		if err := s.Fail(id, ""); err != nil {
@@ -157,7 +157,7 @@ func TestAddresses(t *testing.T) {
 		seen := map[string]bool{ip: true}
 		for range 20 {
 			other := made(s, "b", "")
-			move(s, 3*time.Second)
+			advanceClock(s, 3*time.Second)
 			got := s.Get("/v1/instances/" + other).Text("ip")
 			if seen[got] || got == "10.24.8.32" || strings.HasSuffix(got, ".0") || strings.HasSuffix(got, ".255") {
 				t.Errorf("%s is given out", got)
@@ -165,7 +165,7 @@ func TestAddresses(t *testing.T) {
 			seen[got] = true
 		}
 		act(s, "ins_broken", `{"type":"rebuild"}`)
-		move(s, 5*time.Second)
+		advanceClock(s, 5*time.Second)
 		if got := s.Get("/v1/instances/ins_broken").Text("ip"); seen[got] {
 			t.Errorf("%s is given out twice", got)
 		}
@@ -176,11 +176,11 @@ func TestAddresses(t *testing.T) {
 func TestFreedAddresses(t *testing.T) {
 	s := wire.Start(t, frozen(), withInstances("id: ins_a, status: running, ip: 10.24.8.33"))
 	first := made(s, "b", "")
-	move(s, 3*time.Second)
+	advanceClock(s, 3*time.Second)
 	s.Get("/v1/instances/"+first).Has("ip", "10.24.8.32")
 	s.Delete("/v1/instances/ins_a").Wants(204)
 	second := made(s, "c", "")
-	move(s, 3*time.Second)
+	advanceClock(s, 3*time.Second)
 	s.Get("/v1/instances/"+second).Has("ip", "10.24.8.33")
 }
 
@@ -194,7 +194,7 @@ func TestFailedCreate(t *testing.T) {
 	s.Get("/v1/instances/"+id).Has("status", "error").Has("ip", nil).Has("network.state", "pending").Has("status_reason.code", "image_pull_failed").
 		Has("status_reason.message", "The image could not be loaded.")
 	act(s, id, `{"type":"rebuild","image":"debian-12"}`)
-	move(s, 5*time.Second)
+	advanceClock(s, 5*time.Second)
 	s.Get("/v1/instances/"+id).Has("status", "running").Has("image", "debian-12").Has("network.state", "attached")
 }
 

@@ -113,7 +113,7 @@ func (a *API) listDeliveries(c *httpapi.Call, in listDeliveriesInput) (listBody[
 	if err != nil {
 		return listBody[deliveryBody]{}, err
 	}
-	a.await(c, a.outbox.Due(c.Tx, func(of webhook.Endpoint, d webhook.Delivery) bool {
+	a.advanceToAwaited(c, a.outbox.Due(c.Tx, func(of webhook.Endpoint, d webhook.Delivery) bool {
 		return of.ID == w.ID && (in.EventType == "" || in.EventType == d.EventType)
 	}))
 	v := resource.List[webhook.Delivery]{Table: a.outbox.Deliveries, Nested: true, Name: strings.Join([]string{"deliveries", w.ID, in.Status, in.EventType}, "\x01")}
@@ -132,7 +132,7 @@ func (a *API) getDelivery(c *httpapi.Call, in deliveryPath) (deliveryBody, error
 	if err != nil {
 		return deliveryBody{}, err
 	}
-	if a.await(c, a.outbox.Due(c.Tx, func(_ webhook.Endpoint, next webhook.Delivery) bool { return next.ID == d.ID })) {
+	if a.advanceToAwaited(c, a.outbox.Due(c.Tx, func(_ webhook.Endpoint, next webhook.Delivery) bool { return next.ID == d.ID })) {
 		if _, d, err = a.delivery(c.Tx, in); err != nil {
 			return deliveryBody{}, err
 		}

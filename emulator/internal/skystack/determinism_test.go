@@ -16,8 +16,8 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-// tape runs a script against a sandbox and records every byte that comes back.
-type tape struct {
+// recorder runs a script against a sandbox and records every byte that comes back.
+type recorder struct {
 	t   *testing.T
 	e   *emulator.Emulator
 	raw bool // over a socket of its own for each request, as it comes
@@ -29,7 +29,7 @@ type tape struct {
 }
 
 // send sends a request.
-func (p *tape) send(method, path, body string, headers ...string) {
+func (p *recorder) send(method, path, body string, headers ...string) {
 	p.t.Helper()
 	p.sent++
 	host := strings.TrimPrefix(p.e.URL(), "http://")
@@ -82,7 +82,7 @@ func (p *tape) send(method, path, body string, headers ...string) {
 }
 
 // member is a member of the last body.
-func (p *tape) member(name string) string {
+func (p *recorder) member(name string) string {
 	p.t.Helper()
 	var body map[string]any
 	if err := json.Unmarshal(p.last, &body); err != nil {
@@ -94,31 +94,31 @@ func (p *tape) member(name string) string {
 
 // steps is a long script in parts, so that others can be played in between. What
 // a part learns it keeps in the tape's own variables.
-func steps() []func(p *tape, known map[string]string) {
+func steps() []func(p *recorder, known map[string]string) {
 	type known = map[string]string
-	return []func(*tape, known){
-		func(p *tape, k known) {
+	return []func(*recorder, known){
+		func(p *recorder, k known) {
 			p.send("GET", "/v1/instances", "")
 			p.send("POST", "/v1/instances", `{"name":"a","region":"us-east-1","size":"standard-2","labels":{"z":"1","a":"2","m":"3"},"metadata":{"y":{"b":1,"a":2},"x":[1,2]}}`, "Idempotency-Key", "k1")
 			k["a"], k["action"] = p.member("id"), p.member("pending_action")
 			p.send("POST", "/v1/compute/instances", `{"name":"b","region":"eu-central","profile":"c4-standard","autoscale":true,"network":{"public_ip":true}}`)
 			k["b"] = p.member("id")
 		},
-		func(p *tape, k known) {
+		func(p *recorder, k known) {
 			p.send("POST", "/v1/instances", `{"name":"c","region":"eu-west-1","size":"standard-1","storage":[{"size_gb":5}]}`, "SkyStack-Version", "2026-10-01")
 			p.send("POST", "/v1/instances", `{"name":"","region":1,"colour":"red","image":"none"}`)
 			p.send("POST", "/v1/instances", `{"name":`)
 			p.send("GET", "/v1/instances/"+k["a"], "")
 			p.send("GET", "/v1/instances/"+k["b"], "", "If-None-Match", `"1.2026-01-15"`)
 		},
-		func(p *tape, k known) {
+		func(p *recorder, k known) {
 			p.send("GET", "/v1/instances?limit=2", "")
 			k["cursor"] = p.member("next_cursor")
 			p.send("GET", "/v1/instances?limit=2&cursor="+k["cursor"], "")
 			p.send("GET", "/v1/instances?limit=2&page=3&sort=-created_at", "")
 			p.send("GET", "/v1/instances?label=role&status=running,stopped", "", "SkyStack-Version", "2025-07-01")
 		},
-		func(p *tape, k known) {
+		func(p *recorder, k known) {
 			for _, action := range []string{"stop", "reboot", "snapshot", "rebuild", "start"} {
 				p.send("POST", "/v1/instances/"+k["a"]+"/actions", `{"type":"`+action+`"}`)
 			}
@@ -126,7 +126,7 @@ func steps() []func(p *tape, known map[string]string) {
 			p.send("GET", "/v1/actions/"+k["action"], "")
 			p.send("GET", "/v1/images?limit=200", "")
 		},
-		func(p *tape, k known) {
+		func(p *recorder, k known) {
 			p.send("PATCH", "/v1/instances/"+k["b"], `{"labels":{"q":"1","b":"2"},"metadata":{"n":null,"o":{"z":1,"y":2}},"autoscale":{"enabled":true,"min":2,"max":5}}`)
 			p.send("PATCH", "/v1/instances/"+k["b"], `{"name":"stale"}`, "If-Match", `"1.2026-01-15"`)
 			p.send("POST", "/v1/projects", `{"name":"p"}`)
@@ -135,7 +135,7 @@ func steps() []func(p *tape, known map[string]string) {
 			p.send("DELETE", "/v1/projects/"+k["p"], "")
 			p.send("GET", "/v1/projects", "")
 		},
-		func(p *tape, k known) {
+		func(p *recorder, k known) {
 			p.send("POST", "/v1/instances", `{"name":"a","region":"us-east-1","size":"standard-2","labels":{"z":"1","a":"2","m":"3"},"metadata":{"y":{"b":1,"a":2},"x":[1,2]}}`, "Idempotency-Key", "k1")
 			p.send("POST", "/v1/instances", `{}`, "Idempotency-Key", "k1")
 			p.send("DELETE", "/v1/instances/"+k["b"], "")
@@ -149,7 +149,7 @@ func steps() []func(p *tape, known map[string]string) {
 }
 
 func play(t *testing.T, e *emulator.Emulator, raw bool) string {
-	p, known := &tape{t: t, e: e, raw: raw, key: e.Key()}, map[string]string{}
+	p, known := &recorder{t: t, e: e, raw: raw, key: e.Key()}, map[string]string{}
 	for _, step := range steps() {
 		step(p, known)
 		if err := e.Advance(2500 * time.Millisecond); err != nil {
@@ -172,7 +172,7 @@ func TestSameSeedSameBytesS6(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, raw %v", fixture, raw), func(t *testing.T) {
 				t.Parallel()
 				run := func(seed uint64) string {
-					return play(t, emulator.Start(t, still(), emulator.WithFixture(fixture), emulator.WithSeed(seed), emulator.WithLimits(), emulator.WithQuota(emulator.Unlimited)), raw)
+					return play(t, emulator.Start(t, frozen12(), emulator.WithFixture(fixture), emulator.WithSeed(seed), emulator.WithLimits(), emulator.WithQuota(emulator.Unlimited)), raw)
 				}
 				first, second, other := run(7), run(7), run(8)
 				if first != second {
@@ -197,9 +197,9 @@ func TestWorkspacesDoNotDisturbEachOtherS6(t *testing.T) {
 	for _, raw := range []bool{false, true} {
 		want := map[byte]string{}
 		for name, order := range orders {
-			e := emulator.Start(t, still(), emulator.WithProgression("reads:2"), emulator.WithLimits(),
+			e := emulator.Start(t, frozen12(), emulator.WithProgression("reads:2"), emulator.WithLimits(),
 				emulator.WithKey(emulator.Key{Token: "a"}), emulator.WithKey(emulator.Key{Token: "b", Workspace: "wsp_b"}))
-			tapes := map[byte]*tape{'A': {t: t, e: e, raw: raw, key: "a"}, 'B': {t: t, e: e, raw: raw, key: "b"}}
+			tapes := map[byte]*recorder{'A': {t: t, e: e, raw: raw, key: "a"}, 'B': {t: t, e: e, raw: raw, key: "b"}}
 			known := map[byte]map[string]string{'A': {}, 'B': {}}
 			at := map[byte]int{}
 			for i := range len(order) {
@@ -208,7 +208,7 @@ func TestWorkspacesDoNotDisturbEachOtherS6(t *testing.T) {
 				at[who]++
 				// Nor does it depend on those who belong to no workspace.
 				for _, path := range []string{"/healthz", "/v1/version", "/v1/none", "/v1/instances"}[i%4:] {
-					(&tape{t: t, e: e, raw: raw}).send("GET", path, "")
+					(&recorder{t: t, e: e, raw: raw}).send("GET", path, "")
 				}
 			}
 			for who, p := range tapes {

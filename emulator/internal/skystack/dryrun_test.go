@@ -34,7 +34,7 @@ func dryCases() []dryCase {
 		{"updateInstance", "PATCH", "/v1/instances/%s", `{"name":"other","labels":{"x":"y"}}`, []string{"If-Match", `"1.2026-01-15"`}, made("/v1/instances")},
 		{"createInstanceAction", "POST", "/v1/instances/%s/actions", `{"type":"snapshot"}`, nil, func(s *wire.Server) string {
 			id := made("/v1/instances")(s)
-			move(s, 10*time.Second)
+			advanceClock(s, 10*time.Second)
 			return id
 		}},
 		{"createProject", "POST", "/v1/projects", full["/v1/projects"], nil, nothing},

@@ -19,7 +19,7 @@ func (a *API) newLog(schema *engine.Schema) *event.Log {
 	return event.New(schema, event.Config{
 		Types: EventTypes(), Append: appendEvent, Project: a.listedProject, Authorize: a.mayStream, Closing: a.Closing,
 		Emitted: func(tx *engine.Tx, e event.Event) {
-			a.post(tx, e)
+			a.enqueue(tx, e)
 			if e.Type != event.ResetEvent {
 				a.jobs.React(tx, &e)
 			}

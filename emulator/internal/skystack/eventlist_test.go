@@ -20,7 +20,7 @@ import (
 // S15: events are listed oldest first, by type, by project and after one of them.
 func TestEventListS15(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"))
+		s := start(frozen12(), emulator.WithFixture("empty"))
 		s.Get("/v1/events").Wants(200).Has("data", []any{}).Has("pagination.total", 0).Has("next_cursor", nil)
 		project := s.Post("/v1/projects", `{"name":"p"}`).Wants(201).Text("id")
 		one := made(s, "one", "")
@@ -86,7 +86,7 @@ func TestEventListS15(t *testing.T) {
 
 // What is wrong with the parameters is told, all of it at once.
 func TestEventParametersAreChecked(t *testing.T) {
-	s := wire.Start(t, still())
+	s := wire.Start(t, frozen12())
 	for _, path := range []string{"/v1/events", "/v1/events/stream"} {
 		for _, pattern := range []string{"instance", "instance.", "nothing.*", "instance.run*", "**", "instance.running.*", "Instance.running"} {
 			r := s.Get(path+"?type=instance.*&type="+url.QueryEscape(pattern)).Refused(400, "invalid_parameter")
@@ -113,7 +113,7 @@ func TestEventParametersAreChecked(t *testing.T) {
 // ends with an event, or with its time, and counts once against the limits.
 func TestLongPollS15(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := wire.Start(t, still(), emulator.WithFixture("empty"), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 1000}))
+		s := wire.Start(t, frozen12(), emulator.WithFixture("empty"), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 1000}))
 		begin := time.Now()
 		r := s.Get("/v1/events?wait=30s&type=instance.*").Wants(200).Has("data", []any{}).Has("next_cursor", nil).Header("X-RateLimit-Remaining", "999")
 		if waited := time.Since(begin); waited != 30*time.Second {
@@ -152,7 +152,7 @@ func TestLongPollS15(t *testing.T) {
 // S15, S72: those who wait learn of a reset and of a restore.
 func TestLongPollAcrossResetsS72(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := wire.Start(t, still(), emulator.WithFixture("empty"))
+		s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 		made(s, "n", "")
 		r := s.Get("/v1/events").Wants(200)
 		before, answer := s.Snapshot(), make(chan *wire.Reply)
@@ -179,7 +179,7 @@ func TestLongPollAcrossResetsS72(t *testing.T) {
 // for an event in a program is told.
 func TestLongPollInAWorkspaceThatEndsS15(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := emulator.Start(t, still())
+		e := emulator.Start(t, frozen12())
 		other := wire.In(t, e.NewWorkspace(t))
 		answer, waited := make(chan *wire.Reply), make(chan error)
 		go func() { answer <- other.Get("/v1/events?wait=30s") }()
@@ -206,12 +206,12 @@ func TestLongPollInAWorkspaceThatEndsS15(t *testing.T) {
 // S15: a client that waits makes progress in a world whose clock jumps.
 func TestLongPollMovesAnAutoClockS15(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(emulator.WithFixture("empty"), emulator.WithClock(emulator.Clock{Mode: emulator.AutoClock, Now: stillNow()}))
+		s := start(emulator.WithFixture("empty"), emulator.WithClock(emulator.Clock{Mode: emulator.AutoClock, Now: frozenNow()}))
 		id := made(s, "n", "")
 		s.Get("/v1/events?type=instance.running").Wants(200).Has("data", []any{})
 		s.Get("/v1/events?wait=30s&type=instance.running").Wants(200).Has("data.0.data.object.id", id).Has("data.0.created_at", "2026-03-19T12:00:03Z")
 		s.Get("/v1/events?wait=10ms&type=instance.stopped").Wants(200).Has("data", []any{})
-		if want := stillNow().Add(3 * time.Second); !s.Now().Equal(want) {
+		if want := frozenNow().Add(3 * time.Second); !s.Now().Equal(want) {
 			t.Errorf("the time is %v, want %v: nothing is under way", s.Now(), want)
 		}
 	})
@@ -220,7 +220,7 @@ func TestLongPollMovesAnAutoClockS15(t *testing.T) {
 // S15: events are kept for 30 days; what comes after one that is gone is not
 // shown as if nothing were missing.
 func TestOldEventsGoS15(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 	first := s.Get("/v1/events")
 	made(s, "n", "")
 	old := s.Get("/v1/events").Wants(200)

@@ -19,7 +19,7 @@ import (
 // S15: what happens is streamed as it happens, in the form in which it is listed.
 func TestStreamS15(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"))
+		s := start(frozen12(), emulator.WithFixture("empty"))
 		st := s.Stream("/v1/events/stream")
 		for name, want := range map[string]string{"Cache-Control": "no-store", "Content-Length": "", "SkyStack-Version": "2026-01-15"} {
 			if got := st.Head.Get(name); got != want {
@@ -88,7 +88,7 @@ func mustFind(r *wire.Reply) any {
 // Last-Event-ID and neither loses an event nor brings one twice.
 func TestDroppedStreamResumesS15(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"), emulator.WithRateLimit(emulator.RateLimit{PerMinute: emulator.Unlimited, PerDay: emulator.Unlimited}))
+		s := start(frozen12(), emulator.WithFixture("empty"), emulator.WithRateLimit(emulator.RateLimit{PerMinute: emulator.Unlimited, PerDay: emulator.Unlimited}))
 		random := rand.New(rand.NewPCG(15, 4))
 		const drops, filter = 100, "/v1/events/stream?type=instance.*&type=action.*"
 		written, halt := make(chan struct{}), make(chan struct{})
@@ -159,7 +159,7 @@ func TestDroppedStreamResumesS15(t *testing.T) {
 // S15: a client that is dropped before its first event, or whose filter lets none
 // through, comes back to where its URL or its last id says, and misses nothing.
 func TestStreamResumesBeforeItsFirstEventS15(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 	const first = "/v1/events/stream?type=instance.created&from=start"
 	quiet := s.Stream(first)
 	quiet.Close()
@@ -179,7 +179,7 @@ func TestStreamResumesBeforeItsFirstEventS15(t *testing.T) {
 // expires by the world's clock.
 func TestStreamEndsWithItsKeyS25(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still())
+		s := start(frozen12())
 		for code, end := range map[string]func(id string){
 			"token_revoked": func(id string) { s.Delete("/v1/tokens/" + id).Wants(204) },
 			"token_expired": func(string) { advance(t, s, time.Hour) },
@@ -202,7 +202,7 @@ func TestStreamEndsWithItsKeyS25(t *testing.T) {
 // one that ends makes room.
 func TestStreamsAreBoundedS15(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithRateLimit(emulator.RateLimit{PerMinute: emulator.Unlimited, PerDay: emulator.Unlimited}))
+		s := start(frozen12(), emulator.WithRateLimit(emulator.RateLimit{PerMinute: emulator.Unlimited, PerDay: emulator.Unlimited}))
 		var open []*wire.Stream
 		for range 100 {
 			open = append(open, s.Stream("/v1/events/stream"))
@@ -226,7 +226,7 @@ func TestStreamsAreBoundedS15(t *testing.T) {
 // filters; what it saw before is no place to resume at.
 func TestStreamAcrossResetsS72(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"), emulator.WithResetEvery(24*time.Hour))
+		s := start(frozen12(), emulator.WithFixture("empty"), emulator.WithResetEvery(24*time.Hour))
 		project := s.Post("/v1/projects", `{"name":"p"}`).Wants(201)
 		st := s.Stream("/v1/events/stream?type=instance.created&project_id=" + project.Text("id"))
 		all := s.Stream("/v1/events/stream")
@@ -275,7 +275,7 @@ func TestStreamAcrossResetsS72(t *testing.T) {
 // S15: an event stands on one line, however its parts were written in a request or
 // in a saved world.
 func TestStreamedEventsHaveOneLineS15(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 	s.Post("/v1/instances", with("\"metadata\":{\"a\":\n[1,\r\n2]}")).Wants(201)
 	var saved bytes.Buffer
 	if err := s.Snapshot().Save(&saved); err != nil {
@@ -298,13 +298,13 @@ func TestStreamedEventsHaveOneLineS15(t *testing.T) {
 // waits for, and no further.
 func TestStreamMovesAnAutoClockS15(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(emulator.WithFixture("empty"), emulator.WithClock(emulator.Clock{Mode: emulator.AutoClock, Now: stillNow()}))
+		s := start(emulator.WithFixture("empty"), emulator.WithClock(emulator.Clock{Mode: emulator.AutoClock, Now: frozenNow()}))
 		st := s.Stream("/v1/events/stream?type=instance.running&type=instance.stopped")
 		id := made(s, "n", "")
 		st.Wants("instance.running").Has(t, "data.object.id", id).Has(t, "created_at", "2026-03-19T12:00:03Z")
 		s.Post("/v1/instances/"+id+"/actions", `{"type":"stop"}`).Wants(202)
 		st.Wants("instance.stopped").Has(t, "created_at", "2026-03-19T12:00:05Z")
-		if want := stillNow().Add(5 * time.Second); !s.Now().Equal(want) {
+		if want := frozenNow().Add(5 * time.Second); !s.Now().Equal(want) {
 			t.Errorf("the time is %v, want %v", s.Now(), want)
 		}
 	})
@@ -314,7 +314,7 @@ func TestStreamMovesAnAutoClockS15(t *testing.T) {
 // Its time limits are not those of a request.
 func TestStreamLivesS15(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := wire.Start(t, still(), emulator.WithFixture("empty"))
+		s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 		st := s.Stream("/v1/events/stream")
 		done := make(chan struct{})
 		go func() {
@@ -331,9 +331,9 @@ func TestStreamLivesS15(t *testing.T) {
 }
 
 // S15: a client that reads nothing is cut off, and holds nothing up.
-func TestStreamIsCutWhenNobodyReadsS15(t *testing.T) {
+func TestStreamIsCutWhenTheClientDoesNotReadS15(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := wire.Start(t, still(), emulator.WithFixture("empty"), emulator.WithRateLimit(emulator.RateLimit{PerMinute: emulator.Unlimited, PerDay: emulator.Unlimited}))
+		s := wire.Start(t, frozen12(), emulator.WithFixture("empty"), emulator.WithRateLimit(emulator.RateLimit{PerMinute: emulator.Unlimited, PerDay: emulator.Unlimited}))
 		st := s.Stream("/v1/events/stream")
 		begin := time.Now()
 		for range 100 { // more than 256 KiB

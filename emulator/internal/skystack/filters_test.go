@@ -28,7 +28,7 @@ instances:
 // labels, in any combination, in both orders and both ways of walking.
 func TestListFilters(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixtureData("filters.yaml", []byte(filterFixture))).As("any")
+		s := start(frozen12(), emulator.WithFixtureData("filters.yaml", []byte(filterFixture))).As("any")
 		for query, want := range map[string]string{
 			"":                                "1 2 3 4 5 6",
 			"status=running":                  "1 2 6",
@@ -114,7 +114,7 @@ func TestListFilters(t *testing.T) {
 
 // S48: a page beyond the end of a filtered list is empty, and knows the total.
 func TestFilteredPagesPastTheEndS48(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixtureData("filters.yaml", []byte(filterFixture))).As("any")
+	s := wire.Start(t, frozen12(), emulator.WithFixtureData("filters.yaml", []byte(filterFixture))).As("any")
 	for page := 1; page < 12; page++ {
 		for limit := 1; limit < 5; limit++ {
 			for _, sort := range []string{"created_at", "-created_at"} {

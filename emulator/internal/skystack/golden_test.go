@@ -65,10 +65,10 @@ func exchange(r *wire.Reply, body string) string {
 
 // S68: what each version answers to the same requests, to the byte. A change of
 // these files is a change of the API.
-func TestGoldenAnswersOfVersionsS68(t *testing.T) {
+func TestGoldenResponsesOfVersionsS68(t *testing.T) {
 	for _, version := range []string{"2025-07-01", "2026-01-15", "2026-10-01"} {
 		t.Run(version, func(t *testing.T) {
-			s := wire.Start(t, still(), emulator.WithLimits(), emulator.WithFixtureData("golden.yaml", []byte(`
+			s := wire.Start(t, frozen12(), emulator.WithLimits(), emulator.WithFixtureData("golden.yaml", []byte(`
 format: skystack-sandbox/1
 workspace: {id: wsp_golden}
 next_ids: {ins: 100}

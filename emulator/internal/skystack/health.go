@@ -35,7 +35,7 @@ func (a *API) getInstanceHealth(c *httpapi.Call, in instanceInput) (instanceHeal
 	if err != nil {
 		return instanceHealth{}, err
 	}
-	if i.PendingAction != "" && a.look(c.Tx, i) {
+	if i.PendingAction != "" && a.recordRead(c.Tx, i) {
 		if i, err = a.instance(c.Tx, in.ID); err != nil {
 			return instanceHealth{}, err
 		}

@@ -13,7 +13,7 @@ import (
 // both addresses.
 func TestHealthS11(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"))
+		s := start(frozen12(), emulator.WithFixture("empty"))
 		for _, c := range []struct{ status, health, host, instance, network string }{
 			{"running", "healthy", "ok", "ok", "ok"},
 			{"provisioning", "unknown", "initializing", "initializing", "initializing"},
@@ -44,7 +44,7 @@ func TestHealthS11(t *testing.T) {
 
 // since is when the status began, whatever else changed meanwhile.
 func TestHealthSince(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 	id := made(s, "a", "")
 	since := func(status, want string) {
 		t.Helper()

@@ -73,7 +73,7 @@ func TestRestoredRecordIsRepeatedS10(t *testing.T) {
 
 // A key that came to its end while its request was on its way does nothing (S34,
 // S38), and neither does one that the state of the world has no more.
-func TestKeyIsAskedAgainWhereItActsS38(t *testing.T) {
+func TestKeyIsCheckedAgainInItsTransactionS38(t *testing.T) {
 	for name, meanwhile := range map[string]struct {
 		does func(t *testing.T, r *rig)
 		code string

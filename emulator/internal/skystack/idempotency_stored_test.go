@@ -20,7 +20,7 @@ import (
 // is decided for the repetition too.
 func TestOutcomesThatAreKeptS10(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"), emulator.WithQuota(2))
+		s := start(frozen12(), emulator.WithFixture("empty"), emulator.WithQuota(2))
 		id := made(s, "a", "")
 		made(s, "b", "")
 		path := "/v1/instances/" + id
@@ -46,7 +46,7 @@ func TestOutcomesThatAreKeptS10(t *testing.T) {
 // again with its key.
 func TestOutcomesThatAreNotKeptS10(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"), emulator.WithMaxBody(500), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 40}),
+		s := start(frozen12(), emulator.WithFixture("empty"), emulator.WithMaxBody(500), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 40}),
 			emulator.WithKey(emulator.Key{Token: "all"}), emulator.WithKey(emulator.Key{Token: "reader", Scopes: []string{"instances:read"}})).As("all")
 		key := []string{"Idempotency-Key", "k"}
 		with := func(headers ...string) []string { return append(slices.Clone(key), headers...) }
@@ -205,7 +205,7 @@ func (lossy) WriteHeader(int) { panic(http.ErrAbortHandler) }
 
 // S10: when the connection breaks between the work and its response, the repetition
 // gets the response.
-func TestLostAnswerS10(t *testing.T) {
+func TestLostResponseS10(t *testing.T) {
 	r := newRig(t, "empty")
 	func() {
 		defer func() {

@@ -42,7 +42,7 @@ func total(s *wire.Server, want int) {
 // the first time, whatever became of the object since.
 func TestReplayS10(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"))
+		s := start(frozen12(), emulator.WithFixture("empty"))
 		first := s.Post("/v1/instances", bookable, "Idempotency-Key", "k1").Wants(201).Header("Idempotency-Key", "k1").Has("status", "provisioning")
 		path := first.Head.Get("Location")
 		advance(t, s, 3*time.Second)
@@ -84,7 +84,7 @@ func TestReplayS10(t *testing.T) {
 // S10; section 4, value: bare or quoted, 1 to 255 visible ASCII characters, once.
 func TestIdempotencyKeysS10(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"))
+		s := start(frozen12(), emulator.WithFixture("empty"))
 		first := s.Post("/v1/instances", bookable, "Idempotency-Key", `"abc"`).Wants(201).Header("Idempotency-Key", "abc")
 		replays(t, first, s.Post("/v1/instances", bookable, "Idempotency-Key", "abc"))
 		replays(t, first, s.Post("/v1/instances", bookable, "Idempotency-Key", `"abc"`))
@@ -117,7 +117,7 @@ func TestIdempotencyKeysS10(t *testing.T) {
 // one method on one path, by either of its names.
 func TestIdempotencyScopeS10(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"), emulator.WithKey(emulator.Key{Token: "old"}), emulator.WithKey(emulator.Key{Token: "new"}),
+		s := start(frozen12(), emulator.WithFixture("empty"), emulator.WithKey(emulator.Key{Token: "old"}), emulator.WithKey(emulator.Key{Token: "new"}),
 			emulator.WithKey(emulator.Key{Token: "other", Workspace: "wsp_other"}))
 		first := s.As("old").Post("/v1/compute/instances", bookable, "Idempotency-Key", "k").Wants(201)
 		first.Header("Location", "/v1/compute/instances/"+first.Text("id"))
@@ -142,7 +142,7 @@ func TestIdempotencyScopeS10(t *testing.T) {
 // leaves the kept response alone.
 func TestIdempotencyKeyReusedS10(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("default"))
+		s := start(frozen12(), emulator.WithFixture("default"))
 		before := s.Get("/v1/instances").Int("pagination.total")
 		first := s.Post("/v1/instances", bookable, "Idempotency-Key", "k").Wants(201)
 		for name, send := range map[string]func() *wire.Reply{
@@ -180,7 +180,7 @@ func TestIdempotencyKeyReusedS10(t *testing.T) {
 // and not beyond a reset.
 func TestIdempotencyLifetimeS10(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"))
+		s := start(frozen12(), emulator.WithFixture("empty"))
 		first := s.Post("/v1/instances", bookable, "Idempotency-Key", "k").Wants(201)
 		advance(t, s, 12*time.Hour)
 		replays(t, first, s.Post("/v1/instances", bookable, "Idempotency-Key", "k")) // a replay does not prolong it
@@ -201,7 +201,7 @@ func TestIdempotencyLifetimeS10(t *testing.T) {
 // S10; section 4, limits: with 10,000 keys alive a request is served all the same,
 // with a warning that its response is not kept; expired keys make room.
 func TestIdempotencyIsBoundedS10(t *testing.T) {
-	e := emulator.Start(t, still(), emulator.WithFixture("empty"))
+	e := emulator.Start(t, frozen12(), emulator.WithFixture("empty"))
 	for n := range 9_999 { // without the checks of every response, which take long
 		r := httptest.NewRequest(http.MethodDelete, "http://localhost/v1/instances/none", nil)
 		r.Header.Set("Authorization", "Bearer "+e.Key())
@@ -232,8 +232,8 @@ func TestIdempotencyIsBoundedS10(t *testing.T) {
 // S10, S71: fifty creates at once with one key make one instance; each of the
 // others is told to wait, or gets the response.
 func TestFiftyCreatesAtOnceS10(t *testing.T) {
-	bareDoors(t, func(t *testing.T, start func(...emulator.Option) bare) {
-		s := start(still(), emulator.WithFixture("empty"))
+	bothTransports(t, func(t *testing.T, start func(...emulator.Option) rawClient) {
+		s := start(frozen12(), emulator.WithFixture("empty"))
 		for round := range 20 {
 			key := "k" + strconv.Itoa(round)
 			var mu sync.Mutex
@@ -271,7 +271,7 @@ func TestFiftyCreatesAtOnceS10(t *testing.T) {
 			if made != 1 || len(ids) != 1 || made+waiting+replayed != 50 {
 				t.Errorf("%d made, %d waiting, %d replayed, ids %v; want one instance", made, waiting, replayed, ids)
 			}
-			var p barePage
+			var p rawPage
 			if s.send(t, "GET", "/v1/instances", "", &p); p.Pagination.Total != round+1 {
 				t.Fatalf("%d instances after %d rounds", p.Pagination.Total, round+1)
 			}

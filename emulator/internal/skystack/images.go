@@ -117,7 +117,7 @@ type listImagesInput struct {
 //
 //	GET /v1/images
 func (a *API) listImages(c *httpapi.Call, in listImagesInput) (listBody[Image], error) {
-	a.await(c, a.finishes(c.Tx, func(t Action) bool {
+	a.advanceToAwaited(c, a.finishes(c.Tx, func(t Action) bool {
 		return t.Type == Snapshot && (in.Source == "" || in.Source == t.InstanceID)
 	}))
 	custom := c.RawQuery("custom")
@@ -136,7 +136,7 @@ func (a *API) listImages(c *httpapi.Call, in listImagesInput) (listBody[Image], 
 //	GET /v1/images/{slug}
 func (a *API) getImage(c *httpapi.Call, in slugInput) (imageBody, error) {
 	if !a.images.Has(c.Tx, in.Slug) {
-		a.await(c, a.finishes(c.Tx, func(t Action) bool { return t.Type == Snapshot && t.Image == in.Slug }))
+		a.advanceToAwaited(c, a.finishes(c.Tx, func(t Action) bool { return t.Type == Snapshot && t.Image == in.Slug }))
 	}
 	i, err := entry(a.images, c, "image", in.Slug)
 	return i.body(), err

@@ -17,7 +17,7 @@ func ownImages(t *testing.T, start func(...emulator.Option) *wire.Server) (s *wi
 	for _, id := range []string{"ins_a", "ins_b"} {
 		act(s, id, `{"type":"snapshot","name":"of `+id+`"}`)
 	}
-	move(s, 4*time.Second)
+	advanceClock(s, 4*time.Second)
 	slugs := s.Get("/v1/images?custom=true").Wants(200).Has("pagination.total", 2).Strings("data", "slug")
 	return s, slugs[0], slugs[1]
 }
@@ -60,10 +60,10 @@ func TestImagesThatDoNotFit(t *testing.T) {
 				Has("error.details.0.field", name).Has("error.details.0.code", "out_of_range").Has("error.details.0.message", say+".")
 		}
 		id := s.Post("/v1/instances", `{"name":"a","region":"us-east-1","size":"m4-highmem","image":"`+large+`"}`).Wants(201).Text("id") // 100 GB
-		move(s, 3*time.Second)
+		advanceClock(s, 3*time.Second)
 		s.Post("/v1/instances/"+id+"/actions", `{"type":"resize","size":"standard-2"}`).Refused(409, "instance_not_stopped")
 		act(s, id, `{"type":"stop"}`)
-		move(s, 2*time.Second)
+		advanceClock(s, 2*time.Second)
 		before := s.Get("/v1/instances/" + id)
 		for _, name := range []string{"size", "profile", "machine_type"} {
 			s.Post("/v1/instances/"+id+"/actions", `{"type":"resize","`+name+`":"standard-2"}`).Refused(400, "invalid_parameter").
@@ -93,7 +93,7 @@ func TestDeleteImage(t *testing.T) {
 
 		id := s.Post("/v1/instances", `{"name":"copy","region":"us-east-1","size":"standard-4","image":"`+large+`"}`).Wants(201).Text("id")
 		s.Delete("/v1/images/"+large).Refused(409, "image_in_use")
-		move(s, 3*time.Second)
+		advanceClock(s, 3*time.Second)
 		act(s, id, `{"type":"rebuild"}`)
 		s.Delete("/v1/images/"+large).Refused(409, "image_in_use")
 		if err := s.Fail(id, ""); err != nil { // then nothing reads it any more
@@ -107,19 +107,19 @@ func TestDeleteImage(t *testing.T) {
 		s.Get("/v1/images?custom=true").Has("pagination.total", 1)
 		s.Post("/v1/instances", `{"name":"a","region":"us-east-1","size":"standard-4","image":"`+large+`"}`).Refused(400, "invalid_parameter")
 
-		move(s, 5*time.Second)
+		advanceClock(s, 5*time.Second)
 		s.Delete("/v1/images/" + small).Wants(204)
 		s.Get("/v1/instances/"+id).Has("status", "running").Has("image", small)
 		s.Post("/v1/instances/"+id+"/actions", `{"type":"rebuild"}`).Refused(400, "invalid_parameter").
 			Has("error.details.0.field", "image").Has("error.details.0.code", "required")
 		act(s, id, `{"type":"snapshot","name":"of a copy"}`)
-		move(s, 4*time.Second)
+		advanceClock(s, 4*time.Second)
 		copied := s.Get("/v1/images?source_instance_id="+id).Has("pagination.total", 1).Has("data.0.distribution", "").Text("data.0.slug")
 		if copied == large || copied == small {
 			t.Errorf("the slug %s is given twice", copied)
 		}
 		act(s, id, `{"type":"rebuild","image":"debian-13"}`)
-		move(s, 24*time.Hour)
+		advanceClock(s, 24*time.Hour)
 		s.Delete("/v1/images/"+large).Refused(404, "image_not_found")
 	})
 }

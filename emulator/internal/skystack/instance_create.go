@@ -65,7 +65,7 @@ func (a *API) createInstance(c *httpapi.Call, in createInstanceInput) (instanceB
 	if err != nil {
 		return instanceBody{}, err
 	}
-	a.shown(c.Tx, i)
+	a.recordObserved(c.Tx, i)
 	return i.body(), nil
 }
 

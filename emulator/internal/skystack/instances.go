@@ -111,9 +111,9 @@ func (a *API) listInstances(c *httpapi.Call, in listInstancesInput) (listBody[In
 	moved := false
 	switch {
 	case len(passing) > 0:
-		moved = a.look(c.Tx, passing...)
+		moved = a.recordRead(c.Tx, passing...)
 	case len(in.Status) > 0: // of those that are on their way to the status none is shown
-		moved = a.await(c, a.finishes(c.Tx, func(t Action) bool {
+		moved = a.advanceToAwaited(c, a.finishes(c.Tx, func(t Action) bool {
 			i, ok := a.instances.Get(c.Tx, t.InstanceID)
 			return ok && in.mayShow(&i, project)
 		}))
@@ -145,7 +145,7 @@ func (a *API) getInstance(c *httpapi.Call, in instanceInput) (instanceBody, erro
 	if err != nil {
 		return instanceBody{}, err
 	}
-	if i.PendingAction != "" && a.look(c.Tx, i) {
+	if i.PendingAction != "" && a.recordRead(c.Tx, i) {
 		if i, err = a.instance(c.Tx, in.ID); err != nil {
 			return instanceBody{}, err
 		}
@@ -203,16 +203,16 @@ func (a *API) updateInstance(c *httpapi.Call, in updateInstanceInput) (instanceB
 	if i.Status == Deleting {
 		return instanceBody{}, a.refusal(c.Tx, i, "a change", wrongState)
 	}
-	changed, err := a.changed(c.Tx, i, in)
+	changed, err := a.patchedInstance(c.Tx, i, in)
 	if err != nil {
 		return instanceBody{}, err
 	}
 	return a.reconfigure(c.Tx, i, changed, event.CauseOf(c)).body(), nil
 }
 
-// changed is an instance after a patch, or why it cannot be made; nothing is changed
+// patchedInstance is an instance after a patch, or why it cannot be made; nothing is changed
 // yet.
-func (a *API) changed(tx *engine.Tx, i Instance, in updateInstanceInput) (changed Instance, _ error) {
+func (a *API) patchedInstance(tx *engine.Tx, i Instance, in updateInstanceInput) (changed Instance, _ error) {
 	changed = i
 	if in.Name != nil {
 		changed.Name = *in.Name
@@ -245,7 +245,7 @@ func (a *API) reconfigure(tx *engine.Tx, i, changed Instance, by *event.Cause) I
 		return i
 	}
 	if changed.rewired(&i) {
-		a.readdress(tx, &changed)
+		a.updateAddress(tx, &changed)
 	}
 	changed.touch(tx)
 	a.attachToPolicy(tx, &changed)
@@ -254,7 +254,7 @@ func (a *API) reconfigure(tx *engine.Tx, i, changed Instance, by *event.Cause) I
 	}
 	a.instances.Put(tx, changed.ID, changed)
 	a.events.Emit(tx, event.Draft{Type: "instance.updated", Project: changed.ProjectID, Object: changed.body(), Previous: changed.differences(i), Cause: by})
-	a.follow(tx, changed, i, by)
+	a.updatePolicy(tx, changed, i, by)
 	return changed
 }
 
@@ -321,7 +321,7 @@ func (a *API) countMember(tx *engine.Tx, i Instance, n int) {
 // remove takes an instance out of the world and cancels what it was doing.
 func (a *API) remove(tx *engine.Tx, i Instance, by *event.Cause) {
 	left := i
-	a.leave(tx, &left, by)
+	a.leavePolicy(tx, &left, by)
 	if t, ok := a.actions.Get(tx, i.PendingAction); ok {
 		status := Cancelled
 		if t.Type == Delete {
@@ -336,7 +336,7 @@ func (a *API) remove(tx *engine.Tx, i Instance, by *event.Cause) {
 	a.addresses.Delete(tx, i.PublicIP)
 	a.countMember(tx, i, -1)
 	a.tombstones.Add(tx, i.ID, i.ProjectID)
-	a.unblock(tx)
+	a.retryBlockedPolicies(tx)
 	i.PendingAction = ""
 	a.emitChange(tx, &i, i.Status, by, "instance.deleted")
 }

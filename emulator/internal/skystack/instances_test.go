@@ -57,7 +57,7 @@ func TestWholeLife(t *testing.T) {
 		project := s.Post("/v1/projects", `{"name":"shop"}`).Wants(201).Text("id")
 		id := s.Post("/v1/instances?project_id="+project, goodBody).Wants(201).Text("id")
 		path := "/v1/instances/" + id
-		move(s, 3*time.Second)
+		advanceClock(s, 3*time.Second)
 		s.Get(path).Has("status", "running").Has("project_id", project)
 		for _, step := range [][2]string{
 			{`{"type":"reboot"}`, "running"}, {`{"type":"stop"}`, "stopped"}, {`{"type":"resize","size":"m4-highmem"}`, "stopped"},
@@ -65,7 +65,7 @@ func TestWholeLife(t *testing.T) {
 			{`{"type":"start"}`, "running"},
 		} {
 			act(s, id, step[0])
-			move(s, 5*time.Second)
+			advanceClock(s, 5*time.Second)
 			s.Get(path).Has("status", step[1])
 		}
 		s.Get(path).Has("size", "m4-highmem").Has("image", "rocky-10").Has("version", 16)
@@ -98,12 +98,12 @@ func TestSameBytes(t *testing.T) {
 		}
 		id := note(s.Post("/v1/instances", fullBody)).Text("id")
 		note(s.Get("/v1/instances?limit=2"))
-		move(s, 1500*time.Millisecond)
+		advanceClock(s, 1500*time.Millisecond)
 		note(s.Post("/v1/instances/"+id+"/actions", `{"type":"stop"}`))
-		move(s, 1500*time.Millisecond)
+		advanceClock(s, 1500*time.Millisecond)
 		note(s.Get("/v1/compute/instances/" + id))
 		action := note(s.Post("/v1/instances/"+id+"/actions", `{"type":"snapshot"}`)).Text("id")
-		move(s, time.Hour)
+		advanceClock(s, time.Hour)
 		note(s.Get("/v1/actions/" + action))
 		note(s.Get("/v1/images?limit=" + limit))
 		note(s.Post("/v1/projects", `{"name":"p"}`))
@@ -141,7 +141,7 @@ func TestProvisioningFirst(t *testing.T) {
 			"reads:1":   {emulator.WithProgression("reads:1")},
 			"duration":  {emulator.WithDuration("create", 0)},
 			"auto":      {autoClock()},
-			"real":      {emulator.WithClock(emulator.Clock{Mode: emulator.RealClock, Now: aMoment()}), emulator.WithSpeed("instant")},
+			"real":      {emulator.WithClock(emulator.Clock{Mode: emulator.RealClock, Now: testTime()}), emulator.WithSpeed("instant")},
 		} {
 			s := start(append([]emulator.Option{frozen(), emulator.WithFixture("empty")}, opts...)...)
 			r := s.Post("/v1/instances", goodBody).Wants(201).Has("status", "provisioning").Has("ip", nil)

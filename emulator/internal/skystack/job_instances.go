@@ -235,7 +235,7 @@ func (a jobInstances) changedBy(tx *engine.Tx, i Instance, act *job.Action) (Ins
 	if err := json.Unmarshal(act.Changes, &in); err != nil {
 		return i, err
 	}
-	return a.changed(tx, i, in)
+	return a.patchedInstance(tx, i, in)
 }
 
 // Act implements job.Instances.

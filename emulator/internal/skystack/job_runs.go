@@ -49,9 +49,9 @@ func (a *API) runBody(tx *engine.Tx, r *job.Run) runBody {
 	return b
 }
 
-// wait returns how many seconds a client should sleep until the actions of a run have
+// retryAfter returns how many seconds a client should sleep until the actions of a run have
 // ended: 1 if that is not known, 0 if the run has ended.
-func (a *API) wait(tx *engine.Tx, r *job.Run) int {
+func (a *API) retryAfter(tx *engine.Tx, r *job.Run) int {
 	end := tx.Now()
 	if !r.FinishedAt.IsZero() {
 		return 0
@@ -73,7 +73,7 @@ type listRunsInput struct {
 //
 //	GET /v1/jobs/{id}/runs
 func (a *API) listRuns(c *httpapi.Call, in listRunsInput) (listBody[runBody], error) {
-	a.await(c, a.ofJobs(c.Tx, func(j job.Job) bool { return j.ID == in.ID }))
+	a.advanceToAwaited(c, a.ofJobs(c.Tx, func(j job.Job) bool { return j.ID == in.ID }))
 	j, err := a.job(c.Tx, in.ID)
 	if err != nil {
 		return listBody[runBody]{}, err
@@ -95,7 +95,7 @@ type runInput struct {
 //
 //	GET /v1/jobs/{id}/runs/{run}
 func (a *API) getRun(c *httpapi.Call, in runInput) (runBody, error) {
-	a.await(c, func(e engine.Event) bool {
+	a.advanceToAwaited(c, func(e engine.Event) bool {
 		return e.Step == job.RunStep && e.Subject == in.Run || a.finishes(c.Tx, func(t Action) bool { return t.Run == in.Run })(e)
 	})
 	if _, err := a.job(c.Tx, in.ID); err != nil {
@@ -129,7 +129,7 @@ func (a *API) runJob(c *httpapi.Call, in runJobInput) (any, error) {
 	}
 	r := a.jobs.RunNow(c.Tx, j, c.RequestID)
 	b := a.runBody(c.Tx, &r)
-	b.wait = a.wait(c.Tx, &r)
+	b.wait = a.retryAfter(c.Tx, &r)
 	return b, nil
 }
 

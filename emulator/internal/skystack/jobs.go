@@ -58,7 +58,7 @@ func (a *API) listJobs(c *httpapi.Call, in listJobsInput) (listBody[job.Job], er
 	if err != nil {
 		return listBody[job.Job]{}, err
 	}
-	a.await(c, a.ofJobs(c.Tx, func(j job.Job) bool { return project == "" || j.ProjectID == project }))
+	a.advanceToAwaited(c, a.ofJobs(c.Tx, func(j job.Job) bool { return project == "" || j.ProjectID == project }))
 	v := resource.List[job.Job]{Table: a.jobs.Jobs, Project: func(j job.Job) string { return j.ProjectID }, Name: "jobs\x01" + project}
 	if project != "" {
 		v.Keep = func(j job.Job) bool { return j.ProjectID == project }
@@ -126,7 +126,7 @@ func checkTemplateProject(j *job.Job) error {
 //
 //	GET /v1/jobs/{id}
 func (a *API) getJob(c *httpapi.Call, in instanceInput) (jobBody, error) {
-	a.await(c, a.ofJobs(c.Tx, func(j job.Job) bool { return j.ID == in.ID }))
+	a.advanceToAwaited(c, a.ofJobs(c.Tx, func(j job.Job) bool { return j.ID == in.ID }))
 	j, err := a.job(c.Tx, in.ID)
 	return bodyOfJob(j), err
 }

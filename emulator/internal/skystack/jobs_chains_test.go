@@ -52,11 +52,11 @@ func TestJobDeletesALeaderWithItsReplicas(t *testing.T) {
 			if err := s.SetLoad(leader, emulator.Busy(100)); err != nil {
 				t.Fatal(err)
 			}
-			move(s, time.Minute)
+			advanceClock(s, time.Minute)
 			job := newJob(s, jobOf(`{"every":"1h"}`, `{"type":"delete","target":{"labels":{"tier":"web"}}}`))
 			ids := s.Get("/v1/instances?label=tier:web").Wants(200).Strings("data", "id")
 			run := s.Post(job+"/run", "").Wants(202).Text("id")
-			move(s, 10*time.Second)
+			advanceClock(s, 10*time.Second)
 			r := s.Get(job+"/runs/"+run).Wants(200).Has("status", "succeeded")
 			if got := strings.Join(r.Strings("results", "outcome"), " "); got != way.outcomes || len(ids) != 3 {
 				t.Errorf("of %v: %s, want %s", ids, got, way.outcomes)
@@ -74,11 +74,11 @@ func TestJobDeletesALeaderWithItsReplicas(t *testing.T) {
 func TestDisabledJobsDropWhatWaits(t *testing.T) {
 	s := wire.Start(t, frozen(), withInstances("id: ins_a, labels: {tier: batch}"), emulator.WithDuration("reboot", 10*time.Minute))
 	job := newJob(s, jobOf(`{"every":"1m"}`, `{"type":"reboot","target":{"labels":{"tier":"batch"}}}`, `"concurrency":"queue"`))
-	move(s, 3*time.Minute)
+	advanceClock(s, 3*time.Minute)
 	s.Post(job+"/run", "").Wants(202).Has("status", "queued")
 	wantOutcomes(s, job, "running queued queued queued")
 	s.Patch(job, `{"enabled":false}`).Wants(200)
-	move(s, 30*time.Minute)
+	advanceClock(s, 30*time.Minute)
 	wantOutcomes(s, job, "succeeded skipped:disabled skipped:disabled succeeded")
 	s.Get(job+"/runs").Has("data.1.started_at", nil).Has("data.1.finished_at", "2026-03-19T10:33:44Z").
 		Has("data.1.reason.message", "The job was disabled before the run could begin.").Has("data.3.started_at", "2026-03-19T10:33:44Z")

@@ -23,7 +23,7 @@ func TestCreatesThatAreRefused(t *testing.T) {
 	}
 	s.Post(job+"/run?dry_run=true", "").Wants(200).Has("would.targets.0.outcome", "begin").Has("would.targets.0.error", nil)
 	born := s.Post(job+"/run", "").Wants(202).Has("status", "running").Text("results.0.instance_id")
-	move(s, time.Minute)
+	advanceClock(s, time.Minute)
 	refused("quota_exceeded", "The workspace has as many instances as its quota allows; delete one first.")
 	s.Delete("/v1/instances/" + born).Wants(204)
 	s.Delete("/v1/profiles/own").Wants(204)

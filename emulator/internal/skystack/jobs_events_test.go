@@ -42,7 +42,7 @@ func TestJobsOnEvents(t *testing.T) {
 		tokens := newJob(s, jobOf(`{"event":"token.created"}`, `{"type":"reboot","target":{"instance_ids":["ins_b"]}}`))
 
 		act(s, "ins_a", `{"type":"stop"}`)
-		move(s, 30*time.Second)
+		advanceClock(s, 30*time.Second)
 		event := s.Get("/v1/events?type=instance.stopped").Wants(200).Has("data.0.data.object.id", "ins_a")
 		run := runsOf(s, job).Has("pagination.total", 1)
 		run.Has("data.0.trigger", "event").Has("data.0.event_id", event.Text("data.0.id")).Has("data.0.status", "succeeded").
@@ -59,7 +59,7 @@ func TestJobsOnEvents(t *testing.T) {
 		s.Post(job+"/run?dry_run=true", "").Wants(200).Has("would.reason.code", "no_targets").Has("would.targets", []any{})
 
 		s.Post("/v1/tokens", `{"name":"t","environment":"development","scopes":["instances:read"]}`).Wants(201)
-		move(s, 30*time.Second)
+		advanceClock(s, 30*time.Second)
 		wantOutcomes(s, tokens, "succeeded") // what concerns the workspace concerns each project
 	})
 }
@@ -71,7 +71,7 @@ func TestChainsOfJobsEnd(t *testing.T) {
 	down := newJob(s, jobOf(`{"event":"instance.running"}`, `{"type":"stop"}`))
 	own := newJob(s, jobOf(`{"event":"instance.*"}`, `{"type":"start","target":{"instance_ids":["ins_a"]}}`, `"enabled":false`))
 	act(s, "ins_a", `{"type":"stop"}`)
-	move(s, 10*time.Minute)
+	advanceClock(s, 10*time.Minute)
 	const begun = "succeeded succeeded succeeded succeeded"
 	wantOutcomes(s, up, begun+" succeeded") // the depths 0, 2, 4, 6 and 8
 	wantOutcomes(s, down, begun+" skipped:chain_too_long")
@@ -83,13 +83,13 @@ func TestChainsOfJobsEnd(t *testing.T) {
 	s.Patch(own, `{"enabled":true}`).Wants(200)
 	act(s, "ins_a", `{"type":"stop"}`)
 	s.Patch(own, `{"trigger":{"event":"instance.stopping"}}`).Wants(200)
-	move(s, 10*time.Minute)
+	advanceClock(s, 10*time.Minute)
 	s.Get(own+"/runs").Wants(200).Has("data.0.trigger", "event").Has("data.0.results.0.error.code", "instance_busy")
 	s.Patch(own, `{"trigger":{"event":"instance.*"}}`).Wants(200)
 	before := runsOf(s, own).Int("pagination.total")
 	s.Post(own+"/run", "").Wants(202).Has("status", "running")
 	s.Delete(down).Wants(204)
-	move(s, time.Minute)
+	advanceClock(s, time.Minute)
 	if got := runsOf(s, own).Int("pagination.total"); got != before+1 {
 		t.Errorf("%d runs, want %d: it answers what it did itself", got, before+1)
 	}
@@ -104,7 +104,7 @@ func TestOverlappingRuns(t *testing.T) {
 	first := s.Post(skips+"/run", "").Wants(202).Has("status", "running").Text("id")
 	s.Post(skips+"/run", "").Wants(202).Has("status", "skipped").Has("reason.code", "overlap").Has("started_at", nil).
 		Has("reason.message", "The run before, "+first+", was still going.")
-	move(s, time.Minute)
+	advanceClock(s, time.Minute)
 	wantOutcomes(s, skips, "succeeded skipped:overlap")
 
 	queues := newJob(s, jobOf(`{"every":"12h"}`, reboot, `"concurrency":"queue"`))
@@ -113,7 +113,7 @@ func TestOverlappingRuns(t *testing.T) {
 		s.Post(queues+"/run", "").Wants(202).Has("status", "queued").Has("started_at", nil).Has("finished_at", nil)
 	}
 	s.Post(queues+"/run", "").Wants(202).Has("status", "skipped").Has("reason.code", "queue_full")
-	move(s, 10*time.Minute)
+	advanceClock(s, 10*time.Minute)
 	wantOutcomes(s, queues, strings.Repeat("succeeded ", 11)+"skipped:queue_full")
 	runs := runsOf(s, queues)
 	for n := 1; n < 11; n++ {
@@ -132,20 +132,20 @@ func TestRunsWhoseActionsFail(t *testing.T) {
 	if err := s.Fail("ins_a", "hardware_fault"); err != nil {
 		t.Fatal(err)
 	}
-	move(s, time.Minute)
+	advanceClock(s, time.Minute)
 	s.Get(job+"/runs/"+first).Wants(200).Has("status", "partial").Has("results.0.outcome", "failed").Has("results.0.error.code", "hardware_fault").
 		Has("results.1.outcome", "completed").Has("results.1.error", nil)
 	s.Get("/v1/events?type=job.run.completed").Wants(200).Has("data.0.data.object.status", "partial")
 
 	second := s.Post(job+"/run", "").Wants(202).Text("id")
 	s.Delete("/v1/instances/ins_b").Wants(204)
-	move(s, time.Minute)
+	advanceClock(s, time.Minute)
 	s.Get(job+"/runs/"+second).Wants(200).Has("status", "failed").Has("results.0.error.code", "invalid_state").Has("results.1.instance_id", "ins_b")
 	s.Get("/v1/events?type=job.run.failed").Wants(200).Has("data.0.data.object.id", second)
 
 	// A job that is deleted takes its runs with it; what it began goes on.
 	s.Post("/v1/instances/ins_a/actions", `{"type":"rebuild","image":"debian-12"}`).Wants(202)
-	move(s, time.Minute)
+	advanceClock(s, time.Minute)
 	s.Post(job+"/run", "").Wants(202).Has("status", "running")
 	waits := s.Post(job+"/run", "").Wants(202).Has("status", "queued").Text("id")
 	s.Delete(job).Wants(204)
@@ -154,7 +154,7 @@ func TestRunsWhoseActionsFail(t *testing.T) {
 	if got := statusOf(s, "ins_a"); got != "rebooting" {
 		t.Errorf("the instance is %s", got)
 	}
-	move(s, time.Hour)
+	advanceClock(s, time.Hour)
 	if got := statusOf(s, "ins_a"); got != "running" {
 		t.Errorf("the instance is %s", got)
 	}
@@ -166,12 +166,12 @@ func TestDisabledJobsIgnoreEvents(t *testing.T) {
 	job := newJob(s, jobOf(`{"event":"instance.stopped"}`, `{"type":"start"}`))
 	s.Patch(job, `{"enabled":false}`).Wants(200)
 	act(s, "ins_a", `{"type":"stop"}`)
-	move(s, time.Minute)
+	advanceClock(s, time.Minute)
 	wantOutcomes(s, job, "")
 	s.Post(job+"/run", "").Wants(202).Has("reason.code", "no_targets") // by hand it may
 	s.Patch(job, `{"enabled":true}`).Wants(200)
 	act(s, "ins_b", `{"type":"stop"}`)
-	move(s, time.Minute)
+	advanceClock(s, time.Minute)
 	wantOutcomes(s, job, "skipped:no_targets succeeded")
 }
 
@@ -183,9 +183,9 @@ func TestJobOfARevokedToken(t *testing.T) {
 	cron := newJob(s.As(made.Text("secret")), jobOf(`{"every":"1m"}`, `{"type":"reboot","target":{"instance_ids":["ins_a"]}}`))
 	onEvent := newJob(s.As(made.Text("secret")), jobOf(`{"event":"token.revoked"}`, `{"type":"reboot","target":{"instance_ids":["ins_a"]}}`))
 	s.Get(cron).Has("token_id", made.Text("id"))
-	move(s, time.Minute)
+	advanceClock(s, time.Minute)
 	s.Delete("/v1/tokens/" + made.Text("id")).Wants(204)
-	move(s, 5*time.Minute)
+	advanceClock(s, 5*time.Minute)
 	wantOutcomes(s, cron, "succeeded failed:token_revoked")
 	wantOutcomes(s, onEvent, "failed:token_revoked")
 	for _, job := range []string{cron, onEvent} {

@@ -12,8 +12,8 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 )
 
-// sleep lets the wall clock of a bubble pass.
-func sleep(d time.Duration) { <-time.After(d) }
+// sleepFor lets the wall clock of a bubble pass.
+func sleepFor(d time.Duration) { <-time.After(d) }
 
 // jobOn creates a job in a rig and returns its path.
 func jobOn(t *testing.T, r *rig, trigger string) string {
@@ -38,7 +38,7 @@ func told(t *testing.T, r *rig, job string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return at.Sub(aMoment()).String()
+		return at.Sub(testTime()).String()
 	}
 	var out []string
 	for _, item := range list["data"].([]any) {
@@ -82,17 +82,17 @@ func TestTicksThatWereMissed(t *testing.T) {
 						t.Fatal(err)
 					}
 					job := jobOn(t, r, c.trigger)
-					sleep(c.awake)
+					sleepFor(c.awake)
 					snapshot := r.world.Snapshot()
 					file := r.saved(t)
 					if way == "restored" {
 						if err := r.world.SetClock(engine.Clock{Mode: engine.Frozen}); err != nil { // nothing happens meanwhile
 							t.Fatal(err)
 						}
-						sleep(c.gone)
+						sleepFor(c.gone)
 					} else {
 						r.world.Close()
-						sleep(c.gone)
+						sleepFor(c.gone)
 						r = newRig(t, "empty")
 						loaded, err := engine.Load(r.schema, bytes.NewBufferString(file))
 						if err != nil {
@@ -144,11 +144,11 @@ func TestTicksAfterAReset(t *testing.T) {
 			t.Fatal(err)
 		}
 		every, cron := jobOn(t, r, `{"every":"10m"}`), jobOn(t, r, `{"cron":"*/10 * * * *"}`)
-		sleep(time.Minute)
+		sleepFor(time.Minute)
 		r.world.SetBaseline()
-		sleep(4 * time.Minute)
+		sleepFor(4 * time.Minute)
 		r.world.Reset() // at 5m0s, back to 1m0s
-		sleep(30 * time.Minute)
+		sleepFor(30 * time.Minute)
 		if got, want := told(t, r, every), "14m0s at 14m0s +0 no_targets, 24m0s at 24m0s +0 no_targets, 34m0s at 34m0s +0 no_targets"; got != want {
 			t.Errorf("every: got  %s\nwant %s", got, want)
 		}

@@ -165,7 +165,7 @@ func TestUpdateJob(t *testing.T) {
 	job := newJob(s, jobOf(`{"cron":"0 0 * * *"}`, stopBatch, `"condition":{"status_in":["running"],"older_than":"1h","labels":{"a":"b"}}`))
 	s.Get(job).Header("ETag", `"1.2026-01-15"`).Has("next_run_at", "2026-03-20T00:00:00Z")
 	s.Patch(job, `{"name":"a","trigger":{"cron":"0 0 * * *"}}`).Wants(200).Has("version", 1)
-	move(s, time.Minute)
+	advanceClock(s, time.Minute)
 	s.Patch(job, `{"trigger":{"every":"10m"}}`).Wants(200).Has("trigger", map[string]any{"every": "10m"}).Has("version", 2).
 		Has("next_run_at", "2026-03-19T10:33:44Z").Has("updated_at", "2026-03-19T10:23:44Z").Has("condition.older_than", "1h")
 	s.Patch(job, `{"trigger":{"every":null,"cron":"0 * * * *"}}`).Wants(200).Has("trigger", map[string]any{"cron": "0 * * * *"})
@@ -208,7 +208,7 @@ func TestUpdateJob(t *testing.T) {
 		Has("error.message", "action.target.labels must have at most 64 members; it would have 128.")
 	s.Get(job).Has("name", "b")
 	s.Patch(job, `{"enabled":true,"trigger":{"at":"2026-03-19T10:30:00Z"}}`).Wants(200).Has("next_run_at", "2026-03-19T10:30:00Z")
-	move(s, time.Hour)
+	advanceClock(s, time.Hour)
 	s.Patch(job, `{"name":"c"}`).Wants(200).Has("next_run_at", nil) // a moment that has passed stays
 	s.Patch("/v1/jobs/job_none", `{}`).Refused(404, "job_not_found")
 	s.Delete("/v1/jobs/job_none").Refused(404, "job_not_found")
@@ -291,7 +291,7 @@ func FuzzTriggers(f *testing.F) {
 			return
 		}
 		next, err := time.Parse(time.RFC3339, body["next_run_at"].(string))
-		if err != nil || next.Before(aMoment().Truncate(time.Second)) {
+		if err != nil || next.Before(testTime().Truncate(time.Second)) {
 			t.Fatal(err, body)
 		}
 		if !r.world.AdvanceToNext() {

@@ -41,7 +41,7 @@ func TestJobEveryFiveMinutes(t *testing.T) {
 		if got := string(r.Body); got != want {
 			t.Errorf("got\n%s, want\n%s", got, want)
 		}
-		move(s, 15*time.Minute)
+		advanceClock(s, 15*time.Minute)
 		runs := runsOf(s, "/v1/jobs/"+id).Has("pagination.total", 3)
 		if got := fmt.Sprint(runs.Strings("data", "scheduled_for")); got != "[2026-03-19T10:27:44Z 2026-03-19T10:32:44Z 2026-03-19T10:37:44Z]" {
 			t.Errorf("scheduled for %s", got)
@@ -92,16 +92,16 @@ func TestStopWhenIdleTenMinutes(t *testing.T) {
 			}
 		}
 	}
-	move(s, 30*time.Minute) // 10:52:44
+	advanceClock(s, 30*time.Minute) // 10:52:44
 	if got := acted(); got != nil {
 		t.Fatalf("it acted on what is busy: %v", got)
 	}
 	load(2)
-	move(s, 9*time.Minute)
+	advanceClock(s, 9*time.Minute)
 	load(60) // a burst
-	move(s, time.Minute)
+	advanceClock(s, time.Minute)
 	load(2) // idle from 11:02:44 on
-	move(s, time.Hour)
+	advanceClock(s, time.Hour)
 	if got := fmt.Sprint(acted()); got != "[11:12:44]" {
 		t.Fatalf("it acted at %v", got)
 	}
@@ -109,7 +109,7 @@ func TestStopWhenIdleTenMinutes(t *testing.T) {
 		t.Errorf("the instance is %s", got)
 	}
 	act(s, "ins_a", `{"type":"start"}`) // 12:02:44, runs from 12:02:46 on: the next case
-	move(s, time.Hour)
+	advanceClock(s, time.Hour)
 	if got := fmt.Sprint(acted()); got != "[11:12:44 12:13:44]" {
 		t.Errorf("it acted at %v", got)
 	}
@@ -121,7 +121,7 @@ func TestScopesOfJobs(t *testing.T) {
 		emulator.WithKey(emulator.Key{Token: "jobs", Scopes: []string{"jobs:write"}}),
 		emulator.WithKey(emulator.Key{Token: "stops", Scopes: []string{"jobs:write", "instances:write"}}),
 		emulator.WithKey(emulator.Key{Token: "reads", Scopes: []string{"jobs:read", "instances:write"}}),
-		emulator.WithKey(emulator.Key{Token: "short", ID: "tok_short", Scopes: []string{"*"}, ExpiresAt: &[]time.Time{aMoment().Add(90 * time.Second)}[0]}))
+		emulator.WithKey(emulator.Key{Token: "short", ID: "tok_short", Scopes: []string{"*"}, ExpiresAt: &[]time.Time{testTime().Add(90 * time.Second)}[0]}))
 	stop, remove := jobOf(`{"every":"1m"}`, stopBatch), jobOf(`{"every":"1m"}`, `{"type":"delete","target":{"instance_ids":["ins_a"]}}`)
 	s.As("jobs").Post("/v1/jobs", stop).Refused(403, "insufficient_scope").Has("error.details.0.required_scopes.0", "instances:write")
 	s.As("reads").Post("/v1/jobs", stop).Refused(403, "insufficient_scope").Has("error.details.0.required_scopes.0", "jobs:write")
@@ -134,7 +134,7 @@ func TestScopesOfJobs(t *testing.T) {
 	s.As("stops").Patch(job, `{"enabled":true}`).Wants(200).Has("next_run_at", "2026-03-19T10:23:44Z")
 
 	dying := newJob(s.As("short"), jobOf(`{"every":"1m"}`, `{"type":"start","target":{"instance_ids":["ins_a"]}}`))
-	move(s, 5*time.Minute)
+	advanceClock(s, 5*time.Minute)
 	s.Get(dying).Has("enabled", false).Has("disabled_reason.code", "token_expired").Has("next_run_at", nil)
 	runs := runsOf(s, dying).Has("pagination.total", 2)
 	runs.Has("data.1.status", "failed").Has("data.1.reason.code", "token_expired").Has("data.1.results", []any{})
@@ -153,7 +153,7 @@ func TestGuardOfDelete(t *testing.T) {
 	const remove = `{"type":"delete","target":{"labels":{"tier":"batch"}}}`
 	job := newJob(s, jobOf(`{"every":"1m"}`, remove))
 	s.Get(job).Has("action.max_targets", 10)
-	move(s, time.Minute)
+	advanceClock(s, time.Minute)
 	runsOf(s, job).Has("data.0.status", "failed").Has("data.0.reason.code", "too_many_targets").Has("data.0.results", []any{})
 	s.Get("/v1/instances").Has("pagination.total", 12)
 	s.Post(job+"/run?dry_run=true", "").Wants(200).Has("dry_run", true).Has("would.reason.code", "too_many_targets").Has("would.targets", []any{})
@@ -192,7 +192,7 @@ func TestActionsOfJobs(t *testing.T) {
 			defer func() { _ = s.Restore(saved) }()
 			job := newJob(s, jobOf(`{"every":"1h"}`, c.action))
 			id := s.Post(job+"/run", "").Wants(202).Text("id")
-			move(s, 10*time.Second)
+			advanceClock(s, 10*time.Second)
 			run := s.Get(job+"/runs/"+id).Wants(200).Has("status", c.status)
 			if got := strings.Join(run.Strings("results", "outcome"), " "); got != c.outcomes {
 				t.Errorf("outcomes %s, want %s", got, c.outcomes)
@@ -209,7 +209,7 @@ func TestActionsOfJobs(t *testing.T) {
 	}
 	job := newJob(s, jobOf(`{"at":"2026-03-19T11:00:00Z"}`, `{"type":"create","instance":{"name":"born","region":"eu-central","profile":"standard-2","labels":{"by":"job"}}}`))
 	s.Post(job+"/run?dry_run=true", "").Wants(200).Has("would.targets.0.outcome", "begin").Has("would.targets.0.instance_id", nil)
-	move(s, time.Hour)
+	advanceClock(s, time.Hour)
 	run := runsOf(s, job).Has("pagination.total", 1).Has("data.0.status", "succeeded").Has("data.0.scheduled_for", "2026-03-19T11:00:00Z")
 	s.Get("/v1/instances/"+run.Text("data.0.results.0.instance_id")).Has("name", "born").Has("status", "running").Has("size", "standard-2").
 		Has("created_at", "2026-03-19T11:00:00Z").Has("labels.by", "job")

@@ -88,8 +88,8 @@ func actionNames() []string {
 // finishStep is the step of the agenda that ends an action.
 const finishStep = "action.finish"
 
-// passing reports whether a status ends by itself.
-func (s Status) passing() bool {
+// transitional reports whether a status ends by itself.
+func (s Status) transitional() bool {
 	for _, t := range transitions {
 		if t.via == s && s != "" {
 			return true
@@ -115,7 +115,7 @@ func (i Instance) allows(action ActionType, force bool) verdict {
 	switch {
 	case i.Status == Stopping && action == Stop && force:
 		return begin
-	case i.PendingAction != "" || i.Status.passing():
+	case i.PendingAction != "" || i.Status.transitional():
 		return busy
 	case slices.Contains(transitions[action].from, i.Status):
 		return begin
@@ -200,7 +200,7 @@ func (a *API) start(tx *engine.Tx, i *Instance, t Action) Action {
 func (a *API) begin(tx *engine.Tx, i *Instance, t Action) Action {
 	s := a.settingsOf(tx)
 	if t.Type == Delete {
-		a.leave(tx, i, t.cause())
+		a.leavePolicy(tx, i, t.cause())
 	}
 	if running, ok := a.actions.Get(tx, i.PendingAction); ok {
 		a.end(tx, running, Cancelled, nil)
@@ -220,7 +220,7 @@ func (a *API) begin(tx *engine.Tx, i *Instance, t Action) Action {
 	}
 	i.PendingAction, i.Reason = t.ID, nil
 	i.touch(tx)
-	a.enter(tx, i, t)
+	a.keepAction(tx, i, t)
 	a.instances.Put(tx, i.ID, *i)
 	a.scheduleEvaluation(tx, i.Policy)
 	return t
@@ -240,28 +240,28 @@ func (a *API) finish(tx *engine.Tx, id string) {
 	}
 	switch t.Type {
 	case Create:
-		a.attach(tx, &i)
+		a.assignAddresses(tx, &i)
 	case Resize:
 		a.use(tx, profileUse+i.Size, -1)
 		i.Size = t.Size
 		a.use(tx, profileUse+i.Size, 1)
 	case Rebuild:
 		i.Image = t.Image
-		a.attach(tx, &i)
+		a.assignAddresses(tx, &i)
 	case Snapshot:
 		a.images.Put(tx, t.Image, a.snapshotOf(tx, i, t))
 	}
 	before := i.Status
 	i.become(cmp.Or(transitions[t.Type].to, t.From), tx.Now())
 	i.Reason = nil
-	a.settle(tx, &i)
+	a.storeSettled(tx, &i)
 	a.emitChange(tx, &i, before, nil, t.Type.done())
 	a.end(tx, t, Completed, nil)
 }
 
-// giveUp ends the running action of an instance with a failure, or crashes an
+// failAction ends the running action of an instance with a failure, or crashes an
 // instance that runs.
-func (a *API) giveUp(tx *engine.Tx, i Instance, r Reason) error {
+func (a *API) failAction(tx *engine.Tx, i Instance, r Reason) error {
 	t, ok := a.actions.Get(tx, i.PendingAction)
 	before, broken := i.Status, ""
 	if ok {
@@ -282,7 +282,7 @@ func (a *API) giveUp(tx *engine.Tx, i Instance, r Reason) error {
 	if i.Status == Error {
 		i.Reason, broken = &r, "instance.failed"
 	}
-	a.settle(tx, &i)
+	a.storeSettled(tx, &i)
 	a.emitChange(tx, &i, before, nil, broken)
 	if ok {
 		a.end(tx, t, Failed, &r)
@@ -290,8 +290,8 @@ func (a *API) giveUp(tx *engine.Tx, i Instance, r Reason) error {
 	return nil
 }
 
-// settle stores an instance that has come to rest.
-func (a *API) settle(tx *engine.Tx, i *Instance) {
+// storeSettled stores an instance that has come to rest.
+func (a *API) storeSettled(tx *engine.Tx, i *Instance) {
 	i.PendingAction = ""
 	i.touch(tx)
 	a.instances.Put(tx, i.ID, *i)
@@ -323,11 +323,11 @@ type watch struct {
 // Clone returns w.
 func (w watch) Clone() watch { return w }
 
-// look notes that a client is about to be shown instances, and moves on those
+// recordRead notes that a client is about to be shown instances, and moves on those
 // that wait for being looked at: by number of reads, or in a world whose clock
 // jumps to what a client waits for. It reports whether anything may have
 // changed.
-func (a *API) look(tx *engine.Tx, shown ...Instance) bool {
+func (a *API) recordRead(tx *engine.Tx, shown ...Instance) bool {
 	n := a.settingsOf(tx).Progression.reads()
 	jumps := n == 0 && tx.Mode() == engine.Auto
 	var next time.Time
@@ -358,9 +358,9 @@ func (a *API) look(tx *engine.Tx, shown ...Instance) bool {
 	return moved
 }
 
-// shown notes that the response to a change shows an instance in a passing state.
+// recordObserved notes that the response to a change shows an instance in a passing state.
 // That is no read, but whoever has seen it so need not see it again.
-func (a *API) shown(tx *engine.Tx, i Instance) {
+func (a *API) recordObserved(tx *engine.Tx, i Instance) {
 	if tx.Mode() == engine.Auto && a.settingsOf(tx).Progression.reads() == 0 {
 		engine.Own(a.watches, tx, i.ID).Reads++
 	}

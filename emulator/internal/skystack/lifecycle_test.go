@@ -34,8 +34,8 @@ func act(s *wire.Server, id, body string) string {
 	return s.Post("/v1/instances/"+id+"/actions", body).Wants(202).Text("id")
 }
 
-// move advances the world.
-func move(s *wire.Server, d time.Duration) {
+// advanceClock advances the world.
+func advanceClock(s *wire.Server, d time.Duration) {
 	s.T.Helper()
 	if err := s.Advance(d); err != nil {
 		s.T.Fatal(err)
@@ -193,7 +193,7 @@ func TestBusySaysHowLong(t *testing.T) {
 	s := wire.Start(t, frozen(), withInstances("id: ins_a, status: provisioning"))
 	for elapsed, want := range map[time.Duration]int{0: 3, 1: 3, 999_999_999: 3, time.Second: 2, 2 * time.Second: 1, 2_999_999_999: 1} {
 		s.Reset()
-		move(s, elapsed)
+		advanceClock(s, elapsed)
 		s.Post("/v1/instances/ins_a/actions", `{"type":"stop"}`).Refused(409, "instance_busy").
 			Header("Retry-After", fmt.Sprint(want)).Has("error.details.0.retry_after", want)
 		if exact := int(math.Ceil((3*time.Second - elapsed).Seconds())); exact != want {
@@ -218,14 +218,14 @@ func TestForcedStop(t *testing.T) {
 		s := start(frozen(), emulator.WithSpeed("realistic"), withInstances("id: ins_a, status: running", "id: ins_b, status: running",
 			"id: ins_c, status: rebooting", "id: ins_d, status: stopping"))
 		first := act(s, "ins_a", `{"type":"stop"}`)
-		move(s, 10*time.Second)
+		advanceClock(s, 10*time.Second)
 		r := s.Post("/v1/instances/ins_a/actions", `{"type":"stop","force":true}`).Wants(202).Header("Retry-After", "2").Has("status", "in_progress")
 		s.Get("/v1/actions/"+first).Has("status", "cancelled").Has("completed_at", "2026-03-19T10:22:54Z").Has("progress", 66).Has("error", nil)
 		s.Get("/v1/instances/ins_a").Has("status", "stopping").Has("pending_action", r.Text("id"))
-		move(s, 2*time.Second)
+		advanceClock(s, 2*time.Second)
 		s.Get("/v1/instances/ins_a").Has("status", "stopped").Has("pending_action", nil)
 		s.Get("/v1/actions/"+r.Text("id")).Has("status", "completed").Has("completed_at", "2026-03-19T10:22:56Z")
-		move(s, time.Hour) // the first stop does not come back
+		advanceClock(s, time.Hour) // the first stop does not come back
 		s.Get("/v1/instances/ins_a").Has("status", "stopped").Has("updated_at", "2026-03-19T10:22:56Z")
 
 		s.Post("/v1/instances/ins_b/actions", `{"type":"stop","force":true}`).Wants(202).Header("Retry-After", "2")

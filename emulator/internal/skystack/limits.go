@@ -44,8 +44,8 @@ func (a *API) limited(x *httpapi.RequestContext) error {
 	return err
 }
 
-// scarce tells whether less than a tenth of a window is left.
-func scarce(has bool, q limit.Quota) bool { return has && q.Remaining*10 < q.Limit }
+// nearlyExhausted tells whether less than a tenth of a window is left.
+func nearlyExhausted(has bool, q limit.Quota) bool { return has && q.Remaining*10 < q.Limit }
 
 // announce sets the headers about the limits. The minute's go with every response;
 // the day's, and both in the notation of the IETF draft, when less than a tenth of
@@ -55,7 +55,7 @@ func announce(x *httpapi.RequestContext, d *limit.Decision) {
 	if !d.HasMinute && !d.HasDay {
 		return
 	}
-	all := !d.Allowed || scarce(d.HasMinute, d.Minute) || scarce(d.HasDay, d.Day) || x.FullHeaders()
+	all := !d.Allowed || nearlyExhausted(d.HasMinute, d.Minute) || nearlyExhausted(d.HasDay, d.Day) || x.FullHeaders()
 	if !all && !d.HasMinute {
 		return
 	}

@@ -43,7 +43,7 @@ func TestLimitsOfAWorkspaceS63(t *testing.T) {
 		{"explicitly none", both, []emulator.Option{emulator.WithRateLimit(emulator.RateLimit{PerMinute: emulator.Unlimited, PerDay: emulator.Unlimited})}, noLimits},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := wire.Start(t, append([]emulator.Option{still(), emulator.WithFullHeaders(), emulator.WithFixtureData("limits.yaml", []byte(tc.fixture))}, tc.options...)...)
+			s := wire.Start(t, append([]emulator.Option{frozen12(), emulator.WithFullHeaders(), emulator.WithFixtureData("limits.yaml", []byte(tc.fixture))}, tc.options...)...)
 			wantRates(t, s.Get("/v1/regions").Wants(200), tc.want)
 			wantRates(t, s.Get("/healthz").Wants(200), noLimits)
 			if tc.want == noLimits {
@@ -62,7 +62,7 @@ func TestSharedLimitS63(t *testing.T) {
 			"option":  {emulator.WithRateLimit(emulator.RateLimit{PerMinute: 3, Shared: true})},
 			"fixture": {emulator.WithLimits(), emulator.WithFixtureData("shared.yaml", []byte("format: skystack-sandbox/1\nlimits: {per_minute: 3, scope: workspace}\n"))},
 		} {
-			s := start(append(options, still(), emulator.WithKey(emulator.Key{Token: "one"}), emulator.WithKey(emulator.Key{Token: "two"}),
+			s := start(append(options, frozen12(), emulator.WithKey(emulator.Key{Token: "one"}), emulator.WithKey(emulator.Key{Token: "two"}),
 				emulator.WithKey(emulator.Key{Token: "three", Workspace: "wsp_three"}))...)
 			s.As("one").Get("/v1/regions").Wants(200).Header("X-RateLimit-Remaining", "2")
 			s.As("two").Get("/v1/regions").Wants(200).Header("X-RateLimit-Remaining", "1")
@@ -91,7 +91,7 @@ func TestFixedAndSlidingMinuteS61(t *testing.T) {
 		{false, "40", 0},
 	} {
 		s := wire.Start(t, emulator.WithRateLimit(emulator.RateLimit{PerMinute: 3, PerDay: emulator.Unlimited, Fixed: tc.fixed}),
-			emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock, Now: stillNow().Add(30 * time.Second)}))
+			emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock, Now: frozenNow().Add(30 * time.Second)}))
 		s.Get("/v1/regions").Wants(200)
 		advance(t, s, 20*time.Second)
 		s.Get("/v1/regions").Wants(200)

@@ -50,7 +50,7 @@ const noLimits = " |  |  |  |  |  |  | "
 // will; other keys, also of the same workspace, do not notice.
 func TestMinuteLimitS61(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFullHeaders(), emulator.WithLimits(), emulator.WithKey(emulator.Key{Token: "one"}), emulator.WithKey(emulator.Key{Token: "two"}),
+		s := start(frozen12(), emulator.WithFullHeaders(), emulator.WithLimits(), emulator.WithKey(emulator.Key{Token: "one"}), emulator.WithKey(emulator.Key{Token: "two"}),
 			emulator.WithKey(emulator.Key{Token: "three", Workspace: "wsp_three"}))
 		for n := 1; n <= 120; n++ {
 			left := strconv.Itoa(120 - n)
@@ -84,7 +84,7 @@ func TestMinuteLimitS61(t *testing.T) {
 // request is refused; at it exactly one passes.
 func TestRetryAfterIsTrueS62(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFullHeaders(), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 5, PerDay: emulator.Unlimited}))
+		s := start(frozen12(), emulator.WithFullHeaders(), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 5, PerDay: emulator.Unlimited}))
 		for range 5 {
 			s.Get("/v1/regions").Wants(200)
 			advance(t, s, 7300*time.Millisecond)
@@ -145,7 +145,7 @@ func TestDayLimitS61(t *testing.T) {
 // refused before the limiter, and what needs no key, does not.
 func TestWhatCountsS61(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFullHeaders(), emulator.WithFixture("docs"), emulator.WithLimits(), emulator.WithKey(emulator.Key{Token: "full"}),
+		s := start(frozen12(), emulator.WithFullHeaders(), emulator.WithFixture("docs"), emulator.WithLimits(), emulator.WithKey(emulator.Key{Token: "full"}),
 			emulator.WithKey(emulator.Key{Token: "reader", Scopes: []string{"instances:read"}})).As("full")
 		used := 0
 		for _, tc := range []struct {
@@ -221,7 +221,7 @@ func TestWhatCountsS61(t *testing.T) {
 // key was found good. It changes nothing.
 func TestRefusedBeforeAllElseS62(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFullHeaders(), emulator.WithFixture("empty"), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 1}))
+		s := start(frozen12(), emulator.WithFullHeaders(), emulator.WithFixture("empty"), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 1}))
 		s.Get("/v1/regions").Wants(200)
 		const body = `{"name":"n","region":"us-east-1","size":"standard-1"}`
 		s.Post("/v1/instances", body, "Idempotency-Key", "k").Refused(429, "rate_limited").Header("Idempotency-Key", "")
@@ -238,8 +238,8 @@ func TestRefusedBeforeAllElseS62(t *testing.T) {
 
 // S61: however many arrive at once, no more than the limit are served.
 func TestLimitUnderConcurrencyS61(t *testing.T) {
-	bareDoors(t, func(t *testing.T, start func(...emulator.Option) bare) {
-		s := start(still(), emulator.WithFullHeaders(), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 40}))
+	bothTransports(t, func(t *testing.T, start func(...emulator.Option) rawClient) {
+		s := start(frozen12(), emulator.WithFullHeaders(), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 40}))
 		var passed, refused atomic.Int32
 		var all sync.WaitGroup
 		for range 100 {

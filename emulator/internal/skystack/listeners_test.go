@@ -46,12 +46,12 @@ func TestListenersHaveTheirTime(t *testing.T) {
 				t.Errorf("attempt %+v, want %s with %q", a, code, message)
 			}
 		}
-		knock(s, l.ID, 1)
+		sendTestEvents(s, l.ID, 1)
 		if took := flushed(); took != 10*time.Second {
 			t.Errorf("it took %v", took)
 		}
 		failed("no_listener", `The messages of this endpoint are pulled, and no listener did so within 10s. Run "skystack-sandbox listen --forward-to http://localhost:3000/hook"`)
-		knock(s, l.ID, 1)
+		sendTestEvents(s, l.ID, 1)
 		if took := flushed(); took != 0 {
 			t.Errorf("it took %v", took)
 		}
@@ -69,7 +69,7 @@ func TestListenersHaveTheirTime(t *testing.T) {
 				got <- m
 			}()
 			synctest.Wait()
-			knock(s, l.ID, 1)
+			sendTestEvents(s, l.ID, 1)
 			return <-got
 		}
 		late := pull()
@@ -86,13 +86,13 @@ func TestListenersHaveTheirTime(t *testing.T) {
 
 		// The receiver's 10 s begin when the message is taken, and the report of a listener
 		// that waited for all of them counts.
-		knock(s, l.ID, 1)
-		sleep(9 * time.Second)
+		sendTestEvents(s, l.ID, 1)
+		sleepFor(9 * time.Second)
 		slow, err := s.NextMessage(t.Context(), l.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		sleep(10 * time.Second)
+		sleepFor(10 * time.Second)
 		if err := s.AnswerMessage(l.ID, slow.Attempt, sandbox.Answer{Error: "timeout", Message: "The receiver did not answer."}); err != nil {
 			t.Error(err)
 		}
@@ -108,13 +108,13 @@ func TestListenersHaveTheirTime(t *testing.T) {
 		if err := sent.genuine(l.Secret); err != nil {
 			t.Error(err)
 		}
-		sleep(7 * time.Millisecond)
+		sleepFor(7 * time.Millisecond)
 		if err := s.AnswerMessage(l.ID, m.Attempt, sandbox.Answer{Status: 503, RetryAfter: "60", Body: "busy"}); err != nil {
 			t.Fatal(err)
 		}
 		flushed()
 		failed503 := s.Deliveries(sandbox.DeliveryMatch{Webhook: l.ID})[4]
-		if a := failed503.Attempts[0]; a.Status != 503 || a.LatencyMS != 7 || !failed503.NextAttemptAt.Equal(aMoment().Add(time.Minute)) {
+		if a := failed503.Attempts[0]; a.Status != 503 || a.LatencyMS != 7 || !failed503.NextAttemptAt.Equal(testTime().Add(time.Minute)) {
 			t.Errorf("delivery %+v", failed503)
 		}
 	})
@@ -135,7 +135,7 @@ func TestListenersThatGoAway(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			knock(s, l.ID, 2) // one is taken, one waits
+			sendTestEvents(s, l.ID, 2) // one is taken, one waits
 			if _, err := s.NextMessage(t.Context(), l.ID); err != nil {
 				t.Fatal(err)
 			}

@@ -79,7 +79,7 @@ type listModel struct {
 // list shows what a slice of the same instances would.
 func TestListIsASlice(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		m := &listModel{s: wire.Start(t, still(), emulator.WithFixture("empty")), cursors: map[string]modelCursor{}}
+		m := &listModel{s: wire.Start(t, frozen12(), emulator.WithFixture("empty")), cursors: map[string]modelCursor{}}
 		rt.Repeat(map[string]func(*rapid.T){
 			"create": m.create, "create another": m.create, "delete": m.delete, "relabel": m.relabel,
 			"page": m.page, "cursor": m.cursor,

@@ -12,12 +12,12 @@ import (
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
-// stillNow is where the frozen clocks of the tests of lists, limits and versions
+// frozenNow is where the frozen clocks of the tests of lists, limits and versions
 // stand: 43,200 s before the next UTC day, and the start of a UTC minute.
-func stillNow() time.Time { return time.Date(2026, 3, 19, 12, 0, 0, 0, time.UTC) }
+func frozenNow() time.Time { return time.Date(2026, 3, 19, 12, 0, 0, 0, time.UTC) }
 
-func still() emulator.Option {
-	return emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock, Now: stillNow()})
+func frozen12() emulator.Option {
+	return emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock, Now: frozenNow()})
 }
 
 // detailsOf is error.details as it stands on the wire.
@@ -41,7 +41,7 @@ func made(s *wire.Server, name, members string) string {
 // first; what happens to them later does not move them.
 func TestListOrderS45(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixtureData("order.yaml", []byte(`
+		s := start(frozen12(), emulator.WithFixtureData("order.yaml", []byte(`
 format: skystack-sandbox/1
 instances:
   - {id: ins_young, name: young, created_at: 2026-03-01T00:00:00Z}
@@ -119,7 +119,7 @@ func TestListEndS66(t *testing.T) {
 			}
 		}
 		// A cursor outlives what it pointed at, and what came after it.
-		s = start(still(), emulator.WithFixture("empty"))
+		s = start(frozen12(), emulator.WithFixture("empty"))
 		ids := []string{made(s, "a", ""), made(s, "b", ""), made(s, "c", "")}
 		cursor := s.Get("/v1/instances?limit=1").Text("next_cursor")
 		s.Delete("/v1/instances/" + ids[0]).Wants(204)

@@ -37,7 +37,7 @@ func points(t testing.TB, r *wire.Reply, series int) (times []string, values map
 // the hour past unless the question says more.
 func TestMetricsS11(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("docs"))
+		s := start(frozen12(), emulator.WithFixture("docs"))
 		r := s.Get("/v1/instances/ins_123/metrics").Wants(200).Has("instance_id", "ins_123").Has("synthetic", true).
 			Has("start", "2026-03-19T11:00:00Z").Has("end", "2026-03-19T12:00:00Z").Has("step", 60).Lacks("series.6")
 		for n, want := range [][2]string{
@@ -78,7 +78,7 @@ func TestMetricsS11(t *testing.T) {
 
 // Every violation of a question is a detail of one 400.
 func TestMetricsViolations(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("docs"))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("docs"))
 	const at = "2026-03-19T10:00:00Z"
 	for query, want := range map[string][]string{
 		"start=" + at + "&end=" + at:                                        {"start:out_of_range"},
@@ -127,7 +127,7 @@ func TestMetricsViolations(t *testing.T) {
 // A step that would make too many points is raised to a multiple of itself, and
 // the response says so.
 func TestMetricsStep(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 	i, err := s.CreateInstance(sandbox.Instance{Name: "a", CreatedAt: s.Now().Add(-40 * 24 * time.Hour)})
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +171,7 @@ func TestMetricsStep(t *testing.T) {
 // after the present (S11).
 func TestMetricsGaps(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"))
+		s := start(frozen12(), emulator.WithFixture("empty"))
 		id := made(s, "a", "") // at 12:00:00, runs from 12:00:03 on
 		wait := func(d time.Duration) {
 			t.Helper()
@@ -229,7 +229,7 @@ func TestMetricsGaps(t *testing.T) {
 // null gives back the synthetic value.
 func TestMetricsLoad(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("docs"))
+		s := start(frozen12(), emulator.WithFixture("docs"))
 		set := func(l sandbox.Load) {
 			t.Helper()
 			if err := s.SetLoad("ins_123", l); err != nil {
@@ -284,7 +284,7 @@ func TestMetricsLoad(t *testing.T) {
 // What has passed never changes its metrics: questions that overlap agree, at any
 // step, whatever was asked and happened in between (S6).
 func TestMetricsAgree(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 	id := made(s, "a", "")
 	rapid.Check(t, func(rt *rapid.T) {
 		s := wire.In(t, s.Fork(t))
@@ -330,7 +330,7 @@ func TestMetricsAgree(t *testing.T) {
 // Another seed gives other values, and each instance and metric has its own (S6).
 func TestMetricsFollowTheSeed(t *testing.T) {
 	ask := func(seed uint64, id string) string {
-		s := wire.Start(t, still(), emulator.WithFixture("default"), emulator.WithSeed(seed))
+		s := wire.Start(t, frozen12(), emulator.WithFixture("default"), emulator.WithSeed(seed))
 		r := s.Get("/v1/instances/" + id + "/metrics?names=net_in").Wants(200)
 		list, _ := r.Find("series.0.points")
 		return fmt.Sprint(list)

@@ -130,7 +130,7 @@ func emittedTypes(files []*ast.File) map[string]bool {
 // Every type of event that the code emits is in the contract, and every one of the
 // contract is emitted by the code.
 func TestEventTypesAreThoseOfTheContract(t *testing.T) {
-	doc := loadContract(t, unpacked(t, contractJSON))
+	doc := loadContract(t, decompressed(t, contractJSON))
 	listed := enumOf(t, doc, "EventType")
 	if !slices.Equal(listed, EventTypes()) {
 		t.Errorf("EventType has %v, the code %v; run go generate ./emulator/internal/skystack", listed, EventTypes())
@@ -252,7 +252,7 @@ func notOfTheAPI(code string) bool {
 // and every one of the contract is given somewhere. In all suites every error is
 // validated against ErrorCode and DetailCode, and its status against x-codes.
 func TestErrorCodesAreThoseOfTheContract(t *testing.T) {
-	doc := loadContract(t, unpacked(t, contractJSON))
+	doc := loadContract(t, decompressed(t, contractJSON))
 	listed := enumOf(t, doc, "ErrorCode")
 	if !slices.Equal(listed, ErrorCodes()) {
 		t.Errorf("ErrorCode has %v, the code %v; run go generate ./emulator/internal/skystack", listed, ErrorCodes())
@@ -307,7 +307,7 @@ var numbered = regexp.MustCompile(`_[0-9]+$`)
 // The callback of the contract has the headers that a delivery has, and its body is
 // the schema that every delivery is validated against.
 func TestCallbackIsWhatIsDelivered(t *testing.T) {
-	doc := loadContract(t, unpacked(t, contractJSON))
+	doc := loadContract(t, decompressed(t, contractJSON))
 	sent := webhook.Message{
 		EventID: "evt_1", EventType: "instance.running", DeliveryID: "dlv_1_1", Attempt: 1, Product: productName, Version: defaultVersion, Body: []byte("{}"),
 		Secrets: []string{webhook.NewSecret([32]byte{})}, Signer: webhook.NewSecret([32]byte{}), Timestamp: time.Unix(0, 0),

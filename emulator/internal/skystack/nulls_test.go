@@ -117,9 +117,9 @@ func TestNullInAPatch(t *testing.T) {
 			s := wire.Start(t, frozen(), emulator.WithFixture("empty"))
 			whole := path + "/" + s.Post(path, text).Wants(201).Text("id")
 			if path == "/v1/instances" {
-				move(s, 10*time.Second)
+				advanceClock(s, 10*time.Second)
 				s.Post(whole+"/actions", `{"type":"stop"}`).Wants(202)
-				move(s, 10*time.Second)
+				advanceClock(s, 10*time.Second)
 			}
 			r := s.Patch(whole, nullAt(field))
 			delete(holder, name)
@@ -130,7 +130,7 @@ func TestNullInAPatch(t *testing.T) {
 			}
 			member := strings.Split(field, ".")[0]
 			if member == "network" { // what was leased differs
-				move(s, 10*time.Second)
+				advanceClock(s, 10*time.Second)
 				without = s.Get(path + "/" + without.Text("id"))
 			}
 			want, _ := without.Find(member)

@@ -41,5 +41,5 @@ func posted(e event.Event) webhook.Event {
 	return webhook.Event{ID: e.ID, Type: e.Type, ProjectID: e.ProjectID}
 }
 
-// post enqueues an event for the webhooks that select it.
-func (a *API) post(tx *engine.Tx, e event.Event) { a.outbox.Post(tx, posted(e)) }
+// enqueue enqueues an event for the webhooks that select it.
+func (a *API) enqueue(tx *engine.Tx, e event.Event) { a.outbox.Post(tx, posted(e)) }

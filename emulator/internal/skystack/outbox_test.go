@@ -57,7 +57,7 @@ func TestRetryAfterIsHonouredS80(t *testing.T) {
 				return &http.Response{StatusCode: tc.status, Header: http.Header{"Retry-After": {tc.header}}, Body: http.NoBody}
 			})))
 			id := faultyHook(s, "")
-			knock(s, id, 1)
+			sendTestEvents(s, id, 1)
 			advance(t, s, 25*time.Hour)
 			if status, got := offsets(t, s, id); status != "succeeded" || len(got) != 2 || got[1] != tc.want {
 				t.Errorf("%s %v, want the second after %s", status, got, tc.want)
@@ -87,7 +87,7 @@ func TestDisabledByItself(t *testing.T) {
 		in := &inbox{answer: func(int, *http.Request) int { return tc.answer }}
 		s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
 		id := hook(s, "http://127.0.0.1:3000/h", `"instance.created"`, tc.more)
-		knock(s, id, 1)
+		sendTestEvents(s, id, 1)
 		advance(t, s, 25*time.Hour)
 		status, want := "enabled", "exhausted"
 		var reason any
@@ -110,9 +110,9 @@ func TestRotationOnTheWireS79(t *testing.T) {
 	s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
 	id := faultyHook(s, "")
 	fresh := s.Post("/v1/webhooks/"+id+"/rotate-secret", `{"overlap_seconds":60}`).Wants(200).Text("secret")
-	knock(s, id, 1)
+	sendTestEvents(s, id, 1)
 	advance(t, s, time.Minute)
-	knock(s, id, 1)
+	sendTestEvents(s, id, 1)
 	advance(t, s, 0)
 	for n, want := range [][2]bool{{true, true}, {false, true}} {
 		a := in.arrived()[n]
@@ -129,7 +129,7 @@ func TestReplayAndTestEvent(t *testing.T) {
 	s := wire.Start(t, frozen(), emulator.WithWebhookTransport(byHost{"one.localhost": one, "two.localhost": two}))
 	id := hook(s, "http://one.localhost/h", `"instance.created"`, "")
 	hook(s, "http://two.localhost/h", `"*"`, "")
-	first := knock(s, id, 1)[0]
+	first := sendTestEvents(s, id, 1)[0]
 	advance(t, s, time.Second)
 	again := s.Post("/v1/webhooks/"+id+"/deliveries/"+first+"/replay", "").Wants(202).Has("replay_of", first).Text("id")
 	advance(t, s, time.Second)
@@ -148,7 +148,7 @@ func TestImportedEndpointWaits(t *testing.T) {
 	in := &inbox{slow: make(chan struct{})}
 	s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
 	id := faultyHook(s, "")
-	left := knock(s, id, 3) // the first is on its way, the others wait behind it
+	left := sendTestEvents(s, id, 3) // the first is on its way, the others wait behind it
 	var file bytes.Buffer
 	shot := s.Snapshot()
 	if err := shot.Save(&file); err != nil {
@@ -191,8 +191,8 @@ func TestHangingEndpointHoldsUpNothing(t *testing.T) {
 		begun := time.Now()
 		a := hook(s, "http://a.localhost/h", `"*"`, "")
 		b := hook(s, "http://b.localhost/h", `"*"`, "")
-		knock(s, a, 5)
-		want := knock(s, b, 5)
+		sendTestEvents(s, a, 5)
+		want := sendTestEvents(s, b, 5)
 		synctest.Wait()
 		checkOrder(t, quick, want)
 		s.Close()
@@ -208,7 +208,7 @@ func TestSnapshotInTheMiddle(t *testing.T) {
 	in := &inbox{slow: make(chan struct{})}
 	s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
 	id := faultyHook(s, "")
-	left := knock(s, id, 4)
+	left := sendTestEvents(s, id, 4)
 	shot := s.Snapshot()
 	fork := wire.In(t, s.Fork(t))
 	close(in.slow)
@@ -238,11 +238,11 @@ func TestSnapshotInTheMiddle(t *testing.T) {
 	}
 }
 
-// lanes counts the requests that are under way: first attempts and later ones.
-type lanes struct{ flying, most [2]atomic.Int32 }
+// requestSlots counts the requests that are under way: first attempts and later ones.
+type requestSlots struct{ flying, most [2]atomic.Int32 }
 
 // enter counts a request until the returned function is called.
-func (l *lanes) enter(r *http.Request) (leave func()) {
+func (l *requestSlots) enter(r *http.Request) (leave func()) {
 	n := 1
 	if r.Header.Get("X-Skystack-Attempt") == "1" {
 		n = 0
@@ -283,7 +283,7 @@ func checkEnded(rt *rapid.T, all []logged) {
 func TestOutboxPropertiesS80(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var bad atomic.Bool
-		var busy lanes
+		var busy requestSlots
 		in := &inbox{answer: func(_ int, r *http.Request) int {
 			defer busy.enter(r)()
 			if bad.Load() {
@@ -307,7 +307,7 @@ func TestOutboxPropertiesS80(t *testing.T) {
 		steps := map[string]func(){
 			"test": func() {
 				if now.enabled {
-					knock(s, now.id, 2)
+					sendTestEvents(s, now.id, 2)
 				} else {
 					s.Post("/v1/webhooks/"+now.id+"/test", "").Refused(409, "webhook_disabled")
 				}

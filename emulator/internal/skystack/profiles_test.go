@@ -36,11 +36,11 @@ func TestOwnProfiles(t *testing.T) {
 				}
 				s.Post(family, `{"slug":"plain","vcpus":1,"memory_mb":1,"disk_gb":1}`, head...).Wants(201).Has("name", "plain")
 				id := s.Post("/v1/instances", `{"name":"a","region":"us-east-1","size":"build-6"}`, head...).Wants(201).Text("id")
-				move(s, 3*time.Second)
+				advanceClock(s, 3*time.Second)
 				act(s, id, `{"type":"stop"}`)
-				move(s, 2*time.Second)
+				advanceClock(s, 2*time.Second)
 				act(s, id, `{"type":"resize","size":"plain"}`)
-				move(s, 4*time.Second)
+				advanceClock(s, 4*time.Second)
 				s.Get("/v1/instances/"+id).Has("size", "plain")
 			}
 		}
@@ -107,13 +107,13 @@ func TestDeleteProfile(t *testing.T) {
 		s.Post("/v1/profiles", buildProfile).Wants(201)
 		id := s.Post("/v1/instances", `{"name":"a","region":"us-east-1","size":"build-6"}`).Wants(201).Text("id")
 		s.Delete("/v1/profiles/build-6").Refused(409, "profile_in_use")
-		move(s, 3*time.Second)
+		advanceClock(s, 3*time.Second)
 		act(s, id, `{"type":"stop"}`)
-		move(s, 2*time.Second)
+		advanceClock(s, 2*time.Second)
 		s.Delete("/v1/profiles/build-6").Refused(409, "profile_in_use")
 		act(s, id, `{"type":"resize","size":"standard-1"}`)
 		s.Delete("/v1/profiles/build-6").Refused(409, "profile_in_use")
-		move(s, 4*time.Second)
+		advanceClock(s, 4*time.Second)
 		s.Delete("/v1/profiles/build-6").Wants(204)
 		s.Delete("/v1/sizes/build-6").Wants(204)
 		s.Get("/v1/profiles/build-6").Refused(404, "profile_not_found")
@@ -125,11 +125,11 @@ func TestDeleteProfile(t *testing.T) {
 		if err := s.Fail(id, ""); err != nil {
 			t.Fatal(err)
 		}
-		move(s, 23*time.Hour)
+		advanceClock(s, 23*time.Hour)
 		s.Delete("/v1/profiles/build-6").Wants(204)
-		move(s, 23*time.Hour) // a day after the first, but not after the second
+		advanceClock(s, 23*time.Hour) // a day after the first, but not after the second
 		s.Delete("/v1/profiles/build-6").Wants(204)
-		move(s, time.Hour)
+		advanceClock(s, time.Hour)
 		s.Delete("/v1/profiles/build-6").Refused(404, "profile_not_found")
 		s.Delete("/v1/images/build-6").Refused(404, "image_not_found")
 	})
@@ -154,7 +154,7 @@ instances: [{id: ins_a, name: a, size: nano, status: resizing}, {id: ins_b, name
 		s.Delete("/v1/profiles/nano").Refused(409, "profile_in_use")
 		s.Delete("/v1/instances/" + id).Wants(204)
 		s.Delete("/v1/profiles/nano").Refused(409, "profile_in_use")
-		move(s, 5*time.Second)
+		advanceClock(s, 5*time.Second)
 	}
 	s.Delete("/v1/profiles/nano").Wants(204)
 }
@@ -181,7 +181,7 @@ func TestOwnProfilesInAnOpenCatalogue(t *testing.T) {
 	made := s.Post("/v1/instances", `{"name":"a","region":"mars-1","size":"build-6","image":"beos-5"}`).Wants(201).Text("id")
 	s.Post("/v1/profiles", buildProfile).Wants(201)
 	s.Delete("/v1/profiles/build-6").Refused(409, "profile_in_use") // it had the size before there was a profile
-	move(s, 3*time.Second)
+	advanceClock(s, 3*time.Second)
 	act(s, made, `{"type":"rebuild"}`) // from an image that the catalogue never had
 	s.Delete("/v1/instances/" + made).Wants(204)
 	s.Delete("/v1/profiles/build-6").Wants(204)
@@ -209,7 +209,7 @@ func TestCatalogueIsSaved(t *testing.T) {
 	_ = r.world.Advance(4 * time.Second)
 	ask(r, 202, http.MethodPost, "/v1/instances/"+id+"/actions", `{"type":"rebuild","image":"snapshot-1"}`)
 
-	other := newLook(t, "default", skystack.Settings{}, engine.Clock{Now: aMoment().Add(time.Hour)})
+	other := newLook(t, "default", skystack.Settings{}, engine.Clock{Now: testTime().Add(time.Hour)})
 	p, err := engine.Load(other.schema, bytes.NewReader([]byte(r.saved(t))))
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 
 // autoClock stands still until a client waits for something.
 func autoClock() emulator.Option {
-	return emulator.WithClock(emulator.Clock{Mode: emulator.AutoClock, Now: aMoment()})
+	return emulator.WithClock(emulator.Clock{Mode: emulator.AutoClock, Now: testTime()})
 }
 
 // reads:N: the N-th GET or list that shows an instance shows it moved on; the
@@ -37,7 +37,7 @@ func TestProgressionByReads(t *testing.T) {
 					passing, done = "in_progress", "completed"
 				}
 				id := s.Post("/v1/instances", goodBody).Wants(201).Has("status", "provisioning").Text("id")
-				move(s, time.Hour) // time does nothing
+				advanceClock(s, time.Hour) // time does nothing
 				s.Patch("/v1/instances/"+id, `{"labels":{"a":"b"}}`).Has("status", "provisioning")
 				s.Post("/v1/instances/"+id+"/actions", `{"type":"stop"}`).Refused(409, "instance_busy")
 				for i := 1; i < n; i++ {
@@ -85,7 +85,7 @@ func TestManualProgression(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		s := start(autoClock(), emulator.WithProgression("manual"), emulator.WithSlowDelete(), withInstances("id: ins_a, status: running"))
 		id := s.Post("/v1/instances", goodBody).Wants(201).Text("id")
-		move(s, 24*time.Hour)
+		advanceClock(s, 24*time.Hour)
 		for range 5 {
 			s.Get("/v1/instances").Has("data.1.status", "provisioning")
 			s.Get("/v1/instances/"+id).Has("status", "provisioning").Has("ip", nil)
@@ -125,7 +125,7 @@ func TestAutoClock(t *testing.T) {
 		s.Get("/v1/instances/ins_rest").Header("Date", "Thu, 19 Mar 2026 10:22:44 GMT")
 		s.Get("/v1/instances/ins_slow").Has("status", "rebuilding")
 		s.Get("/v1/instances/ins_slow").Has("status", "running").Has("updated_at", "2026-03-19T10:23:44Z")
-		if got := s.Now(); !got.Equal(aMoment().Add(time.Minute)) {
+		if got := s.Now(); !got.Equal(testTime().Add(time.Minute)) {
 			t.Errorf("it is %v", got)
 		}
 		s.Get("/v1/instances/ins_fast").Has("status", "stopped").Has("updated_at", "2026-03-19T10:22:59Z") // it happened on the way
@@ -143,7 +143,7 @@ func TestAutoClock(t *testing.T) {
 		s.Get("/v1/instances?limit=2").Has("data.0.status", "rebuilding").Has("data.1.status", "stopping")
 		s.Get("/v1/instances?limit=2").Has("data.0.status", "rebuilding").Has("data.1.status", "stopped")
 		s.Get("/v1/instances?status=rebuilding").Has("pagination.total", 0)
-		if got := s.Now(); !got.Equal(aMoment().Add(time.Minute)) {
+		if got := s.Now(); !got.Equal(testTime().Add(time.Minute)) {
 			t.Errorf("it is %v", got)
 		}
 		s.Reset()
@@ -166,14 +166,14 @@ func TestSlowDelete(t *testing.T) {
 		s.Delete("/v1/instances/ins_a").Wants(204) // and the first one goes on
 		s.Patch("/v1/instances/ins_a", `{"name":"late"}`).Refused(409, "invalid_state")
 		s.Get("/v1/instances?status=deleting").Has("pagination.total", 1)
-		move(s, 5*time.Second-1)
+		advanceClock(s, 5*time.Second-1)
 		s.Get("/v1/instances/ins_a").Has("status", "deleting")
-		move(s, 1)
+		advanceClock(s, 1)
 		s.Get("/v1/instances/ins_a").Refused(404, "instance_not_found")
 		s.Get("/v1/instances").Has("pagination.total", 1)
 		s.Get("/v1/actions/"+deleting).Has("status", "completed").Has("completed_at", "2026-03-19T10:22:49Z")
 		s.Delete("/v1/instances/ins_a").Wants(204)
-		move(s, 24*time.Hour)
+		advanceClock(s, 24*time.Hour)
 		s.Delete("/v1/instances/ins_a").Refused(404, "instance_not_found")
 
 		s.Delete("/v1/instances/ins_b").Wants(204)

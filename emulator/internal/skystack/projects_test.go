@@ -143,9 +143,9 @@ func TestProjects(t *testing.T) {
 			t.Errorf("the list is %s", got)
 		}
 
-		move(s, time.Minute)
+		advanceClock(s, time.Minute)
 		s.Patch("/v1/projects/"+id, `{"name":"b"}`).Wants(200).Has("name", "b").Has("description", "d").Has("version", 2).Has("updated_at", "2026-03-19T10:23:44Z")
-		move(s, time.Minute)
+		advanceClock(s, time.Minute)
 		s.Patch("/v1/projects/"+id, `{"name":"b","environment":"dev"}`).Has("version", 2).Has("updated_at", "2026-03-19T10:23:44Z")
 		s.Patch("/v1/projects/"+id, `{"description":"","environment":"prod"}`, "Content-Type", "application/merge-patch+json").Has("version", 3).Has("description", "").Has("environment", "prod")
 		for _, name := range []string{"id", "is_default", "created_at", "updated_at", "version"} {
@@ -176,7 +176,7 @@ func TestDeleteProject(t *testing.T) {
 		s.Get("/v1/projects/prj_web").Refused(404, "project_not_found")
 		s.Post("/v1/instances", strings.Replace(goodBody, "{", `{"project_id":"prj_web",`, 1)).Refused(400, "invalid_parameter")
 		s.Delete("/v1/projects/prj_web").Wants(204)
-		move(s, 24*time.Hour)
+		advanceClock(s, 24*time.Hour)
 		s.Delete("/v1/projects/prj_web").Refused(404, "project_not_found")
 		s.Delete("/v1/projects/prj_no").Refused(404, "project_not_found")
 	})
@@ -184,6 +184,6 @@ func TestDeleteProject(t *testing.T) {
 	s := wire.Start(t, frozen(), emulator.WithSlowDelete(), emulator.WithFixtureData("projects.yaml", []byte(projectFixture)))
 	s.Delete("/v1/instances/ins_web").Wants(204)
 	s.Delete("/v1/projects/prj_web").Refused(409, "project_not_empty")
-	move(s, 5*time.Second)
+	advanceClock(s, 5*time.Second)
 	s.Delete("/v1/projects/prj_web").Wants(204)
 }

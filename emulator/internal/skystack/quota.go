@@ -37,8 +37,8 @@ func exceeded(resource string, limit, used int, message string) error {
 	}
 }
 
-// full reports whether the quota or the budget allows no further instance.
-func (a *API) full(tx *engine.Tx) bool { return a.checkRoom(tx) != nil }
+// atCapacity reports whether the quota or the budget allows no further instance.
+func (a *API) atCapacity(tx *engine.Tx) bool { return a.checkRoom(tx) != nil }
 
 // ownGrowth is what something that happens by itself is taken to need of the
 // budget, in bytes.

@@ -13,7 +13,7 @@ import (
 // TestReadmeListsTheOperations holds the table of the README against the
 // contract. When it fails it prints the table to paste.
 func TestReadmeListsTheOperations(t *testing.T) {
-	doc, err := openapi3.NewLoader().LoadFromData(unpacked(t, contractJSON))
+	doc, err := openapi3.NewLoader().LoadFromData(decompressed(t, contractJSON))
 	if err != nil {
 		t.Fatal(err)
 	}

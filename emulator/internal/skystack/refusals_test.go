@@ -14,7 +14,7 @@ import (
 // S64: a cursor that no list has given is refused by every list.
 func TestEveryListRefusesAForeignCursorS64(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("docs"))
+		s := start(frozen12(), emulator.WithFixture("docs"))
 		webhook := s.Post("/v1/webhooks", `{"url":"http://127.0.0.1:3000/h","event_types":["*"]}`).Wants(201)
 		hook, project := webhook.Text("id"), webhook.Text("project_id")
 		job := s.Post("/v1/jobs", jobOf(`{"every":"5m"}`, stopBatch)).Wants(201).Text("id")
@@ -38,7 +38,7 @@ func TestEveryListRefusesAForeignCursorS64(t *testing.T) {
 // together; a version that is not the present one changes nothing (S7).
 func TestAddressesOfWebhooksS77(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"))
+		s := start(frozen12(), emulator.WithFixture("empty"))
 		const body = `{"url":"http://127.0.0.1:3000/h","event_types":["*"]}`
 		one, other := s.Post("/v1/webhooks", body).Wants(201), s.Post("/v1/webhooks", body).Wants(201).Text("id")
 		id := one.Text("id")
@@ -79,7 +79,7 @@ func TestAddressesOfWebhooksS77(t *testing.T) {
 
 // S77: a workspace has at most 100 endpoints.
 func TestTooManyWebhooksS77(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 	const body = `{"url":"http://127.0.0.1:3000/h","event_types":["*"]}`
 	for range 100 {
 		s.Post("/v1/webhooks", body).Wants(201)
@@ -93,7 +93,7 @@ func TestTooManyWebhooksS77(t *testing.T) {
 // S12: a run belongs to its job, and lists of jobs name projects that exist.
 func TestAddressesOfJobsS12(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"))
+		s := start(frozen12(), emulator.WithFixture("empty"))
 		job := func() string { return s.Post("/v1/jobs", jobOf(`{"every":"5m"}`, stopBatch)).Wants(201).Text("id") }
 		one, other := job(), job()
 		run := "/runs/" + s.Post("/v1/jobs/"+one+"/run", "").Wants(202).Text("id")
@@ -124,7 +124,7 @@ func TestIdentifyS34(t *testing.T) {
 // exist are the same, whatever else is wrong with the request.
 func TestViolationsTellNothingOfOtherProjectsS13(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"), emulator.WithKey(emulator.Key{Token: "root", ID: "tok_root"})).As("root")
+		s := start(frozen12(), emulator.WithFixture("empty"), emulator.WithKey(emulator.Key{Token: "root", ID: "tok_root"})).As("root")
 		project := s.Post("/v1/projects", `{"name":"other"}`).Wants(201).Text("id")
 		bound := s.As(s.Post("/v1/tokens", `{"name":"n","project_id":"`+project+`"}`).Wants(201).Text("secret"))
 		id := made(s, "a", "")

@@ -14,14 +14,14 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// grown is a policy with two replicas that run, and are wanted.
-func grown(s *wire.Server) (h herd, first, second string) {
+// grownPolicy is a policy with two replicas that run, and are wanted.
+func grownPolicy(s *wire.Server) (h policyRig, first, second string) {
 	s.T.Helper()
-	h = newHerd(s, `{"cooldown_seconds":60}`)
+	h = newPolicyRig(s, `{"cooldown_seconds":60}`)
 	h.load(h.leader, 100)
-	move(s, 61*time.Second)
+	advanceClock(s, 61*time.Second)
 	h.load(h.replicas()[0], 100)
-	move(s, 65*time.Second)
+	advanceClock(s, 65*time.Second)
 	ids := h.replicas()
 	if len(ids) != 2 {
 		s.T.Fatalf("replicas %v", ids)
@@ -34,14 +34,14 @@ func grown(s *wire.Server) (h herd, first, second string) {
 // back if the load asks for it, with the first name that is free.
 func TestDeletedReplicaS17(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"))
-		h, first, second := grown(s)
+		s := start(frozen12(), emulator.WithFixture("empty"))
+		h, first, second := grownPolicy(s)
 		s.Get("/v1/instances/"+second).Has("name", "web-3")
 		s.Delete("/v1/instances/" + first).Wants(204)
 		if n := h.members(); n != 2 {
 			t.Errorf("%d members at once", n)
 		}
-		move(s, time.Minute)
+		advanceClock(s, time.Minute)
 		ids := h.replicas()
 		if len(ids) != 2 || ids[0] != second {
 			t.Fatalf("replicas %v", ids)
@@ -50,7 +50,7 @@ func TestDeletedReplicaS17(t *testing.T) {
 		h.load(h.leader, 40)
 		h.load(second, 0)
 		s.Delete("/v1/instances/" + ids[1]).Wants(204)
-		move(s, time.Hour)
+		advanceClock(s, time.Hour)
 		if n := h.members(); n != 1 {
 			t.Errorf("%d members without a load", n)
 		}
@@ -60,21 +60,21 @@ func TestDeletedReplicaS17(t *testing.T) {
 // The policy ends with its leader, and with autoscale set to false or null; its
 // replicas go with it, the newest first.
 func TestPolicyEndsS17(t *testing.T) {
-	for name, end := range map[string]func(s *wire.Server, h herd){
-		"deleted": func(s *wire.Server, h herd) { s.Delete("/v1/instances/" + h.leader).Wants(204) },
-		"false": func(s *wire.Server, h herd) {
+	for name, end := range map[string]func(s *wire.Server, h policyRig){
+		"deleted": func(s *wire.Server, h policyRig) { s.Delete("/v1/instances/" + h.leader).Wants(204) },
+		"false": func(s *wire.Server, h policyRig) {
 			s.Patch("/v1/instances/"+h.leader, `{"autoscale":false}`).Wants(200).Has("autoscale", false).Has("autoscale_policy", nil)
 		},
-		"null": func(s *wire.Server, h herd) { s.Patch("/v1/instances/"+h.leader, `{"autoscale":null}`).Wants(200) },
+		"null": func(s *wire.Server, h policyRig) { s.Patch("/v1/instances/"+h.leader, `{"autoscale":null}`).Wants(200) },
 	} {
 		for _, slow := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, slow), func(t *testing.T) {
-				opts := []emulator.Option{still(), emulator.WithFixture("empty")}
+				opts := []emulator.Option{frozen12(), emulator.WithFixture("empty")}
 				if slow {
 					opts = append(opts, emulator.WithSlowDelete())
 				}
 				s := wire.Start(t, opts...)
-				h, first, second := grown(s)
+				h, first, second := grownPolicy(s)
 				end(s, h)
 				s.Get("/v1/autoscale-policies/"+h.policy).Refused(404, "autoscale_policy_not_found")
 				s.Get("/v1/autoscale-policies/"+h.policy+"/history").Refused(404, "autoscale_policy_not_found")
@@ -82,7 +82,7 @@ func TestPolicyEndsS17(t *testing.T) {
 					for _, id := range []string{first, second} {
 						s.Get("/v1/instances/"+id).Wants(200).Has("status", "deleting")
 					}
-					move(s, 5*time.Second)
+					advanceClock(s, 5*time.Second)
 				}
 				var left []string
 				for _, i := range s.Instances() {
@@ -110,27 +110,27 @@ func TestPolicyEndsS17(t *testing.T) {
 // A patch of the numbers changes the policy and keeps its id; true brings the
 // standard back. Disabled, it leaves everything as it is.
 func TestPolicyPatch(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"))
-	h, _, second := grown(s)
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
+	h, _, second := grownPolicy(s)
 	s.Patch("/v1/instances/"+h.leader, `{"autoscale":{"enabled":false}}`).Wants(200).Has("autoscale_policy.id", h.policy)
 	h.load(h.leader, 0)
 	h.load(second, 0)
-	move(s, time.Hour)
+	advanceClock(s, time.Hour)
 	if n := h.members(); n != 3 {
 		t.Errorf("disabled, and yet %d members", n)
 	}
 	s.Patch("/v1/instances/"+h.leader, `{"autoscale":{"enabled":true,"max":2}}`).Wants(200)
-	r := s.Get("/v1/autoscale-policies/"+h.policy).Wants(200).Has("max", 2).Has("members", 3).Has("updated_at", stillNow().Add(time.Hour+126*time.Second).Format(time.RFC3339))
-	if r.Text("created_at") != stillNow().Format(time.RFC3339) {
+	r := s.Get("/v1/autoscale-policies/"+h.policy).Wants(200).Has("max", 2).Has("members", 3).Has("updated_at", frozenNow().Add(time.Hour+126*time.Second).Format(time.RFC3339))
+	if r.Text("created_at") != frozenNow().Format(time.RFC3339) {
 		t.Errorf("created at %s", r.Text("created_at"))
 	}
-	move(s, time.Minute)
+	advanceClock(s, time.Minute)
 	if n := h.members(); n != 2 {
 		t.Errorf("%d members, and two are allowed", n)
 	}
 	s.Patch("/v1/instances/"+h.leader, `{"autoscale":true}`).Wants(200).Has("autoscale_policy.id", h.policy).Has("autoscale_policy.max", 3).Has("autoscale_policy.cooldown_seconds", 300)
 	s.Patch("/v1/instances/"+h.leader, `{"autoscale":{"min":3}}`).Wants(200)
-	move(s, 10*time.Minute)
+	advanceClock(s, 10*time.Minute)
 	if got, want := h.history()[2:], []string{"13:03:00Z 3>2 above_max", "13:04:00Z 2>3 below_min"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -147,9 +147,9 @@ func TestPolicyPatch(t *testing.T) {
 // is another try when an instance makes room.
 func TestPolicyAndQuota(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"), emulator.WithQuota(3))
+		s := start(frozen12(), emulator.WithFixture("empty"), emulator.WithQuota(3))
 		other := made(s, "other", "")
-		h := newHerd(s, `{"min":3,"max":5,"cooldown_seconds":60}`)
+		h := newPolicyRig(s, `{"min":3,"max":5,"cooldown_seconds":60}`)
 		if err := s.AdvanceUntilIdle(); err != nil {
 			t.Fatal(err)
 		}
@@ -158,13 +158,13 @@ func TestPolicyAndQuota(t *testing.T) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 		h.load(h.leader, 80)
-		move(s, time.Hour)
+		advanceClock(s, time.Hour)
 		if got := h.history(); !slices.Equal(got, want) {
 			t.Errorf("an hour on: got %v, want %v", got, want)
 		}
 		s.Post("/v1/instances", `{"name":"a","region":"us-east-1","size":"standard-1"}`).Refused(403, "quota_exceeded")
 		s.Delete("/v1/instances/" + other).Wants(204)
-		move(s, 2*time.Minute)
+		advanceClock(s, 2*time.Minute)
 		want = append(want, "13:03:00Z 2>3 below_min")
 		if got := h.history(); !slices.Equal(got, want) {
 			t.Errorf("with room: got %v, want %v", got, want)
@@ -178,7 +178,7 @@ func TestPolicyAndQuota(t *testing.T) {
 // Replicas have their leader's ways and no secrets of their own: names are cut to
 // what fits, and labels that leave no room are left out.
 func TestReplicaIsLikeItsLeader(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 	long := strings.Repeat("n", 63)
 	labels := make([]string, 64)
 	for n := range labels {
@@ -190,8 +190,8 @@ func TestReplicaIsLikeItsLeader(t *testing.T) {
 	} {
 		r := s.Post("/v1/instances", `{"name":"`+long+`","region":"eu-central","size":"standard-4","image":"debian-12","autoscale":{"min":2},`+c.labels+
 			`,"metadata":{"a":[1]},"network":{"public_ip":true,"subnet":"subnet-a","firewall_ids":["fw-1"]},"storage":[{"size_gb":5,"type":"nvme"}]}`).Wants(201)
-		h := herd{s, r.Text("id"), r.Text("autoscale_policy.id")}
-		move(s, 2*time.Minute)
+		h := policyRig{s, r.Text("id"), r.Text("autoscale_policy.id")}
+		advanceClock(s, 2*time.Minute)
 		got := s.Get("/v1/instances/"+h.replicas()[0]).Wants(200).Has("name", long[:61]+"-2").Has("size", "standard-4").Has("region", "eu-central").Has("image", "debian-12").
 			Has("status", "running").Has("network.subnet", "subnet-a").Has("network.firewall_ids.0", "fw-1").Has("storage.0.type", "nvme").Has("metadata.a.0", 1).
 			Has("labels.autoscale_policy", h.policy)
@@ -204,14 +204,14 @@ func TestReplicaIsLikeItsLeader(t *testing.T) {
 
 // A policy in full swing goes on elsewhere as it would have here.
 func TestPolicyIsPartOfTheWorld(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"))
-	h := newHerd(s, `{"max":9}`)
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
+	h := newPolicyRig(s, `{"max":9}`)
 	h.load(h.leader, 100)
-	move(s, 90*time.Second)
+	advanceClock(s, 90*time.Second)
 	f := wire.In(t, s.Fork(t))
 	before := s.Snapshot()
 	h.load(h.replicas()[0], 77)
-	move(s, time.Hour)
+	advanceClock(s, time.Hour)
 	after := h.history()
 	if err := s.Restore(before); err != nil {
 		t.Fatal(err)
@@ -220,21 +220,21 @@ func TestPolicyIsPartOfTheWorld(t *testing.T) {
 		if err := w.SetLoad(h.replicas()[0], sandbox.Busy(77)); err != nil {
 			t.Fatal(err)
 		}
-		move(w, time.Hour)
-		if got := (herd{w, h.leader, h.policy}).history(); !slices.Equal(got, after) {
+		advanceClock(w, time.Hour)
+		if got := (policyRig{w, h.leader, h.policy}).history(); !slices.Equal(got, after) {
 			t.Errorf("got %v, want %v", got, after)
 		}
 	}
 }
 
 // A step is an event with the policy as it is then, and its members as they were.
-func TestScalingTells(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"))
-	h, first, second := grown(s)
+func TestScalingEmitsEvents(t *testing.T) {
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
+	h, first, second := grownPolicy(s)
 	for _, id := range []string{h.leader, first, second} {
 		h.load(id, 0)
 	}
-	move(s, time.Hour)
+	advanceClock(s, time.Hour)
 	var file bytes.Buffer
 	if err := s.Snapshot().Save(&file); err != nil {
 		t.Fatal(err)

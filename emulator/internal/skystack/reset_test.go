@@ -15,7 +15,7 @@ import (
 // time; the time goes on, and the next reset is announced.
 func TestPeriodicResetS72(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFullHeaders(), emulator.WithResetEvery(24*time.Hour), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 100, PerDay: 1000}),
+		s := start(frozen12(), emulator.WithFullHeaders(), emulator.WithResetEvery(24*time.Hour), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 100, PerDay: 1000}),
 			emulator.WithKey(emulator.Key{Token: "mine"}), emulator.WithKey(emulator.Key{Token: "other"})).As("mine")
 		next := func(want string) {
 			t.Helper()
@@ -35,7 +35,7 @@ func TestPeriodicResetS72(t *testing.T) {
 		late := s.Post("/v1/instances", bookable).Wants(201) // still booting when the reset comes
 		advance(t, s, time.Second)
 		next("2026-03-21T12:00:00Z")
-		if !s.Now().Equal(stillNow().Add(24 * time.Hour)) {
+		if !s.Now().Equal(frozenNow().Add(24 * time.Hour)) {
 			t.Errorf("the time is %v: it must go on", s.Now())
 		}
 		s.Get("/v1/instances/"+first.Text("id")).Refused(404, "instance_not_found").Header("X-RateLimit-Remaining", "99").Header("X-RateLimit-Remaining-Day", "999")
@@ -63,7 +63,7 @@ func TestPeriodicResetS72(t *testing.T) {
 
 // S72: without a period there is no reset, and a wrong one is refused.
 func TestNoPeriodicResetS72(t *testing.T) {
-	s := wire.Start(t, still())
+	s := wire.Start(t, frozen12())
 	s.As("").Get("/v1/version").Wants(200).Has("next_reset_at", nil)
 	id := made(s, "n", "")
 	advance(t, s, 1000*24*time.Hour)
@@ -92,7 +92,7 @@ func TestPeriodicResetByTheWallClockS72(t *testing.T) {
 // are to begin again, so that the same requests have the same responses.
 func TestResetS72(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithResetEvery(48*time.Hour), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 30}),
+		s := start(frozen12(), emulator.WithResetEvery(48*time.Hour), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 30}),
 			emulator.WithKey(emulator.Key{Token: "mine"}), emulator.WithKey(emulator.Key{Token: "other"}))
 		script := func() string {
 			var seen bytes.Buffer
@@ -115,7 +115,7 @@ func TestResetS72(t *testing.T) {
 		cursor := s.As("mine").Get("/v1/instances?limit=1").Text("next_cursor")
 		for range 2 {
 			s.Reset(emulator.RestartIDs())
-			if !s.Now().Equal(stillNow()) {
+			if !s.Now().Equal(frozenNow()) {
 				t.Errorf("the time is %v", s.Now())
 			}
 			if again := script(); again != first {

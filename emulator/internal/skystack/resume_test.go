@@ -58,7 +58,7 @@ func TestResumeIntoAnotherHistoryS15(t *testing.T) {
 	names := []string{"reset", "reset of ids", "periodic reset", "rewind", "restore of now", "another fixture", "fork", "import", "import elsewhere"}
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		for _, name := range names {
-			s := start(still(), emulator.WithFixture("empty"), emulator.WithResetEvery(24*time.Hour))
+			s := start(frozen12(), emulator.WithFixture("empty"), emulator.WithResetEvery(24*time.Hour))
 			way, ok := newHistories(t, s)[name]
 			if !ok {
 				t.Fatal(name)
@@ -155,7 +155,7 @@ func TestResumeIntoAnotherHistoryS15(t *testing.T) {
 
 // S15: a notice can be read by its id like any event, and is none of the history.
 func TestNoticeOfARestoreS15(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 	made(s, "n", "")
 	before := s.Snapshot()
 	if err := s.Restore(before); err != nil {
@@ -183,7 +183,7 @@ func TestStateOfBeforeAReset(t *testing.T) {
 				}
 			},
 		} {
-			s := start(still(), emulator.WithFixture("docs"), emulator.WithResetEvery(24*time.Hour))
+			s := start(frozen12(), emulator.WithFixture("docs"), emulator.WithResetEvery(24*time.Hour))
 			mine := func() (paths []string) {
 				instance := s.Post("/v1/instances", bookable).Wants(201).Text("id")
 				action := s.Get("/v1/instances/" + instance).Text("pending_action")

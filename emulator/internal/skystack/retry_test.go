@@ -20,8 +20,8 @@ func patient(client *http.Client) *retryablehttp.Client {
 	return c
 }
 
-// sends makes n requests through the client and fails unless all end well.
-func sends(t *testing.T, c *retryablehttp.Client, base, key string, n int) {
+// sendAll makes n requests through the client and fails unless all end well.
+func sendAll(t *testing.T, c *retryablehttp.Client, base, key string, n int) {
 	t.Helper()
 	for range n {
 		r, err := retryablehttp.NewRequest(http.MethodPost, base+"/v1/instances", []byte(`{"name":"n","region":"us-east-1","size":"standard-1"}`))
@@ -45,8 +45,8 @@ func sends(t *testing.T, c *retryablehttp.Client, base, key string, n int) {
 // S62: go-retryablehttp gets through by itself. Where it would sleep for the
 // Retry-After, the sandbox's clock is moved by it.
 func TestRetryableClientPassesS62(t *testing.T) {
-	bareDoors(t, func(t *testing.T, start func(...emulator.Option) bare) {
-		s := start(still(), emulator.WithFixture("empty"), emulator.WithLimits(), emulator.WithQuota(emulator.Unlimited))
+	bothTransports(t, func(t *testing.T, start func(...emulator.Option) rawClient) {
+		s := start(frozen12(), emulator.WithFixture("empty"), emulator.WithLimits(), emulator.WithQuota(emulator.Unlimited))
 		c, slept := patient(s.client), []time.Duration{}
 		c.Backoff = func(shortest, longest time.Duration, attempt int, resp *http.Response) time.Duration {
 			d := retryablehttp.DefaultBackoff(shortest, longest, attempt, resp)
@@ -56,14 +56,14 @@ func TestRetryableClientPassesS62(t *testing.T) {
 			}
 			return 0
 		}
-		sends(t, c, cmp.Or(s.base, "http://localhost"), s.Key(), 250)
+		sendAll(t, c, cmp.Or(s.base, "http://localhost"), s.Key(), 250)
 		if len(slept) != 2 || slept[0] != time.Minute || slept[1] != time.Minute {
 			t.Errorf("it waited %v, want a minute twice", slept)
 		}
 		if err := s.Advance(time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		var p barePage
+		var p rawPage
 		if s.send(t, "GET", "/v1/instances", "", &p); p.Pagination.Total != 250 {
 			t.Errorf("%d instances, want 250", p.Pagination.Total)
 		}
@@ -76,11 +76,11 @@ func TestRetryableClientSleepsS62(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := emulator.Start(t, emulator.WithFixture("empty"), emulator.WithLimits(), emulator.WithQuota(emulator.Unlimited))
 		begun := time.Now()
-		sends(t, patient(e.Client()), "http://localhost", e.Key(), 121)
+		sendAll(t, patient(e.Client()), "http://localhost", e.Key(), 121)
 		if passed := time.Since(begun); passed != time.Minute {
 			t.Errorf("121 requests took %v, want a minute", passed)
 		}
-		sends(t, patient(e.Client()), "http://localhost", e.Key(), 120)
+		sendAll(t, patient(e.Client()), "http://localhost", e.Key(), 120)
 		if passed := time.Since(begun); passed != 2*time.Minute {
 			t.Errorf("241 requests took %v, want two minutes", passed)
 		}

@@ -32,8 +32,8 @@ type rig struct {
 	key    string
 }
 
-// aMoment is where the frozen clocks of these tests stand.
-func aMoment() time.Time { return time.Date(2026, 3, 19, 10, 22, 44, 0, time.UTC) }
+// testTime is where the frozen clocks of these tests stand.
+func testTime() time.Time { return time.Date(2026, 3, 19, 10, 22, 44, 0, time.UTC) }
 
 // newRig serves a fixture with a frozen clock and logs everything there is.
 func newRig(t testing.TB, fixture string) *rig {
@@ -47,7 +47,7 @@ func newRig(t testing.TB, fixture string) *rig {
 	registry, schema := engine.NewRegistry(), engine.NewSchema()
 	r.schema = schema
 	r.api = skystack.New(schema, skystack.Config{Registry: registry, Home: f.Workspace.ID, Build: "test", Fixture: fixture, Log: log})
-	r.world, err = engine.NewWorld(schema, engine.Config{ID: f.Workspace.ID, Seed: 1, Clock: engine.Clock{Mode: engine.Frozen, Now: aMoment()}, Strict: true})
+	r.world, err = engine.NewWorld(schema, engine.Config{ID: f.Workspace.ID, Seed: 1, Clock: engine.Clock{Mode: engine.Frozen, Now: testTime()}, Strict: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,18 +82,18 @@ func (r *rig) addKey(t testing.TB, secret string, token credential.Key) {
 func (r *rig) serve(request *http.Request) *httptest.ResponseRecorder {
 	ctx, cancel := context.WithCancel(request.Context())
 	defer cancel()
-	w := hasty{httptest.NewRecorder(), cancel}
+	w := flushOnly{httptest.NewRecorder(), cancel}
 	r.server.ServeHTTP(w, request.WithContext(ctx))
 	return w.ResponseRecorder
 }
 
-// hasty goes away with the second piece of a stream; the first is empty.
-type hasty struct {
+// flushOnly goes away with the second piece of a stream; the first is empty.
+type flushOnly struct {
 	*httptest.ResponseRecorder
 	leave func()
 }
 
-func (h hasty) Flush() {
+func (h flushOnly) Flush() {
 	if h.ResponseRecorder.Flush(); h.Body.Len() > 0 {
 		h.leave()
 	}

@@ -25,9 +25,9 @@ func mayHave(c *httpapi.Call, scopes []string, rule string) error {
 	return lacksScopes(rule+"; this one lacks "+strings.Join(missing, ", ")+".", missing)
 }
 
-// mayMake refuses to make a key that may do more than its maker, and more keys than a
+// checkNewKey refuses to make a key that may do more than its maker, and more keys than a
 // workspace may have.
-func (a *API) mayMake(c *httpapi.Call, t credential.Key) error {
+func (a *API) checkNewKey(c *httpapi.Call, t credential.Key) error {
 	if err := mayHave(c, t.Scopes, "A token can give no more than it has"); err != nil {
 		return err
 	}

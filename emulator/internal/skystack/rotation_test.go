@@ -19,7 +19,7 @@ import (
 // takes, the old is revoked and refused at once, and the log shows its calls.
 func TestRotationAsDocumentedS34(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"))
+		s := start(frozen12(), emulator.WithFixture("empty"))
 		made := s.Post("/v1/tokens", `{"name":"ci","owner":"ada","environment":"prod","scopes":["projects:read"],"expires_at":"2026-03-29T12:00:00Z"}`).Wants(201)
 		id, old := made.Text("id"), s.As(made.Text("secret"))
 		advance(t, s, 24*time.Hour)
@@ -54,7 +54,7 @@ func TestRotationAsDocumentedS34(t *testing.T) {
 // S34: with an overlap the old token ends by the world's clock; an end that is
 // nearer stays, and 0 is at once.
 func TestOverlapS34(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"), emulator.WithKey(emulator.Key{Token: "old", ID: "tok_old"}))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"), emulator.WithKey(emulator.Key{Token: "old", ID: "tok_old"}))
 	old := s.As("old")
 	rotate := func(body string) *wire.Reply { return s.Post("/v1/tokens/tok_old/rotate", body).Wants(201) }
 	ends := func(want any) { t.Helper(); s.Get("/v1/tokens/tok_old").Wants(200).Has("revoked_at", want) }
@@ -121,7 +121,7 @@ func (m modelToken) code(now time.Time) string {
 // S38).
 func TestTokensFollowTheModelS33(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		s := wire.Start(t, still(), emulator.WithFixture("empty"))
+		s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 		defer s.Close()
 		now := func() time.Time { return s.Now() }
 		var all []*modelToken

@@ -41,7 +41,7 @@ func (s Settings) checkSaved(string) error {
 func (i Instance) checkSaved(id string) error {
 	var f resource.Violations
 	f.Same(i.ID, id)
-	if i.Status.passing() && i.PendingAction == "" {
+	if i.Status.transitional() && i.PendingAction == "" {
 		f.Add("status", "is %s without a pending action", i.Status)
 	}
 	return f.OrElse(i.check())

@@ -209,7 +209,7 @@ func TestImportOfScribbledWorlds(t *testing.T) {
 			rt.Fatal(err)
 		}
 		for range rapid.IntRange(1, 3).Draw(rt, "scribbles") {
-			scribble(rt, world)
+			replaceValue(rt, world)
 		}
 		text, err := json.Marshal(world)
 		if err != nil {
@@ -231,8 +231,8 @@ func TestImportOfScribbledWorlds(t *testing.T) {
 	t.Logf("%d were taken", taken)
 }
 
-// scribble replaces a value somewhere.
-func scribble(rt *rapid.T, at any) {
+// replaceValue replaces a value somewhere.
+func replaceValue(rt *rapid.T, at any) {
 	for {
 		var inner any
 		var put func(any)

@@ -32,8 +32,8 @@ const (
 	firstReplicaNum = 2
 )
 
-// numbers is what a policy goes by: those of its leader.
-func (a *API) numbers(tx *engine.Tx, p Policy) Autoscale {
+// scalingSettings is what a policy goes by: those of its leader.
+func (a *API) scalingSettings(tx *engine.Tx, p Policy) Autoscale {
 	if leader, ok := a.instances.Get(tx, p.Leader); ok && leader.Policy == p.ID && leader.Autoscale != nil {
 		return *leader.Autoscale
 	}
@@ -42,17 +42,17 @@ func (a *API) numbers(tx *engine.Tx, p Policy) Autoscale {
 	return *s
 }
 
-// demand is what a policy finds when it looks.
-type demand struct {
+// scalingChange is what a policy finds when it looks.
+type scalingChange struct {
 	Autoscale
 	members, want int
 	cpu           *float64 // the mean of the members that run; nil if none does
 	reason        string   // why want differs from members
 }
 
-// demand is what the policy would change now, at most one step of it.
-func (a *API) demand(tx *engine.Tx, p Policy) demand {
-	d := demand{Autoscale: a.numbers(tx, p)}
+// nextChange is what the policy would change now, at most one step of it.
+func (a *API) nextChange(tx *engine.Tx, p Policy) scalingChange {
+	d := scalingChange{Autoscale: a.scalingSettings(tx, p)}
 	sum, running := int64(0), int64(0) // in hundredths of a percent, so that all is exact
 	for _, id := range append([]string{p.Leader}, p.Replicas...) {
 		i, ok := a.instances.Get(tx, id)
@@ -109,9 +109,9 @@ func (a *API) scheduleEvaluation(tx *engine.Tx, id string) {
 	if !ok {
 		return
 	}
-	d := a.demand(tx, p)
+	d := a.nextChange(tx, p)
 	was := p
-	p.Blocked = p.Blocked && d.want > d.members && a.full(tx)
+	p.Blocked = p.Blocked && d.want > d.members && a.atCapacity(tx)
 	needed := d.want != d.members && !p.Blocked
 	switch {
 	case needed && p.Due.IsZero():
@@ -125,12 +125,12 @@ func (a *API) scheduleEvaluation(tx *engine.Tx, id string) {
 	}
 }
 
-// follow makes the policy of an instance what a patch of the instance says.
-func (a *API) follow(tx *engine.Tx, now, before Instance, by *event.Cause) {
+// updatePolicy makes the policy of an instance what a patch of the instance says.
+func (a *API) updatePolicy(tx *engine.Tx, now, before Instance, by *event.Cause) {
 	p, led := a.policies.Get(tx, before.Policy)
 	switch {
 	case led && now.Policy == "":
-		a.disband(tx, p, by)
+		a.deletePolicy(tx, p, by)
 	case led && !now.Autoscale.equal(before.Autoscale):
 		p.UpdatedAt = tx.Now()
 		a.policies.Put(tx, p.ID, p)
@@ -160,12 +160,12 @@ func (a *API) evaluate(tx *engine.Tx, id string) {
 		return
 	}
 	p.Due = engine.Timer{}
-	d, now := a.demand(tx, p), tx.Now()
+	d, now := a.nextChange(tx, p), tx.Now()
 	switch {
 	case d.want == d.members || p.CooldownUntil.After(now):
-	case d.want > d.members && a.full(tx):
+	case d.want > d.members && a.atCapacity(tx):
 		p.Blocked = true
-		a.note(tx, &p, scaling{now, d.members, d.members, d.cpu, quotaExceeded})
+		a.addHistory(tx, &p, scaling{now, d.members, d.members, d.cpu, quotaExceeded})
 	default:
 		p.CooldownUntil, p.UpdatedAt = now.Add(time.Duration(d.CooldownSeconds)*time.Second), now
 		a.policies.Put(tx, id, p)
@@ -177,10 +177,10 @@ func (a *API) evaluate(tx *engine.Tx, id string) {
 }
 
 // scale makes or removes replicas, the newest first, and tells.
-func (a *API) scale(tx *engine.Tx, id string, d demand) {
+func (a *API) scale(tx *engine.Tx, id string, d scalingChange) {
 	to, eventType := d.members, "autoscale.scaled_out"
-	for to < d.want && !a.full(tx) {
-		a.replicate(tx, id)
+	for to < d.want && !a.atCapacity(tx) {
+		a.createReplica(tx, id)
 		to++
 	}
 	if to > d.want {
@@ -195,15 +195,15 @@ func (a *API) scale(tx *engine.Tx, id string, d demand) {
 		}
 	}
 	p, _ := a.policies.Get(tx, id)
-	a.note(tx, &p, scaling{tx.Now(), d.members, to, d.cpu, d.reason})
+	a.addHistory(tx, &p, scaling{tx.Now(), d.members, to, d.cpu, d.reason})
 	a.policies.Put(tx, id, p)
 	a.events.Emit(tx, event.Draft{Type: eventType, Project: p.ProjectID, Object: a.policyBody(tx, p), Previous: map[string]any{"members": d.members}})
 	a.scheduleEvaluation(tx, id)
 }
 
-// replicate makes a replica: an instance like the leader, with a name and labels
+// createReplica makes a replica: an instance like the leader, with a name and labels
 // of its own.
-func (a *API) replicate(tx *engine.Tx, id string) {
+func (a *API) createReplica(tx *engine.Tx, id string) {
 	p, _ := a.policies.Get(tx, id)
 	leader, _ := a.instances.Get(tx, p.Leader)
 	i := leader
@@ -242,9 +242,9 @@ func replicaLabels(leader jsontext.Value, policy string) jsontext.Value {
 	return resource.PlainText(own)
 }
 
-// leave takes an instance that is about to be deleted out of its policy. With the
+// leavePolicy takes an instance that is about to be deleted out of its policy. With the
 // leader the policy goes, and all it has made.
-func (a *API) leave(tx *engine.Tx, i *Instance, by *event.Cause) {
+func (a *API) leavePolicy(tx *engine.Tx, i *Instance, by *event.Cause) {
 	id := i.Policy
 	if id == "" {
 		return
@@ -254,7 +254,7 @@ func (a *API) leave(tx *engine.Tx, i *Instance, by *event.Cause) {
 	switch {
 	case !ok:
 	case p.Leader == i.ID:
-		a.disband(tx, p, by)
+		a.deletePolicy(tx, p, by)
 	default:
 		p.Replicas = slices.DeleteFunc(slices.Clone(p.Replicas), func(r string) bool { return r == i.ID })
 		a.policies.Put(tx, id, p)
@@ -262,8 +262,8 @@ func (a *API) leave(tx *engine.Tx, i *Instance, by *event.Cause) {
 	}
 }
 
-// disband ends a policy and removes its replicas, newest first.
-func (a *API) disband(tx *engine.Tx, p Policy, by *event.Cause) {
+// deletePolicy ends a policy and removes its replicas, newest first.
+func (a *API) deletePolicy(tx *engine.Tx, p Policy, by *event.Cause) {
 	tx.Cancel(p.Due)
 	a.policies.Delete(tx, p.ID)
 	for _, entry := range p.History {
@@ -289,9 +289,9 @@ func (a *API) retire(tx *engine.Tx, i Instance, by *event.Cause) {
 	a.start(tx, &i, t)
 }
 
-// unblock has the policies look again that the quota stopped, when an instance
+// retryBlockedPolicies has the policies look again that the quota stopped, when an instance
 // has made room.
-func (a *API) unblock(tx *engine.Tx) {
+func (a *API) retryBlockedPolicies(tx *engine.Tx) {
 	quota := a.settingsOf(tx).Quota
 	if quota == nil || a.instances.Len(tx) != *quota-1 {
 		return

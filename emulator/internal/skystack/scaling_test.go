@@ -14,31 +14,31 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// herd is a policy under test: its leader and the members it should have.
-type herd struct {
+// policyRig is a policy under test: its leader and the members it should have.
+type policyRig struct {
 	*wire.Server
 	leader, policy string
 }
 
-func newHerd(s *wire.Server, autoscale string) herd {
+func newPolicyRig(s *wire.Server, autoscale string) policyRig {
 	s.T.Helper()
 	r := s.Post("/v1/instances", `{"name":"web","region":"us-east-1","size":"standard-1","autoscale":`+autoscale+`}`).Wants(201)
-	return herd{s, r.Text("id"), r.Text("autoscale_policy.id")}
+	return policyRig{s, r.Text("id"), r.Text("autoscale_policy.id")}
 }
 
-func (h herd) load(id string, cpu float64) {
+func (h policyRig) load(id string, cpu float64) {
 	h.T.Helper()
 	if err := h.SetLoad(id, sandbox.Busy(cpu)); err != nil {
 		h.T.Fatal(err)
 	}
 }
 
-func (h herd) members() int {
+func (h policyRig) members() int {
 	h.T.Helper()
 	return h.Get("/v1/autoscale-policies/" + h.policy).Wants(200).Int("members")
 }
 
-func (h herd) replicas() []string {
+func (h policyRig) replicas() []string {
 	h.T.Helper()
 	r := h.Get("/v1/autoscale-policies/" + h.policy).Wants(200)
 	list, _ := r.Find("replica_ids")
@@ -50,7 +50,7 @@ func (h herd) replicas() []string {
 }
 
 // history is what the policy did, as "from>to reason".
-func (h herd) history() (out []string) {
+func (h policyRig) history() (out []string) {
 	h.T.Helper()
 	r := h.Get("/v1/autoscale-policies/" + h.policy + "/history?limit=200").Wants(200)
 	for n := range r.Int("pagination.total") {
@@ -64,13 +64,13 @@ func (h herd) history() (out []string) {
 // agenda, for a week (S17; section 12).
 func TestAutoscaleChangesNothingByDefaultS17(t *testing.T) {
 	for _, fixture := range []string{"empty", "default", "docs"} {
-		s := wire.Start(t, still(), emulator.WithFixture(fixture))
-		h := newHerd(s, "true")
+		s := wire.Start(t, frozen12(), emulator.WithFixture(fixture))
+		h := newPolicyRig(s, "true")
 		before := len(s.Instances())
 		if err := s.AdvanceUntilIdle(); err != nil {
 			t.Fatal(err)
 		}
-		move(s, 7*24*time.Hour)
+		advanceClock(s, 7*24*time.Hour)
 		if got := len(s.Instances()); got != before || h.members() != 1 || len(h.history()) != 0 {
 			t.Errorf("%s: %d instances, want %d; %v", fixture, got, before, h.history())
 		}
@@ -84,11 +84,11 @@ func TestAutoscaleChangesNothingByDefaultS17(t *testing.T) {
 // time, with a pause after each, and no step within a tenth of the target.
 func TestAutoscaleFollowsTheLoadS17(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"))
-		h := newHerd(s, `{"max":6,"target_cpu":50,"cooldown_seconds":120}`) // at 12:00:00
-		move(s, 90*time.Second)
+		s := start(frozen12(), emulator.WithFixture("empty"))
+		h := newPolicyRig(s, `{"max":6,"target_cpu":50,"cooldown_seconds":120}`) // at 12:00:00
+		advanceClock(s, 90*time.Second)
 		h.load(h.leader, 100) // from 12:01:30 on
-		move(s, 30*time.Second)
+		advanceClock(s, 30*time.Second)
 		r := s.Get("/v1/autoscale-policies/"+h.policy).Wants(200).Has("leader_id", h.leader).Has("project_id", "prj_default").Has("enabled", true).
 			Has("min", 1).Has("max", 6).Has("target_cpu", 50).Has("cooldown_seconds", 120).Has("members", 2).
 			Has("cooldown_until", "2026-03-19T12:04:00Z").Has("created_at", "2026-03-19T12:00:00Z").Has("updated_at", "2026-03-19T12:02:00Z")
@@ -96,15 +96,15 @@ func TestAutoscaleFollowsTheLoadS17(t *testing.T) {
 		s.Get("/v1/instances/"+replica).Wants(200).Has("name", "web-2").Has("status", "provisioning").Has("size", "standard-1").Has("region", "us-east-1").
 			Has("autoscale", false).Has("autoscale_policy", nil).Has("labels.autoscale_policy", h.policy).Has("labels.managed_by", "autoscale")
 		s.Get("/v1/instances?label=autoscale_policy:"+h.policy).Wants(200).Has("pagination.total", 1)
-		move(s, 10*time.Minute) // the mean of 100 and 25 is 62.5: three; of three it is 50, and all is well
-		h.load(replica, 90)     // 215 in all at 12:12:00: five
-		move(s, 10*time.Minute)
+		advanceClock(s, 10*time.Minute) // the mean of 100 and 25 is 62.5: three; of three it is 50, and all is well
+		h.load(replica, 90)             // 215 in all at 12:12:00: five
+		advanceClock(s, 10*time.Minute)
 		h.load(h.leader, 30)
 		h.load(replica, 30)
-		move(s, time.Hour)
+		advanceClock(s, time.Hour)
 		h.load(h.leader, 0)
 		h.load(replica, 100) // which is 50 in the mean
-		move(s, time.Hour)
+		advanceClock(s, time.Hour)
 		want := []string{
 			"12:02:00Z 1>2 cpu_above_target", "12:04:00Z 2>3 cpu_above_target", "12:13:00Z 3>5 cpu_above_target",
 			"12:23:00Z 5>4 cpu_below_target", "12:25:00Z 4>3 cpu_below_target", "12:27:00Z 3>2 cpu_below_target",
@@ -151,17 +151,17 @@ func (m *model) minute(now int, cpu *big.Rat) {
 // Whatever the load, the members are as many as the model says, minute by minute
 // (section 12).
 func TestAutoscaleIsTheModelsS17(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 	rapid.Check(t, func(rt *rapid.T) {
 		s := wire.In(t, s.Fork(t))
 		m := model{
 			min: rapid.IntRange(1, 4).Draw(rt, "min"), target: rapid.IntRange(1, 100).Draw(rt, "target"), rest: rapid.IntRange(1, 5).Draw(rt, "rest"), members: 1,
 		}
 		m.max = m.min + rapid.IntRange(0, 6).Draw(rt, "more")
-		h := newHerd(s, fmt.Sprintf(`{"min":%d,"max":%d,"target_cpu":%d,"cooldown_seconds":%d}`, m.min, m.max, m.target, 60*m.rest))
+		h := newPolicyRig(s, fmt.Sprintf(`{"min":%d,"max":%d,"target_cpu":%d,"cooldown_seconds":%d}`, m.min, m.max, m.target, 60*m.rest))
 		loads := map[string]float64{}
 		all := []string{h.leader}
-		move(s, 30*time.Second)
+		advanceClock(s, 30*time.Second)
 		for now := 1; now < 40; now++ {
 			if rapid.Bool().Draw(rt, "change") {
 				id := rapid.SampledFrom(all).Draw(rt, "of")
@@ -177,7 +177,7 @@ func TestAutoscaleIsTheModelsS17(t *testing.T) {
 				sum.Add(sum, big.NewRat(int64(cpu*100+0.5), 100))
 			}
 			m.minute(now, sum.Quo(sum, big.NewRat(int64(len(all)), 1)))
-			move(s, time.Minute)
+			advanceClock(s, time.Minute)
 			all = append([]string{h.leader}, h.replicas()...)
 			if len(all) != m.members {
 				rt.Fatalf("minute %d: %d members, want %d; %v", now, len(all), m.members, h.history())
@@ -193,12 +193,12 @@ func TestAutoscaleIsTheModelsS17(t *testing.T) {
 // policy allows and no fewer, but for those deleted by hand, and the project
 // counts them all.
 func TestAutoscaleKeepsItsBounds(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 	rapid.Check(t, func(rt *rapid.T) {
 		s := wire.In(t, s.Fork(t))
 		const least, most = 2, 5
-		h := newHerd(s, `{"min":2,"max":5,"target_cpu":40,"cooldown_seconds":60}`)
-		move(s, 2*time.Minute)
+		h := newPolicyRig(s, `{"min":2,"max":5,"target_cpu":40,"cooldown_seconds":60}`)
+		advanceClock(s, 2*time.Minute)
 		deleted := 0 // since the last minute
 		rt.Repeat(map[string]func(*rapid.T){
 			"load": func(rt *rapid.T) {
@@ -221,7 +221,7 @@ func TestAutoscaleKeepsItsBounds(t *testing.T) {
 			},
 			"wait": func(rt *rapid.T) {
 				d := time.Duration(rapid.Int64Range(1, int64(10*time.Minute)).Draw(rt, "for"))
-				move(s, d)
+				advanceClock(s, d)
 				if d >= 2*time.Minute+time.Second { // an evaluation that is not at rest, at least
 					deleted = max(0, deleted-2)
 				}

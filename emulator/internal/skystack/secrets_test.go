@@ -27,9 +27,9 @@ func secrets() map[string]string {
 	}
 }
 
-// plant sends a secret in every place of a request where one could end up by
+// withSecret sends a secret in every place of a request where one could end up by
 // mistake, to a route.
-func plant(r route, key, secret string) []*http.Request {
+func withSecret(r route, key, secret string) []*http.Request {
 	at := func(path, body string, headers ...string) *http.Request {
 		request := httptest.NewRequest(r.method, "http://localhost"+path, strings.NewReader(body))
 		request.Header.Set("Authorization", "Bearer "+key)
@@ -76,7 +76,7 @@ func TestPlantedSecretsAreNowhere(t *testing.T) {
 	rig := newRig(t, "default")
 	for _, r := range routes(t) {
 		for secret, mark := range secrets() {
-			for n, request := range plant(r, rig.key, secret) {
+			for n, request := range withSecret(r, rig.key, secret) {
 				w := rig.serve(request)
 				if w.Code >= 500 {
 					t.Fatalf("%s, planting %d of %s: %d %s", r, n, mark, w.Code, w.Body)

@@ -171,7 +171,7 @@ func (a *API) seedStatus(tx *engine.Tx, i Instance, t Action) {
 		}
 	}
 	if i.Status != Provisioning && i.Status != Error {
-		a.attach(tx, &i)
+		a.assignAddresses(tx, &i)
 	}
 	a.attachToPolicy(tx, &i)
 	for action, way := range transitions {

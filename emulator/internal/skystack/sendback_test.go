@@ -59,9 +59,9 @@ func changeable(s *wire.Server) []string {
 	add("/v1/jobs", full["/v1/jobs"])
 	add("/v1/jobs", template)
 	add("/v1/jobs", `{"name":"e","trigger":{"event":"instance.failed"},"action":{"type":"start"}}`)
-	move(s, 10*time.Second)
+	advanceClock(s, 10*time.Second)
 	s.Post(stopped+"/actions", `{"type":"stop"}`).Wants(202)
-	move(s, 10*time.Second)
+	advanceClock(s, 10*time.Second)
 	s.Post(rebooting+"/actions", `{"type":"reboot"}`).Wants(202)
 	add("/v1/instances", full["/v1/instances"]) // provisioning
 	for _, path := range out {
@@ -111,7 +111,7 @@ func checkSentBack(s *wire.Server, path, version string, fixed []string) {
 			continue
 		}
 		tried++
-		body[name] = other(was)
+		body[name] = otherValue(was)
 		r := s.Patch(path, asJSON(s.T, body), in...).Refused(400, "invalid_parameter").Has("error.details.0.field", name).Has("error.details.0.code", "immutable")
 		r.Has("error.details.0.location", "body").Lacks("error.details.1")
 		if now, _ := r.Find("error.details.0.current"); asJSON(s.T, now) != asJSON(s.T, was) {
@@ -127,8 +127,8 @@ func checkSentBack(s *wire.Server, path, version string, fixed []string) {
 	}
 }
 
-// other is another value of the same type, as far as there is one.
-func other(v any) any {
+// otherValue is another value of the same type, as far as there is one.
+func otherValue(v any) any {
 	switch v := v.(type) {
 	case string:
 		return v + "x"

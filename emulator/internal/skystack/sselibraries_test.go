@@ -50,7 +50,7 @@ func TestLibrariesReadTheStreamS15(t *testing.T) {
 	for name, read := range map[string]subscribe{"r3labs": withR3labs, "tmaxmax": withTmaxmax} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := wire.Start(t, still(), emulator.WithFixture("empty"))
+			s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 			take := func(last string, n int) (out []received) {
 				ctx, enough := context.WithTimeout(t.Context(), time.Minute)
 				defer enough()

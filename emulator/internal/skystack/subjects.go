@@ -45,17 +45,17 @@ func (a *API) topicOf(eventType string) topic {
 			return i.ProjectID
 		}
 		return topic{"an action", "act", found(a.actions, a.actionSubject), newestOf(a.actions, project), func(tx *engine.Tx, project string) subject {
-			i := a.anInstance(tx, project)
+			i := a.sampleInstance(tx, project)
 			t := Action{ID: "act_example", InstanceID: i.ID, Type: Start, Status: Completed, Progress: 100, StartedAt: tx.Now(), CompletedAt: tx.Now()}
 			return subject{i.ProjectID, t.body(tx.Now())}
 		}}
 	case "health":
 		return topic{"an instance", "ins", found(a.instances, a.healthSubject), newestOf(a.instances, projectOfInstance), func(tx *engine.Tx, project string) subject {
-			return a.healthSubject(tx, a.anInstance(tx, project))
+			return a.healthSubject(tx, a.sampleInstance(tx, project))
 		}}
 	case "metric":
 		return topic{"an instance", "ins", found(a.instances, a.metricSubject), newestOf(a.instances, projectOfInstance), func(tx *engine.Tx, project string) subject {
-			return a.metricSubject(tx, a.anInstance(tx, project))
+			return a.metricSubject(tx, a.sampleInstance(tx, project))
 		}}
 	case "project":
 		project := func(_ *engine.Tx, p Project) string { return p.ID }
@@ -76,7 +76,7 @@ func (a *API) topicOf(eventType string) topic {
 	case "autoscale":
 		project := func(_ *engine.Tx, p Policy) string { return p.ProjectID }
 		return topic{"an autoscale policy", "asp", found(a.policies, a.policySubject), newestOf(a.policies, project), func(tx *engine.Tx, project string) subject {
-			return a.policySubject(tx, Policy{ID: "asp_example", Leader: a.anInstance(tx, project).ID, ProjectID: project, CreatedAt: tx.Now(), UpdatedAt: tx.Now()})
+			return a.policySubject(tx, Policy{ID: "asp_example", Leader: a.sampleInstance(tx, project).ID, ProjectID: project, CreatedAt: tx.Now(), UpdatedAt: tx.Now()})
 		}}
 	case "job":
 		project := func(tx *engine.Tx, r job.Run) string {
@@ -204,8 +204,8 @@ func (a *API) workspaceSubject(tx *engine.Tx) subject {
 	return subject{"", event.Workspace{ID: tx.World().ID()}}
 }
 
-// anInstance is the newest instance of a project, or one that is made up.
-func (a *API) anInstance(tx *engine.Tx, project string) Instance {
+// sampleInstance is the newest instance of a project, or one that is made up.
+func (a *API) sampleInstance(tx *engine.Tx, project string) Instance {
 	if i, ok := a.instances.Get(tx, newestOf(a.instances, projectOfInstance)(tx, project)); ok {
 		return i
 	}

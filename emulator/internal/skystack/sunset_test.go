@@ -15,7 +15,7 @@ func TestSunsetS69(t *testing.T) {
 	sunset := time.Date(2027, 1, 15, 0, 0, 0, 0, time.UTC)
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
 		old := []string{"SkyStack-Version", "2025-07-01"}
-		s := start(still(), emulator.WithKey(emulator.Key{Token: "plain"}), emulator.WithKey(emulator.Key{Token: "pinned", APIVersion: "2025-07-01"})).As("plain")
+		s := start(frozen12(), emulator.WithKey(emulator.Key{Token: "plain"}), emulator.WithKey(emulator.Key{Token: "pinned", APIVersion: "2025-07-01"})).As("plain")
 		if err := s.AdvanceTo(sunset.Add(-time.Second)); err != nil {
 			t.Fatal(err)
 		}
@@ -64,10 +64,10 @@ func TestAgeIsNoSunsetS69(t *testing.T) {
 		{"real", nil, 200},
 		{"real, begun before", []emulator.Option{emulator.WithClock(emulator.Clock{Mode: emulator.RealClock, Now: time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)})}, 200},
 		{"scaled", []emulator.Option{emulator.WithClock(emulator.Clock{Mode: emulator.ScaledClock, Scale: 5})}, 200},
-		{"frozen", []emulator.Option{still()}, 200},
+		{"frozen", []emulator.Option{frozen12()}, 200},
 		{"enforced", []emulator.Option{emulator.WithEnforcedSunset()}, 400},
 		{"enforced, scaled", []emulator.Option{emulator.WithEnforcedSunset(), emulator.WithClock(emulator.Clock{Mode: emulator.ScaledClock, Scale: 5})}, 400},
-		{"enforced, frozen", []emulator.Option{emulator.WithEnforcedSunset(), still()}, 200},
+		{"enforced, frozen", []emulator.Option{emulator.WithEnforcedSunset(), frozen12()}, 200},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -95,16 +95,16 @@ func TestPendingTransitionsSurvive(t *testing.T) {
 				{"ins_new", "running", 3 * time.Second}, {"ins_snap", "running", 4 * time.Second}, {"ins_size", "stopped", 4 * time.Second},
 				{"ins_build", "running", 5 * time.Second}, {"ins_gone", "", 5 * time.Second},
 			} {
-				if err := r.world.AdvanceTo(aMoment().Add(c.due - 1)); err == nil {
+				if err := r.world.AdvanceTo(testTime().Add(c.due - 1)); err == nil {
 					if _, body := r.ask(http.MethodGet, "/v1/instances/"+c.id, ""); body["pending_action"] == nil {
 						t.Errorf("%s: done too early: %v", c.id, body)
 					}
 				}
-				if err := r.world.AdvanceTo(aMoment().Add(c.due)); err != nil {
+				if err := r.world.AdvanceTo(testTime().Add(c.due)); err != nil {
 					t.Fatal(err)
 				}
 				_, body := r.ask(http.MethodGet, "/v1/instances/"+c.id, "")
-				if want := aMoment().Add(c.due).Format(time.RFC3339); c.to != "" && (body["status"] != c.to || body["pending_action"] != nil || body["updated_at"] != want) {
+				if want := testTime().Add(c.due).Format(time.RFC3339); c.to != "" && (body["status"] != c.to || body["pending_action"] != nil || body["updated_at"] != want) {
 					t.Errorf("%s: got %v %v %v, want %s at %s", c.id, body["status"], body["pending_action"], body["updated_at"], c.to, want)
 				}
 				if c.to == "" && body["error"] == nil {

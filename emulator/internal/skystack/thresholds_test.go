@@ -47,7 +47,7 @@ func crossings(r *wire.Reply) (all []string) {
 
 // S15: a metric tells that it crossed a threshold, once each way, by webhook, list and
 // stream alike. Between the thresholds nothing is told.
-func TestThresholdsAreToldS15(t *testing.T) {
+func TestThresholdEventsS15(t *testing.T) {
 	s, in, id := measured(t)
 	for _, cpu := range []float64{89.99, 90, 95, 85, 80, 79.99, 85, 50, 100} {
 		load(t, s, id, sandbox.Load{CPU: percent(cpu)})
@@ -104,7 +104,7 @@ func TestThresholdsOfStoppedInstancesS15(t *testing.T) {
 }
 
 // S15: an instance tells when it becomes unhealthy, and when it no longer is.
-func TestHealthIsToldS15(t *testing.T) {
+func TestHealthEventsS15(t *testing.T) {
 	s, in, id := measured(t)
 	if err := s.Fail(id, "host_failure"); err != nil {
 		t.Fatal(err)

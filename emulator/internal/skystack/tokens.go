@@ -52,13 +52,13 @@ func (a *API) tokenBody(tx *engine.Tx) func(credential.Key) tokenBody {
 	return func(t credential.Key) tokenBody {
 		usedAt, usedIP := a.Credentials.LastUsed(tx, t.ID)
 		b := tokenBody{
-			ID: t.ID, Name: t.Name, Last4: orNull(t.Last4), Status: string(t.Status(now)), Scopes: t.Scopes, Environment: t.Environment, Owner: t.Owner,
-			ProjectID: orNull(t.ProjectID), APIVersion: orNull(t.APIVersion), CreatedAt: resource.Stamp(t.CreatedAt), CreatedBy: orNull(t.CreatedBy),
-			ExpiresAt: stampOrNull(t.ExpiresAt), LastUsedAt: stampOrNull(usedAt), LastUsedIP: orNull(usedIP),
-			RevokedAt: stampOrNull(t.RevokedAt), RotatedFrom: orNull(t.RotatedFrom), ReplacedBy: orNull(t.ReplacedBy),
+			ID: t.ID, Name: t.Name, Last4: nullIfEmpty(t.Last4), Status: string(t.Status(now)), Scopes: t.Scopes, Environment: t.Environment, Owner: t.Owner,
+			ProjectID: nullIfEmpty(t.ProjectID), APIVersion: nullIfEmpty(t.APIVersion), CreatedAt: resource.Stamp(t.CreatedAt), CreatedBy: nullIfEmpty(t.CreatedBy),
+			ExpiresAt: stampOrNull(t.ExpiresAt), LastUsedAt: stampOrNull(usedAt), LastUsedIP: nullIfEmpty(usedIP),
+			RevokedAt: stampOrNull(t.RevokedAt), RotatedFrom: nullIfEmpty(t.RotatedFrom), ReplacedBy: nullIfEmpty(t.ReplacedBy),
 		}
 		if t.Last4 != "" {
-			b.Prefix = orNull(secret.Key)
+			b.Prefix = nullIfEmpty(secret.Key)
 		}
 		if b.Scopes == nil {
 			b.Scopes = []string{}
@@ -67,8 +67,8 @@ func (a *API) tokenBody(tx *engine.Tx) func(credential.Key) tokenBody {
 	}
 }
 
-// orNull returns nil for an empty text.
-func orNull(s string) *string {
+// nullIfEmpty returns nil for an empty text.
+func nullIfEmpty(s string) *string {
 	if s == "" {
 		return nil
 	}
@@ -166,7 +166,7 @@ func (a *API) createToken(c *httpapi.Call, in createTokenInput) (newTokenBody, e
 	if t.Scopes == nil {
 		t.Scopes = slices.Clone(c.Scopes)
 	}
-	if err := a.mayMake(c, t); err != nil {
+	if err := a.checkNewKey(c, t); err != nil {
 		return newTokenBody{}, err
 	}
 	t, key := a.Credentials.Mint(c.Tx, c.Token, t)
@@ -207,7 +207,7 @@ func (a *API) rotateToken(c *httpapi.Call, in rotateTokenInput) (newTokenBody, e
 	if err != nil {
 		return newTokenBody{}, err
 	}
-	if err := a.mayMake(c, old); err != nil {
+	if err := a.checkNewKey(c, old); err != nil {
 		return newTokenBody{}, err
 	}
 	if status := old.Status(c.Now()); status != credential.Active {

@@ -21,7 +21,7 @@ import (
 // works; what is known of it is shown afterwards.
 func TestTokenIsMadeOnceShownS22(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("empty"))
+		s := start(frozen12(), emulator.WithFixture("empty"))
 		made := s.Post("/v1/tokens", `{"name":"deploy","scopes":["instances:write","catalog:read","catalog:read"],"environment":"staging","owner":"ada",
 			"expires_at":"2026-09-01T02:00:00.5+02:00","api_version":"2026-10-01","project_id":"prj_default"}`).Wants(201)
 		id, key := made.Text("id"), made.Text("secret")
@@ -70,7 +70,7 @@ func TestImportedTokenS24(t *testing.T) {
 // S25: tokens are listed by environment and status, by page and by cursor, in the
 // order in which they were made; those of another workspace are not there (S23).
 func TestTokensAreListedS25(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"), emulator.WithKey(emulator.Key{Token: "mine"}), emulator.WithKey(emulator.Key{Token: "theirs", Workspace: "wsp_other"})).As("mine")
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"), emulator.WithKey(emulator.Key{Token: "mine"}), emulator.WithKey(emulator.Key{Token: "theirs", Workspace: "wsp_other"})).As("mine")
 	var ids []string
 	for n := range 7 {
 		r := s.Post("/v1/tokens", fmt.Sprintf(`{"name":"n%d","environment":"%s","expires_at":"2026-03-19T1%d:00:00Z"}`, n, []string{"dev", "prod"}[n%2], 3+n)).Wants(201)
@@ -119,7 +119,7 @@ func TestTokensAreListedS25(t *testing.T) {
 
 // All violations of a new token at once: 400, and nothing is made (S26, S50).
 func TestTokenViolations(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 	r := s.Post("/v1/tokens", `{"name":"","scopes":["instances:read","instance:read"],"expires_at":"2026-03-19T12:00:00.9Z","api_version":"2026-01-16","project_id":"prj_x","owner":7}`)
 	r.Refused(400, "invalid_parameter")
 	var got []string
@@ -152,7 +152,7 @@ func TestTokenViolations(t *testing.T) {
 // S26: nobody makes a token that may do what they may not, by creating or by
 // rotating; write includes read.
 func TestTokensGiveNoMoreThanTheyHaveS26(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"),
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"),
 		emulator.WithKey(emulator.Key{Token: "root", ID: "tok_root"}),
 		emulator.WithKey(emulator.Key{Token: "some", ID: "tok_some", Scopes: []string{"tokens:write", "instances:write"}}),
 		emulator.WithKey(emulator.Key{Token: "bound", ID: "tok_bound", Project: "prj_default"}))
@@ -169,7 +169,7 @@ func TestTokensGiveNoMoreThanTheyHaveS26(t *testing.T) {
 			continue
 		}
 		r.Refused(403, "insufficient_scope").Has("error.details", []any{map[string]any{"required_scopes": missing}})
-		r.Header("WWW-Authenticate", challenge+`, error="insufficient_scope", scope="`+spaced(missing)+`"`)
+		r.Header("WWW-Authenticate", challenge+`, error="insufficient_scope", scope="`+joinSpaced(missing)+`"`)
 	}
 	some.Post("/v1/tokens", `{"name":"as I am"}`).Wants(201).Has("scopes", []any{"tokens:write", "instances:write"})
 	some.Post("/v1/tokens/tok_root/rotate", "").Refused(403, "insufficient_scope")
@@ -187,7 +187,7 @@ func TestTokensGiveNoMoreThanTheyHaveS26(t *testing.T) {
 	s.As("root").Post("/v1/tokens", `{"name":"n","project_id":"prj_default"}`).Wants(201)
 }
 
-func spaced(list []any) string {
+func joinSpaced(list []any) string {
 	words := make([]string, len(list))
 	for i := range list {
 		words[i] = fmt.Sprint(list[i])
@@ -198,7 +198,7 @@ func spaced(list []any) string {
 // A workspace has 1,000 tokens made by API that can be used; those that ended make
 // room, and are forgotten after 90 days.
 func TestTokenQuota(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 	make1 := func(body string) *wire.Reply { return s.Post("/v1/tokens", body) }
 	short := make1(`{"name":"n","expires_at":"2026-03-19T13:00:00Z"}`).Wants(201).Text("id")
 	first := make1(`{"name":"n"}`).Wants(201).Text("id")
@@ -226,7 +226,7 @@ func TestTokenQuota(t *testing.T) {
 // Same seed, same bytes; another workspace, other secrets (S6, S23).
 func TestMintedSecretsFollowFromTheSeedS6(t *testing.T) {
 	made := func(s *wire.Server) string { return s.Post("/v1/tokens", `{"name":"n"}`).Wants(201).Text("secret") }
-	opts := []emulator.Option{still(), emulator.WithSeed(7), emulator.WithKey(emulator.Key{Token: "a"}), emulator.WithKey(emulator.Key{Token: "b", Workspace: "wsp_b"})}
+	opts := []emulator.Option{frozen12(), emulator.WithSeed(7), emulator.WithKey(emulator.Key{Token: "a"}), emulator.WithKey(emulator.Key{Token: "b", Workspace: "wsp_b"})}
 	one, two := wire.Start(t, opts...), wire.Start(t, opts...)
 	a, a2 := made(one.As("a")), made(one.As("a"))
 	if b := made(one.As("b")); a == a2 || a == b || a2 == b {
@@ -243,7 +243,7 @@ func TestMintedSecretsFollowFromTheSeedS6(t *testing.T) {
 // A reset takes away the tokens made since the start; a restore brings back those
 // of the snapshot; a fork has none of them (S23, S72).
 func TestTokensBelongToTheState(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"))
 	made := s.Post("/v1/tokens", `{"name":"n"}`).Wants(201)
 	key := made.Text("secret")
 	p := s.Snapshot()
@@ -273,7 +273,7 @@ func TestTokensBelongToTheState(t *testing.T) {
 // S10, S24 (10.2 rows 10 and 11): a repetition gets the secret again, but only who
 // asked first, and no saved world, dump, log or record of requests holds it.
 func TestSecretsAreNotKeptS24(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("empty"), emulator.WithKey(emulator.Key{Token: "mine"}), emulator.WithKey(emulator.Key{Token: "other"})).As("mine")
+	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"), emulator.WithKey(emulator.Key{Token: "mine"}), emulator.WithKey(emulator.Key{Token: "other"})).As("mine")
 	const body = `{"name":"n"}`
 	first := s.Post("/v1/tokens", body, "Idempotency-Key", "k").Wants(201)
 	replays(t, first, s.Post("/v1/tokens", body, "Idempotency-Key", "k"))

@@ -61,15 +61,15 @@ func TestTransitions(t *testing.T) {
 				s := c.start(t, emulator.WithSpeed(speed))
 				id, action := c.begin(s)
 				version := s.Get("/v1/instances/" + id).Int("version")
-				move(s, time.Duration(seconds)*time.Second-1)
+				advanceClock(s, time.Duration(seconds)*time.Second-1)
 				s.Get("/v1/instances/"+id).Has("status", c.via).Has("pending_action", action).Has("version", version)
 				s.Get("/v1/actions/"+action).Has("status", "in_progress").Has("progress", 99).Has("completed_at", nil)
-				move(s, 1)
-				ended := aMoment().Add(time.Duration(seconds) * time.Second).Format(time.RFC3339)
+				advanceClock(s, 1)
+				ended := testTime().Add(time.Duration(seconds) * time.Second).Format(time.RFC3339)
 				s.Get("/v1/instances/"+id).Has("status", c.to).Has("pending_action", nil).Has("status_reason", nil).
 					Has("version", version+1).Has("updated_at", ended).Has("size", c.sizeAfter())
 				s.Get("/v1/actions/"+action).Has("status", "completed").Has("progress", 100).Has("completed_at", ended).Has("error", nil)
-				move(s, 24*time.Hour)
+				advanceClock(s, 24*time.Hour)
 				s.Get("/v1/instances/"+id).Has("status", c.to).Has("updated_at", ended)
 			})
 		}
@@ -107,9 +107,9 @@ func TestOwnDurations(t *testing.T) {
 	for _, c := range changes {
 		s := c.start(t, emulator.WithSpeed("realistic"), emulator.WithDuration(c.action, 1500*time.Millisecond))
 		id, _ := c.begin(s)
-		move(s, 1500*time.Millisecond-1)
+		advanceClock(s, 1500*time.Millisecond-1)
 		s.Get("/v1/instances/"+id).Has("status", c.via)
-		move(s, 1)
+		advanceClock(s, 1)
 		s.Get("/v1/instances/"+id).Has("status", c.to).Has("pending_action", nil)
 	}
 	for own, want := range map[time.Duration]string{time.Second: "1", time.Minute: "2", 0: "1"} {
@@ -140,7 +140,7 @@ func TestFailures(t *testing.T) {
 				s := c.start(t)
 				id, action := c.begin(s)
 				before := s.Get("/v1/instances/" + id).Wants(200)
-				move(s, time.Second)
+				advanceClock(s, time.Second)
 				if err := s.Fail(id, code); err != nil {
 					t.Fatal(err)
 				}
@@ -160,7 +160,7 @@ func TestFailures(t *testing.T) {
 				} else {
 					i.Has("status_reason", nil)
 				}
-				move(s, time.Hour) // its end was booked, and is not any more
+				advanceClock(s, time.Hour) // its end was booked, and is not any more
 				s.Get("/v1/instances/"+id).Has("status", c.failed).Has("version", i.Int("version"))
 			})
 		}
@@ -178,7 +178,7 @@ func TestCrash(t *testing.T) {
 		Has("status_reason.message", "The host of the instance failed.").Has("version", 2).Has("ip", ip)
 	act(s, "ins_a", `{"type":"rebuild"}`)
 	s.Get("/v1/instances/ins_a").Has("status", "rebuilding").Has("status_reason", nil)
-	move(s, 5*time.Second)
+	advanceClock(s, 5*time.Second)
 	s.Get("/v1/instances/ins_a").Has("status", "running").Has("status_reason", nil).Has("ip", ip)
 	s.Delete("/v1/instances/ins_c").Wants(204)
 
@@ -196,7 +196,7 @@ func TestProgress(t *testing.T) {
 	r := s.Post("/v1/instances/ins_a/actions", `{"type":"reboot"}`).Wants(202).Has("progress", 0)
 	action := r.Text("id")
 	for _, want := range []int{25, 50, 75, 100} {
-		move(s, 50*time.Second)
+		advanceClock(s, 50*time.Second)
 		s.Get("/v1/actions/"+action).Has("progress", want)
 		s.Get("/v1/instances/ins_a/actions").Has("data.0.progress", want).Has("data.0.id", action)
 	}

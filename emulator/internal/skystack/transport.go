@@ -39,7 +39,7 @@ func (a *API) Secure(r *http.Request) error {
 // whether the request had one that was good. A token is as exposed when the
 // header around it is malformed.
 func (a *API) revoke(r *http.Request) bool {
-	if secret, err := a.Bearer(r, ""); err == nil && credible(secret) == nil {
+	if secret, err := a.Bearer(r, ""); err == nil && checkTokenForm(secret) == nil {
 		digest := engine.DigestOf(secret)
 		w, id := a.Credentials.World(secret, digest)
 		return a.revokeKey(w, id, digest)

@@ -35,7 +35,7 @@ func TestMergePatch(t *testing.T) {
 			`{"metadata":{"big":9007199254740993,"exact":0.10,"huge":123456789012345678901234567890}}`: `"big":9007199254740993,"exact":0.10,"huge":123456789012345678901234567890,"l"`,
 		} {
 			id := made(s, "old", ","+before)
-			move(s, time.Second)
+			advanceClock(s, time.Second)
 			for _, media := range []string{"application/json", "application/merge-patch+json"} {
 				r := s.Patch("/v1/instances/"+id, patch, "Content-Type", media).Wants(200).Has("version", 2).
 					Has("updated_at", s.Now().Format(time.RFC3339)).Header("ETag", `"2.2026-01-15"`) // the second is a no-op
@@ -56,7 +56,7 @@ func TestPatchWithoutAChange(t *testing.T) {
 	s := wire.Start(t, frozen(), emulator.WithFixture("empty"))
 	id := made(s, "same", `,"labels":{"a":"ä"},"metadata":{"o": {"z":1, "b":[1, 2]},"t":"x","e":{}},"autoscale":true`)
 	before := s.Get("/v1/instances/" + id)
-	move(s, time.Second)
+	advanceClock(s, time.Second)
 	for _, patch := range []string{
 		`{}`, `{"name":"same"}`, `{"labels":{}}`, `{"labels":{"a":"\u00e4"}}`, `{"labels":{"x":null}}`, `{"metadata":{}}`,
 		`{"metadata":{"o":{"b":[1,2],"z":1}}}`, `{"metadata":{"o":{}}}`, `{"metadata":{"e":{}}}`, `{"metadata":{"t":"\u0078"}}`,
@@ -161,7 +161,7 @@ func TestEntityTags(t *testing.T) {
 			s.Delete(path, "If-Match", `"4.2026-01-15"`).Wants(204).Header("ETag", "")
 		}
 		id := made(s, "a", "")
-		move(s, 3e9)
+		advanceClock(s, 3e9)
 		s.Post("/v1/instances/"+id+"/actions", `{"type":"stop"}`, "If-Match", `"1.2026-01-15"`).Refused(412, "precondition_failed")
 		s.Post("/v1/instances/"+id+"/actions", `{"type":"stop"}`, "If-Match", `"2.2026-01-15"`).Wants(202)
 		s.Get("/v1/instances/"+id).Has("status", "stopping")

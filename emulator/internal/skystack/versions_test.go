@@ -12,7 +12,7 @@ import (
 // the path has one version, v1.
 func TestVersionsAreListedS2(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still()).As("")
+		s := start(frozen12()).As("")
 		for _, path := range []string{"/v1/version", "/version"} {
 			const want = `{"api":"v1","version":"` + emulator.Version + `","default":"2026-01-15","supported":["2025-07-01","2026-01-15","2026-10-01"],` +
 				`"deprecated":["2025-07-01"],"preview":["2026-10-01"],"next_reset_at":null}`
@@ -30,7 +30,7 @@ func TestVersionsAreListedS2(t *testing.T) {
 // the default. What was used is told in every response.
 func TestWhichVersionCountsS67(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("docs"), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 9}), emulator.WithKey(emulator.Key{Token: "plain"}),
+		s := start(frozen12(), emulator.WithFixture("docs"), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 9}), emulator.WithKey(emulator.Key{Token: "plain"}),
 			emulator.WithKey(emulator.Key{Token: "pages", APIVersion: "2025-07-01"}), emulator.WithKey(emulator.Key{Token: "cursors", APIVersion: "2026-10-01"}),
 			emulator.WithKey(emulator.Key{Token: "pinned", APIVersion: "2026-01-15"}))
 		for _, tc := range []struct{ key, header, want string }{
@@ -68,7 +68,7 @@ func TestWhichVersionCountsS67(t *testing.T) {
 // no key does not look at it.
 func TestVersionsThatAreNoneS67(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("docs"))
+		s := start(frozen12(), emulator.WithFixture("docs"))
 		const invalid = "SkyStack-Version must be given once, as a date such as 2026-01-15."
 		for _, lines := range [][]string{
 			{""}, {"latest"}, {"v1"}, {"1"}, {"2026"}, {"2026-1-15"}, {"2026-01-32"}, {"2026-02-30"}, {"2026-13-01"}, {"20260115"}, {"2026/01/15"},
@@ -128,7 +128,7 @@ func TestDefaultVersionIsTheSupersetS68(t *testing.T) {
 // S68; 6.2: 2025-07-01 knows pages, size and one family of paths, and nothing else.
 func TestPageEraS68(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("docs"), emulator.WithKey(emulator.Key{Token: "pages", APIVersion: "2025-07-01"})).As("pages")
+		s := start(frozen12(), emulator.WithFixture("docs"), emulator.WithKey(emulator.Key{Token: "pages", APIVersion: "2025-07-01"})).As("pages")
 		announced := func(r *wire.Reply) *wire.Reply {
 			t.Helper()
 			return r.Header("Deprecation", "@1768435200").Header("Sunset", "Fri, 15 Jan 2027 00:00:00 GMT").Header("SkyStack-Version", "2025-07-01")
@@ -180,7 +180,7 @@ func TestPageEraS68(t *testing.T) {
 // S68; 6.2: 2026-10-01 walks by cursor and speaks of profiles; size is understood.
 func TestCursorEraS68(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {
-		s := start(still(), emulator.WithFixture("docs"), emulator.WithKey(emulator.Key{Token: "cursors", APIVersion: "2026-10-01"})).As("cursors")
+		s := start(frozen12(), emulator.WithFixture("docs"), emulator.WithKey(emulator.Key{Token: "cursors", APIVersion: "2026-10-01"})).As("cursors")
 		first := s.Get("/v1/instances?limit=40").Wants(200).Lacks("pagination").Lacks("data.0.size").Has("data.0.profile", "standard-2").
 			Header("Deprecation", "").Header("Sunset", "")
 		cursor := first.Text("next_cursor")
@@ -210,7 +210,7 @@ func TestCursorEraS68(t *testing.T) {
 
 // S7, S68: a version shows an object in its own way, so its tag is its own too.
 func TestTagsOfVersionsS68(t *testing.T) {
-	s := wire.Start(t, still(), emulator.WithFixture("docs"))
+	s := wire.Start(t, frozen12(), emulator.WithFixture("docs"))
 	for _, version := range []string{"2025-07-01", "2026-01-15", "2026-10-01"} {
 		s.Get("/v1/instances/ins_123", "SkyStack-Version", version).Wants(200).Header("ETag", `"1.`+version+`"`)
 		for _, other := range []string{"2025-07-01", "2026-01-15", "2026-10-01"} {

@@ -12,9 +12,9 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-// bare speaks to a sandbox without validating the responses against the contract,
+// rawClient speaks to a sandbox without validating the responses against the contract,
 // which would take most of the time where there are thousands of them.
-type bare struct {
+type rawClient struct {
 	*emulator.Emulator
 	base   string
 	client *http.Client
@@ -22,7 +22,7 @@ type bare struct {
 
 // send returns the status of the response and its body, if that is JSON. It fails
 // the test when there is no response, and may be called from any goroutine.
-func (b bare) send(t *testing.T, method, path, body string, out any, headers ...string) *http.Response {
+func (b rawClient) send(t *testing.T, method, path, body string, out any, headers ...string) *http.Response {
 	t.Helper()
 	r, err := http.NewRequest(method, b.base+path, strings.NewReader(body))
 	if err != nil {
@@ -48,26 +48,26 @@ func (b bare) send(t *testing.T, method, path, body string, out any, headers ...
 	return resp
 }
 
-// bareDoors runs a test through both doors, in parallel.
-func bareDoors(t *testing.T, test func(t *testing.T, start func(...emulator.Option) bare)) {
+// bothTransports runs a test through both doors, in parallel.
+func bothTransports(t *testing.T, test func(t *testing.T, start func(...emulator.Option) rawClient)) {
 	t.Run("in-process", func(t *testing.T) {
 		t.Parallel()
-		test(t, func(opts ...emulator.Option) bare {
+		test(t, func(opts ...emulator.Option) rawClient {
 			e := emulator.Start(t, opts...)
-			return bare{e, "", e.Client()}
+			return rawClient{e, "", e.Client()}
 		})
 	})
 	t.Run("socket", func(t *testing.T) {
 		t.Parallel()
-		test(t, func(opts ...emulator.Option) bare {
+		test(t, func(opts ...emulator.Option) rawClient {
 			e, transport := emulator.Start(t, opts...), &http.Transport{MaxIdleConnsPerHost: 64}
 			t.Cleanup(transport.CloseIdleConnections)
-			return bare{e, e.URL(), &http.Client{Transport: transport}}
+			return rawClient{e, e.URL(), &http.Client{Transport: transport}}
 		})
 	})
 }
 
-type barePage struct {
+type rawPage struct {
 	Data       []struct{ ID string }
 	NextCursor *string `json:"next_cursor"`
 	Pagination struct {
@@ -76,7 +76,7 @@ type barePage struct {
 	}
 }
 
-func (p barePage) ids() (ids []string) {
+func (p rawPage) ids() (ids []string) {
 	for _, i := range p.Data {
 		ids = append(ids, i.ID)
 	}
@@ -84,10 +84,10 @@ func (p barePage) ids() (ids []string) {
 }
 
 // walk follows next_cursor to the end.
-func (b bare) walk(t *testing.T, query string) (ids []string) {
+func (b rawClient) walk(t *testing.T, query string) (ids []string) {
 	t.Helper()
 	for next := ""; ; {
-		var p barePage
+		var p rawPage
 		b.send(t, "GET", "/v1/instances?"+query+next, "", &p)
 		ids = append(ids, p.ids()...)
 		if p.NextCursor == nil {
@@ -101,10 +101,10 @@ func (b bare) walk(t *testing.T, query string) (ids []string) {
 }
 
 // paged follows page numbers to the end.
-func (b bare) paged(t *testing.T, query string) (ids []string) {
+func (b rawClient) paged(t *testing.T, query string) (ids []string) {
 	t.Helper()
 	for page := 1; ; page++ {
-		var p barePage
+		var p rawPage
 		b.send(t, "GET", fmt.Sprintf("/v1/instances?%s&page=%d", query, page), "", &p)
 		if len(p.Data) == 0 {
 			return ids
@@ -116,8 +116,8 @@ func (b bare) paged(t *testing.T, query string) (ids []string) {
 // S64, S65, S66: walking 1,000 instances by cursor while others are created and
 // deleted yields every one that survives the walk exactly once, and none twice.
 func TestWalkWhileTheWorldChangesS64(t *testing.T) {
-	bareDoors(t, func(t *testing.T, start func(...emulator.Option) bare) {
-		s := start(still(), emulator.WithFixture("busy=1000"))
+	bothTransports(t, func(t *testing.T, start func(...emulator.Option) rawClient) {
+		s := start(frozen12(), emulator.WithFixture("busy=1000"))
 		if n := len(s.walk(t, "limit=200")); n != 1000 {
 			t.Fatalf("%d instances, want 1000", n)
 		}

@@ -60,7 +60,7 @@ func (a *API) listWebhooks(c *httpapi.Call, in listWebhooksInput) (listBody[webh
 	} else if !a.projects.Has(c.Tx, project) {
 		return listBody[webhookBody]{}, noProject(project)
 	}
-	a.await(c, a.outbox.Due(c.Tx, func(w webhook.Endpoint, _ webhook.Delivery) bool { return project == "" || w.ProjectID == project }))
+	a.advanceToAwaited(c, a.outbox.Due(c.Tx, func(w webhook.Endpoint, _ webhook.Delivery) bool { return project == "" || w.ProjectID == project }))
 	v := resource.List[webhook.Endpoint]{Table: a.outbox.Endpoints, Project: func(w webhook.Endpoint) string { return w.ProjectID }, Name: "webhooks\x01" + project}
 	if project != "" {
 		v.Keep = func(w webhook.Endpoint) bool { return w.ProjectID == project }
@@ -152,7 +152,7 @@ func (a *API) createWebhook(c *httpapi.Call, in createWebhookInput) (webhookBody
 //
 //	GET /v1/projects/{id}/webhooks/{webhook_id}
 func (a *API) getWebhook(c *httpapi.Call, in webhookPath) (webhookBody, error) {
-	a.await(c, a.outbox.Due(c.Tx, func(w webhook.Endpoint, _ webhook.Delivery) bool { return w.ID == in.ID }))
+	a.advanceToAwaited(c, a.outbox.Due(c.Tx, func(w webhook.Endpoint, _ webhook.Delivery) bool { return w.ID == in.ID }))
 	w, err := a.webhook(c.Tx, in)
 	if err != nil {
 		return webhookBody{}, err

@@ -59,7 +59,7 @@ func TestEnabledAgainItMayFailAgain(t *testing.T) {
 	s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
 	id := hook(s, "http://127.0.0.1:3000/h", `"instance.created"`, `,"auto_disable_after_seconds":60`)
 	for n := range 2 {
-		knock(s, id, 1)
+		sendTestEvents(s, id, 1)
 		advance(t, s, time.Hour)
 		s.Get("/v1/webhooks/"+id).Wants(200).Has("status", "disabled").Has("disabled_reason", "failing").Has("health", "failing")
 		if got, want := len(in.arrived()), 4*(n+1); got != want { // at 0, 10, 30 and 70 s

@@ -24,8 +24,8 @@ func faultyHook(s *wire.Server, faults string) (id string) {
 	return hook(s, "http://127.0.0.1:3000/h", `"instance.created"`, `,"secret":"`+aSecret+`","sandbox":{`+faults+`}`)
 }
 
-// knock sends test events to an endpoint and returns their deliveries.
-func knock(s *wire.Server, webhook string, times int) (deliveries []string) {
+// sendTestEvents sends test events to an endpoint and returns their deliveries.
+func sendTestEvents(s *wire.Server, webhook string, times int) (deliveries []string) {
 	s.T.Helper()
 	for range times {
 		deliveries = append(deliveries, s.Post("/v1/webhooks/"+webhook+"/test", "").Wants(202).Text("id"))
@@ -92,9 +92,9 @@ func (a arrival) genuine(secret string) error {
 	return w.Verify([]byte(a.Body), a.Header)
 }
 
-// careful is a receiver that refuses what is not signed, or old, and accepts
+// verifyingReceiver is a receiver that refuses what is not signed, or old, and accepts
 // duplicates.
-func careful() *inbox {
+func verifyingReceiver() *inbox {
 	in := &inbox{}
 	in.answer = func(n int, _ *http.Request) int {
 		if in.arrived()[n-1].genuine(aSecret) != nil {
@@ -125,10 +125,10 @@ func TestDeliveryFaults(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			in := careful()
+			in := verifyingReceiver()
 			s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
 			id := faultyHook(s, tc.faults)
-			knock(s, id, 1)
+			sendTestEvents(s, id, 1)
 			advance(t, s, time.Minute)
 			log := delivered(s, id)
 			if len(log) != 1 || log[0].Status != "succeeded" || log[0].marks() != tc.marks {
@@ -159,9 +159,9 @@ func TestDeliveryFaults(t *testing.T) {
 // An invalid probe with a wrong signature is wrong in every header, and one with an old
 // timestamp is right but for its age.
 func TestInvalidProbesOnTheWire(t *testing.T) {
-	in := careful()
+	in := verifyingReceiver()
 	s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
-	knock(s, faultyHook(s, `"wrong_signature":1,"old_timestamp":1,"rotation":1`), 1)
+	sendTestEvents(s, faultyHook(s, `"wrong_signature":1,"old_timestamp":1,"rotation":1`), 1)
 	advance(t, s, time.Minute)
 	got := in.arrived()
 	if len(got) != 3 {
@@ -202,11 +202,11 @@ func TestHeldBack(t *testing.T) {
 	in := &inbox{}
 	s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
 	id := faultyHook(s, `"delay_seconds":60`)
-	first := knock(s, id, 2)
+	first := sendTestEvents(s, id, 2)
 	s.Get("/v1/webhooks/"+id+"/deliveries/"+first[0]).Wants(200).Has("status", "waiting").
-		Has("next_attempt_at", aMoment().Add(time.Minute).Format(time.RFC3339))
+		Has("next_attempt_at", testTime().Add(time.Minute).Format(time.RFC3339))
 	s.Patch("/v1/webhooks/"+id, `{"sandbox":{"delay_seconds":0}}`).Wants(200)
-	want := append(first, knock(s, id, 2)...)
+	want := append(first, sendTestEvents(s, id, 2)...)
 	advance(t, s, 59*time.Second)
 	if got := in.arrived(); len(got) != 0 {
 		t.Fatalf("%d came too early", len(got))
@@ -218,12 +218,12 @@ func TestHeldBack(t *testing.T) {
 	s = wire.Start(t, frozen(), emulator.WithWebhookTransport(in2))
 	id = faultyHook(s, `"reorder":0.5`)
 	const events = 40
-	knock(s, id, events)
+	sendTestEvents(s, id, events)
 	advance(t, s, time.Minute)
 	got := arrivals(in2)
 	held := 0
 	for _, d := range delivered(s, id) {
-		after := d.Attempts[0].At.Sub(aMoment())
+		after := d.Attempts[0].At.Sub(testTime())
 		switch d.marks() {
 		case "-":
 			if after != 0 {
@@ -261,10 +261,10 @@ func checkOrder(t *testing.T, in *inbox, want []string) {
 // The faults follow from the seed, whatever else happens.
 func TestDeliveryFaultsFollowFromTheSeed(t *testing.T) {
 	faults := func(seed uint64) string {
-		in := careful()
+		in := verifyingReceiver()
 		s := wire.Start(t, frozen(), emulator.WithSeed(seed), emulator.WithWebhookTransport(in))
 		id := faultyHook(s, `"duplicates":0.5,"reorder":0.5,"delay_seconds":1,"wrong_signature":0.5,"old_timestamp":0.5,"rotation":0.5`)
-		knock(s, id, 20)
+		sendTestEvents(s, id, 20)
 		advance(t, s, time.Minute)
 		var out strings.Builder
 		for n, d := range delivered(s, id) {
@@ -297,7 +297,7 @@ func TestDeliveryFaultsLoseNothing(t *testing.T) {
 	s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
 	id := faultyHook(s, `"duplicates":1,"reorder":1,"delay_seconds":7,"wrong_signature":1,"old_timestamp":1,"rotation":1`)
 	const events = 30
-	knock(s, id, events)
+	sendTestEvents(s, id, events)
 	advance(t, s, 25*time.Hour)
 	genuine := map[string]int{}
 	for _, a := range in.arrived() {
@@ -347,14 +347,14 @@ func TestReceiverFindings(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				in := careful()
+				in := verifyingReceiver()
 				if tc.receiver != nil {
 					in.answer = nil
 					tc.receiver(in)
 				}
 				s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
 				id := faultyHook(s, tc.faults)
-				knock(s, id, 3)
+				sendTestEvents(s, id, 3)
 				advance(t, s, time.Second)
 				var codes []string
 				for _, f := range s.Findings() {
@@ -362,7 +362,7 @@ func TestReceiverFindings(t *testing.T) {
 					if !strings.Contains(f.Message, id) || !strings.Contains(f.Message, "(3 times, the last at 2026-03-19T10:22:44Z") {
 						t.Errorf("%s does not name %s and three times", f.Message, id)
 					}
-					if !f.At.Equal(aMoment()) {
+					if !f.At.Equal(testTime()) {
 						t.Errorf("at %v, want the world's time", f.At)
 					}
 				}

@@ -18,7 +18,7 @@ const (
 // Credential is the digest of one.
 type Credential [32]byte
 
-type streak struct {
+type series struct {
 	since time.Time
 	count int
 }
@@ -31,11 +31,11 @@ func (l *Log) Refused(c Credential, workspace string, at time.Time, code string)
 	defer l.mu.Unlock()
 	s := l.streaks[c]
 	if s.count == 0 || at.Sub(s.since) > streakSpan || at.Before(s.since) {
-		s = streak{since: at}
+		s = series{since: at}
 	}
 	s.count++
 	if l.streaks == nil || len(l.streaks) >= streakTracked && s.count == 1 {
-		l.streaks = map[Credential]streak{}
+		l.streaks = map[Credential]series{}
 	}
 	defer func() { l.streaks[c] = s }()
 	if s.count != streakCount {

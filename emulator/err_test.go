@@ -7,13 +7,15 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-// teller is a test that notes why it was failed.
-type teller struct {
+// failureRecorder is a test that notes why it was failed.
+type failureRecorder struct {
 	*testing.T
 	told string
 }
 
-func (l *teller) Fatalf(format string, args ...any) { l.told += fmt.Sprintf(format, args...) + "\n" }
+func (l *failureRecorder) Fatalf(format string, args ...any) {
+	l.told += fmt.Sprintf(format, args...) + "\n"
+}
 
 // A match that names what does not exist fails the test of the workspace, which
 // returns nothing; without a test Err says it.
@@ -40,7 +42,7 @@ func TestMisnamedMatches(t *testing.T) {
 		}},
 	}
 	for _, m := range misuses {
-		l := &teller{T: t}
+		l := &failureRecorder{T: t}
 		inTest := emulator.Start(l)
 		alone, err := emulator.New()
 		if err != nil {

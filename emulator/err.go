@@ -41,8 +41,8 @@ func (w *Workspace) fail(method string, err error) {
 	w.e.log.Error("a method was misused", "error", err)
 }
 
-// belong makes the workspace part of a test.
-func (w *Workspace) belong(t TB) {
+// bindToTest makes the workspace part of a test.
+func (w *Workspace) bindToTest(t TB) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.t = t

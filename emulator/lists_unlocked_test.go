@@ -13,8 +13,8 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-// listed is a list of instances as far as these tests read it.
-type listed struct {
+// instanceList is a list of instances as far as these tests read it.
+type instanceList struct {
 	Data []struct {
 		ID string `json:"id"`
 	} `json:"data"`
@@ -24,7 +24,7 @@ type listed struct {
 	Next *string `json:"next_cursor"`
 }
 
-func filtered(t *testing.T, e *emulator.Emulator, q url.Values) (out listed, ids []string) {
+func filtered(t *testing.T, e *emulator.Emulator, q url.Values) (out instanceList, ids []string) {
 	t.Helper()
 	status, body := sent(t, e, e.Key(), "GET", "/v1/instances?"+q.Encode(), "")
 	if status != 200 {
