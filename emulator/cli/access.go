@@ -44,8 +44,8 @@ func takeJournal(p *plan, s string) error {
 	return p.use(emulator.WithJournal(n))
 }
 
-// open reports whether other machines can reach one of the addresses.
-func open(addrs ...*net.TCPAddr) bool {
+// exposed reports whether other machines can reach one of the addresses.
+func exposed(addrs ...*net.TCPAddr) bool {
 	for _, at := range addrs {
 		if at != nil && !at.IP.IsLoopback() {
 			return true
@@ -59,7 +59,7 @@ func open(addrs ...*net.TCPAddr) bool {
 // sandbox generates one. A configured default key is accepted. Secrets created by API
 // cannot be computed there either.
 func (p *plan) guard(addrs ...*net.TCPAddr) error {
-	if !open(addrs...) {
+	if !exposed(addrs...) {
 		return nil
 	}
 	p.opts = append(p.opts, emulator.WithoutDefaultKey())

@@ -46,9 +46,9 @@ func printEnv(p *plan, stdout io.Writer) error {
 	if err != nil {
 		return &usageError{"env", err}
 	}
-	if open(addr, secureAddr) {
+	if exposed(addr, secureAddr) {
 		listen := p.listen
-		if !open(addr) {
+		if !exposed(addr) {
 			listen = p.https
 		}
 		if again, err := p.key(); err != nil || again != key {

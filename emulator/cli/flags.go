@@ -174,7 +174,7 @@ func choiceFlag(to *string, words ...string) *value {
 // truthFlag is a flag without a value.
 func truthFlag(to *bool) *value {
 	return &value{arg: noValue, take: func(text string) (err error) {
-		*to, err = yes(text)
+		*to, err = parseBool(text)
 		return err
 	}}
 }

@@ -59,7 +59,7 @@ func takeTLSName(p *plan, s string) error {
 }
 
 func takeRequireHTTPS(p *plan, s string) error {
-	on, err := yes(s)
+	on, err := parseBool(s)
 	if on {
 		p.required = true
 		return p.use(emulator.WithRequireHTTPS())
@@ -68,7 +68,7 @@ func takeRequireHTTPS(p *plan, s string) error {
 }
 
 func takeRevoke(p *plan, s string) error {
-	on, err := yes(s)
+	on, err := parseBool(s)
 	if on {
 		p.required = true
 		return p.use(emulator.WithRevokeOnPlaintext())

@@ -27,7 +27,7 @@ func start(p *plan, command string, log *slog.Logger) (_ *running, err error) {
 		return nil, err
 	}
 	for listen, at := range map[string]*net.TCPAddr{p.listen: addr, p.https: secureAddr} {
-		if p.anyToken && open(at) {
+		if p.anyToken && exposed(at) {
 			return nil, &usageError{command, fmt.Errorf(
 				"accept-any-token on %s: every client that reaches that address would be accepted; listen on a loopback address, as %s, or name the keys", listen, defaultListen)}
 		}

@@ -86,10 +86,10 @@ func cannotListenAs(flag, listen string, err error) error {
 // warnIfOpen logs a warning when other machines can reach the sandbox (10.2, row 1).
 func warnIfOpen(log *slog.Logger, e *emulator.Emulator, plain, secure *net.TCPAddr) {
 	at, text := plain, "other machines can reach the sandbox; it speaks plain HTTP and has no real data"
-	if !open(plain) {
+	if !exposed(plain) {
 		at, text = secure, "other machines can reach the sandbox; it has no real data"
 	}
-	if !open(at) {
+	if !exposed(at) {
 		return
 	}
 	if e.Key() == emulator.DefaultKey {

@@ -142,7 +142,7 @@ func choice(one string, a emulator.Option, other string, b emulator.Option) func
 // option returns the take function of a setting that is on or off.
 func option(o emulator.Option) func(*plan, string) error {
 	return func(p *plan, s string) error {
-		on, err := yes(s)
+		on, err := parseBool(s)
 		if on {
 			return p.use(o)
 		}
@@ -154,7 +154,7 @@ func unknown(s string, words ...string) error {
 	return fmt.Errorf("%q is unknown%s: use %s", s, hint(s, words...), joined(words, "or"))
 }
 
-func yes(s string) (bool, error) {
+func parseBool(s string) (bool, error) {
 	switch strings.ToLower(s) {
 	case "true", "1", "yes", "on":
 		return true, nil
@@ -326,7 +326,7 @@ func takeAlgorithm(p *plan, s string) error {
 }
 
 func takeAnyToken(p *plan, s string) (err error) {
-	p.anyToken, err = yes(s)
+	p.anyToken, err = parseBool(s)
 	return err
 }
 

@@ -125,16 +125,16 @@ func echoServer(sandbox string, dressed bool) (http.Handler, error) {
 	}
 	e.GET("/v1/instances/:id", func(c echo.Context) error { return c.JSON(http.StatusOK, one) })
 	e.GET("/v1/instances", func(c echo.Context) error { return c.JSON(http.StatusOK, page) })
-	var metrics sync.Map // by the question: the sandbox's own, since Echo has nothing to make them of
+	var metrics sync.Map // by URI: copies of what the sandbox returns, since Echo has nothing to compute them from
 	e.GET("/v1/instances/:id/metrics", func(c echo.Context) error {
-		asked := c.Request().RequestURI
-		body, ok := metrics.Load(asked)
+		uri := c.Request().RequestURI
+		body, ok := metrics.Load(uri)
 		if !ok {
-			var made json.RawMessage
-			if _, err := fetch(sandbox+asked, &made); err != nil {
+			var fetched json.RawMessage
+			if _, err := fetch(sandbox+uri, &fetched); err != nil {
 				return err
 			}
-			body, _ = metrics.LoadOrStore(asked, made)
+			body, _ = metrics.LoadOrStore(uri, fetched)
 		}
 		return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, body.(json.RawMessage))
 	})

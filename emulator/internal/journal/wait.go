@@ -114,8 +114,8 @@ func (j *Journal) describe(m sandbox.Match) string {
 	return " with" + j.clean(b.String())
 }
 
-// shown is how many requests are named that came instead of another.
-const shown = 3
+// maxOthers is how many requests are named that did not match.
+const maxOthers = 3
 
 // otherRequests says what came instead of a match, to follow what describe says.
 func (j *Journal) otherRequests(m sandbox.Match) string {
@@ -123,7 +123,7 @@ func (j *Journal) otherRequests(m sandbox.Match) string {
 	if m.Since, m.Limit, m.NewestFirst = 0, 0, false; m == (sandbox.Match{}) {
 		return "" // anything would have matched
 	}
-	latest := j.Requests(sandbox.Match{Since: since, Limit: shown, NewestFirst: true})
+	latest := j.Requests(sandbox.Match{Since: since, Limit: maxOthers, NewestFirst: true})
 	slices.Reverse(latest)
 	if len(latest) == 0 {
 		return ", nor any other"
