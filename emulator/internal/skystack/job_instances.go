@@ -192,8 +192,8 @@ func reasonOf(err error) *job.Reason {
 	return &job.Reason{Code: e.Code, Message: e.Message}
 }
 
-// Foresee implements job.Instances.
-func (a jobInstances) Foresee(tx *engine.Tx, id string, act *job.Action) (string, *job.Reason) {
+// Forecast implements job.Instances.
+func (a jobInstances) Forecast(tx *engine.Tx, id string, act *job.Action) (string, *job.Reason) {
 	i, ok := a.instances.Get(tx, id)
 	if !ok {
 		return job.Refused, a.Missing(id)
@@ -279,7 +279,7 @@ func (a jobInstances) create(tx *engine.Tx, j *job.Job, t Action) job.Result {
 	return job.Result{InstanceID: i.ID, ActionID: i.PendingAction, Outcome: job.InProgress}
 }
 
-// update updates an instance as a PATCH does (S16). It may be refused although Foresee
+// update updates an instance as a PATCH does (S16). It may be refused although Forecast
 // allowed it: a replica changes with its leader's policy.
 func (a jobInstances) update(tx *engine.Tx, i Instance, act *job.Action, by *event.Cause) job.Result {
 	changed, err := a.changedBy(tx, i, act)

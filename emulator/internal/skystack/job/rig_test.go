@@ -120,7 +120,7 @@ func (r *rig) WithLabels(labels map[string]string) func(*Instance) bool {
 func (r *rig) Metric(*engine.Tx, string, string) func(time.Time) float64 { return r.metric }
 func (r *rig) Missing(id string) *Reason                                 { return reason("instance_not_found", id) }
 func (r *rig) Unavailable(*engine.Tx, *Action) *Reason                   { return nil }
-func (r *rig) Foresee(*engine.Tx, string, *Action) (string, *Reason)     { return Begin, nil }
+func (r *rig) Forecast(*engine.Tx, string, *Action) (string, *Reason)    { return Begin, nil }
 
 func (r *rig) Act(tx *engine.Tx, _ *Job, run *Run, id string) Result {
 	r.acted++

@@ -13,8 +13,8 @@ type Run struct {
 	ID           string    `json:"id"`
 	JobID        string    `json:"job_id"`
 	ScheduledFor time.Time `json:"scheduled_for"`
-	StartedAt    time.Time `json:"started_at"`  // zero when it did not
-	FinishedAt   time.Time `json:"finished_at"` // zero while it goes
+	StartedAt    time.Time `json:"started_at"`  // zero if it did not begin
+	FinishedAt   time.Time `json:"finished_at"` // zero until it ends
 	Trigger      string    `json:"trigger"`
 	Status       Status    `json:"status"`
 	Reason       *Reason   `json:"reason"`
@@ -22,15 +22,15 @@ type Run struct {
 	Missed     int    `json:"missed"`
 	RequestID  string `json:"request_id"`  // of a manual run
 	EventID    string `json:"event_id"`    // of a run that an event triggered
-	InstanceID string `json:"instance_id"` // the one that event is about
+	InstanceID string `json:"instance_id"` // the one that the event is about
 	// Depth is how many runs led to this one, each by the events of the one before.
 	Depth   int      `json:"depth"`
 	Results []Result `json:"results"`
-	// Going, Good and Bad count the results by what became of them.
+	// Going, Good and Bad count the results: actions in progress, successes and failures.
 	Going int    `json:"going"`
 	Good  int    `json:"good"`
 	Bad   int    `json:"bad"`
-	Slot  string `json:"slot"` // where it is filed
+	Slot  string `json:"slot"` // the slot where it is filed
 }
 
 // Status says how far a run is.
@@ -39,7 +39,7 @@ type Status string
 // The statuses of a run. A run that is neither queued nor running has ended.
 const (
 	Queued    Status = "queued"
-	Going     Status = "running"
+	Running   Status = "running"
 	Succeeded Status = "succeeded"
 	Failed    Status = "failed"
 	Skipped   Status = "skipped"

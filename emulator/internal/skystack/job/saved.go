@@ -135,13 +135,13 @@ func (s *Store) checkSavedChanges(j *Action, f *resource.Violations) {
 func (s *Store) checkSavedRun(r Run, id string) error {
 	var f resource.Violations
 	f.Same(r.ID, id)
-	if !slices.Contains([]Status{Queued, Going, Succeeded, Failed, Skipped, Partial}, r.Status) {
+	if !slices.Contains([]Status{Queued, Running, Succeeded, Failed, Skipped, Partial}, r.Status) {
 		f.Add("status", "%q is unknown", fail.Clip(string(r.Status)))
 	}
 	if !slices.Contains([]string{BySchedule, ByHand, ByEvent}, r.Trigger) {
 		f.Add("trigger", "%q is unknown", fail.Clip(r.Trigger))
 	}
-	if ended := r.Status != Queued && r.Status != Going; ended == r.FinishedAt.IsZero() {
+	if ended := r.Status != Queued && r.Status != Running; ended == r.FinishedAt.IsZero() {
 		f.Add("finished_at", "does not go with the status %s", r.Status)
 	}
 	if r.ScheduledFor.IsZero() || !strings.HasPrefix(r.ID, "run_") {

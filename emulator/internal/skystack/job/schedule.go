@@ -34,8 +34,8 @@ func (s *Store) plan(tx *engine.Tx, j *Job, after time.Time) {
 	}
 }
 
-// ticks runs the jobs due at the present instant, in the order
-// of their ids, whichever was booked first.
+// ticks runs the jobs that are due at the present instant, in the order of their ids,
+// whichever was booked first.
 func (s *Store) ticks(tx *engine.Tx, _ string) {
 	var due []string
 	for row := range s.Jobs.After(tx, 0) {
@@ -61,7 +61,7 @@ func (s *Store) tick(tx *engine.Tx, j Job) {
 	j.Version++
 	s.Jobs.Put(tx, j.ID, j)
 	if !astray {
-		s.takeUp(tx, j, r)
+		s.admit(tx, j, r)
 	}
 }
 

@@ -89,7 +89,7 @@ func TestQueueOfRuns(t *testing.T) {
 		})
 	}
 	runs := r.runs(id)
-	for n, want := range append(append([]Status{Going}, slices.Repeat([]Status{Queued}, maxWaitingRuns)...), Skipped) {
+	for n, want := range append(append([]Status{Running}, slices.Repeat([]Status{Queued}, maxWaitingRuns)...), Skipped) {
 		if runs[n].Status != want {
 			t.Errorf("run %d is %s, want %s", n, runs[n].Status, want)
 		}
@@ -98,7 +98,7 @@ func TestQueueOfRuns(t *testing.T) {
 		t.Errorf("the last run is skipped for %v", last.Reason)
 	}
 	r.advance(90 * time.Minute)
-	if runs = r.runs(id); runs[0].Status != Succeeded || runs[1].Status != Going || len(r.ended) != 1 || r.ended[0].ID != runs[0].ID {
+	if runs = r.runs(id); runs[0].Status != Succeeded || runs[1].Status != Running || len(r.ended) != 1 || r.ended[0].ID != runs[0].ID {
 		t.Errorf("after the first: %s, %s; ended: %v", runs[0].Status, runs[1].Status, r.ended)
 	}
 	// A job that is disabled drops what it was not asked to run; what was asked for runs.

@@ -46,10 +46,10 @@ type Instances interface {
 	// Unavailable returns the reason for which the action is refused whatever its
 	// target; nil if it is not. For Create it checks the template.
 	Unavailable(tx *engine.Tx, a *Action) *Reason
-	// Foresee returns Begin, Unchanged or Refused for an action on an instance, and for
+	// Forecast returns Begin, Unchanged or Refused for an action on an instance, and for
 	// Refused why. It changes nothing, and is not called for Create.
-	Foresee(tx *engine.Tx, id string, a *Action) (outcome string, why *Reason)
-	// Act performs the action of a job on an instance for which Foresee returned Begin.
+	Forecast(tx *engine.Tx, id string, a *Action) (outcome string, why *Reason)
+	// Act performs the action of a job on an instance for which Forecast returned Begin.
 	// The instance may have changed or gone meanwhile with another one of the run. For
 	// Create the id is "".
 	Act(tx *engine.Tx, j *Job, r *Run, id string) Result
@@ -174,7 +174,7 @@ func (s *Store) Remove(tx *engine.Tx, j Job) {
 // RunNow starts a run that a client asked for; it may have to wait, or be skipped.
 func (s *Store) RunNow(tx *engine.Tx, j Job, requestID string) Run {
 	s.beginChain(tx)
-	return s.takeUp(tx, j, Run{Trigger: ByHand, ScheduledFor: tx.Now(), RequestID: requestID})
+	return s.admit(tx, j, Run{Trigger: ByHand, ScheduledFor: tx.Now(), RequestID: requestID})
 }
 
 // DryRun returns what a run that a client asked for would do now, and changes nothing.
@@ -182,7 +182,7 @@ func (s *Store) DryRun(tx *engine.Tx, j Job) Forecast {
 	if why := s.tokenGone(tx, j.TokenID); why != nil {
 		return Forecast{Reason: why}
 	}
-	f, _ := s.foresee(tx, &j, &Run{ScheduledFor: tx.Now()})
+	f, _ := s.forecast(tx, &j, &Run{ScheduledFor: tx.Now()})
 	return f
 }
 

@@ -13,16 +13,16 @@ import (
 // of the run.
 const RunStep = "job.run"
 
-// takeUp begins a run, lets it wait or skips it: the runs of a job do not overlap. A run
+// admit begins a run, lets it wait or skips it: the runs of a job do not overlap. A run
 // that is not filed yet is filed.
-func (s *Store) takeUp(tx *engine.Tx, j Job, r Run) Run {
+func (s *Store) admit(tx *engine.Tx, j Job, r Run) Run {
 	switch {
 	case j.Open == "":
 		if r.ID == "" {
 			r.Status = Queued
 			r = s.file(tx, j.ID, r)
 		}
-		return s.carryOut(tx, r)
+		return s.execute(tx, r)
 	case j.Concurrency == skipOverlap:
 		return s.skip(tx, j, r, reason("overlap", "The run before, "+j.Open+", was still going."))
 	case len(j.Waiting) >= maxWaitingRuns:
@@ -61,21 +61,21 @@ func (s *Store) resume(tx *engine.Tx, id string) {
 	case r.Status != Queued:
 	case j.Open == r.ID && !j.Enabled && r.Trigger != ByHand:
 		r.Reason = disabled
-		s.conclude(tx, r, Skipped)
+		s.finish(tx, r, Skipped)
 	case j.Open == r.ID: // its turn has come
-		s.carryOut(tx, r)
+		s.execute(tx, r)
 	case !j.Enabled:
 		s.skip(tx, j, r, disabled)
 	default:
-		s.takeUp(tx, j, r)
+		s.admit(tx, j, r)
 	}
 }
 
-// carryOut begins a run: it looks for what to act on, and acts. It ends at once
+// execute begins a run: it finds the targets and acts on them. The run ends at once
 // unless actions have begun.
-func (s *Store) carryOut(tx *engine.Tx, r Run) Run {
+func (s *Store) execute(tx *engine.Tx, r Run) Run {
 	j, _ := s.Jobs.Get(tx, r.JobID)
-	r.Status, r.StartedAt = Going, tx.Now()
+	r.Status, r.StartedAt = Running, tx.Now()
 	j.Open, j.LastRunAt = r.ID, tx.Now()
 	j.Version++
 	s.Jobs.Put(tx, j.ID, j)
@@ -83,20 +83,20 @@ func (s *Store) carryOut(tx *engine.Tx, r Run) Run {
 	if gone := s.tokenGone(tx, j.TokenID); gone != nil {
 		s.disable(tx, j.ID, gone)
 		r.Reason = gone
-		return s.conclude(tx, r, Failed)
+		return s.finish(tx, r, Failed)
 	}
 	if err := tx.CheckBudget(s.config.Growth); err != nil {
 		r.Reason = reason("budget_exceeded", "The workspace takes as much memory as its budget allows; delete objects or snapshots.")
-		return s.conclude(tx, r, Failed)
+		return s.finish(tx, r, Failed)
 	}
-	f, status := s.foresee(tx, &j, &r)
+	f, status := s.forecast(tx, &j, &r)
 	if f.Reason != nil {
 		r.Reason = f.Reason
-		return s.conclude(tx, r, status)
+		return s.finish(tx, r, status)
 	}
 	if r.Depth > 0 && !s.mayChain(tx, s.effort(tx, &j, len(f.Results))) {
 		r.Reason = reason(chainTooLong, noMoreChained())
-		return s.conclude(tx, r, Skipped)
+		return s.finish(tx, r, Skipped)
 	}
 	defer tx.ActAs(r.ID)()
 	for _, result := range f.Results {
@@ -110,7 +110,7 @@ func (s *Store) carryOut(tx *engine.Tx, r Run) Run {
 		s.putRun(tx, r)
 		return r
 	}
-	return s.conclude(tx, r, r.outcome())
+	return s.finish(tx, r, r.outcome())
 }
 
 // count adds a result to the run's counts.
@@ -125,7 +125,7 @@ func (r *Run) count(result Result) {
 	}
 }
 
-// outcome is the status of a run whose actions have ended.
+// outcome returns the status of a run whose actions have ended.
 func (r *Run) outcome() Status {
 	switch {
 	case r.Bad == 0:
@@ -136,8 +136,8 @@ func (r *Run) outcome() Status {
 	return Partial
 }
 
-// conclude ends a run, and begins the next one that waits.
-func (s *Store) conclude(tx *engine.Tx, r Run, status Status) Run {
+// finish ends a run, and begins the next one that waits.
+func (s *Store) finish(tx *engine.Tx, r Run, status Status) Run {
 	r.Status, r.FinishedAt = status, tx.Now()
 	r.Results = s.Results(tx, &r) // it may be kept longer than its actions
 	s.putRun(tx, r)
@@ -164,7 +164,7 @@ func (s *Store) conclude(tx *engine.Tx, r Run, status Status) Run {
 // ActionEnded records that an action of a run has ended; the run ends with its last.
 func (s *Store) ActionEnded(tx *engine.Tx, run string, completed bool) {
 	r, ok := s.Runs.Get(tx, run)
-	if !ok || r.Status != Going || r.Going == 0 {
+	if !ok || r.Status != Running || r.Going == 0 {
 		return
 	}
 	r.Going--
@@ -177,7 +177,7 @@ func (s *Store) ActionEnded(tx *engine.Tx, run string, completed bool) {
 		s.putRun(tx, r)
 		return
 	}
-	s.conclude(tx, r, r.outcome())
+	s.finish(tx, r, r.outcome())
 }
 
 // Forecast is what a run would do now. The outcome of a result is Begin if the run would
@@ -187,9 +187,9 @@ type Forecast struct {
 	Results []Result
 }
 
-// foresee finds what a run would do, and changes nothing. Status is that of the run if
+// forecast finds what a run would do, and changes nothing. Status is that of the run if
 // there is a reason to do nothing.
-func (s *Store) foresee(tx *engine.Tx, j *Job, r *Run) (f Forecast, status Status) {
+func (s *Store) forecast(tx *engine.Tx, j *Job, r *Run) (f Forecast, status Status) {
 	none := func(status Status, slug, message string) (Forecast, Status) {
 		return Forecast{Reason: reason(slug, message)}, status
 	}
@@ -228,7 +228,7 @@ func (s *Store) foresee(tx *engine.Tx, j *Job, r *Run) (f Forecast, status Statu
 	for _, i := range there {
 		result := Result{InstanceID: i.ID, Outcome: Refused, Error: refusal}
 		if refusal == nil {
-			result.Outcome, result.Error = world.Foresee(tx, i.ID, &j.Action)
+			result.Outcome, result.Error = world.Forecast(tx, i.ID, &j.Action)
 		}
 		f.Results = append(f.Results, result)
 	}
