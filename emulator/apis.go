@@ -26,8 +26,8 @@ type api interface {
 	Forget(w *engine.World)
 }
 
-// buildAPIs makes the APIs that the emulator serves. The control API words errors as the
-// first one does.
+// buildAPIs makes the APIs that the emulator serves. The control API uses the error
+// format of the first one.
 func (e *Emulator) buildAPIs(c config, f *fixtures.Fixture) []api {
 	return []api{e.newSkyStack(c, f)}
 }

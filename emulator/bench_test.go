@@ -8,7 +8,7 @@ import (
 	"skystack.dev/sandbox/emulator"
 )
 
-// discardResponse is a response nobody reads.
+// discardResponse discards a response.
 type discardResponse struct{ header http.Header }
 
 func (d discardResponse) Header() http.Header         { return d.header }

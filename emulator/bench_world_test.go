@@ -9,7 +9,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 )
 
-// unread is a response nobody reads.
+// unread discards a response.
 type unread struct {
 	header http.Header
 	status int

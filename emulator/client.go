@@ -16,7 +16,7 @@ import (
 // inProcessHost is what a request without a host is addressed to.
 const inProcessHost = "sandbox.api.skystack.dev"
 
-// handlerTransport takes requests of a client to the handler as a server would.
+// handlerTransport sends a client's requests to the handler without a socket.
 type handlerTransport struct{ e *Emulator }
 
 // RoundTrip implements http.RoundTripper. The response is handed over when its
@@ -87,13 +87,13 @@ func (d handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// responsePipe is the response on its way from the handler to the client.
+// responsePipe carries the response from the handler to the client.
 type responsePipe struct {
 	header  http.Header
 	closing context.Context // of the emulator
 	cancel  context.CancelFunc
 	started chan struct{} // closed when status and sent are set, or lost is
-	lost    error         // why there will be no answer
+	lost    error         // why there is no response
 
 	mu     sync.Mutex
 	more   *sync.Cond

@@ -22,10 +22,10 @@ const (
 	// spareConnections may be open on top, so that a health check gets through
 	// when all others are busy. No other request is served on their account.
 	spareConnections = 64
-	// maxPatience is how long a new connection, and those behind it, may wait for
+	// maxWaitBudget is how long a new connection, and those behind it, may wait for
 	// a place when no connection is idle. Half of the time that passes can be spent
 	// so. A wait of up to soon does not count.
-	maxPatience = 250 * time.Millisecond
+	maxWaitBudget = 250 * time.Millisecond
 	soon        = 10 * time.Millisecond
 	// warnEvery is the least time between two warnings of the same sort.
 	warnEvery = 10 * time.Second
@@ -47,13 +47,13 @@ type connections struct {
 	idle     list.List     // of *connection; the one idle longest is first
 	answered list.List     // of *connection, to end after their last response
 	silent   list.List     // of *connection without a complete request; the oldest is first
-	changed  chan struct{} // closed at the next end of a connection or request; nil when nobody waits
-	patience time.Duration // left at since
+	changed  chan struct{} // closed at the next end of a connection or request; nil when no caller waits
+	waitBudget time.Duration // left at since
 	since    engine.Stopwatch
 	warnings overloadStats
 }
 
-// overloadStats counts what was done since the last warning.
+// overloadStats counts events since the last warning.
 type overloadStats struct {
 	last                                engine.Stopwatch
 	begun                               bool
@@ -61,7 +61,7 @@ type overloadStats struct {
 }
 
 func newConnections(closing context.Context, log *slog.Logger) *connections {
-	return &connections{log: log, closing: closing, patience: maxPatience, since: engine.StartStopwatch()}
+	return &connections{log: log, closing: closing, waitBudget: maxWaitBudget, since: engine.StartStopwatch()}
 }
 
 // connection is an open connection and its place in connections.
@@ -142,8 +142,8 @@ func (a *connections) closeOne() bool {
 	return c != nil && c.Conn.Close() == nil
 }
 
-// removeFirst removes the first connection of the first list that has one, and returns
-// it to be closed; the lock is held.
+// removeFirst removes the first connection of the first list that has one. The caller
+// holds the lock and closes it.
 func (a *connections) removeFirst(from ...*list.List) *connection {
 	for _, l := range from {
 		if l.Len() == 0 {
@@ -161,20 +161,20 @@ func (a *connections) removeFirst(from ...*list.List) *connection {
 	return nil
 }
 
-// await gives up the lock, which is held, until there is a place, or a connection
-// is idle, or there is no patience left. What ends soon costs no patience: many
-// clients that come at once are served one after another.
+// await releases the lock until there is room for a connection, one is idle, or the
+// wait budget is used up. Short waits do not use it, so that many clients that connect
+// at once are served one after another.
 func (a *connections) await() {
 	if !a.full() {
 		return
 	}
-	a.patience, a.since = min(maxPatience, a.patience+a.since.Elapsed()/2), engine.StartStopwatch()
-	for a.full() && a.patience > 0 && a.closing.Err() == nil {
+	a.waitBudget, a.since = min(maxWaitBudget, a.waitBudget+a.since.Elapsed()/2), engine.StartStopwatch()
+	for a.full() && a.waitBudget > 0 && a.closing.Err() == nil {
 		if a.changed == nil {
 			a.changed = make(chan struct{})
 		}
 		changed := a.changed
-		ctx, cancel := context.WithTimeout(a.closing, soon+a.patience)
+		ctx, cancel := context.WithTimeout(a.closing, soon+a.waitBudget)
 		begun := engine.StartStopwatch()
 		a.mu.Unlock()
 		select {
@@ -183,13 +183,13 @@ func (a *connections) await() {
 		}
 		cancel()
 		a.mu.Lock()
-		a.patience -= max(0, begun.Elapsed()-soon)
+		a.waitBudget -= max(0, begun.Elapsed()-soon)
 		a.since = engine.StartStopwatch()
 	}
 }
 
-// full reports whether a new connection would take the place of another that is
-// in use, or a spare one; the lock is held.
+// full reports whether a new connection must wait for another or replace an idle one.
+// The caller holds the lock.
 func (a *connections) full() bool { return a.open >= maxConnections && a.idle.Len() == 0 }
 
 // put moves a connection to the end of a list, nil for none; the lock is held.
@@ -202,7 +202,8 @@ func (a *connections) put(to *list.List, c *connection) {
 	}
 }
 
-// setBusy notes whether a request of a connection is being served; the lock is held.
+// setBusy records whether a request of a connection is being served. The caller holds
+// the lock.
 func (a *connections) setBusy(c *connection, busy bool) {
 	if c.busy == busy {
 		return
@@ -256,7 +257,7 @@ func (a *connections) state(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// overloaded reports whether more requests are being served than may be.
+// overloaded reports whether the limit of running requests is exceeded.
 func (a *connections) overloaded() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -315,8 +316,8 @@ func connectionOf(conn net.Conn) *connection {
 
 type connectionKey struct{}
 
-// withConnection makes the connection of a request known to serveConnection, as
-// http.Server.ConnContext.
+// withConnection adds the connection of a request to its context, for serveConnection.
+// It is the ConnContext of the http.Server.
 func withConnection(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, connectionOf(conn))
 }

@@ -113,7 +113,7 @@ func descriptors(t *testing.T) int {
 	return len(all)
 }
 
-// A thousand idle connections lock nobody out: those idle longest make room, the
+// A thousand idle connections lock no client out: those idle longest make room, the
 // log says so once, and in the end nothing is left open (10.2, row 9).
 func TestHostileIdleConnections(t *testing.T) {
 	before := goleak.IgnoreCurrent()

@@ -28,7 +28,7 @@ import (
 const Version = "0.1.0"
 
 // DefaultKey is the key of the default workspace in the fixtures that come with
-// the sandbox. Anybody knows it.
+// the sandbox. It is public.
 const DefaultKey = fixtures.DefaultKey
 
 // Emulator is a running sandbox, and its default workspace. It is made by New or
@@ -180,7 +180,7 @@ func (e *Emulator) populate(asked, c config, f *fixtures.Fixture) error {
 	return nil
 }
 
-// addWorkspaceFor gives a key nobody knows a workspace of its own.
+// addWorkspaceFor adds a workspace for an unknown key.
 func (e *Emulator) addWorkspaceFor(token string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -49,7 +49,7 @@ func ExampleNew() {
 	// ins_987 running
 }
 
-// frozen starts an emulator whose time stands still.
+// frozen starts an emulator with a frozen clock.
 func frozen() *emulator.Emulator {
 	sandbox, err := emulator.New(emulator.WithFixture("empty"),
 		emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock, Now: time.Date(2026, 3, 19, 10, 22, 44, 0, time.UTC)}))
@@ -102,7 +102,7 @@ func ExampleDiff() {
 	// stopping
 }
 
-// The record says what was asked, what was answered, and why.
+// The record says the request, the response, and the reason.
 func ExampleWorkspace_Requests() {
 	sandbox := frozen()
 	defer func() { _ = sandbox.Close() }()

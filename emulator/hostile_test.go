@@ -135,7 +135,7 @@ func TestHostileBuffersAreNotKept(t *testing.T) {
 	}
 }
 
-// Neither strangers nor a storm of refusals push the owner's requests out of the
+// Neither unauthenticated requests nor many rejections push the owner's requests out of the
 // record, and the record says what it lacks (S37).
 func TestHostileRecord(t *testing.T) {
 	e := emulator.Start(t, emulator.WithJournal(256<<10), emulator.WithRateLimit(emulator.RateLimit{PerMinute: 3, PerDay: emulator.Unlimited}),

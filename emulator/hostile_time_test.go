@@ -68,7 +68,7 @@ func (c caller) all() {
 	c.wantsAs(c.e.AdminToken(), 200, "GET", "/_sandbox/metrics", "")
 }
 
-// An advance over centuries of jobs lets everybody in, ends with its client, and does
+// An advance over centuries of jobs lets other requests run, ends with its client, and does
 // not keep the server from ending.
 func TestHostileCenturies(t *testing.T) {
 	e := emulator.Start(t, emulator.WithLogger(slog.New(slog.DiscardHandler)),
@@ -90,7 +90,7 @@ func TestHostileCenturies(t *testing.T) {
 			_ = resp.Body.Close()
 			ended <- fmt.Sprint(resp.StatusCode, " ", string(body))
 		}()
-		for e.Now().Equal(start) { // until it is under way
+		for e.Now().Equal(start) { // until it has begun
 		}
 		return ended
 	}
@@ -143,7 +143,7 @@ func TestHostileEventsAreBounded(t *testing.T) {
 	}
 }
 
-// A clock that is faster than its jobs can be run keeps nobody out.
+// A clock that is faster than its jobs does not block requests.
 func TestHostileScale(t *testing.T) {
 	e := emulator.Start(t, emulator.WithLogger(slog.New(slog.DiscardHandler)),
 		emulator.WithClock(emulator.Clock{Mode: emulator.ScaledClock, Scale: 1e6, Now: time.Date(2026, 3, 19, 12, 0, 0, 0, time.UTC)}))

@@ -128,7 +128,7 @@ func TestInfrastructureAsCode(t *testing.T) {
 	}
 }
 
-// advancing moves a clock that stands by a second every second.
+// advancing advances a frozen clock by a second every second.
 func advancing(t *testing.T, e *emulator.Emulator) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

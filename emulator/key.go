@@ -66,12 +66,12 @@ func (w *Workspace) KeyFor(scope string) string {
 	return ""
 }
 
-// isPublicKey tells the keys that WithoutDefaultKey leaves out: those that come
-// with the sandbox.
+// isPublicKey reports whether WithoutDefaultKey leaves out a key: one that comes with
+// the sandbox.
 func (c *config) isPublicKey(f *fixtures.Fixture, k Key) bool {
 	return c.freshKey && (k.Token == DefaultKey || slices.Contains(fixtures.Names(), f.Name()))
 }
 
 // NewKey makes a sandbox key of its own kind: sky_test_, 30 random digits and a
-// checksum. Nobody knows it until WithKey or a fixture does. No seed decides it.
+// checksum. It is not registered until WithKey or a fixture adds it. No seed decides it.
 func NewKey() string { return secret.New(secret.Key) }

@@ -63,7 +63,7 @@ func (c *config) load() (*fixtures.Fixture, error) {
 	return fixtures.Load(c.fixture, c.seed)
 }
 
-// resolve is the configuration and the fixture it comes to.
+// resolve returns the complete configuration and its fixture.
 func (c config) resolve() (config, *fixtures.Fixture, error) {
 	f, err := c.load()
 	if err != nil {
@@ -139,7 +139,7 @@ func WithFixture(name string) Option {
 	return func(c *config) error { c.fixture, c.given = name, nil; return nil }
 }
 
-// WithFixtureData is WithFixture with the text of a fixture; name stands in
+// WithFixtureData is WithFixture with the text of a fixture; name appears in
 // messages about it.
 func WithFixtureData(name string, data []byte) Option {
 	return func(c *config) (err error) {
@@ -260,7 +260,7 @@ func WithoutControl() Option {
 }
 
 // WithoutDefaultKey does not accept DefaultKey, nor any other key of the fixtures
-// that come with the sandbox: anybody knows them. If there is no other key, a fresh
+// that come with the sandbox, which are public. If there is no other key, a fresh
 // one is made; see Key.
 func WithoutDefaultKey() Option {
 	return func(c *config) error { c.freshKey = true; return nil }

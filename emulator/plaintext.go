@@ -12,14 +12,13 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// sniffingListener hands out connections to the HTTPS port that know plain HTTP when they
-// see it.
+// sniffingListener accepts connections on the HTTPS port and detects plain HTTP.
 type sniffingListener struct {
 	net.Listener
 	e *Emulator
 }
 
-// Accept implements net.Listener. It reads nothing: a silent client keeps nobody
+// Accept implements net.Listener. It reads nothing, so that a silent client keeps no other
 // waiting.
 func (g sniffingListener) Accept() (net.Conn, error) {
 	conn, err := g.Listener.Accept()
@@ -29,9 +28,9 @@ func (g sniffingListener) Accept() (net.Conn, error) {
 	return &sniffingConn{Conn: conn, e: g.e}, nil
 }
 
-// sniffingConn is a connection whose first byte tells whether the client speaks TLS.
-// It is looked at when the handshake reads it, so net/http's time limits for
-// handshakes and its end of connections hold for plain HTTP as well.
+// sniffingConn is a connection whose first byte shows whether the client uses TLS. It
+// is checked when the handshake reads it, so the handshake timeouts of net/http apply
+// to plain HTTP too.
 type sniffingConn struct {
 	net.Conn
 	e     *Emulator
@@ -59,7 +58,7 @@ func (c *sniffingConn) Read(b []byte) (int, error) {
 // client sees the response and no broken connection.
 const maxDrained = 1 << 20
 
-// refuse answers a request in plain HTTP.
+// refuse responds to a request in plain HTTP.
 func (c *sniffingConn) refuse(from io.Reader) {
 	in := &failing{Reader: io.LimitReader(from, maxHeaderBytes)}
 	r, err := http.ReadRequest(bufio.NewReader(in))
@@ -103,7 +102,7 @@ func (f *failing) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// responseBuffer keeps a response.
+// responseBuffer stores a response.
 type responseBuffer struct {
 	header http.Header
 	status int

@@ -178,7 +178,7 @@ func TestHangingUpAtEveryByte(t *testing.T) {
 }
 
 // A client that writes all of a body before it reads gets to read why the body
-// was refused, even when nobody wanted the body and the connection ends with it.
+// was refused, even when no handler reads the body and the connection ends.
 func TestRefusedBodyIsTakenOffTheWire(t *testing.T) {
 	const size = 8 << 20
 	chunk := "100000\r\n" + strings.Repeat("a", 1<<20) + "\r\n"

@@ -34,8 +34,8 @@ type Received struct {
 	Body         []byte // at most 1 MiB of it
 }
 
-// NewReceiver starts a server that ends with the test. handler answers; nil
-// answers 200. The handler may read the body again.
+// NewReceiver starts a server that ends with the test. A nil handler
+// responds 200. The handler may read the body again.
 func NewReceiver(t TB, handler http.Handler) *Receiver {
 	t.Helper()
 	l, err := net.Listen("tcp", ":0")
@@ -59,7 +59,7 @@ func NewReceiver(t TB, handler http.Handler) *Receiver {
 	return r
 }
 
-// record notes a request before the handler sees it.
+// record stores a request before the handler runs.
 func (r *Receiver) record(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, in *http.Request) {
 		body, err := io.ReadAll(io.LimitReader(in.Body, maxReceived))

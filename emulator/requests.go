@@ -92,7 +92,7 @@ func (w *Workspace) DroppedOf(m Match) uint64 {
 	return w.journal.DroppedOf(w.withKeyID(m))
 }
 
-// withKeyID is a match with the key's id in the place of its token.
+// withKeyID returns a match with the key's id in place of its token.
 func (w *Workspace) withKeyID(m Match) Match {
 	if m.Key != "" {
 		if id, ok := w.e.sky.Credentials.ID(w.world, m.Key); ok {

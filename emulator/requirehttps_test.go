@@ -161,7 +161,7 @@ func TestRevokeOnPlaintext(t *testing.T) {
 	}
 }
 
-// A key that nobody knew before is exposed as well; one that is of no use anyway
+// An unknown key is exposed as well; one that is of no use anyway
 // is left as it is, and reset gives a key back (S21).
 func TestRevokeOnPlaintextOfOthers(t *testing.T) {
 	end := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -12,7 +12,7 @@ const maxSalt = 255
 
 // WithSecretSalt mixes a text into the secrets that are made by API, those of keys
 // and of webhooks: without it they follow from the seed and the requests before them,
-// so that anybody can compute them. With the same seed and salt the same requests give
+// so that anyone can compute them. With the same seed and salt the same requests give
 // the same secrets. "" is no salt, the default, unless DefaultKey is replaced by a fresh
 // key or the emulator serves an address that other machines can reach: then the default
 // is a random one, see SecretSalt. It refuses one that is not visible ASCII.
@@ -37,7 +37,7 @@ func WithRandomSecretSalt() Option {
 // with nothing. See WithSecretSalt.
 func (e *Emulator) SecretSalt() string { return e.salt.String() }
 
-// ensureSalt makes a random salt where there is none. No seed decides it.
+// ensureSalt sets a random salt if there is none. It does not depend on the seed.
 func (e *Emulator) ensureSalt() {
 	if e.salt.String() == "" {
 		e.salt.SetRandom(secret.New(secret.Salt))

@@ -31,14 +31,14 @@ type socket struct {
 	done chan struct{} // closed when nothing is served there any more
 }
 
-// acceptLoop is how connections of a listener are served: plainly, or with TLS.
+// acceptLoop serves the connections of a listener, with or without TLS.
 type acceptLoop func(s *http.Server, l net.Listener) error
 
 func (e *Emulator) serveHTTP(s *http.Server, l net.Listener) error {
 	return s.Serve(limited{l, e.connections})
 }
 
-// openSocket is the base URL of a socket, which the first call opens.
+// openSocket returns the base URL of a socket and opens it on the first call.
 func (e *Emulator) openSocket(s *socket, scheme string, accept acceptLoop) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()

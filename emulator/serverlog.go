@@ -74,7 +74,7 @@ func distrust(line string) (host, reason string, ok bool) {
 	return host, reason, ok && err == nil
 }
 
-// trustAdvice is what makes clients trust the certificate.
+// trustAdvice returns a hint how clients can trust the certificate.
 func (c *config) trustAdvice() string {
 	const variables = "set SSL_CERT_FILE (Go, OpenSSL, Ruby, Python's ssl), REQUESTS_CA_BUNDLE (Python's requests), NODE_EXTRA_CA_CERTS (Node) or CURL_CA_BUNDLE (curl) to it"
 	switch {

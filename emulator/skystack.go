@@ -53,7 +53,7 @@ func (a skystackAPI) Forget(w *engine.World) { a.ForgetListeners(w) }
 // checkKey refuses a key that could not be used.
 func checkKey(k Key) error { return skystack.CheckKey(credential.Configured(k)) }
 
-// audit reads the journal of a world's workspace for its audit log.
+// audit reads the journal of a workspace for its audit log.
 func (e *Emulator) audit(world *engine.World, q credential.AuditQuery, after uint64, skip, limit int) ([]credential.AuditCall, int, int) {
 	w := e.of(world)
 	if w == nil { // it has just ended
@@ -67,8 +67,8 @@ func (e *Emulator) audit(world *engine.World, q credential.AuditQuery, after uin
 	return out, before, total
 }
 
-// keyWorkspace is a workspace in the hands of one of its keys: what that brings into it is
-// held against the rights of the key.
+// keyWorkspace is a workspace with the rights of one of its keys: imports and fixtures
+// are checked against them.
 type keyWorkspace struct {
 	*Workspace
 	key string // its id
@@ -89,7 +89,7 @@ func (w keyWorkspace) LoadData(name string, data []byte) error {
 	return w.startData(name, data, w.e.sky.Credentials.Bringing(w.key))
 }
 
-// listPages is the parts of what a world holds, for the control API.
+// listPages reads pages of lists for the control API.
 type listPages struct{ *skystack.API }
 
 // AgendaPage is a part of Agenda.

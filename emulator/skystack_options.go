@@ -46,12 +46,12 @@ func WithSlowDelete() Option {
 	return func(c *config) error { c.sky.settings.SlowDelete = true; return nil }
 }
 
-// WithRepeatedDelete404 answers a repeated DELETE with 404 instead of 204.
+// WithRepeatedDelete404 responds 404 to a repeated DELETE instead of 204.
 func WithRepeatedDelete404() Option {
 	return func(c *config) error { c.sky.settings.RepeatedDelete404 = true; return nil }
 }
 
-// WithNoopConflict answers an action that has nothing to do with 409 instead of
+// WithNoopConflict responds 409 to an action that has no effect instead of
 // a completed action.
 func WithNoopConflict() Option {
 	return func(c *config) error { c.sky.settings.RefuseNoops = true; return nil }

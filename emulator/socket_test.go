@@ -195,7 +195,7 @@ func TestSlowConnections(t *testing.T) {
 	})
 }
 
-// hangingReceiver is a receiver that never answers.
+// hangingReceiver is a receiver that never responds.
 type hangingReceiver struct{}
 
 func (hangingReceiver) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -233,7 +233,7 @@ func TestLongRequests(t *testing.T) {
 	}, emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock}), emulator.WithWebhookTransport(hangingReceiver{}))
 }
 
-// Requests sent ahead are answered in their order.
+// Pipelined requests are served in their order.
 func TestPipelining(t *testing.T) {
 	bubble(t, func(t *testing.T, l *pipeListener) {
 		conn := l.dial()

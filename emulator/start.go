@@ -46,7 +46,7 @@ func Start(t TB, opts ...Option) *Emulator {
 // lastRequests is how many requests a failed test is shown.
 const lastRequests = 10
 
-// replayHint says how to run a failed test again, and what it last asked.
+// replayHint returns how to run a failed test again, and its last requests.
 func (e *Emulator) replayHint(test string) string {
 	s := e.Setup()
 	var b strings.Builder

@@ -84,7 +84,7 @@ func (w *Workspace) ReadSnapshot(r io.Reader) (Snapshot, error) {
 	return snapshot{p}, nil
 }
 
-// importChecked imports what the checks allow.
+// importChecked imports a state if the checks allow it.
 func (w *Workspace) importChecked(r io.Reader, checks ...engine.ReplaceCheck) error {
 	// The first bytes are waited for before it is an import's turn: one that sends
 	// nothing keeps no other waiting.
@@ -140,7 +140,7 @@ func (w *Workspace) start(fixture string, checks ...engine.ReplaceCheck) error {
 // busyBytes is about what an instance of the fixture busy takes.
 const busyBytes = 700
 
-// LoadData is Load with the text of a fixture; name stands in messages about it.
+// LoadData is Load with the text of a fixture; name appears in messages about it.
 func (w *Workspace) LoadData(name string, data []byte) error { return w.startData(name, data) }
 
 // startData is LoadData of what the checks allow.

@@ -90,7 +90,7 @@ func (w *Workspace) AdvanceContext(ctx context.Context, a Advance) (moved bool, 
 	return moved, advanceError(err)
 }
 
-// withClose is a context that ends with the emulator too.
+// withClose returns a context that also ends when the emulator is closed.
 func (e *Emulator) withClose(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(e.closing, func() { cancel(sandbox.ErrClosed) })

@@ -17,7 +17,7 @@ import (
 // one made by a CA that lives in memory and ends with the emulator.
 type HTTPS struct {
 	// Dir holds the CA of this installation: its certificate, ca.pem, which
-	// clients must trust, and its key. What is missing is made. The CA can vouch
+	// clients must trust, and its key. Missing files are created. The CA can sign
 	// for the names of the sandbox and those it was made with, and for nothing
 	// else.
 	Dir string
@@ -48,7 +48,7 @@ func WithHTTPS(h HTTPS) Option {
 	}
 }
 
-// WithRequireHTTPS answers plain HTTP with 403 https_required where a key is
+// WithRequireHTTPS responds 403 https_required to plain HTTP where a key is
 // needed, and never with a redirect. A request of Client came over
 // HTTPS if its URL begins with https.
 func WithRequireHTTPS() Option {
@@ -149,7 +149,7 @@ type CA struct {
 	// Path is the file that holds its certificate, PEM what is in it.
 	Path string
 	PEM  []byte
-	// Scope lists what it can vouch for: domains with all below them, addresses,
+	// Scope lists what it may sign: domains with all below them, addresses,
 	// and ranges of addresses.
 	Scope []string
 	// Until is when it ends.

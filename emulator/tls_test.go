@@ -149,8 +149,8 @@ func TestSameBytesOnEveryWay(t *testing.T) {
 	}
 }
 
-// HTTP/2 sends many answers at once, and clients give up in the midst of them:
-// nobody gets bytes of another's answer.
+// HTTP/2 sends many responses at once, and clients cancel some of them:
+// no client gets bytes of another response.
 func TestStreamsAreApart(t *testing.T) {
 	e := emulator.Start(t, emulator.WithHTTPS(emulator.HTTPS{}), emulator.WithFixture("busy=200"),
 		emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock}))
@@ -184,7 +184,7 @@ func TestStreamsAreApart(t *testing.T) {
 	group.Wait()
 }
 
-// The CA of a directory is found again, by another emulator and by whoever asks
+// The CA of a directory is found again, by another emulator and by LocalCA
 // for it (S32).
 func TestCAOfADirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ca")

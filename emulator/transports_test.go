@@ -122,7 +122,7 @@ func dials() map[string][]string {
 	}
 }
 
-// The sandbox calls nobody but the receivers of webhooks: no other code of it
+// The sandbox connects only to receivers of webhooks: no other code of it
 // could (10.2 row 13; S71). It listens, and reaches itself through its own handler.
 func TestNothingDials(t *testing.T) {
 	files := 0

@@ -64,7 +64,7 @@ type (
 	Listener = sandbox.Listener
 	// Message is one attempt of a delivery, to be posted as it is.
 	Message = sandbox.Message
-	// Answer is what became of a message.
+	// Answer is the receiver's response to a message.
 	Answer = sandbox.Answer
 	// Snapshot is a workspace as it was at one moment.
 	Snapshot = sandbox.Snapshot

@@ -32,7 +32,7 @@ func WithPublicWebhooks() Option {
 	}
 }
 
-// WithWebhookCA trusts receivers whose certificate one of these vouches for;
+// WithWebhookCA trusts receivers whose certificate one of these CAs signed;
 // default: what the system trusts.
 func WithWebhookCA(pool *x509.CertPool) Option {
 	return func(c *config) error {
@@ -70,8 +70,9 @@ func inContainer() bool {
 	})
 }
 
-// recordListener notes that the sandbox listens somewhere; the lock is held. Where other
-// machines can reach it, secrets that are made by API can be guessed by none of them.
+// recordListener records that the sandbox listens on an address. If other machines can
+// reach it, secrets get a random salt, so that they cannot be guessed. The caller
+// holds the lock.
 func (e *Emulator) recordListener(l net.Listener) {
 	if at, ok := l.Addr().(*net.TCPAddr); ok {
 		if !at.IP.IsLoopback() {
@@ -83,7 +84,7 @@ func (e *Emulator) recordListener(l net.Listener) {
 }
 
 // addresses is where the sandbox listens: no webhook is sent there. It takes no
-// lock, for whoever closes a world waits for its webhooks.
+// lock, because closing a world waits for its webhooks.
 func (e *Emulator) addresses() []netip.AddrPort {
 	if listens := e.listens.Load(); listens != nil {
 		return slices.Clip(*listens)

@@ -26,7 +26,7 @@ type Workspace struct {
 	world   *engine.World
 	journal *journal.Journal
 	key     string
-	refused atomic.Uint64 // requests answered 429
+	refused atomic.Uint64 // responses with status 429
 	asked   config        // before a fixture had its say
 
 	mu      sync.Mutex
@@ -194,7 +194,7 @@ func (e *Emulator) restartWorkspace(of *Workspace, id string) *Workspace {
 	return e.workspaceOf(of, world)
 }
 
-// workspaceOf makes a workspace of a copy of another's world.
+// workspaceOf makes a workspace of a world that was copied from another one's.
 func (e *Emulator) workspaceOf(of *Workspace, world *engine.World) *Workspace {
 	of.mu.Lock()
 	defer of.mu.Unlock()
@@ -204,7 +204,7 @@ func (e *Emulator) workspaceOf(of *Workspace, world *engine.World) *Workspace {
 	return e.newWorkspace(world, of.asked, of.config, of.fixture)
 }
 
-// open gives a new workspace a key of its own and lets it be found.
+// open gives a new workspace a key of its own and registers it.
 func (e *Emulator) open(w *Workspace) (sandbox.Workspace, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -214,7 +214,7 @@ func (e *Emulator) open(w *Workspace) (sandbox.Workspace, error) {
 	return w, nil
 }
 
-// publish lets a new workspace be found by its first key; the lock is held.
+// publish registers a new workspace under its first key. The caller holds the lock.
 func (e *Emulator) publish(w *Workspace, k Key) error {
 	fault := error(nil)
 	switch {
@@ -331,7 +331,7 @@ func (e *Emulator) nextID(id string) string {
 	return id
 }
 
-// workspaceID is a free id that follows from a test's name.
+// workspaceID returns a free id made of a test's name.
 func (e *Emulator) workspaceID(t TB) string {
 	for n := 1; ; n++ {
 		if id := sandbox.WorkspaceID(t.Name(), n); e.registry.World(id) == nil {

@@ -16,7 +16,7 @@ const root = "../../.."
 
 var project = sync.OnceValues(func() (*Project, error) { return Read(root) })
 
-// read is the project as it is; nobody changes it.
+// read is the project as it is; no test changes it.
 func read(t testing.TB) *Project {
 	t.Helper()
 	p, err := project()

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// count is how many rules there are: S1 to S80.
+// count is the number of rules: S1 to S80.
 const count = 80
 
 // cited reports whether a test or a story carries the rule. A test file that

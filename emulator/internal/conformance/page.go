@@ -247,7 +247,7 @@ func code(name string) string {
 	return "`" + name + "`"
 }
 
-// plain is a text as Markdown that shows it: what stands between backquotes stays
+// plain is a text as Markdown that shows it: text between backquotes stays
 // code, and nothing else is taken for markup.
 func plain(text string) string { return escaped(text, "") }
 

@@ -1,5 +1,5 @@
-// Package fail is the vocabulary in which the rooms of the sandbox refuse a
-// request. It says what is wrong; each API says how that looks on its wire.
+// Package fail has the errors with which packages of the sandbox reject a request.
+// They are independent of an API; each API encodes them in its own format.
 package fail
 
 import (
@@ -8,13 +8,12 @@ import (
 	"time"
 )
 
-// Kind says what sort of refusal an error is. Each API maps every kind to one
-// status.
+// Kind classifies an error. Each API maps every kind to one status.
 type Kind int
 
-// The kinds, in the order in which a request meets them.
+// The kinds, in the order in which a request is checked for them.
 const (
-	Internal         Kind = iota // a violation of the sandbox itself
+	Internal         Kind = iota // a bug of the sandbox
 	HeadersTooLarge              // the header block is over the limit
 	URITooLong                   // the request target is over the limit
 	Forbidden                    // the caller may not do this
@@ -22,7 +21,7 @@ const (
 	MethodNotAllowed             // the route exists, but not with this method
 	Unauthenticated              // no credential, or one that is not valid
 	RateLimited                  // too many requests
-	NotAcceptable                // no answer in a type the caller accepts
+	NotAcceptable                // no response in a type that the client accepts
 	TooLarge                     // the body is over the limit
 	UnsupportedMedia             // the body is of another type
 	Timeout                      // the body did not arrive in time
@@ -43,7 +42,7 @@ func Kinds() []Kind {
 	return all
 }
 
-// Error is a refusal. Functions return it as error; match it with errors.As.
+// Error is a request error. Functions return it as error; match it with errors.As.
 type Error struct {
 	Kind Kind
 	// Code is the stable name that programs switch on, in snake_case.
@@ -55,15 +54,15 @@ type Error struct {
 	// RetryAfter is how long a client should sleep before another try, by the wall
 	// clock; 0 when that is not known.
 	RetryAfter time.Duration
-	// Warning is told in the header SkyStack-Sandbox-Warning; "" for none.
+	// Warning is sent in the header SkyStack-Sandbox-Warning; "" for none.
 	Warning string
 	// Challenge is the WWW-Authenticate value of an Unauthenticated error, and
 	// of a Forbidden one about scopes.
 	Challenge string
 	// Allow lists the methods of a MethodNotAllowed error.
 	Allow []string
-	// OfCaller says that the refusal is about who asks and not about what is asked
-	// for: another caller, or the same one with other rights, may be allowed.
+	// OfCaller says that the error depends on the caller and not on the request:
+	// another caller, or the same one with other rights, may be allowed.
 	OfCaller bool
 	// Cause is logged and never shown; nil when there is none.
 	Cause error
@@ -115,8 +114,8 @@ func Newf(kind Kind, code, format string, args ...any) error {
 	return &Error{Kind: kind, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Parameters is the refusal of a request for violations in its members and
-// parameters; there must be at least one.
+// Parameters returns the error for violations in members and parameters; there must be
+// at least one.
 func Parameters(details ...Detail) error {
 	message := details[0].Message
 	if n := len(details); n > 1 {
@@ -125,8 +124,8 @@ func Parameters(details ...Detail) error {
 	return &Error{Kind: Invalid, Code: "invalid_parameter", Message: message, Details: details}
 }
 
-// Of returns err as an *Error. Any other error is an internal one, whose text
-// stays inside.
+// Of returns err as an *Error. Any other error becomes an internal one, whose text is
+// not sent to clients.
 func Of(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {

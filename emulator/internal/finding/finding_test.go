@@ -62,7 +62,7 @@ func TestOneFindingForASubject(t *testing.T) {
 	}
 }
 
-// A workspace fills its own share and nobody else's.
+// A workspace fills only its own share.
 func TestFindingsAreBounded(t *testing.T) {
 	var l Log
 	for n := range 2 * maxOf {

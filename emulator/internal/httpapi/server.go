@@ -30,7 +30,7 @@ type API struct {
 	// Headers are the API's names of headers that this package reads and writes.
 	Headers Headers
 	// Hosts are the names under which the real API is served, so that a client which
-	// keeps them in its requests is accepted; one that begins with a dot stands for
+	// keeps them in its requests is accepted; one that begins with a dot matches
 	// every name below it. The first one is named in the refusal of others.
 	Hosts []string
 	// Handlers has one for every operation that is not an alias.

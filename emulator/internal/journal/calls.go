@@ -8,8 +8,8 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// Call is a request as an audit sees it: who called what from where, and nothing
-// of what was said.
+// Call is a request for an audit log: the caller, operation and address, without the
+// content.
 type Call struct {
 	// Seq is that of the request. Number counts from 1 since the journal was last
 	// forgotten.
@@ -25,7 +25,7 @@ type Call struct {
 	Status                     int
 }
 
-// CallMatch chooses calls by all of its members that are not zero.
+// CallMatch selects calls by all of its members that are not zero.
 type CallMatch struct {
 	Token string
 	// Operations holds the operations, of which the call is of one.

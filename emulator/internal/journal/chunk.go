@@ -6,7 +6,7 @@ import (
 	"unsafe"
 )
 
-// partition is a part of a journal that drops its own oldest requests alone.
+// partition is a part of a journal that drops only its own oldest requests.
 type partition struct {
 	max            int    // of bytes
 	oldest, newest *chunk // nil when nothing is kept
@@ -14,8 +14,8 @@ type partition struct {
 	kept           int    // requests in them
 }
 
-// chunk is a piece of memory with a number of encoded requests. What lies
-// before the end of data is never written again while somebody reads it.
+// chunk is a piece of memory with a number of encoded requests. The bytes before the
+// end of data do not change while a reader uses the chunk.
 type chunk struct {
 	next        *chunk // the next younger one
 	n           int    // requests in it

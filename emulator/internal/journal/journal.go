@@ -1,12 +1,12 @@
-// Package journal is the record of a workspace's requests. It is bounded by
-// bytes: when it is full, the oldest requests go, and it says how many went, so
-// that a question it can no longer answer gets "unknown" and not "no". Minor
-// requests, such as those that the limiter refused, have a share of their own and
-// push out nothing but their like.
+// Package journal records the requests of a workspace. It is bounded in bytes: when
+// it is full, it drops the oldest requests and counts them, so that a query about a
+// dropped request fails with "unknown" instead of finding nothing. Minor requests,
+// such as those that the limiter rejected, have a partition of their own and displace
+// only each other.
 //
-// Requests are kept encoded, one behind the other, in a few large pieces of
-// memory. Recording one costs a copy of its bytes and next to no allocation,
-// and the garbage collector has nothing to look at.
+// Requests are stored encoded, one after the other, in a few large chunks of memory.
+// Recording one copies its bytes and hardly allocates, and the garbage collector has
+// no pointers to scan.
 package journal
 
 import (
@@ -32,8 +32,8 @@ const (
 	minorShare = 8
 )
 
-// Entry is an exchange that is to be recorded. Add copies it: the header and
-// the bodies may be used for something else as soon as it returns.
+// Entry is a request and its response to be recorded. Add copies it: the caller may
+// reuse the header and the bodies.
 type Entry struct {
 	// ID is the request id of the response, and Key the id of the accepted
 	// credential; "" if none was.
@@ -157,8 +157,9 @@ func (j *Journal) Requests(m sandbox.Match) []sandbox.Request {
 	return found
 }
 
-// Forget empties the journal. Numbering goes on, so that who asks for what came
-// since a request misses nothing, and nothing counts as dropped. Those who wait go on waiting, for what comes now.
+// Forget empties the journal. Sequence numbers continue, so a reader that asks for
+// requests after a number misses none, and the removed requests do not count as
+// dropped. Waiting callers wait for new requests.
 func (j *Journal) Forget() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -169,15 +170,15 @@ func (j *Journal) Forget() {
 	j.forgotten = j.last
 }
 
-// Len is how many requests are kept.
+// Len returns the number of stored requests.
 func (j *Journal) Len() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.partitions[0].kept + j.partitions[1].kept
 }
 
-// Bytes is how much memory the journal takes, its bookkeeping included; what
-// waiting callers take is theirs.
+// Bytes returns the memory of the journal, its bookkeeping included. The memory of
+// waiting callers does not count.
 func (j *Journal) Bytes() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -2,8 +2,7 @@ package journal
 
 import "skystack.dev/sandbox/emulator/sandbox"
 
-// lostKey is what is remembered of a dropped request: what it asked for, and the
-// class of its status.
+// lostKey identifies dropped requests: their operation and the class of their status.
 type lostKey struct {
 	operation string
 	class     int
@@ -18,7 +17,7 @@ type lost struct {
 // maxLost bounds the keys. Contracts have fewer; what is over counts as anything.
 const maxLost = 1024
 
-// drop counts a record that is given up; the lock is held.
+// drop counts a dropped record. The caller holds the lock.
 func (j *Journal) drop(record []byte) {
 	d := decoder[[]byte]{record[headBytes:]}
 	class := int(int64(d.uvarint())) / 100
@@ -40,16 +39,16 @@ func (j *Journal) drop(record []byte) {
 	of.last = max(of.last, seqOf(record))
 }
 
-// Dropped is how many requests were given up to stay within the bound.
+// Dropped returns how many requests were dropped to stay within the bound.
 func (j *Journal) Dropped() uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.dropped
 }
 
-// DroppedOf is how many of the dropped requests may have matched: as many as
-// were of its operation and class of status, if one of those came after Since. It
-// is exact for a match that has nothing else.
+// DroppedOf returns how many of the dropped requests may match: those of the match's
+// operation and class of status, if one of them came after Since. It is exact for a
+// match without other members.
 func (j *Journal) DroppedOf(m sandbox.Match) uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -23,14 +23,14 @@ func (j *Journal) open(m sandbox.Match) *reader {
 	return r
 }
 
-// close ends what open began.
+// close ends the access that open began.
 func (j *Journal) close() {
 	j.mu.Lock()
 	j.readers--
 	j.mu.Unlock()
 }
 
-// reader yields the records of both lanes in the order of their Seq, or in the
+// reader yields the records of both partitions in the order of their Seq, or in the
 // opposite one.
 type reader struct {
 	lanes       [2]partitionReader
@@ -54,7 +54,7 @@ func (r *reader) records(yield func([]byte) bool) {
 	}
 }
 
-// partitionReader yields the records of one lane.
+// partitionReader yields the records of one partition.
 type partitionReader struct {
 	newestFirst bool
 	chunks      [][]byte // those not begun, oldest first

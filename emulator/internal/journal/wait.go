@@ -11,20 +11,20 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// ErrUnknown is in the error of a question that the journal cannot answer,
-// because it has dropped requests that may be the response.
+// ErrUnknown is wrapped by the error of a query that the journal cannot answer,
+// because it has dropped requests that may match.
 var ErrUnknown = errors.New("unknown")
 
-// waiter is somebody who waits for a request.
+// waiter is a caller that waits for a request.
 type waiter struct {
 	match sandbox.Match
 	got   chan []byte // a record of its own, with room for one: the journal may drop it before the waiter runs
 }
 
-// Wait returns the oldest recorded request that matches, or else the first to
-// come. When the context ends before, the error says what came instead. It wraps
-// the context's cause, and ErrUnknown too if a request may have matched that was
-// dropped before Wait was called. The match's Key must be an id.
+// Wait returns the oldest recorded request that matches, or else the next one. If the
+// context ends first, the error lists other requests received meanwhile. It wraps the
+// context's cause, and also ErrUnknown if a request that may match was dropped before
+// the call. The match's Key must be an id.
 func (j *Journal) Wait(ctx context.Context, m sandbox.Match) (sandbox.Request, error) {
 	w := &waiter{match: m, got: make(chan []byte, 1)}
 	// In one step, so that no request can come in between.
@@ -79,7 +79,7 @@ func (j *Journal) removeWaiter(w *waiter) {
 	}
 }
 
-// notifyWaiters gives the latest request to those who wait for it.
+// notifyWaiters passes the latest request to the callers that wait for it.
 func (j *Journal) notifyWaiters(e *Entry, record []byte) {
 	r := sandbox.Request{Seq: j.last, Operation: e.Operation, Method: e.Method, Target: e.Target, Key: e.Key, Status: e.Status, Code: e.Code}
 	j.waiters = slices.DeleteFunc(j.waiters, func(w *waiter) bool {
@@ -91,7 +91,7 @@ func (j *Journal) notifyWaiters(e *Entry, record []byte) {
 	})
 }
 
-// describe is what a match asks for, to follow "no request came".
+// describe returns the conditions of a match; they follow "no request came".
 func (j *Journal) describe(m sandbox.Match) string {
 	var b strings.Builder
 	add := func(ok bool, name string, value any) {
@@ -114,10 +114,11 @@ func (j *Journal) describe(m sandbox.Match) string {
 	return " with" + j.clean(b.String())
 }
 
-// maxOthers is how many requests are named that did not match.
+// maxOthers is the number of other requests that the error of Wait lists.
 const maxOthers = 3
 
-// otherRequests says what came instead of a match, to follow what describe says.
+// otherRequests lists requests received instead of a match; it follows the text of
+// describe.
 func (j *Journal) otherRequests(m sandbox.Match) string {
 	since := m.Since
 	if m.Since, m.Limit, m.NewestFirst = 0, 0, false; m == (sandbox.Match{}) {

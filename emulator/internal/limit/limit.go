@@ -4,11 +4,10 @@
 // The minute is a sliding log: a request is admitted when fewer than the limit
 // were admitted in the 60.000 seconds before it. Fixed windows and token
 // buckets let almost twice the limit through in some rolling minute; the log
-// never does. The day is a counter that begins again at 00:00 UTC.
+// never does. The day is a counter that restarts at 00:00 UTC.
 //
-// The package knows no clock: the caller passes the instant, and requests must
-// be counted in the order of their instants. A clock that was put back locks
-// nobody out: see [Usage].
+// The caller passes the instant, and must count requests in the order of their
+// instants. A clock that was set back locks no key out: see [Usage].
 package limit
 
 import "time"
@@ -62,7 +61,7 @@ func (q Quota) ResetUnix() int64 {
 	return s
 }
 
-// Decision is the response to one request.
+// Decision is the result for one request.
 type Decision struct {
 	// Allowed says that every limit of the policy admits the request.
 	Allowed bool
@@ -76,9 +75,9 @@ type Decision struct {
 	RetryAfter int
 }
 
-// Take answers a request at the instant now and counts it when it is allowed.
-// The quotas of the decision are those after the request. A limit the policy
-// does not have counts nothing.
+// Take decides about a request at the instant now and counts it when it is allowed.
+// The quotas of the decision are those after the request. A limit that the policy does
+// not have counts nothing.
 func (u *Usage) Take(now time.Time, p Policy) Decision {
 	now = now.UTC().Round(0)
 	u.forget(now, p.Fixed)
@@ -97,9 +96,8 @@ func (u *Usage) Take(now time.Time, p Policy) Decision {
 	return d
 }
 
-// Peek answers as Take would, and counts and changes nothing: Allowed, Exceeded
-// and RetryAfter are those of a request made now, Remaining is what is left
-// before it.
+// Peek is Take without counting: Allowed, Exceeded and RetryAfter are those of a
+// request made now, and Remaining is the number left before it.
 func (u *Usage) Peek(now time.Time, p Policy) Decision {
 	now = now.UTC().Round(0)
 	v := *u // forgetting moves the ends of the copy's ring, never what is in it

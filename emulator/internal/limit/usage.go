@@ -9,15 +9,13 @@ import (
 // safe for concurrent use, and a plain copy shares memory with its original:
 // use [Usage.Clone].
 //
-// It only ever looks at admitted requests, so refused ones cost a caller
-// nothing. What a present limit cannot see any more is forgotten for good: a
-// change from fixed windows to the sliding log starts with the requests of the
-// present window.
+// Only admitted requests count, so rejected ones cost a caller nothing. Requests
+// outside of the present window are dropped: a change from fixed windows to the
+// sliding log starts with the requests of the present window.
 //
-// When the clock was put back, the requests of the undone time have not
-// happened for the minute. The day keeps its count over a step of up to a
-// minute; over a longer one nobody can say how much of it was undone, and it
-// begins again.
+// When the clock is set back, the minute drops the requests of the undone time. The
+// day keeps its count over a step of up to a minute. After a longer step it restarts,
+// because it is unknown how much of the count was undone.
 type Usage struct {
 	ring  []hit     // a ring buffer
 	head  int       // index of the oldest hit
@@ -34,7 +32,7 @@ type hit struct {
 	N  int       `json:"n"`
 }
 
-// Refill gives every limit all its units back.
+// Refill resets the usage of every limit to 0.
 func (u *Usage) Refill() {
 	*u = Usage{ring: u.ring}
 }
@@ -50,8 +48,8 @@ func (u *Usage) at(i int) *hit {
 	return &u.ring[(u.head+i)%len(u.ring)]
 }
 
-// forget drops what no longer counts at now, and what lies after now because
-// the clock was put back.
+// forget drops requests that no longer count at now, and those after now because the
+// clock was set back.
 func (u *Usage) forget(now time.Time, fixed bool) {
 	start := now.Truncate(minute)
 	if !fixed {

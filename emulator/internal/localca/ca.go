@@ -1,6 +1,6 @@
 // Package localca is the certificate authority of one installation. It lets
 // clients check the sandbox's certificate as they would a real one (S32), and it
-// can vouch for the sandbox's names and nothing else.
+// may sign the sandbox's names and nothing else.
 package localca
 
 import (
@@ -73,7 +73,7 @@ func (c *CA) Path() string { return c.path }
 // Until is when the CA ends.
 func (c *CA) Until() time.Time { return c.cert.NotAfter }
 
-// Scope is what the CA can vouch for: domains with all below them, and ranges of
+// Scope is what the CA may sign: domains with all below them, and ranges of
 // addresses.
 func (c *CA) Scope() []string {
 	out := slices.Clone(c.cert.PermittedDNSDomains)
@@ -129,7 +129,7 @@ func issue(template, parent *x509.Certificate, public crypto.PublicKey, key cryp
 	return x509.ParseCertificate(der)
 }
 
-// further is what a CA may vouch for besides the names of every sandbox.
+// further is what a CA may sign besides the names of every sandbox.
 func (c *CA) further() hosts {
 	var h hosts
 	for _, d := range c.cert.PermittedDNSDomains {
@@ -169,7 +169,7 @@ func everywhere(r *net.IPNet) bool {
 	return ones == 0
 }
 
-// admit refuses names that the CA cannot vouch for.
+// admit refuses names that the CA may not sign.
 func (c *CA) admit(h hosts) error {
 	var outside []string
 	for _, d := range h.domains {

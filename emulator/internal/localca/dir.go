@@ -33,7 +33,7 @@ func Open(dir string, now time.Time, names []string) (*CA, error) {
 		return nil, err
 	}
 	defer s.close()
-	// The key is written first: whoever finds a certificate finds its key.
+	// The key is written first: so a certificate always has its key.
 	text, err := s.read(CertFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		if text, err = s.found(now, further); err != nil {
@@ -249,7 +249,7 @@ func (s *store) parse(text []byte, key crypto.Signer) (*CA, error) {
 }
 
 // found makes the certificate of a directory that has none, and the key too if
-// there is none. Somebody else may do the same: the first one counts.
+// there is none. Another process may do the same: the first one wins.
 func (s *store) found(now time.Time, further hosts) ([]byte, error) {
 	key, err := s.keyOrNew()
 	if err != nil {

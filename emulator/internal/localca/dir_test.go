@@ -65,7 +65,7 @@ func write(t testing.TB, path, text string, mode fs.FileMode) {
 	}
 }
 
-// The first one makes the files, and nobody but the owner can read the key; later
+// The first one makes the files, and only the owner can read the key; later
 // ones find them (S32; 10.3).
 func TestOpen(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "config", "skystack-sandbox")
@@ -186,7 +186,7 @@ func TestRenewCA(t *testing.T) {
 	}
 }
 
-// A CA that has ended is of no use to anybody: it gets a new certificate, with
+// A CA that has ended is useless: it gets a new certificate, with
 // the names it had.
 func TestExpiredCA(t *testing.T) {
 	dir := t.TempDir()

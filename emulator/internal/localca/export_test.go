@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Forge signs a certificate for a name that the CA may not vouch for.
+// Forge signs a certificate for a name that the CA may not sign.
 func Forge(t *testing.T, c *CA, now time.Time, name string) *x509.Certificate {
 	t.Helper()
 	h, err := parseHost(name)

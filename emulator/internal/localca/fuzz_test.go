@@ -10,7 +10,7 @@ import (
 )
 
 // FuzzDirectory: whatever is in the files of a CA, the response is a CA that works
-// or an error that names the place, and nobody's file is changed.
+// or an error that names the place, and no file is changed.
 func FuzzDirectory(f *testing.F) {
 	dir := f.TempDir()
 	if _, err := localca.Open(dir, aMoment(), nil); err != nil {

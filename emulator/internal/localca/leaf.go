@@ -28,7 +28,7 @@ type Keeper struct {
 }
 
 // Keep returns a keeper of certificates for the names of the sandbox and these
-// further ones. It refuses names that the CA cannot vouch for.
+// further ones. It refuses names that the CA may not sign.
 func (c *CA) Keep(names []string) (*Keeper, error) {
 	further, err := clean(names)
 	if err != nil {

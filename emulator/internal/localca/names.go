@@ -15,7 +15,7 @@ type hosts struct {
 	addrs   []netip.Addr
 }
 
-// base is what every CA may vouch for: this machine, the sandbox's public names,
+// base is what every CA may sign: this machine, the sandbox's public names,
 // and the machine as its containers see it. The addresses stand for all of
 // loopback; see limits.
 func base() hosts {
@@ -87,7 +87,7 @@ func within(a netip.Addr, ranges []*net.IPNet) bool {
 	return slices.ContainsFunc(ranges, func(r *net.IPNet) bool { return r.Contains(a.AsSlice()) })
 }
 
-// clean reads names that somebody wrote, and reports all that are none.
+// clean parses names and reports all invalid ones.
 func clean(names []string) (hosts, error) {
 	var all hosts
 	var faults []error

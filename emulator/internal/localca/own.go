@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Own is a certificate that somebody else made.
+// Own is a certificate that the operator supplies.
 type Own struct {
 	Certificate *tls.Certificate
 	// Root is the PEM of the authority at the end of the chain, nil if the file

@@ -28,7 +28,7 @@ func TestOwn(t *testing.T) {
 	if own.Certificate.Leaf == nil || strings.Join(own.Domains(), " ") != "sandbox.corp.test" || string(own.Root) != cert {
 		t.Errorf("names %v, root %s", own.Domains(), own.Root)
 	}
-	// With an intermediate one and without the root, nobody knows who is trusted.
+	// With an intermediate one and without the root, the chain is incomplete.
 	ca := newCA(t)
 	leaf, leafKey := localca.Written(t, leafOf(t, ca, aMoment()))
 	write(t, filepath.Join(dir, "cert"), leaf, 0o644)

@@ -80,7 +80,7 @@ type series struct {
 	next   *series
 }
 
-// Observe counts a request that was answered with a status and took d by the
+// Observe counts a request with the status of its response and its duration d by the
 // wall clock. It allocates only for the first of a status. What is no status
 // counts as 0.
 func (o *Operation) Observe(status int, d time.Duration) {

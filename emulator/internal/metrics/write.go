@@ -40,7 +40,7 @@ type World struct {
 	// many are in it, and JournalDropped how many it has given up.
 	JournalBytes, JournalEntries int
 	JournalDropped               uint64
-	// LimiterRefused is how many requests were answered 429.
+	// LimiterRefused is the number of responses with status 429.
 	LimiterRefused uint64
 }
 

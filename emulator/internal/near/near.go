@@ -1,15 +1,15 @@
-// Package near finds the names that a misspelt one was probably meant to be.
+// Package near suggests names for a misspelt one.
 package near
 
 import "strings"
 
-// longest is the length of a word beyond which nothing is near: the comparison
-// costs the product of both lengths.
+// longest is the length of the longest word that is compared: the cost is the product
+// of both lengths.
 const longest = 64
 
-// Names is the names that what was written differs from by a slip or two, all
-// that are equally near, or else those that it begins; nil for none. Upper and
-// lower case do not count, and two swapped neighbors are one slip.
+// Names returns the names that differ from the written one by a slip or two, all that
+// are equally near, or else those that begin with it; nil for none. Case does not
+// count, and two swapped neighbors are one slip.
 func Names(written string, names ...string) []string {
 	if written == "" || len(written) > longest {
 		return nil
@@ -37,10 +37,11 @@ func Names(written string, names ...string) []string {
 	return found
 }
 
-// Hint is DidYouMean of what is near to what was written.
+// Hint returns DidYouMean of the names that are near to the written one.
 func Hint(written string, names ...string) string { return DidYouMean(Names(written, names...)) }
 
-// DidYouMean is " (did you mean a or b?)", to follow what was written; "" for no words.
+// DidYouMean returns " (did you mean a or b?)", which follows the written word; "" for
+// no words.
 func DidYouMean(words []string) string {
 	if len(words) == 0 {
 		return ""
@@ -48,8 +49,8 @@ func DidYouMean(words []string) string {
 	return " (did you mean " + strings.Join(words, " or ") + "?)"
 }
 
-// distance is the number of bytes to insert, delete, replace or swap with their
-// neighbor to make b of a.
+// distance returns the number of bytes to insert, delete, replace or swap with their
+// neighbor to turn a into b.
 func distance(a, b string) int {
 	var before []int
 	row := make([]int, len(b)+1)

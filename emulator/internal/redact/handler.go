@@ -73,7 +73,7 @@ func attr(a slog.Attr) (clean slog.Attr, changed bool) {
 
 func value(v slog.Value, isCredential bool) (clean slog.Value, changed bool) {
 	if v.Kind() == slog.KindLogValuer {
-		// Asked again, it might answer something else.
+		// A second call might return another value.
 		clean, _ = value(v.Resolve(), isCredential)
 		return clean, true
 	}

@@ -1,7 +1,7 @@
 // Package redact keeps secrets out of the logs (S41, S74). Every log record
 // passes [NewHandler]; nothing else has to remember to be careful.
 //
-// It would rather hide too much than too little: a word behind "Bearer" or
+// When in doubt it hides: a word after "Bearer" or
 // "token=" is taken for a secret whatever it is.
 package redact
 
@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// mark stands where a secret was.
+// mark replaces a secret.
 const mark = "…"
 
 // The forms of a secret. Where there are groups, the first stays and the second
@@ -31,7 +31,7 @@ var (
 // gap is what may part "Bearer" from its token in headers, addresses and JSON.
 const gap = `(?:[\s:=+"'\\]|%20)+`
 
-// String is s without its secrets. It returns s itself, and allocates nothing,
+// String returns s without its secrets. It returns s itself, and allocates nothing,
 // when there are none.
 func String(s string) string {
 	if !suspicious(s) {

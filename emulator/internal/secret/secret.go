@@ -1,5 +1,5 @@
-// Package secret makes the keys and tokens that the sandbox gives out, and tells
-// them from what was mistyped, without asking anybody who knows them (8.1).
+// Package secret makes the keys and tokens that the sandbox issues, and tells
+// them from what was mistyped, without looking them up (8.1).
 package secret
 
 import (
@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// The beginnings of what is made here.
+// The prefixes of secrets.
 const (
 	Key   = "sky_test_"  // a key of the API
 	Admin = "sky_admin_" // the admin token of the control API
@@ -24,8 +24,8 @@ const (
 	digits     = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
-// New is a secret that nobody can guess. It is the one thing in the sandbox that
-// no seed decides.
+// New returns a random secret. It is the only value in the sandbox that does not
+// depend on the seed.
 func New(prefix string) string {
 	var random [Chars]byte
 	for i := range random {
@@ -41,8 +41,8 @@ func New(prefix string) string {
 	return Complete(prefix, random)
 }
 
-// Complete completes a prefix to a secret. Each byte becomes the digit that it is
-// modulo 62.
+// Complete adds the digits of random and a checksum to a prefix. Each byte becomes the
+// digit that it is modulo 62.
 func Complete(prefix string, random [Chars]byte) string {
 	b := []byte(prefix)
 	for _, r := range random {

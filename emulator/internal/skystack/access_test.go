@@ -15,7 +15,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
-// frozen is a clock that moves only when it is told to.
+// frozen is a clock that moves only by command.
 func frozen() emulator.Option {
 	return emulator.WithClock(emulator.Clock{Mode: emulator.FrozenClock, Now: testTime()})
 }

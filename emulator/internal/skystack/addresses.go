@@ -68,7 +68,7 @@ func (a *API) assignAddresses(tx *engine.Tx, i *Instance) {
 	}
 }
 
-// lease finds the next address nobody holds; "" when all are held. An address
+// lease returns the next free address; "" when all are leased. An address
 // that was given back comes up again after all others.
 func (a *API) lease(tx *engine.Tx, holder string, pools []pool) string {
 	for _, p := range pools {

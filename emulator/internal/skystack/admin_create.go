@@ -17,7 +17,7 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// What is created without HTTP was asked for by nobody's key.
+// Objects created without HTTP have no key as actor.
 const creator = "sandbox"
 
 // maxFree bounds labels and metadata, in bytes, as a body is bounded.

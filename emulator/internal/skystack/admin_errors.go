@@ -8,7 +8,7 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// outward is a refusal of the API to whoever did not ask over HTTP: errors.Is
+// outward is a request error for callers of the Go API: errors.Is
 // finds in it what a status would say.
 type outward struct{ of *fail.Error }
 
@@ -27,7 +27,7 @@ func (r outward) Error() string {
 // Unwrap returns the API's error.
 func (r outward) Unwrap() error { return r.of }
 
-// Is reports whether the refusal is of the kind that target stands for.
+// Is reports whether the refusal is of the kind of target.
 func (r outward) Is(target error) bool {
 	return target == sandbox.ErrNotFound && r.of.Kind == fail.NotFound || target == sandbox.ErrConflict && r.of.Kind == fail.Conflict
 }

@@ -138,7 +138,7 @@ func TestInstancesAsTheAPIShowsThem(t *testing.T) {
 	}
 }
 
-// A look is no read: it neither counts nor lets a clock jump.
+// Inspecting is not reading: it neither counts nor advances the clock.
 func TestObservedIsNotRead(t *testing.T) {
 	for name, r := range map[string]*rig{
 		"reads": newLook(t, "empty", skystack.Settings{Progression: "reads:2"}, engine.Clock{}),

@@ -22,12 +22,12 @@ import (
 	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
-// Config is what the API is told once; what may differ between workspaces is in
+// Config configures the API. Values that may differ between workspaces is in
 // Settings.
 type Config struct {
 	// Registry finds the world of a key.
 	Registry *engine.Registry
-	// Home is the id of the world that dates answers to nobody in particular.
+	// Home is the id of the world that dates responses to requests without a workspace.
 	Home string
 	// Build is the version of the sandbox, shown at /v1/version.
 	Build string
@@ -44,7 +44,7 @@ type Config struct {
 	// RequireHTTPS refuses plain HTTP where a credential is needed (S21, S31), and
 	// RevokeOnPlaintext then revokes the token that came with it.
 	RequireHTTPS, RevokeOnPlaintext bool
-	// Adopt makes a workspace for a key nobody knows, to accept any key; nil
+	// Adopt adds a workspace for an unknown key, to accept any key; nil
 	// refuses such keys.
 	Adopt func(token string) error
 	// Audit reads the record of requests of a workspace (S37); nil if there is none.

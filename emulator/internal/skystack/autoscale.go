@@ -19,7 +19,7 @@ type Autoscale struct {
 	CooldownSeconds int  `json:"cooldown_seconds"`
 }
 
-// standardAutoscale is what true stands for (section 12).
+// standardAutoscale is the meaning of true (section 12).
 func standardAutoscale() *Autoscale {
 	return &Autoscale{Enabled: true, Min: 1, Max: 3, TargetCPU: 60, CooldownSeconds: 300}
 }

@@ -11,7 +11,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/skystack/job"
 )
 
-// What a client is told that waits for a clock that is frozen.
+// The hint for a client that waits for a frozen clock.
 const (
 	clockStands = "clock_frozen"
 	advanceIt   = "Move it with POST /_sandbox/clock/advance, or let it run or jump: PUT /_sandbox/clock."

@@ -42,7 +42,7 @@ func TestAnEndpointIsReadUntilItIsDisabled(t *testing.T) {
 			path, status = "/v1/webhooks/"+id, "status"
 		}
 		for n := 0; ; n++ {
-			advance(t, s, 0) // what is on its way arrives
+			advance(t, s, 0) // what is in flight arrives
 			if s.Get(path).Wants(200).Text(status) == "disabled" {
 				break
 			}

@@ -154,7 +154,7 @@ func TestNetworkPatch(t *testing.T) {
 	}
 }
 
-// A public address is leased and given back, and nobody else has it meanwhile
+// A public address is leased and given back, and no other instance has it meanwhile
 // (S9).
 func TestPublicAddress(t *testing.T) {
 	wire.Doors(t, func(t *testing.T, start func(...emulator.Option) *wire.Server) {

@@ -15,12 +15,12 @@ import (
 //go:generate go run ../gennames ../../../openapi.yaml ../../EVENTS-AND-ERRORS.md names.gen.go
 
 // checkedJSON is what requests are checked against: openapi.yaml of the
-// repository's root without texts, examples and what answers look like.
+// repository's root without texts, examples and response schemas.
 //
 //go:embed contract.json
 var checkedJSON []byte
 
-// answersJSON is what answers are checked against: checkedJSON and what answers
+// answersJSON validates responses: checkedJSON and what answers
 // look like.
 //
 //go:embed answers.json.gz

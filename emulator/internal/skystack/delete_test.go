@@ -16,7 +16,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
-// DELETE takes an instance away for good and at once, from every status (S56,
+// DELETE removes an instance at once, from every status (S56,
 // S59), and cancels what was running.
 func TestDeleteFromEveryStatus(t *testing.T) {
 	var instances []string
@@ -36,7 +36,7 @@ func TestDeleteFromEveryStatus(t *testing.T) {
 			if len(r.Body) != 0 || r.Head.Get("Content-Type") != "" || r.Head.Get("ETag") != "" {
 				t.Errorf("%s: the 204 has %q and %v", id, r.Body, r.Head)
 			}
-			if status := before.Text("status"); status == "deleting" { // it is on its way already
+			if status := before.Text("status"); status == "deleting" { // it is in flight already
 				s.Get("/v1/instances/" + id).Wants(200)
 				continue
 			}

@@ -189,7 +189,7 @@ func TestSameSeedSameBytesS6(t *testing.T) {
 	}
 }
 
-// S6, S71: what a workspace answers does not depend on what others do, or when.
+// S6, S71: the responses of a workspace do not depend on others, or when.
 func TestWorkspacesDoNotDisturbEachOtherS6(t *testing.T) {
 	orders := map[string]string{ // whose step is next
 		"one after the other": "AAAAAABBBBBB", "the other way": "BBBBBBAAAAAA", "in turn": "ABABABABABAB", "mixed": "BAABBBABAABA", "A alone": "AAAAAA", "B alone": "BBBBBB",

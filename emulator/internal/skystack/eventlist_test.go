@@ -137,7 +137,7 @@ func TestLongPollS15(t *testing.T) {
 		}
 		s.Get("/v1/events?wait=0s&cursor="+r.Text("resume_cursor")+"&type=instance.*").Wants(200).Has("data", []any{})
 		s.Send(http.MethodHead, "/v1/events?wait=1s&type=job.run.failed", "").Wants(200)
-		// Closing the emulator answers those who wait.
+		// Closing the emulator ends waiting requests.
 		go func() { answer <- s.Get("/v1/events?wait=30s&type=job.run.failed") }()
 		synctest.Wait()
 		begin = time.Now()

@@ -63,7 +63,7 @@ func exchange(r *wire.Reply, body string) string {
 	return b.String() + "\n"
 }
 
-// S68: what each version answers to the same requests, to the byte. A change of
+// S68: the response of each version to the same requests, to the byte. A change of
 // these files is a change of the API.
 func TestGoldenResponsesOfVersionsS68(t *testing.T) {
 	for _, version := range []string{"2025-07-01", "2026-01-15", "2026-10-01"} {

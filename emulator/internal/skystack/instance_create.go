@@ -69,7 +69,7 @@ func (a *API) createInstance(c *httpapi.Call, in createInstanceInput) (instanceB
 	return i.body(), nil
 }
 
-// provision books an instance, whoever asked for it: t says so.
+// provision schedules the creation of an instance. t has the actor.
 func (a *API) provision(tx *engine.Tx, in createInstanceInput, project string, t Action) (Instance, error) {
 	size, err := oneSize(in.Size, in.Profile, in.MachineType)
 	if err != nil {

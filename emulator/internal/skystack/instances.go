@@ -288,7 +288,7 @@ func (i Instance) checkMerged() (details []fail.Detail) {
 	return details
 }
 
-// deleteInstance removes an instance for good, from any state (S56 to S59).
+// deleteInstance removes an instance at once, from any state (S56 to S59).
 //
 //	DELETE /v1/instances/{id}
 func (a *API) deleteInstance(c *httpapi.Call, in instanceInput) (httpapi.Nothing, error) {

@@ -12,7 +12,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 )
 
-// sleepFor lets the wall clock of a bubble pass.
+// sleepFor waits for d of a bubble's wall clock.
 func sleepFor(d time.Duration) { <-time.After(d) }
 
 // jobOn creates a job in a rig and returns its path.
@@ -52,7 +52,7 @@ func told(t *testing.T, r *rig, job string) string {
 	return strings.Join(out, ", ")
 }
 
-// What falls due while nobody lets a world run is made up for once when it is less
+// What falls due while no process runs a world is made up for once when it is less
 // than an hour late, and else recorded as skipped. What is reached by advancing
 // is neither (section 12).
 func TestTicksThatWereMissed(t *testing.T) {

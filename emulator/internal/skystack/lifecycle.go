@@ -359,7 +359,7 @@ func (a *API) recordRead(tx *engine.Tx, shown ...Instance) bool {
 }
 
 // recordObserved notes that the response to a change shows an instance in a passing state.
-// That is no read, but whoever has seen it so need not see it again.
+// It is not a read, but the client need not read the object once more to advance the clock.
 func (a *API) recordObserved(tx *engine.Tx, i Instance) {
 	if tx.Mode() == engine.Auto && a.settingsOf(tx).Progression.reads() == 0 {
 		engine.Own(a.watches, tx, i.ID).Reads++

@@ -205,7 +205,7 @@ func TestMetricsGaps(t *testing.T) {
 		} else if got, _ := points(t, r, 5); len(got) != 0 {
 			t.Errorf("of what has not come there are points: %v", got)
 		}
-		// One that was there before anybody looked has run since it was created.
+		// One that was there before any read has run since it was created.
 		old, err := s.CreateInstance(sandbox.Instance{Name: "old", CreatedAt: s.Now().Add(-10*time.Minute - 30*time.Second)})
 		if err != nil {
 			t.Fatal(err)

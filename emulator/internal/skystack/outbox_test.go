@@ -148,7 +148,7 @@ func TestImportedEndpointWaits(t *testing.T) {
 	in := &inbox{slow: make(chan struct{})}
 	s := wire.Start(t, frozen(), emulator.WithWebhookTransport(in))
 	id := faultyHook(s, "")
-	left := sendTestEvents(s, id, 3) // the first is on its way, the others wait behind it
+	left := sendTestEvents(s, id, 3) // the first is in flight, the others wait behind it
 	var file bytes.Buffer
 	shot := s.Snapshot()
 	if err := shot.Save(&file); err != nil {
@@ -238,7 +238,7 @@ func TestSnapshotInTheMiddle(t *testing.T) {
 	}
 }
 
-// requestSlots counts the requests that are under way: first attempts and later ones.
+// requestSlots counts the requests in flight: first attempts and later ones.
 type requestSlots struct{ flying, most [2]atomic.Int32 }
 
 // enter counts a request until the returned function is called.

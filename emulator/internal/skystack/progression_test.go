@@ -14,7 +14,7 @@ func autoClock() emulator.Option {
 }
 
 // reads:N: the N-th GET or list that shows an instance shows it moved on; the
-// answer to a change is no read.
+// response to a change is not a read.
 func TestProgressionByReads(t *testing.T) {
 	reads := map[string]func(s *wire.Server, id string) string{
 		"get":            statusOf,

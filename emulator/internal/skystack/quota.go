@@ -11,7 +11,7 @@ import (
 
 // quota is how many objects of one kind a workspace may have.
 type quota struct {
-	name  string // in the answer
+	name  string // in the response
 	limit *int   // nil for as many as you like
 	used  func(tx *engine.Tx) int
 }

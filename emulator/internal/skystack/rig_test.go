@@ -78,7 +78,7 @@ func (r *rig) addKey(t testing.TB, secret string, token credential.Key) {
 	}
 }
 
-// serve answers a request. Of a stream it takes what comes at once.
+// serve responds to a request. Of a stream it takes what comes at once.
 func (r *rig) serve(request *http.Request) *httptest.ResponseRecorder {
 	ctx, cancel := context.WithCancel(request.Context())
 	defer cancel()

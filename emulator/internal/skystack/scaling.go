@@ -15,7 +15,7 @@ import (
 )
 
 // A policy is evaluated every minute of its life. What it goes by changes only
-// when a load is set, a member changes or the numbers do, so whoever changes one
+// when a load is set, a member changes or the numbers do, so code that changes one
 // of these has the policy look (attend), and only an evaluation that would change
 // something is ever booked: a world without load has none on its agenda.
 

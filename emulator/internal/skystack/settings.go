@@ -35,9 +35,9 @@ type Settings struct {
 	OpenCatalog bool `json:"open_catalog"`
 	// SlowDelete shows a deleted instance as deleting for a while (S56).
 	SlowDelete bool `json:"slow_delete"`
-	// RepeatedDelete404 answers a repeated DELETE with 404 (S57).
+	// RepeatedDelete404 responds 404 to a repeated DELETE (S57).
 	RepeatedDelete404 bool `json:"repeated_delete_404"`
-	// RefuseNoops answers start on a running instance with 409 (2.2, note 1).
+	// RefuseNoops responds 409 to start on a running instance (2.2, note 1).
 	RefuseNoops bool `json:"refuse_noops"`
 	// DefaultProject is the project of a request that names none (S13).
 	DefaultProject string `json:"default_project"`

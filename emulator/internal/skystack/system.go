@@ -11,7 +11,7 @@ type healthBody struct {
 	Status string `json:"status"`
 }
 
-// getHealth says that the process answers (S8, S20).
+// getHealth reports that the process responds (S8, S20).
 //
 //	GET /healthz
 func (a *API) getHealth(*httpapi.Call, none) (healthBody, error) { return healthBody{"ok"}, nil }

@@ -76,7 +76,7 @@ func (a *API) watchMetrics(tx *engine.Tx, i Instance, by *event.Cause) {
 		}
 	}
 	if !slices.Equal(high, l.High) {
-		l, _ = a.loads.Get(tx, i.ID) // a job may have answered an event
+		l, _ = a.loads.Get(tx, i.ID) // a job may have reacted to an event
 		l.High = high
 		a.loads.Put(tx, i.ID, l)
 	}

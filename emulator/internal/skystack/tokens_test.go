@@ -149,7 +149,7 @@ func TestTokenViolations(t *testing.T) {
 	s.Post("/v1/tokens", `{"name":"for ever","expires_at":"9999-12-31T23:59:59Z"}`).Wants(201).Has("expires_at", "9999-12-31T23:59:59Z")
 }
 
-// S26: nobody makes a token that may do what they may not, by creating or by
+// S26: no key can make a token with more rights than its own, by creating or by
 // rotating; write includes read.
 func TestTokensGiveNoMoreThanTheyHaveS26(t *testing.T) {
 	s := wire.Start(t, frozen12(), emulator.WithFixture("empty"),
