@@ -26,7 +26,7 @@ const (
 	// a place when no connection is idle. Half of the time that passes can be spent
 	// so. A wait of up to soon does not count.
 	maxWaitBudget = 250 * time.Millisecond
-	soon        = 10 * time.Millisecond
+	soon          = 10 * time.Millisecond
 	// warnEvery is the least time between two warnings of the same sort.
 	warnEvery = 10 * time.Second
 )
@@ -41,16 +41,16 @@ type connections struct {
 	log     *slog.Logger
 	closing context.Context // ends waiting for a place
 
-	mu       sync.Mutex
-	open     int
-	busy     int           // those with a request being served
-	idle     list.List     // of *connection; the one idle longest is first
-	answered list.List     // of *connection, to end after their last response
-	silent   list.List     // of *connection without a complete request; the oldest is first
-	changed  chan struct{} // closed at the next end of a connection or request; nil when no caller waits
+	mu         sync.Mutex
+	open       int
+	busy       int           // those with a request being served
+	idle       list.List     // of *connection; the one idle longest is first
+	answered   list.List     // of *connection, to end after their last response
+	silent     list.List     // of *connection without a complete request; the oldest is first
+	changed    chan struct{} // closed at the next end of a connection or request; nil when no caller waits
 	waitBudget time.Duration // left at since
-	since    engine.Stopwatch
-	warnings overloadStats
+	since      engine.Stopwatch
+	warnings   overloadStats
 }
 
 // overloadStats counts events since the last warning.
