@@ -29,7 +29,9 @@ func TestMetricConditionsThatNeverHold(t *testing.T) {
 func TestCheckCondition(t *testing.T) {
 	s := &Store{config: Config{
 		Statuses: []string{"running", "stopped", "deleting"}, Metrics: []Metric{{"cpu", true}, {"net_in", false}},
-		Possible:    func(a ActionType, _ bool, status string) bool { return a != Stop || status == "running" },
+		Possible: func(a ActionType, _ bool, status string) bool {
+			return a == Delete || a == Stop && status == "running" || a == Start && status == "stopped"
+		},
 		CheckLabels: func(map[string]any) []fail.Detail { return nil },
 	}}
 	metric := func(more ...any) map[string]any {
@@ -40,7 +42,8 @@ func TestCheckCondition(t *testing.T) {
 		return m
 	}
 	stop := map[string]any{"type": "stop"}
-	start := map[string]any{"type": "start", "target": map[string]any{"labels": map[string]any{"a": "b"}}}
+	start := map[string]any{"type": "start"}
+	remove := map[string]any{"type": "delete", "target": map[string]any{"labels": map[string]any{"a": "b"}}}
 	for _, tc := range []struct {
 		condition, action map[string]any
 		want              string // fields and codes
@@ -50,8 +53,9 @@ func TestCheckCondition(t *testing.T) {
 		{map[string]any{"status_in": []any{"stopped"}}, stop, "condition.status_in conflicting_parameters;"},
 		{map[string]any{"status_in": []any{"stopped", "running"}}, stop, ""},
 		{map[string]any{"status_in": []any{"asleep"}}, stop, ""}, // the contract reports it
-		{map[string]any{"status_in": []any{"stopped"}, "metric": metric()}, start, "condition.status_in conflicting_parameters;"},
-		{map[string]any{"status_in": []any{"stopped", "running"}, "metric": metric()}, start, ""},
+		{map[string]any{"status_in": []any{"stopped"}, "metric": metric()}, remove, "condition.status_in conflicting_parameters;"},
+		{map[string]any{"status_in": []any{"stopped", "running"}, "metric": metric()}, remove, ""},
+		{map[string]any{"metric": metric()}, start, "condition.metric conflicting_parameters;"},
 		{map[string]any{"metric": metric("value", int64(100))}, stop, "condition.metric.value conflicting_parameters;"},
 		{map[string]any{"metric": metric("value", 99.9)}, stop, ""},
 		{map[string]any{"metric": metric("op", "<", "value", 0.0)}, stop, "condition.metric.value conflicting_parameters;"},
@@ -62,8 +66,8 @@ func TestCheckCondition(t *testing.T) {
 		{map[string]any{"older_than": "0s"}, stop, ""},
 		{map[string]any{"older_than": "-1s"}, stop, "condition.older_than out_of_range;"},
 		{map[string]any{"older_than": "old"}, stop, "condition.older_than invalid_format;"},
-		{map[string]any{"labels": map[string]any{"a": "c"}}, start, "condition.labels.a conflicting_parameters;"},
-		{map[string]any{"labels": map[string]any{"a": "b", "c": "d"}}, start, ""},
+		{map[string]any{"labels": map[string]any{"a": "c"}}, remove, "condition.labels.a conflicting_parameters;"},
+		{map[string]any{"labels": map[string]any{"a": "b", "c": "d"}}, remove, ""},
 	} {
 		got := ""
 		for _, d := range s.checkCondition(tc.condition, tc.action) {
@@ -72,6 +76,10 @@ func TestCheckCondition(t *testing.T) {
 		if got != tc.want {
 			t.Errorf("%v of %v: %q, want %q", tc.condition, tc.action["type"], got, tc.want)
 		}
+	}
+	empty := s.checkCondition(map[string]any{"status_in": []any{}}, stop)
+	if want := "condition.status_in is empty, so the condition can never hold; name a status, or leave it out."; empty[0].Message != want {
+		t.Error(empty[0].Message)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // rig is a world with jobs and one instance, ins_1, that accepts every action. It
@@ -32,7 +34,15 @@ func newRig(t testing.TB) *rig {
 	schema := engine.NewSchema()
 	r.store = New(schema, Config{
 		Instances: r, Statuses: []string{"running", "stopped"}, Metrics: []Metric{{Name: "cpu", Percent: true}},
-		EventTypes: []string{"instance.running"}, InstanceMember: func(string) string { return "id" },
+		EventTypes: []string{"instance.running", "job.run.failed"}, InstanceMember: func(eventType string) string {
+			if eventType == "instance.running" {
+				return "id"
+			}
+			return ""
+		},
+		Possible: func(ActionType, bool, string) bool { return true }, MaxMembers: 2,
+		CheckLabels:  func(map[string]any) []fail.Detail { return nil },
+		CheckCatalog: checkSize, CheckCreate: checkSize,
 		Key: func(*engine.Tx, string) (credential.Key, bool) {
 			return credential.Key{Scopes: []string{"instances:write"}}, !r.revoked
 		},
@@ -46,6 +56,14 @@ func newRig(t testing.TB) *rig {
 	}
 	t.Cleanup(r.world.Close)
 	return r
+}
+
+// checkSize refuses the size none.
+func checkSize(_ *httpapi.Call, b httpapi.Fields) []fail.Detail {
+	if b["size"] != "none" {
+		return nil
+	}
+	return []fail.Detail{{Field: "size", Code: "unknown_value"}}
 }
 
 // do runs f in a transaction.
