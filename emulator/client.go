@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// inProcessHost is what a request without a host is addressed to.
+// inProcessHost is the host of a request without one.
 const inProcessHost = "sandbox.api.skystack.dev"
 
 // handlerTransport sends a client's requests to the handler without a socket.
@@ -105,7 +105,7 @@ type responsePipe struct {
 	fault  error
 }
 
-// maxAhead is how far a stream may be ahead of its reader.
+// maxAhead bounds how far a stream may be ahead of its reader.
 const maxAhead = 256 << 10
 
 func newPipe(closing context.Context, cancel context.CancelFunc) *responsePipe {
@@ -166,7 +166,7 @@ func (p *responsePipe) drain() error {
 	return nil
 }
 
-// SetWriteDeadline is what http.ResponseController asks for. With a deadline a
+// SetWriteDeadline is a method for http.ResponseController. With a deadline a
 // write waits for a reader that is far behind; without one nothing does.
 func (p *responsePipe) SetWriteDeadline(t time.Time) error {
 	p.mu.Lock()
@@ -175,7 +175,7 @@ func (p *responsePipe) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-// SetReadDeadline is what http.ResponseController asks for; the request is not
+// SetReadDeadline is a method for http.ResponseController; the request is not
 // read from a connection.
 func (p *responsePipe) SetReadDeadline(time.Time) error { return nil }
 

@@ -88,7 +88,7 @@ func (e *Emulator) ForgetRequests(workspace string) error {
 	return nil
 }
 
-// gauges is what can be measured of each workspace.
+// gauges returns the metrics of each workspace.
 func (e *Emulator) gauges() []metrics.World {
 	worlds := e.registry.Worlds()
 	out := make([]metrics.World, 0, len(worlds))

@@ -54,7 +54,7 @@ func (c *sniffingConn) Read(b []byte) (int, error) {
 	return 0, errPlaintext
 }
 
-// maxDrained is how much of a request is read that is not wanted, so that the
+// maxDrained bounds the bytes of an unread request that are discarded, so that the
 // client sees the response and no broken connection.
 const maxDrained = 1 << 20
 

@@ -77,11 +77,11 @@ func (w *Workspace) Requests(m Match) []Request {
 // Unmatched lists the requests that led to no operation.
 func (w *Workspace) Unmatched() []Request { return w.Requests(Match{Unmatched: true}) }
 
-// Dropped is how many requests the record has given up to stay within its bounds;
+// Dropped returns how many requests the record has dropped to stay within its bounds;
 // see WithJournal. What is asked about them has no response.
 func (w *Workspace) Dropped() uint64 { return w.journal.Dropped() }
 
-// DroppedOf is how many of the dropped requests may have matched. It refuses what
+// DroppedOf returns how many of the dropped requests may match. It refuses what
 // Requests refuses.
 func (w *Workspace) DroppedOf(m Match) uint64 {
 	w.helper()

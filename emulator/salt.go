@@ -33,7 +33,7 @@ func WithRandomSecretSalt() Option {
 	return func(c *config) error { c.saltRandom = true; return nil }
 }
 
-// SecretSalt is what the secrets made by API are mixed with besides the seed; "" if
+// SecretSalt returns the salt that is mixed into secrets besides the seed; "" if
 // with nothing. See WithSecretSalt.
 func (e *Emulator) SecretSalt() string { return e.salt.String() }
 

@@ -48,7 +48,7 @@ func (s *serverLog) first(host string) bool {
 	return true
 }
 
-// plainAlert is what net/http logs when a client of TLS 1.3 that is built on OpenSSL,
+// plainAlert is the log line of net/http when a client of TLS 1.3 that is built on OpenSSL,
 // as curl, Python and Node are, refuses the certificate: it sends its alert in the
 // clear where the server expects an encrypted record. In a handshake nothing but a
 // damaged connection has the same error.

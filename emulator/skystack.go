@@ -14,7 +14,7 @@ import (
 // This file and the mount list are all that names the SkyStack API: its options, and
 // typed access to its objects.
 
-// skystackConfig is what the options choose of the SkyStack API: for all workspaces, and
+// skystackConfig has the options of the SkyStack API: for all workspaces, and
 // for each.
 type skystackConfig struct {
 	skystack.Config

@@ -16,7 +16,7 @@ func (w *Workspace) Events(m EventMatch) []APIEvent {
 
 // WaitForEvent returns the first event that matches, as soon as there is one; set
 // EventMatch.Since to leave out those of the past. It does not move time: with a
-// frozen clock somebody else must. It refuses a type that does not exist.
+// frozen clock another goroutine must. An unknown type is an error.
 func (w *Workspace) WaitForEvent(ctx context.Context, m EventMatch) (APIEvent, error) {
 	return w.e.sky.WaitForEvent(ctx, w.world, m)
 }

@@ -43,7 +43,7 @@ func (w *Workspace) Fail(instance, code string) error { return w.e.sky.Fail(w.wo
 // rests.
 func (w *Workspace) Finish(instance string) error { return w.e.sky.Finish(w.world, instance) }
 
-// SetLoad says how busy an instance is from now on, in place of the synthetic
+// SetLoad sets the load of an instance from now on, in place of the synthetic
 // values of its metrics. It refuses what is no percentage, and an instance that
 // does not exist.
 func (w *Workspace) SetLoad(instance string, l Load) error {
@@ -68,7 +68,7 @@ func (w *Workspace) Refill() error { return w.e.sky.Credentials.Refill(w.world) 
 func (w *Workspace) Limits() []Limit { return w.e.sky.Credentials.Limits(w.world) }
 
 // WaitForStatus returns an instance as soon as it has the status. It does not move
-// time: with a frozen clock somebody else must. Its error says what the instance
+// time: with a frozen clock another goroutine must. Its error says what the instance
 // waits for. It refuses a status that does not exist.
 func (w *Workspace) WaitForStatus(ctx context.Context, instance, status string) (Instance, error) {
 	if err := w.e.sky.CheckStatus(status); err != nil {

@@ -43,7 +43,7 @@ func Start(t TB, opts ...Option) *Emulator {
 	return e
 }
 
-// lastRequests is how many requests a failed test is shown.
+// lastRequests is the number of requests that a failed test prints.
 const lastRequests = 10
 
 // replayHint returns how to run a failed test again, and its last requests.

@@ -31,7 +31,7 @@ func (s snapshot) WriteDump(w io.Writer) error { return s.Snapshot.Dump(w) }
 // Held is the snapshot as the engine has it.
 func (s snapshot) Held() *engine.Snapshot { return s.Snapshot }
 
-// DumpApart is what Diff compares.
+// DumpApart is used by Diff.
 func (s snapshot) DumpApart(other Snapshot) (mine, others string, ok bool) {
 	o, ok := other.(snapshot)
 	if !ok {
@@ -101,7 +101,7 @@ func (w *Workspace) importChecked(r io.Reader, checks ...engine.ReplaceCheck) er
 	return overBudget(err)
 }
 
-// firstOfState is how many bytes of a state must have come, in bytes, unless it is
+// firstOfState is the least number of bytes of a state that must have arrived, unless it is
 // smaller, before other imports wait for it.
 const firstOfState = 16 << 10
 

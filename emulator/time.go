@@ -13,7 +13,7 @@ import (
 // Now is the workspace's time.
 func (w *Workspace) Now() time.Time { return w.world.Now() }
 
-// Clock is how the workspace's time moves, with the present as Now.
+// Clock returns the clock setting of the workspace, with the present time as Now.
 func (w *Workspace) Clock() Clock { return publicClock(w.world.Clock()) }
 
 func publicClock(c engine.Clock) Clock {
@@ -58,10 +58,10 @@ func (w *Workspace) AdvanceToNext() bool {
 	return moved
 }
 
-// maxIdle is how many events AdvanceUntilIdle runs at most.
+// maxIdle bounds the events that AdvanceUntilIdle runs.
 const maxIdle = 100_000
 
-// AdvanceUntilIdle moves on until nothing is booked any more. What happens again
+// AdvanceUntilIdle moves on until no event is scheduled. What happens again
 // and again never ends: it gives up after 100,000 events with an error that names
 // what repeats.
 func (w *Workspace) AdvanceUntilIdle() error {

@@ -13,7 +13,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/localca"
 )
 
-// HTTPS says what certificate the sandbox shows. The zero HTTPS has
+// HTTPS configures the certificate of the sandbox. The zero HTTPS has
 // one made by a CA that lives in memory and ends with the emulator.
 type HTTPS struct {
 	// Dir holds the CA of this installation: its certificate, ca.pem, which
@@ -61,7 +61,7 @@ func WithRevokeOnPlaintext() Option {
 	return func(c *config) error { c.sky.RequireHTTPS, c.sky.RevokeOnPlaintext = true, true; return nil }
 }
 
-// secure is what HTTPS needs.
+// secure holds the certificate and authority of HTTPS.
 type secure struct {
 	config *tls.Config
 	ca     []byte

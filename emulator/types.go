@@ -98,6 +98,6 @@ func Busy(cpu float64) Load { return sandbox.Busy(cpu) }
 // same requests give the same responses as after the start: for golden files.
 func RestartIDs() ResetOption { return sandbox.RestartIDs() }
 
-// Diff says how one state differs from another: "" if they are equal, else the
+// Diff returns the difference of two states: "" if they are equal, else the
 // lines that went, with "-", and those that came, with "+".
 func Diff(before, after Snapshot) string { return sandbox.Diff(before, after) }

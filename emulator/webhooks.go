@@ -83,7 +83,7 @@ func (e *Emulator) recordListener(l net.Listener) {
 	}
 }
 
-// addresses is where the sandbox listens: no webhook is sent there. It takes no
+// addresses returns the addresses on which the sandbox listens: no webhook is sent there. It takes no
 // lock, because closing a world waits for its webhooks.
 func (e *Emulator) addresses() []netip.AddrPort {
 	if listens := e.listens.Load(); listens != nil {

@@ -13,7 +13,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
-// ActionStatus is how far an action is.
+// ActionStatus is the state of an action.
 type ActionStatus string
 
 // The statuses of an action.
@@ -49,7 +49,7 @@ type Action struct {
 	Due            engine.Timer `json:"due"`            // its end; zero when nothing is booked
 }
 
-// progress is how far a running action is, in percent of its time.
+// progress returns the progress of a running action, in percent of its time.
 func (t Action) progress(now time.Time) int {
 	if t.Status != InProgress {
 		return t.Progress
@@ -235,7 +235,7 @@ func (a *API) recordNoop(c *httpapi.Call, i Instance, t Action) Action {
 	return t
 }
 
-// keptActions is how many actions of an instance are kept: a job that acts every
+// keptActions is the number of actions that an instance keeps: a job that acts every
 // minute begins half a million a year.
 const keptActions = 1000
 

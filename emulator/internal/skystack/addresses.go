@@ -10,7 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// address says who holds an IP address.
+// address is a leased IP address and its holder.
 type address struct {
 	InstanceID string `json:"instance_id"`
 }
@@ -42,7 +42,7 @@ func (p pool) holds(addr netip.Addr) bool {
 	return n>>p.bits == p.first>>p.bits && b[3] != 0 && b[3] != 255
 }
 
-// wrongAddress says why the sandbox could not have given an address; "" if it could.
+// wrongAddress returns why the sandbox cannot have assigned an address; "" if it could.
 func wrongAddress(address string, pools []pool) string {
 	addr, err := netip.ParseAddr(address)
 	if err != nil || !addr.Is4() {
@@ -58,7 +58,7 @@ func wrongAddress(address string, pools []pool) string {
 	return fmt.Sprintf("%s is no address that the sandbox gives; use one of %s whose last number is 1 to 254", address, strings.Join(networks, " or "))
 }
 
-// assignAddresses gives an instance its addresses, once (S54).
+// assignAddresses assigns an instance its addresses, once (S54).
 func (a *API) assignAddresses(tx *engine.Tx, i *Instance) {
 	if i.PrivateIP == "" {
 		i.PrivateIP = a.lease(tx, i.ID, privatePools())

@@ -62,7 +62,7 @@ func (a *API) Project(w *engine.World, id string) (p sandbox.Project, ok bool) {
 	return p, ok
 }
 
-// Settings is how a world behaves now.
+// Settings returns the present settings of a world.
 func (a *API) Settings(w *engine.World) (s Settings) {
 	_ = w.Do(func(tx *engine.Tx) error {
 		s = a.settingsOf(tx)
@@ -104,7 +104,7 @@ func (i *seenInstance) public() sandbox.Instance {
 	return out
 }
 
-// CountInstances is how many instances a world has.
+// CountInstances returns the number of instances of a world.
 func (a *API) CountInstances(w *engine.World) (n int) {
 	w.Peek(func(tx *engine.Tx) { n = a.instances.Len(tx) })
 	return n

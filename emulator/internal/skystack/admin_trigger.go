@@ -44,7 +44,7 @@ func (a *API) Trigger(w *engine.World, t sandbox.Trigger) (out sandbox.Triggered
 	return out, err
 }
 
-// noWebhookReason says why no webhook gets an event, and what to do.
+// noWebhookReason returns why no webhook gets an event, and what to do.
 func (a *API) noWebhookReason(tx *engine.Tx, e event.Event) string {
 	if a.outbox.Endpoints.Len(tx) == 0 {
 		return fmt.Sprintf("No webhook gets it: the workspace has none. Create one with POST /v1/projects/%s/webhooks, or run skystack-sandbox listen.",

@@ -13,7 +13,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
-// auditSpan is how far back the audit log goes, by the world's clock (8.4, S37).
+// auditSpan is the time that the audit log covers, by the world's clock (8.4, S37).
 const auditSpan = 90 * 24 * time.Hour
 
 // auditBody is an entry of the audit log on the wire.

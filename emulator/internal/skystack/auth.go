@@ -35,7 +35,7 @@ func (a *API) authenticate(x *httpapi.RequestContext) error {
 	return nil
 }
 
-// recheckKey refuses a request, in the transaction in which its handler acts, that its key
+// recheckKey returns an error, in the transaction of the handler, for a request that its key
 // does not allow any more.
 func (a *API) recheckKey(c *httpapi.Call) error {
 	if c.Operation().Public {

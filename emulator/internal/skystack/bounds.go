@@ -17,7 +17,7 @@ import (
 // one that has no row here is refused when the API is made, so that no operation can
 // be forgotten. Lists are cut in list.
 
-// bound is what a collection is to a key that is bound to a project.
+// bound is the access to a collection of a key that is bound to a project.
 type bound struct {
 	access access
 	// project is the project of an object, by its id; false if there is none. nil for
@@ -84,7 +84,7 @@ func (a *API) projectOfInstance(tx *engine.Tx, id string) (string, bool) {
 	return i.ProjectID, ok
 }
 
-// boundary is what the path of an operation comes to: its collection, and the
+// boundary is the meaning of an operation's path: its collection, and the
 // objects that it names, in order.
 type boundary struct {
 	bound

@@ -103,7 +103,7 @@ func (a *API) checkConfigurable(tx *engine.Tx, i Instance, network, storage bool
 	return nil
 }
 
-// updateAddress leases the public address that is wanted now, or gives back the one
+// updateAddress leases the public address that is configured now, or releases the one
 // that is not.
 func (a *API) updateAddress(tx *engine.Tx, i *Instance) {
 	if !i.WantsPublicIP {

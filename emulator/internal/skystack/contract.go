@@ -14,7 +14,7 @@ import (
 //go:generate go run ../genopenapi ../../../openapi.yaml openapi.yaml.gz openapi.json.gz answers.json.gz contract.json
 //go:generate go run ../gennames ../../../openapi.yaml ../../EVENTS-AND-ERRORS.md names.gen.go
 
-// checkedJSON is what requests are checked against: openapi.yaml of the
+// checkedJSON validates requests: openapi.yaml of the
 // repository's root without texts, examples and response schemas.
 //
 //go:embed contract.json

@@ -62,7 +62,7 @@ func unknownPatterns(types []string) (details []fail.Detail) {
 
 const longestWait = 30 * time.Second
 
-// waitTimeout is how long a request waits for events, and what is wrong with the text.
+// waitTimeout returns how long a request waits for events, and the violation of an invalid text.
 func waitTimeout(wait string) (d time.Duration, details []fail.Detail) {
 	if wait == "" {
 		return 0, nil

@@ -25,7 +25,7 @@ func (a *API) reportRefused(d engine.Digest, token string, refusal error) error 
 	return refusal
 }
 
-// masked is what may be shown of a token: a sandbox key's prefix and last four
+// masked returns the part of a token that may be shown: a sandbox key's prefix and last four
 // characters, and nothing of any other, which may be short or real (S41, S74).
 func masked(token string) string {
 	if secret.WellFormed(secret.Key, token) {

@@ -26,7 +26,7 @@ const (
 	checkNoData       = "insufficient_data"
 )
 
-// getInstanceHealth says how an instance is, which follows from its status alone
+// getInstanceHealth shows the health of an instance, which follows from its status alone
 // (S11).
 //
 //	GET /v1/instances/{id}/health

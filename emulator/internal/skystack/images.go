@@ -12,7 +12,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
-// Image is what an instance boots from.
+// Image is the image of an instance's disk.
 type Image struct {
 	Slug         string    `json:"slug"`
 	Name         string    `json:"name"`
@@ -58,7 +58,7 @@ func builtinImages(at time.Time) (images []Image) {
 	return images
 }
 
-// ownImages is how many images are the workspace's own.
+// ownImages returns the number of images that the workspace created.
 func (a *API) ownImages(tx *engine.Tx) int {
 	n := a.images.Len(tx)
 	for _, i := range builtinImages(time.Time{}) {
@@ -81,7 +81,7 @@ func (a *API) snapshotOf(tx *engine.Tx, i Instance, t Action) Image {
 	}
 }
 
-// tooSmall says why an image does not fit the disk of a size; "" when it does, or
+// tooSmall returns why an image does not fit the disk of a size; "" when it does, or
 // when one of the two is not in the catalogue. It ends without a full stop.
 func (a *API) tooSmall(tx *engine.Tx, size, image string) string {
 	p, sized := a.profiles.Get(tx, size)

@@ -91,7 +91,7 @@ func (i *Instance) writeNetwork(o *resource.Object) {
 	o.B = append(n.B, "]}"...)
 }
 
-// networkState says how far the network of an instance is: it is attached when
+// networkState returns the state of an instance's network: it is attached when
 // the instance first runs, and stays so while it is stopped (S54).
 func (i *Instance) networkState() string {
 	switch {

@@ -87,7 +87,7 @@ func (a *API) provision(tx *engine.Tx, in createInstanceInput, project string, t
 	return i, nil
 }
 
-// instance is what a create asks for, before it is begun.
+// instance returns the instance of a create request, before it is provisioned.
 func (in createInstanceInput) instance(id, project, size, standard string) Instance {
 	storage := slices.Clone(in.Storage)
 	for n := range storage {

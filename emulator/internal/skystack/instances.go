@@ -50,7 +50,7 @@ type Instance struct {
 	Runs []time.Time `json:"runs,omitempty"`
 }
 
-// Reason says why an instance or an action failed.
+// Reason is the reason why an instance or an action failed.
 type Reason struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`

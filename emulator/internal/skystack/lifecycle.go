@@ -11,7 +11,7 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// Status is what an instance is doing.
+// Status is the state of an instance.
 type Status string
 
 // The statuses (section 2.2). A deleted instance has none: it is gone.
@@ -33,7 +33,7 @@ func Statuses() []Status {
 	return []Status{Provisioning, Running, Stopping, Stopped, Starting, Rebooting, Resizing, Rebuilding, Deleting, Error}
 }
 
-// ActionType is what can be done to an instance.
+// ActionType is an operation on an instance.
 type ActionType string
 
 // The actions. Create and delete have operations of their own.
@@ -48,7 +48,7 @@ const (
 	Delete   ActionType = "delete"
 )
 
-// transition is what an action does to the status, and how long it takes.
+// transition is the change of status by an action, and its duration.
 type transition struct {
 	from            []Status // where it may begin
 	via             Status   // while it runs; "" leaves the status as it is
@@ -98,7 +98,7 @@ func (s Status) transitional() bool {
 	return false
 }
 
-// verdict is what an instance says to an action.
+// verdict is whether an instance accepts an action.
 type verdict int
 
 const (
@@ -158,7 +158,7 @@ func (a *API) busyError(tx *engine.Tx, i Instance) error {
 	return e
 }
 
-// due is when the action ends; the zero time when that is not known or it has.
+// due returns when the action ends; the zero time when that is not known or it has.
 func (t Action) due() time.Time {
 	if t.Status != InProgress || t.Due.IsZero() {
 		return time.Time{}
@@ -166,7 +166,7 @@ func (t Action) due() time.Time {
 	return t.Due.At
 }
 
-// duration is how long an action takes in a workspace.
+// duration returns the duration of an action in a workspace.
 func (s Settings) duration(action ActionType, force bool) time.Duration {
 	t := transitions[action]
 	d := t.fast
@@ -259,7 +259,7 @@ func (a *API) finish(tx *engine.Tx, id string) {
 	a.end(tx, t, Completed, nil)
 }
 
-// failAction ends the running action of an instance with a failure, or crashes an
+// failAction fails the running action of an instance, or crashes an
 // instance that runs.
 func (a *API) failAction(tx *engine.Tx, i Instance, r Reason) error {
 	t, ok := a.actions.Get(tx, i.PendingAction)
@@ -290,7 +290,7 @@ func (a *API) failAction(tx *engine.Tx, i Instance, r Reason) error {
 	return nil
 }
 
-// storeSettled stores an instance that has come to rest.
+// storeSettled stores an instance that has reached a stable state.
 func (a *API) storeSettled(tx *engine.Tx, i *Instance) {
 	i.PendingAction = ""
 	i.touch(tx)
@@ -315,7 +315,7 @@ func (a *API) end(tx *engine.Tx, t Action, status ActionStatus, why *Reason) {
 	}
 }
 
-// watch counts how often clients have seen an instance in a passing state.
+// watch counts how often clients have seen an instance in a transitional state.
 type watch struct {
 	Reads int `json:"reads"`
 }
@@ -358,7 +358,7 @@ func (a *API) recordRead(tx *engine.Tx, shown ...Instance) bool {
 	return moved
 }
 
-// recordObserved notes that the response to a change shows an instance in a passing state.
+// recordObserved notes that the response to a change shows an instance in a transitional state.
 // It is not a read, but the client need not read the object once more to advance the clock.
 func (a *API) recordObserved(tx *engine.Tx, i Instance) {
 	if tx.Mode() == engine.Auto && a.settingsOf(tx).Progression.reads() == 0 {

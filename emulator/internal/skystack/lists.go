@@ -13,7 +13,7 @@ import (
 
 const defaultLimit = 20
 
-// paging is how a client pages through a list: by page or by cursor, not both (S45 to
+// paging selects a part of a list: by page or by cursor, not both (S45 to
 // S48, S64 to S66). It is embedded in the input of every list.
 type paging struct {
 	Page   int    `json:"-" query:"page"`

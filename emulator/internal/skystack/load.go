@@ -10,7 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// maxLoads is how many changes of its load an instance remembers; what lies
+// maxLoads is the number of load changes that an instance keeps; what lies
 // further back is forgotten.
 const maxLoads = 256
 
@@ -21,7 +21,7 @@ type loads struct {
 	High []string `json:"high,omitempty"`
 }
 
-// load is what counts from an instant on, in percent; nil is the synthetic value.
+// load is the load from an instant on, in percent; nil is the synthetic value.
 type load struct {
 	At     time.Time `json:"at"`
 	CPU    *float64  `json:"cpu,omitempty"`
@@ -57,7 +57,7 @@ func (l loads) at(at time.Time) (now load) {
 	return load{}
 }
 
-// SetLoad says how busy an instance is from now on, in place of the synthetic
+// SetLoad sets the load of an instance from now on, in place of the synthetic
 // values. It refuses what is no percentage, and an instance that does not exist.
 func (a *API) SetLoad(w *engine.World, instance string, in sandbox.Load) error {
 	var f resource.Violations
@@ -99,7 +99,7 @@ func rounded(v *float64) *float64 {
 
 func samePercent(a, b *float64) bool { return a == b || a != nil && b != nil && *a == *b }
 
-// cpu is how busy the processors of an instance are at an instant, in percent,
+// cpu returns the processor load of an instance at an instant, in percent,
 // while it runs: constant unless a load is set (section 12).
 func (a *API) cpu(tx *engine.Tx, i Instance, at time.Time) float64 {
 	l, _ := a.loads.Get(tx, i.ID)

@@ -13,10 +13,10 @@ import (
 // stream names the noise behind a metric of an instance.
 func (m *metric) stream(instance string) string { return "metrics/" + instance + "/" + m.name }
 
-// wave is how many seconds the synthetic values take from one level to the next.
+// wave is the number of seconds that the synthetic values take from one level to the next.
 const wave = 600
 
-// value is what is measured at a second of Unix time, in 1/scale units.
+// value returns the measured value at a second of Unix time, in 1/scale units.
 func (m *metric) value(n engine.Noise, l load, at int64) int64 {
 	if m.set != nil {
 		if v := m.set(l); v != nil {

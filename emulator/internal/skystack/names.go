@@ -104,7 +104,7 @@ func (b *misnamed) err() error {
 	return err
 }
 
-// fewNames is how many names a message lists at most.
+// fewNames is the largest number of names that a message lists.
 const fewNames = 40
 
 // check refuses a name that is none of those there are.

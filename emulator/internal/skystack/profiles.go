@@ -23,7 +23,7 @@ type Profile struct {
 // ResourceID implements httpapi.Identified.
 func (p Profile) ResourceID() string { return p.Slug }
 
-// maxProfiles is how many profiles of its own a workspace can have.
+// maxProfiles bounds the profiles that a workspace can create.
 const maxProfiles = 1000
 
 func builtinProfiles() []Profile {
@@ -35,7 +35,7 @@ func builtinProfiles() []Profile {
 	}
 }
 
-// ownProfiles is how many profiles the workspace has added.
+// ownProfiles returns the number of profiles that the workspace created.
 func (a *API) ownProfiles(tx *engine.Tx) int {
 	n := a.profiles.Len(tx)
 	for _, p := range builtinProfiles() {

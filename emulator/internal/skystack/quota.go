@@ -9,7 +9,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/skystack/job"
 )
 
-// quota is how many objects of one kind a workspace may have.
+// quota bounds the objects of one kind in a workspace.
 type quota struct {
 	name  string // in the response
 	limit *int   // nil for as many as you like
@@ -40,7 +40,7 @@ func exceeded(resource string, limit, used int, message string) error {
 // atCapacity reports whether the quota or the budget allows no further instance.
 func (a *API) atCapacity(tx *engine.Tx) bool { return a.checkRoom(tx) != nil }
 
-// ownGrowth is what something that happens by itself is taken to need of the
+// ownGrowth is the estimate for a change by the sandbox itself, of the
 // budget, in bytes.
 const ownGrowth = 4 << 10
 

@@ -7,7 +7,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
-// maxRuns is how many beginnings and ends of runs an instance remembers, an even
+// maxRuns is the number of starts and ends of runs that an instance keeps, an even
 // number: what lies further back counts as not running.
 const maxRuns = 256
 
@@ -38,7 +38,7 @@ func (i *Instance) become(s Status, at time.Time) {
 	i.Status, i.StatusSince = s, at
 }
 
-// since is when the status became what it is.
+// since returns when the present status began.
 func (i *Instance) since() time.Time {
 	if i.StatusSince.IsZero() {
 		return i.CreatedAt

@@ -32,7 +32,7 @@ const (
 	firstReplicaNum = 2
 )
 
-// scalingSettings is what a policy goes by: those of its leader.
+// scalingSettings returns the settings of a policy: those of its leader.
 func (a *API) scalingSettings(tx *engine.Tx, p Policy) Autoscale {
 	if leader, ok := a.instances.Get(tx, p.Leader); ok && leader.Policy == p.ID && leader.Autoscale != nil {
 		return *leader.Autoscale
@@ -42,7 +42,7 @@ func (a *API) scalingSettings(tx *engine.Tx, p Policy) Autoscale {
 	return *s
 }
 
-// scalingChange is what a policy finds when it looks.
+// scalingChange is the result of evaluating a policy.
 type scalingChange struct {
 	Autoscale
 	members, want int
@@ -50,7 +50,7 @@ type scalingChange struct {
 	reason        string   // why want differs from members
 }
 
-// nextChange is what the policy would change now, at most one step of it.
+// nextChange returns the change that the policy would make now, at most one step of it.
 func (a *API) nextChange(tx *engine.Tx, p Policy) scalingChange {
 	d := scalingChange{Autoscale: a.scalingSettings(tx, p)}
 	sum, running := int64(0), int64(0) // in hundredths of a percent, so that all is exact
@@ -201,7 +201,7 @@ func (a *API) scale(tx *engine.Tx, id string, d scalingChange) {
 	a.scheduleEvaluation(tx, id)
 }
 
-// createReplica makes a replica: an instance like the leader, with a name and labels
+// createReplica creates a replica: an instance like the leader, with a name and labels
 // of its own.
 func (a *API) createReplica(tx *engine.Tx, id string) {
 	p, _ := a.policies.Get(tx, id)
@@ -289,7 +289,7 @@ func (a *API) retire(tx *engine.Tx, i Instance, by *event.Cause) {
 	a.start(tx, &i, t)
 }
 
-// retryBlockedPolicies has the policies look again that the quota stopped, when an instance
+// retryBlockedPolicies evaluates the policies that the quota stopped again, when an instance
 // has made room.
 func (a *API) retryBlockedPolicies(tx *engine.Tx) {
 	quota := a.settingsOf(tx).Quota

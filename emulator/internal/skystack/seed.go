@@ -78,10 +78,10 @@ func (a *API) seed(tx *engine.Tx, f *fixtures.Fixture, s Settings) error {
 	return cmp.Or(errors.Join(wrong...), tx.CheckBudget(0))
 }
 
-// mostWrong is how many wrong instances of a fixture one error lists.
+// mostWrong is the number of invalid instances of a fixture that one error lists.
 const mostWrong = 20
 
-// seedCheck is how many instances are seeded from one look at the budget to the next.
+// seedCheck is the number of instances that are seeded between two checks of the budget.
 const seedCheck = 100
 
 func (a *API) seedCatalogue(tx *engine.Tx, f *fixtures.Fixture) {
@@ -189,7 +189,7 @@ func (a *API) seedStatus(tx *engine.Tx, i Instance, t Action) {
 	a.scheduleEvaluation(tx, i.Policy)
 }
 
-// since is when something of a fixture was created: at a time, or an age before
+// since is the creation time of an object of a fixture: at a time, or an age before
 // the world's first instant.
 func since(tx *engine.Tx, at *time.Time, age time.Duration) time.Time {
 	if at != nil {

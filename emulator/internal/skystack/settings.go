@@ -11,7 +11,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/limit"
 )
 
-// Settings is how a workspace behaves. It is part of the world, so a snapshot
+// Settings configures the behavior of a workspace. It is part of the world, so a snapshot
 // keeps it. The zero Settings is the behaviour of a workspace in a Go test.
 type Settings struct {
 	// Name is the workspace's name, for people.
@@ -58,7 +58,7 @@ const (
 // Speeds lists the speeds.
 func Speeds() []Speed { return []Speed{Instant, Fast, Realistic} }
 
-// Progression is what moves an instance out of a passing state: "time",
+// Progression determines when an instance leaves a transitional state: "time",
 // "immediate" (the next read), "reads:N" (the N-th read that shows it) or
 // "manual" (a command only).
 type Progression string

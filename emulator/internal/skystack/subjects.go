@@ -14,7 +14,7 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// subject is what an event is about.
+// subject is the object of an event.
 type subject struct {
 	project string
 	object  any
@@ -31,7 +31,7 @@ type topic struct {
 	example func(tx *engine.Tx, project string) subject
 }
 
-// topicOf is what events of a type are about: their family says so.
+// topicOf returns the topic of events of a type, which follows from their family.
 func (a *API) topicOf(eventType string) topic {
 	family, _, _ := strings.Cut(eventType, ".")
 	switch family {
@@ -97,7 +97,7 @@ func (a *API) topicOf(eventType string) topic {
 	}}
 }
 
-// subject is what a triggered event is about: the object of the id, or for "" the
+// subject returns the object of a triggered event: the object of the id, or for "" the
 // newest of the project, else of the default project, else of any, or an example.
 // It reports whether it is an example.
 func (a *API) subject(tx *engine.Tx, t sandbox.Trigger) (_ subject, example bool, _ error) {

@@ -31,7 +31,7 @@ const (
 	stateNormal = "normal"
 )
 
-// thresholdCrossing is what a threshold event is about.
+// thresholdCrossing is the object of a threshold event.
 type thresholdCrossing struct {
 	InstanceID string  `json:"instance_id"`
 	Metric     string  `json:"metric"`

@@ -20,7 +20,7 @@ const (
 	cursorEra      = "2026-10-01"
 )
 
-// version is what one date version lacks.
+// version lists what a date version lacks.
 type version struct {
 	name    string
 	strict  bool            // unknown parameters are errors

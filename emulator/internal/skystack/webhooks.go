@@ -21,7 +21,7 @@ import (
 // maxWebhooks bounds the endpoints of a workspace.
 const maxWebhooks = 100
 
-// webhookPath is where an endpoint lives: below its project, or below none.
+// webhookPath is the path of an endpoint: below its project, or below none.
 type webhookPath struct {
 	ProjectID string `json:"-" path:"id"`
 	ID        string `json:"-" path:"webhook_id"`
