@@ -126,7 +126,7 @@ func (e *Emulator) populate(asked, c config, f *fixtures.Fixture) error {
 		return err
 	}
 	e.Workspace = e.newWorkspace(world, asked, c, f)
-	if err := e.enter(e.Workspace); err != nil {
+	if err := e.register(e.Workspace); err != nil {
 		return err
 	}
 	for i, k := range fixtureKeys(f) {
@@ -147,7 +147,7 @@ func (e *Emulator) populate(asked, c config, f *fixtures.Fixture) error {
 					return err
 				}
 				w = e.newWorkspace(world, asked, c, f)
-				if err := e.enter(w); err != nil {
+				if err := e.register(w); err != nil {
 					return err
 				}
 			}

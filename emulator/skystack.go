@@ -28,7 +28,7 @@ type skystackAPI struct{ *skystack.API }
 func (e *Emulator) newSkyStack(c config, fixture *fixtures.Fixture) skystackAPI {
 	s := c.sky.Config
 	if c.anyToken {
-		s.Adopt = e.addWorkspaceFor
+		s.AddWorkspaceFor = e.addWorkspaceFor
 	}
 	s.Registry, s.Home, s.Build, s.Fixture = e.registry, fixture.Workspace.ID, Version, fixture.Name()
 	s.Closing, s.Log, s.Findings, s.Sender, s.Audit = e.closing, e.log, &e.findings, e.sender, e.audit

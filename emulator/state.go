@@ -31,7 +31,7 @@ func (s snapshot) WriteDump(w io.Writer) error { return s.Snapshot.Dump(w) }
 // Held is the snapshot as the engine has it.
 func (s snapshot) Held() *engine.Snapshot { return s.Snapshot }
 
-// DumpApart is used by Diff.
+// DumpApart returns the parts of two dumps that differ; sandbox.Diff calls it.
 func (s snapshot) DumpApart(other Snapshot) (mine, others string, ok bool) {
 	o, ok := other.(snapshot)
 	if !ok {

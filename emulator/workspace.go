@@ -63,8 +63,8 @@ func (e *Emulator) newWorld(c config, f *fixtures.Fixture, id string, b engine.B
 	return w, nil
 }
 
-// enter makes a workspace findable.
-func (e *Emulator) enter(w *Workspace) error {
+// register adds a workspace and its world.
+func (e *Emulator) register(w *Workspace) error {
 	if err := e.registry.Add(w.world); err != nil {
 		w.world.Close()
 		return fmt.Errorf("%w: %w", err, sandbox.ErrConflict)
@@ -73,8 +73,8 @@ func (e *Emulator) enter(w *Workspace) error {
 	return nil
 }
 
-// leave forgets a workspace, its keys included.
-func (e *Emulator) leave(w *Workspace) {
+// unregister removes a workspace and its keys.
+func (e *Emulator) unregister(w *Workspace) {
 	e.registry.Remove(w.world)
 	e.spaces.Delete(w.world)
 	e.findings.Forget(w.ID())
@@ -227,11 +227,11 @@ func (e *Emulator) publish(w *Workspace, k Key) error {
 		w.world.Close()
 		return fault
 	}
-	if err := e.enter(w); err != nil {
+	if err := e.register(w); err != nil {
 		return err
 	}
 	if err := e.sky.Credentials.Add(w.world, credential.Configured(k)); err != nil {
-		e.leave(w)
+		e.unregister(w)
 		return err
 	}
 	w.key = k.Token
@@ -252,7 +252,7 @@ func (e *Emulator) RemoveWorkspace(id string) error {
 	if w == e.Workspace {
 		return fmt.Errorf("workspace %q is the default one, which stays: %w", id, sandbox.ErrConflict)
 	}
-	e.leave(w)
+	e.unregister(w)
 	return nil
 }
 

@@ -63,10 +63,10 @@ func (p waitInput) duration() (time.Duration, error) {
 // closed. It reports whether f succeeded. The number of waiting requests of a
 // workspace is limited.
 func (a *API) wait(c *call, d time.Duration, f func(ctx context.Context) error) (bool, error) {
-	if err := a.enter(c.world); err != nil {
+	if err := a.beginWait(c.world); err != nil {
 		return false, err
 	}
-	defer a.leave(c.world)
+	defer a.endWait(c.world)
 	ctx, cancel := context.WithTimeout(c.ctx, d)
 	defer cancel()
 	defer context.AfterFunc(a.closing, cancel)()
@@ -77,7 +77,7 @@ func (a *API) wait(c *call, d time.Duration, f func(ctx context.Context) error) 
 	return err == nil, err
 }
 
-func (a *API) enter(w *engine.World) error {
+func (a *API) beginWait(w *engine.World) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	d := a.state(w)
@@ -91,7 +91,7 @@ func (a *API) enter(w *engine.World) error {
 	return nil
 }
 
-func (a *API) leave(w *engine.World) {
+func (a *API) endWait(w *engine.World) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	d := a.states[w]

@@ -44,9 +44,9 @@ type Config struct {
 	// RequireHTTPS refuses plain HTTP where a credential is needed (S21, S31), and
 	// RevokeOnPlaintext then revokes the token that came with it.
 	RequireHTTPS, RevokeOnPlaintext bool
-	// Adopt adds a workspace for an unknown key, to accept any key; nil
+	// AddWorkspaceFor adds a workspace for an unknown key, to accept any key; nil
 	// refuses such keys.
-	Adopt func(token string) error
+	AddWorkspaceFor func(token string) error
 	// Audit reads the record of requests of a workspace (S37); nil if there is none.
 	Audit credential.AuditSource
 	// Sender sends webhooks to their receivers; nil fails every attempt.

@@ -241,8 +241,8 @@ func TestSnapshotInTheMiddle(t *testing.T) {
 // requestSlots counts the requests in flight: first attempts and later ones.
 type requestSlots struct{ flying, most [2]atomic.Int32 }
 
-// enter counts a request until the returned function is called.
-func (l *requestSlots) enter(r *http.Request) (leave func()) {
+// acquire counts a request until the returned function is called.
+func (l *requestSlots) acquire(r *http.Request) (leave func()) {
 	n := 1
 	if r.Header.Get("X-Skystack-Attempt") == "1" {
 		n = 0
@@ -285,7 +285,7 @@ func TestOutboxPropertiesS80(t *testing.T) {
 		var bad atomic.Bool
 		var busy requestSlots
 		in := &inbox{answer: func(_ int, r *http.Request) int {
-			defer busy.enter(r)()
+			defer busy.acquire(r)()
 			if bad.Load() {
 				return 500
 			}
