@@ -75,7 +75,7 @@ func instanceOf(in sandbox.Instance) (Instance, resource.Violations) {
 		f.Add("stuck", "an instance that is %s rests and cannot be stuck; leave it out, or choose one of %s", i.Status, passingNames())
 	}
 	if in.Reason != nil {
-		i.Reason = &Reason{in.Reason.Code, cmp.Or(in.Reason.Message, reasonText(in.Reason.Code))}
+		i.Reason = &Reason{Code: in.Reason.Code, Message: cmp.Or(in.Reason.Message, reasonText(in.Reason.Code))}
 		if i.Status != Error {
 			f.Add("status_reason", "goes with the status error alone, and this is %s; leave it out", i.Status)
 		}

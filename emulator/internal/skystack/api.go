@@ -22,7 +22,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/webhook"
 )
 
-// Config configures the API. Values that may differ between workspaces is in
+// Config configures the API. What may differ between workspaces is in
 // Settings.
 type Config struct {
 	// Registry finds the world of a key.

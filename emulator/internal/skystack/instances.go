@@ -15,6 +15,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/resource"
+	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 // Instance is a machine as the world keeps it. Rows are never changed in place;
@@ -51,10 +52,7 @@ type Instance struct {
 }
 
 // Reason is the reason why an instance or an action failed.
-type Reason struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-}
+type Reason = sandbox.Reason
 
 // Volume is storage that an instance asked for.
 type Volume struct {

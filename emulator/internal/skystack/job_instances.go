@@ -296,5 +296,5 @@ func (a jobInstances) update(tx *engine.Tx, i Instance, act *job.Action, by *eve
 // Outcome implements job.Instances.
 func (a jobInstances) Outcome(tx *engine.Tx, action string) (string, *job.Reason, bool) {
 	t, ok := a.actions.Get(tx, action)
-	return string(t.Status), (*job.Reason)(t.Error), ok
+	return string(t.Status), t.Error, ok
 }

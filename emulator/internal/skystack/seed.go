@@ -125,7 +125,7 @@ func (a *API) seedInstance(tx *engine.Tx, f *fixtures.Fixture, s Settings, n int
 		i.ID = a.instances.NewID(tx, "ins")
 	}
 	if in.StatusReason != nil {
-		i.Reason = &Reason{in.StatusReason.Code, in.StatusReason.Message}
+		i.Reason = &Reason{Code: in.StatusReason.Code, Message: in.StatusReason.Message}
 	}
 	if in.Autoscale {
 		i.Autoscale = standardAutoscale()
