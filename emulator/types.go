@@ -8,9 +8,9 @@ type (
 	// Setup is what a workspace starts with.
 	Setup = sandbox.Setup
 	// Clock is how the world's time moves: real (the wall clock's pace), scaled
-	// (Scale times as fast), frozen (only when advanced) or auto (frozen, but
-	// whoever waits for an object by reading it again is taken to the moment it
-	// is done). The zero Clock is real; a zero Now is the fixture's first
+	// (Scale times as fast), frozen (only when advanced) or auto (frozen, but a
+	// client that waits for an object by reading it again moves time to the moment
+	// when it is done). The zero Clock is real; a zero Now is the fixture's first
 	// instant, else the present.
 	Clock = sandbox.Clock
 	// ClockMode says how the world's time moves.

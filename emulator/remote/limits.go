@@ -59,7 +59,7 @@ func (w *Workspace) Keys() []sandbox.Key {
 }
 
 // idOf is what a key is called on the way: its id if that can be found out, so
-// that no token stands in a URL; else what was given, which the server may know.
+// that no URL holds a token; else what was given, which the server may know.
 func (w *Workspace) idOf(key string) (string, error) {
 	if key == "" {
 		return "", nil

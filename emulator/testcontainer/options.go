@@ -214,8 +214,8 @@ func set(req *testcontainers.GenericContainerRequest, setting, value string) {
 	req.Env[variable(setting)] = value
 }
 
-// give copies a file into the container and names it in a setting. Anybody may
-// read it there, for the sandbox does not run as root.
+// give copies a file into the container and names it in a setting. Every user
+// may read it there, because the sandbox does not run as root.
 func give(req *testcontainers.GenericContainerRequest, setting, at string, data []byte) {
 	req.Files = append(req.Files, testcontainers.ContainerFile{Reader: bytes.NewReader(data), ContainerFilePath: at, FileMode: 0o644})
 	set(req, setting, at)

@@ -16,8 +16,8 @@ type Call struct {
 	Seq, Number uint64
 	ID          string
 	At          time.Time
-	// Token is the id of the credential that came with it, accepted or not; "" of
-	// one that nobody knew.
+	// Token is the id of the credential that came with it, accepted or not; ""
+	// of an unknown one.
 	Token string
 	// Operation and Resource are "" if there was none.
 	Operation, Resource        string

@@ -144,7 +144,7 @@ func (p *page) requests(operations []*Operation) {
 	}
 }
 
-// escaped is the value of a label as it stands between quotes.
+// escaped is the value of a label as it is written between quotes.
 func escaped(label string) string {
 	return strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`).Replace(valid(label))
 }

@@ -113,8 +113,8 @@ func (s *Sender) lookup(ctx context.Context, host string) ([]netip.Addr, error) 
 // many as still may have to be tried.
 func (s *Sender) connect(ctx context.Context, to netip.AddrPort, left int) (net.Conn, error) {
 	dialer := net.Dialer{
-		// The policy sees what the system is about to connect to, not what
-		// anybody believes it to be.
+		// The policy checks the address to which the system is about to connect, not
+		// the one that was resolved before.
 		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 			dialed, err := netip.ParseAddrPort(address)
 			if err != nil {

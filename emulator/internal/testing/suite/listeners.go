@@ -79,7 +79,7 @@ func listeners(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	s.Get("/v1/webhooks/"+l.ID).Refused(404, "webhook_not_found")
 }
 
-// Whoever waits for a message hears at once that none can come any more.
+// A client that waits for a message gets an error at once when the listener ends.
 func listenersThatEnd(t *testing.T, open func(sandbox.Setup) *wire.Server) {
 	s := open(frozen())
 	for part, end := range map[string]func(id string) error{
