@@ -54,17 +54,12 @@ func (a skystackAPI) Forget(w *engine.World) { a.ForgetListeners(w) }
 func checkKey(k Key) error { return skystack.CheckKey(credential.Configured(k)) }
 
 // audit reads the journal of a workspace for its audit log.
-func (e *Emulator) audit(world *engine.World, q credential.AuditQuery, after uint64, skip, limit int) ([]credential.AuditCall, int, int) {
+func (e *Emulator) audit(world *engine.World, q journal.CallMatch, after uint64, skip, limit int) ([]journal.Call, int, int) {
 	w := e.of(world)
 	if w == nil { // it has just ended
 		return nil, 0, 0
 	}
-	calls, before, total := w.journal.Calls(journal.CallMatch(q), after, skip, limit)
-	out := make([]credential.AuditCall, len(calls))
-	for i, c := range calls {
-		out[i] = credential.AuditCall(c)
-	}
-	return out, before, total
+	return w.journal.Calls(q, after, skip, limit)
 }
 
 // keyWorkspace is a workspace with the rights of one of its keys: imports and fixtures

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/journal"
 	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
@@ -12,45 +13,23 @@ import (
 // (S37): it costs nothing unless a client reads it. It reaches back as far as that record
 // does, begins anew when that is forgotten, and is in no saved world.
 
-// AuditCall is a request as the record of requests has it.
-type AuditCall struct {
-	// Seq is its number in the record, Number that since the record began.
-	Seq, Number uint64
-	ID          string
-	At          time.Time
-	// Token is the id of the key that came with it, accepted or refused; "" if no key is
-	// known.
-	Token                      string
-	Operation, Resource        string
-	Method, Address, UserAgent string
-	Status                     int
-}
-
-// AuditQuery selects calls by all of its members that are not zero.
-type AuditQuery struct {
-	Token        string
-	Operations   []string
-	Status       int
-	Since, Until time.Time // from Since on, before Until
-}
-
 // AuditSource reads the calls that match from the record of requests of a world, oldest
 // first: those after the one with the number after, without the first skip of them, and
 // at most limit. It returns how many calls precede them, and how many match at all.
-type AuditSource func(w *engine.World, q AuditQuery, after uint64, skip, limit int) (calls []AuditCall, before, total int)
+type AuditSource func(w *engine.World, q journal.CallMatch, after uint64, skip, limit int) (calls []journal.Call, before, total int)
 
 // AuditEntry is a call with the name of the caller.
 type AuditEntry struct {
-	AuditCall
+	journal.Call
 	Actor string // the owner of the key, else its name; "" if no key is known
 }
 
 // Audit reads a page of the audit log of a world. The query is made at the time of the
 // world. The record is read without the world's lock, so that other requests go on
 // meanwhile.
-func (s *Store) Audit(w *engine.World, at resource.Position, name string, query func(now time.Time) (AuditQuery, error)) (p resource.Page[AuditEntry], err error) {
+func (s *Store) Audit(w *engine.World, at resource.Position, name string, query func(now time.Time) (journal.CallMatch, error)) (p resource.Page[AuditEntry], err error) {
 	var last uint64
-	var q AuditQuery
+	var q journal.CallMatch
 	var g engine.Generation
 	err = w.Do(func(tx *engine.Tx) (err error) {
 		g = tx.Generation()
@@ -66,7 +45,7 @@ func (s *Store) Audit(w *engine.World, at resource.Position, name string, query 
 	if last == 0 {
 		skip = min(p.Number-1, 1<<40/p.Limit) * p.Limit // the record is smaller
 	}
-	var calls []AuditCall
+	var calls []journal.Call
 	var before int
 	if s.config.Audit != nil {
 		calls, before, p.Total = s.config.Audit(w, q, last, skip, p.Limit)

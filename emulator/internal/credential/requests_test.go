@@ -8,6 +8,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/journal"
 	"skystack.dev/sandbox/emulator/internal/limit"
 	"skystack.dev/sandbox/emulator/internal/resource"
 	"skystack.dev/sandbox/emulator/sandbox"
@@ -191,21 +192,21 @@ func TestWaitsOfAKey(t *testing.T) {
 
 // The audit log shows the calls of the record under the names of their keys.
 func TestAudit(t *testing.T) {
-	var asked credential.AuditQuery
+	var asked journal.CallMatch
 	a := newSmallAPI(t, func(c *credential.Config) {
-		c.Audit = func(_ *engine.World, q credential.AuditQuery, after uint64, skip, limit int) ([]credential.AuditCall, int, int) {
+		c.Audit = func(_ *engine.World, q journal.CallMatch, after uint64, skip, limit int) ([]journal.Call, int, int) {
 			asked = q
-			var calls []credential.AuditCall
+			var calls []journal.Call
 			for n := after + uint64(skip) + 1; n <= 3 && len(calls) < limit; n++ {
-				calls = append(calls, credential.AuditCall{Seq: n, ID: "req", Token: "key_a"})
+				calls = append(calls, journal.Call{Seq: n, ID: "req", Token: "key_a"})
 			}
 			return calls, int(after) + skip, 3
 		}
 	})
 	a.add("s", credential.Key{ID: "key_a", Name: "ci", Owner: "ada"})
 	read := func(p resource.Position) (resource.Page[credential.AuditEntry], error) {
-		return a.keys.Audit(a.world, p, "audit", func(now time.Time) (credential.AuditQuery, error) {
-			return credential.AuditQuery{Status: 200, Until: now}, nil
+		return a.keys.Audit(a.world, p, "audit", func(now time.Time) (journal.CallMatch, error) {
+			return journal.CallMatch{Status: 200, Until: now}, nil
 		})
 	}
 	p, err := read(resource.Position{Limit: 2, ByCursor: true})
@@ -216,6 +217,6 @@ func TestAudit(t *testing.T) {
 	if err != nil || len(p.Rows) != 1 || p.Rows[0].Seq != 3 || p.Next != "" || p.Number != 2 {
 		t.Fatalf("%+v %v", p, err)
 	}
-	_, err = a.keys.Audit(a.world, resource.Position{Limit: 2}, "audit", func(time.Time) (credential.AuditQuery, error) { return asked, errEmpty })
+	_, err = a.keys.Audit(a.world, resource.Position{Limit: 2}, "audit", func(time.Time) (journal.CallMatch, error) { return asked, errEmpty })
 	wantError(t, err, errEmpty.Error())
 }

@@ -10,6 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/journal"
 	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
@@ -64,15 +65,15 @@ func (in listAuditLogsInput) name() string {
 }
 
 // query returns the query of the record at a time.
-func (in listAuditLogsInput) query(now time.Time) (credential.AuditQuery, error) {
+func (in listAuditLogsInput) query(now time.Time) (journal.CallMatch, error) {
 	since, _ := time.Parse(time.RFC3339, in.Since) // the contract has checked both
 	until, _ := time.Parse(time.RFC3339, in.Until)
 	if in.Since != "" && in.Until != "" && !since.Before(until) {
-		return credential.AuditQuery{}, fail.Parameters(fail.Detail{
+		return journal.CallMatch{}, fail.Parameters(fail.Detail{
 			Field: "until", Location: fail.Query, Code: "out_of_range", Message: "until must lie after since; the log from one to the other is empty.",
 		})
 	}
-	q := credential.AuditQuery{Token: in.TokenID, Status: in.Status, Since: since, Until: until}
+	q := journal.CallMatch{Token: in.TokenID, Status: in.Status, Since: since, Until: until}
 	past := now.Add(-auditSpan)
 	if since.Before(past) {
 		q.Since = past
