@@ -71,17 +71,17 @@ type keyWorkspace struct {
 
 // Import implements sandbox.Workspace.
 func (w keyWorkspace) Import(r io.Reader) error {
-	return w.importChecked(r, w.e.sky.Credentials.Bringing(w.key))
+	return w.importChecked(r, w.e.sky.Credentials.ReplaceCheck(w.key))
 }
 
 // Load implements sandbox.Workspace.
 func (w keyWorkspace) Load(fixture string) error {
-	return w.start(fixture, w.e.sky.Credentials.Bringing(w.key))
+	return w.start(fixture, w.e.sky.Credentials.ReplaceCheck(w.key))
 }
 
 // LoadData implements sandbox.Workspace.
 func (w keyWorkspace) LoadData(name string, data []byte) error {
-	return w.startData(name, data, w.e.sky.Credentials.Bringing(w.key))
+	return w.startData(name, data, w.e.sky.Credentials.ReplaceCheck(w.key))
 }
 
 // listPages reads pages of lists for the control API.

@@ -25,9 +25,9 @@ type Config struct {
 	Scopes []string
 	// Registry finds the world of a secret by its digest. It is required.
 	Registry *engine.Registry
-	// Adopt makes a workspace for an unknown secret, so that every key is accepted; nil
-	// makes none.
-	Adopt func(secret string) error
+	// AddWorkspaceFor adds a workspace for an unknown secret, so that every key is
+	// accepted; nil adds none.
+	AddWorkspaceFor func(secret string) error
 	// CheckSecret refuses a secret that cannot be one of the API, before it is looked up;
 	// nil refuses none.
 	CheckSecret func(secret string) error

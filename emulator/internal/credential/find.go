@@ -84,7 +84,7 @@ func (s *Store) ID(w *engine.World, key string) (id string, ok bool) {
 // leads nowhere. An unknown secret gets a workspace, if such secrets are adopted.
 func (s *Store) World(secret string, digest engine.Digest) (*engine.World, string) {
 	w, id := s.config.Registry.Lookup(digest)
-	if w == nil && s.config.Adopt != nil && s.config.Adopt(secret) == nil {
+	if w == nil && s.config.AddWorkspaceFor != nil && s.config.AddWorkspaceFor(secret) == nil {
 		w, id = s.config.Registry.Lookup(digest)
 	}
 	return w, id

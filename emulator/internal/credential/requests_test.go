@@ -36,7 +36,7 @@ func TestUnknownSecrets(t *testing.T) {
 
 	var adopting *smallAPI
 	adopting = newSmallAPI(t, func(c *credential.Config) {
-		c.Adopt = func(secret string) error {
+		c.AddWorkspaceFor = func(secret string) error {
 			return adopting.keys.Add(adopting.world, credential.Registration{Secret: secret})
 		}
 	})

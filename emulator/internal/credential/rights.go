@@ -49,11 +49,11 @@ func (k Key) excess(other Key) string {
 	return ""
 }
 
-// Bringing is the check of a state that a key brings, by import or as a fixture: the keys
-// in it that the workspace does not have already, with the same rights, are as if they
-// were made by this one. It refuses those that can do more than it can, or last longer. A
-// key that lost its rights meanwhile brings nothing.
-func (s *Store) Bringing(by string) engine.ReplaceCheck {
+// ReplaceCheck returns the check of a state that a key imports or loads from a fixture. The
+// keys in it that the workspace does not have already, with the same rights, count as made
+// by this one: those that can do more than it can, or last longer, are refused. A key that
+// lost its rights meanwhile imports nothing.
+func (s *Store) ReplaceCheck(by string) engine.ReplaceCheck {
 	return func(gone, come *engine.Tx) error {
 		maker, ok := s.Keys.Get(gone, by)
 		if !ok {

@@ -46,7 +46,7 @@ func TestBringing(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		err := a.world.Restore(fresh.Snapshot(), a.keys.Bringing(maker))
+		err := a.world.Restore(fresh.Snapshot(), a.keys.ReplaceCheck(maker))
 		if c.want == "" && err != nil || c.want != "" && err == nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -54,12 +54,12 @@ func TestBringing(t *testing.T) {
 			wantError(t, err, c.want)
 		}
 	}
-	wantError(t, a.world.Restore(a.world.Snapshot(), a.keys.Bringing("key_none")), "unknown")
+	wantError(t, a.world.Restore(a.world.Snapshot(), a.keys.ReplaceCheck("key_none")), "unknown")
 	a.do(func(tx *engine.Tx) {
 		k, _ := a.keys.FindNamed(tx, "root")
 		root = a.keys.Revoke(tx, k).ID
 	})
-	wantError(t, a.world.Restore(a.world.Snapshot(), a.keys.Bringing(root)), "revoked "+root)
+	wantError(t, a.world.Restore(a.world.Snapshot(), a.keys.ReplaceCheck(root)), "revoked "+root)
 }
 
 // A saved state is refused whose keys the sandbox would not have made.

@@ -18,7 +18,7 @@ const tokenPrefix = "tok"
 // its events.
 func (a *API) newCredentials(schema *engine.Schema) *credential.Store {
 	return credential.New(schema, credential.Config{
-		IDPrefix: tokenPrefix, SecretPrefix: secret.Key, Scopes: Scopes(), Registry: a.Registry, Adopt: a.AddWorkspaceFor, Audit: a.Audit,
+		IDPrefix: tokenPrefix, SecretPrefix: secret.Key, Scopes: Scopes(), Registry: a.Registry, AddWorkspaceFor: a.AddWorkspaceFor, Audit: a.Audit,
 		CheckSecret: checkTokenForm, CheckConfigured: CheckKey, Refuse: refuseKey, BusyUntil: a.busyUntil,
 		CheckSaved: func(f *resource.Violations, k credential.Key) {
 			f.ID("project_id", "prj", k.ProjectID)

@@ -10,7 +10,7 @@ import (
 
 // A state that comes from outside is checked as requests are: each row by itself, the
 // rows against each other (checkReferences), and the keys in it against the key that
-// brings it (credential.Store.Bringing).
+// brings it (credential.Store.ReplaceCheck).
 
 // checkReferences refuses a saved state whose rows name what is not in it. What may
 // be gone while the row that names it stays, as the instance of an old action, is not
