@@ -61,7 +61,7 @@ func newTwoAPIs(t testing.TB) *Server {
 	other.Contract, other.Prefix, other.Hosts = contract, "/api/", []string{"console.second.test"}
 	other.Handlers = []Handler{
 		Handle("createOrder", func(_ *Call, in order) (order, error) { return in, nil }),
-		Handle("createForm", func(c *Call, _ nothing) (map[string]any, error) { return c.Body(), nil }),
+		Handle("createForm", func(_ *Call, in map[string]any) (map[string]any, error) { return in, nil }),
 	}
 	other.RenderError = func(_ *RequestContext, err *fail.Error) Response {
 		text := err.Code

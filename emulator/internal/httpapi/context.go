@@ -61,14 +61,15 @@ type RequestContext struct {
 	parser       parser
 	stage        string // the last one that ran
 	started      engine.Stopwatch
-	read         bool       // the body was read
-	bodyReserved int64      // reserved in LargeBodies; 0 for a small body
-	upload       io.Reader  // the body, where the handler reads it itself
-	value        any        // the parsed body; nil when there is none
-	base         *patchBase // the resource that a merge patch was compared with; nil for other requests
-	form         []byte     // the form as JSON; nil if the body is no form
-	checkedBody  []byte     // the body that the handler reads, with nulls and defaults resolved; nil if it is body
-	output       any        // what the handler returned
+	read         bool            // the body was read
+	bodyReserved int64           // reserved in LargeBodies; 0 for a small body
+	upload       io.Reader       // the body, where the handler reads it itself
+	value        any             // the parsed body; nil when there is none
+	base         *patchBase      // the resource that a merge patch was compared with; nil for other requests
+	form         []byte          // the form as JSON; nil if the body is no form
+	checkedBody  []byte          // the body that the handler reads, with nulls and defaults resolved; nil if it is body
+	unread       map[string]bool // members whose type is wrong, for Body; nil if there are none
+	output       any             // what the handler returned
 	detail       []fail.Detail
 	unknownNames int           // parameters and members that the contract does not have
 	misspelt     []fail.Detail // unknown names that were accepted and look misspelt

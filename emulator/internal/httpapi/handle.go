@@ -63,8 +63,9 @@ func (c *Call) Operation() *Operation { return c.x.Op }
 // Param returns a path parameter, "" if the route has none of the name.
 func (c *Call) Param(name string) string { return c.x.Param(name) }
 
-// Body returns the members of the body; nil if there is none.
-func (c *Call) Body() Fields { return c.x.fields() }
+// Body tells which members the client sent. Before the contract is checked, nothing is
+// known of their types.
+func (c *Call) Body() Body { return Body{value: c.x.value, unread: c.x.unread} }
 
 // RawQuery returns a query parameter as it was sent, "" if it was not.
 func (c *Call) RawQuery(name string) string { return c.x.Query(name) }
@@ -75,21 +76,13 @@ func (c *Call) Admission() any { return c.x.Admission }
 // Warn adds a warning for the client about something that was tolerated.
 func (c *Call) Warn(text string) { c.x.Warn(text) }
 
-// Fields are the members of a request body, of any type.
-type Fields map[string]any
-
-// Text returns a member that is a string; "" otherwise.
-func (f Fields) Text(name string) string {
-	s, _ := f[name].(string)
-	return s
-}
-
 // Handler serves one operation.
 type Handler struct {
-	operation     string
-	serve         func(x *RequestContext) (any, error)
-	unlocked      bool // made by HandleUnlocked
-	check         func(c *Call, body Fields) []fail.Detail
+	operation string
+	serve     func(x *RequestContext) (any, error)
+	unlocked  bool // made by HandleUnlocked
+	// check prepares the checks for a request that has violations already; nil for none.
+	check         func(x *RequestContext) func(c *Call) []fail.Detail
 	present       presence
 	handlesDryRun bool // the handler implements dry_run itself instead of running on a copy
 }
@@ -97,10 +90,17 @@ type Handler struct {
 // Nothing is the output of an operation without a body.
 type Nothing struct{}
 
+// Check finds violations that the contract cannot express, because they depend on the
+// world or on several members. They are reported together with those of the contract,
+// so the input of a check may break the contract. Members of the wrong type are left
+// out of it; Call.Body tells them from members that were not sent. A check must change
+// nothing.
+type Check[In any] = func(c *Call, in In) []fail.Detail
+
 // Handle makes a function the handler of an operation. Fields of In with the tag
 // `path:"name"` or `query:"name"` are set from the route and the query, the others
 // from the body, which has been validated before.
-func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) Handler {
+func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error), checks ...Check[In]) Handler {
 	params := parametersOf(reflect.TypeFor[In]())
 	h := Handler{operation: operation, handlesDryRun: slices.ContainsFunc(params, func(p field) bool { return p.from == "query" && p.name == dryRun })}
 	h.serve = func(x *RequestContext) (any, error) {
@@ -123,10 +123,8 @@ func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) 
 						return nil, err
 					}
 				}
-				if check := x.Op.handler.check; check != nil {
-					if details := check(c, x.fields()); len(details) > 0 {
-						return nil, fail.Parameters(details...)
-					}
+				if details := runChecks(checks, c, in); len(details) > 0 {
+					return nil, fail.Parameters(details...)
 				}
 				if err := x.checkBudget(c.Tx); err != nil {
 					return nil, err
@@ -143,7 +141,20 @@ func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error)) 
 			}
 		}
 	}
+	if len(checks) > 0 {
+		h.check = func(x *RequestContext) func(c *Call) []fail.Detail {
+			in := readable[In](x, params)
+			return func(c *Call) []fail.Detail { return runChecks(checks, c, in) }
+		}
+	}
 	return h
+}
+
+func runChecks[In any](checks []Check[In], c *Call, in In) (details []fail.Detail) {
+	for _, check := range checks {
+		details = append(details, check(c, in)...)
+	}
+	return details
 }
 
 // HandleWithoutWorld is Handle for an operation that concerns no workspace. Its Call
@@ -250,14 +261,6 @@ func input[In any](x *RequestContext, params []field) (in In, err error) {
 	return in, nil
 }
 
-// WithCheck adds a check that needs the world, such as names that must exist. Its
-// violations are reported together with those of the contract, so it gets bodies that
-// may break the contract. It must change nothing.
-func (h Handler) WithCheck(check func(c *Call, body Fields) []fail.Detail) Handler {
-	h.check = check
-	return h
-}
-
 // Call returns the request as a Call without a transaction, for stages.
 func (x *RequestContext) Call() *Call { return x.call(nil) }
 
@@ -265,18 +268,15 @@ func (x *RequestContext) call(tx *engine.Tx) *Call {
 	return &Call{Tx: tx, Caller: x.Caller, RequestID: x.ID, Version: x.Version, x: x}
 }
 
-func (x *RequestContext) fields() Fields {
-	object, _ := x.value.(map[string]any)
-	return object
-}
-
+// furtherViolations runs the checks of the handler on a request that breaks the contract.
 func (x *RequestContext) furtherViolations() (details []fail.Detail) {
+	check := x.Op.handler.check(x)
 	_ = x.World.Do(func(tx *engine.Tx) error {
 		c := x.call(tx)
 		if err := x.visible(c); err != nil {
 			return err
 		}
-		details = x.Op.handler.check(c, x.fields())
+		details = check(c)
 		return nil
 	})
 	return details

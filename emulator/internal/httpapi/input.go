@@ -12,13 +12,20 @@ import (
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
 
-// decode reads the body into the handler's type. A whole number may be written as 1.0:
-// a second attempt accepts it. Raw members keep the form in which they were sent.
-func (x *RequestContext) decode(in any) error {
-	body := x.document()
+// decode reads the body into the handler's type.
+func (x *RequestContext) decode(in any) error { return decode(x.decoded(), in) }
+
+// decoded returns the bytes that decode reads.
+func (x *RequestContext) decoded() []byte {
 	if x.checkedBody != nil {
-		body = x.checkedBody
+		return x.checkedBody
 	}
+	return x.document()
+}
+
+// decode reads a JSON value into a type. A whole number may be written as 1.0: a second
+// attempt accepts it. Raw members keep the form in which they were sent.
+func decode(body []byte, in any) error {
 	if jsonv2.Unmarshal(body, in) == nil {
 		return nil
 	}

@@ -44,10 +44,10 @@ type patchBase struct {
 }
 
 // Patch is Handle for a merge patch. now reads the resource and changes nothing; if it
-// does not exist, now must return the error that f would. f gets only the members that
-// differ from the resource.
-func Patch[In, At, Out any](operation string, f func(c *Call, in In) (Out, error), now func(c *Call, at At) (Present, error)) Handler {
-	h := Handle(operation, f)
+// does not exist, now must return the error that f would. f and the checks get
+// only the members that differ from the resource.
+func Patch[In, At, Out any](operation string, f func(c *Call, in In) (Out, error), now func(c *Call, at At) (Present, error), checks ...Check[In]) Handler {
+	h := Handle(operation, f, checks...)
 	params := parametersOf(reflect.TypeFor[At]())
 	h.present = func(c *Call) (Present, error) {
 		var at At
@@ -112,7 +112,8 @@ func (x *RequestContext) recheck(m *baseChange) (err error) {
 		return err
 	}
 	x.detail = x.detail[:0]
-	if x.checkMembers(x.bodySchema(), x.fields()); len(x.detail) > 0 {
+	object, _ := x.value.(map[string]any)
+	if x.checkMembers(x.bodySchema(), object); len(x.detail) > 0 {
 		return fail.Parameters(x.detail...)
 	}
 	return nil

@@ -139,9 +139,10 @@ type createActionInput struct {
 
 // checkAction finds what the contract cannot: a resize without a size, names
 // that are not in the catalogue.
-func (a *API) checkAction(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
-	details := a.checkCatalogue(c, b)
-	if b.Text("type") == string(Resize) && b["size"] == nil && b["profile"] == nil && b["machine_type"] == nil {
+func (a *API) checkAction(c *httpapi.Call, in createActionInput) []fail.Detail {
+	s := slugs{Size: in.Size, Profile: in.Profile, MachineType: in.MachineType, Image: in.Image}
+	details := a.checkCatalogue(c.Tx, s)
+	if in.Type == Resize && !s.sized() && !c.Body().Sent("size", "profile", "machine_type") {
 		details = append(details, fail.Detail{Field: "size", Location: fail.Body, Code: "required", Message: "A resize needs one of size, profile and machine_type."})
 	}
 	return details

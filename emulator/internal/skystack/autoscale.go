@@ -7,7 +7,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/fail"
-	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // Autoscale is the numbers of a policy, which its leader keeps.
@@ -83,10 +82,12 @@ func (c autoscaleChange) merged(old *Autoscale) *Autoscale {
 }
 
 // checkAutoscale finds a minimum above the maximum, which no schema can.
-func checkAutoscale(b httpapi.Fields) []fail.Detail {
-	numbers, _ := b["autoscale"].(map[string]any)
-	standard := standardAutoscale()
-	return crossed(wholeNumber(numbers["min"], standard.Min), wholeNumber(numbers["max"], standard.Max))
+func checkAutoscale(c autoscaleChange) []fail.Detail {
+	if c.numbers == nil {
+		return nil
+	}
+	s := c.merged(nil)
+	return crossed(s.Min, s.Max)
 }
 
 func crossed(least, most int) []fail.Detail {
@@ -95,16 +96,4 @@ func crossed(least, most int) []fail.Detail {
 	}
 	return []fail.Detail{{Field: "autoscale.min", Location: fail.Body, Code: "out_of_range",
 		Message: fmt.Sprintf("autoscale.min must not be above autoscale.max; they would be %d and %d.", least, most)}}
-}
-
-// wholeNumber is a number of a body, or what stands for it where there is none;
-// the contract reports what is no number.
-func wholeNumber(v any, absent int) int {
-	switch v := v.(type) {
-	case int64:
-		return int(v)
-	case float64:
-		return int(v)
-	}
-	return absent
 }

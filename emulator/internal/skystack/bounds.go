@@ -223,18 +223,10 @@ func (a *API) checkProject(c *httpapi.Call) error {
 // of a bound key, before anything else is said of it.
 func ownProject(x *httpapi.RequestContext) error {
 	c := x.Call()
-	for _, project := range projectsIn(c.Body()) {
-		if err := names(c, project); err != nil {
+	for _, member := range [...]string{"project_id", "action.instance.project_id"} { // the latter is that of the instance which a job creates
+		if err := names(c, c.Body().Text(member)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// projectsIn is the projects that a body names: its own, and that of the instance
-// which a job creates.
-func projectsIn(b httpapi.Fields) []string {
-	action, _ := b["action"].(map[string]any)
-	template, _ := action["instance"].(map[string]any)
-	return []string{b.Text("project_id"), httpapi.Fields(template).Text("project_id")}
 }

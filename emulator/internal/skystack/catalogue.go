@@ -27,15 +27,19 @@ func builtinRegions() []Region {
 	}
 }
 
-// checkCatalogue finds members that name what is not in the catalogue. It looks
-// only at text: the contract reports other types.
-func (a *API) checkCatalogue(c *httpapi.Call, b httpapi.Fields) (details []fail.Detail) {
-	for _, m := range [...]struct{ name, noun, path string }{
-		{"region", "region", "/v1/regions"}, {"size", "size", "/v1/sizes"}, {"profile", "profile", "/v1/profiles"},
-		{"machine_type", "machine type", "/v1/profiles"}, {"image", "image", "/v1/images"},
+// slugs are the members of a request that name entries of the catalogue; "" names none.
+type slugs struct{ Region, Size, Profile, MachineType, Image string }
+
+// sized reports whether one of the names of a size is set.
+func (s slugs) sized() bool { return s.Size != "" || s.Profile != "" || s.MachineType != "" }
+
+// checkCatalogue finds members that name what is not in the catalogue.
+func (a *API) checkCatalogue(tx *engine.Tx, s slugs) (details []fail.Detail) {
+	for _, m := range [...]struct{ slug, name, noun, path string }{
+		{s.Region, "region", "region", "/v1/regions"}, {s.Size, "size", "size", "/v1/sizes"}, {s.Profile, "profile", "profile", "/v1/profiles"},
+		{s.MachineType, "machine_type", "machine type", "/v1/profiles"}, {s.Image, "image", "image", "/v1/images"},
 	} {
-		slug := b.Text(m.name)
-		known, meant := a.catalogued(c.Tx, m.name, slug)
+		known, meant := a.catalogued(tx, m.name, m.slug)
 		if known {
 			continue
 		}
@@ -43,7 +47,7 @@ func (a *API) checkCatalogue(c *httpapi.Call, b httpapi.Fields) (details []fail.
 		if meant != nil {
 			d.Extra = []fail.Member{{Name: "did_you_mean", Value: meant[0]}}
 		}
-		d.Message = fmt.Sprintf("There is no %s %q%s; GET %s lists them.", m.noun, fail.Clip(slug), near.DidYouMean(meant), m.path)
+		d.Message = fmt.Sprintf("There is no %s %q%s; GET %s lists them.", m.noun, fail.Clip(m.slug), near.DidYouMean(meant), m.path)
 		details = append(details, d)
 	}
 	return details

@@ -93,18 +93,22 @@ func (a *API) tooSmall(tx *engine.Tx, size, image string) string {
 }
 
 // checkFit finds a size whose disk is too small for the image.
-func (a *API) checkFit(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
-	for _, name := range [...]string{"size", "profile", "machine_type"} {
-		size := b.Text(name)
-		if size == "" {
-			continue
-		}
-		if why := a.tooSmall(c.Tx, size, cmp.Or(b.Text("image"), a.settingsOf(c.Tx).DefaultImage)); why != "" {
-			return []fail.Detail{{Field: name, Location: fail.Body, Code: "out_of_range", Message: why + "."}}
-		}
+func (a *API) checkFit(tx *engine.Tx, s slugs) []fail.Detail {
+	name, size := "size", s.Size
+	switch {
+	case s.Size != "":
+	case s.Profile != "":
+		name, size = "profile", s.Profile
+	case s.MachineType != "":
+		name, size = "machine_type", s.MachineType
+	default:
 		return nil
 	}
-	return nil
+	why := a.tooSmall(tx, size, cmp.Or(s.Image, a.settingsOf(tx).DefaultImage))
+	if why == "" {
+		return nil
+	}
+	return []fail.Detail{{Field: name, Location: fail.Body, Code: "out_of_range", Message: why + "."}}
 }
 
 type listImagesInput struct {

@@ -36,17 +36,23 @@ type networkInput struct {
 
 // checkCreate finds what the contract cannot: names that are not in the
 // catalogue (S49, S50).
-func (a *API) checkCreate(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
-	details := append(a.checkCatalogue(c, b), a.checkFit(c, b)...)
-	if b["size"] == nil && b["profile"] == nil && b["machine_type"] == nil {
+func (a *API) checkCreate(c *httpapi.Call, in createInstanceInput) []fail.Detail {
+	return a.checkNewInstance(c, in, c.Body())
+}
+
+// checkNewInstance is checkCreate for the body of a request, or a part of one. What was
+// decoded before needs no body.
+func (a *API) checkNewInstance(c *httpapi.Call, in createInstanceInput, body httpapi.Body) []fail.Detail {
+	s := slugs{in.Region, in.Size, in.Profile, in.MachineType, in.Image}
+	details := append(a.checkCatalogue(c.Tx, s), a.checkFit(c.Tx, s)...)
+	if !s.sized() && !body.Sent("size", "profile", "machine_type") {
 		message := "One of size, profile and machine_type is required."
 		if c.Version == pageEra {
 			message = "size is required."
 		}
 		details = append(details, fail.Detail{Field: "size", Location: fail.Body, Code: "required", Message: message})
 	}
-	labels, _ := b["labels"].(map[string]any)
-	return append(append(details, checkLabels(labels)...), checkAutoscale(b)...)
+	return append(append(details, checkLabels(resource.Names(in.Labels))...), checkAutoscale(in.Autoscale)...)
 }
 
 // createInstance books an instance now and boots it later, in the world's time

@@ -181,9 +181,8 @@ func (a *API) presentInstance(c *httpapi.Call, in instanceInput) (httpapi.Presen
 	return httpapi.Present{Body: i.body(), Also: map[string]any{"size": i.Size, "profile": i.Size, "machine_type": i.Size}}, err
 }
 
-func checkUpdate(_ *httpapi.Call, b httpapi.Fields) []fail.Detail {
-	labels, _ := b["labels"].(map[string]any)
-	return checkLabels(labels)
+func checkUpdate(_ *httpapi.Call, in updateInstanceInput) []fail.Detail {
+	return checkLabels(resource.Names(in.Labels))
 }
 
 // updateInstance merges changes into an instance; a change that changes nothing

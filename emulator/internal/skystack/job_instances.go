@@ -25,8 +25,8 @@ func (a *API) newJobs(schema *engine.Schema) *job.Store {
 	c := job.Config{
 		Instances: jobInstances{a}, EventTypes: EventTypes(), InstanceMember: instanceMember, Statuses: resource.Words(Statuses()), Possible: possible,
 		Key:    func(tx *engine.Tx, id string) (credential.Key, bool) { return a.Credentials.Keys.Get(tx, id) },
-		Growth: ownGrowth, Ended: a.runEnded, MaxMembers: maxMembers, MaxNumber: maxNumber, CheckLabels: checkLabels, CheckCatalog: a.checkCatalogue,
-		CheckCreate: a.checkCreate, CheckTemplate: checkSavedTemplate, CheckChanges: checkSavedChanges,
+		Growth: ownGrowth, Ended: a.runEnded, MaxMembers: maxMembers, MaxNumber: maxNumber, CheckLabels: checkLabels, CheckCatalog: a.checkJobCatalogue,
+		CheckCreate: a.checkJobTemplate, CheckTemplate: checkSavedTemplate, CheckChanges: checkSavedChanges,
 	}
 	for _, m := range metrics {
 		c.Metrics = append(c.Metrics, job.Metric{Name: m.name, Percent: m.unit == "percent"})
@@ -70,6 +70,19 @@ func possible(t job.ActionType, force bool, status string) bool {
 	}
 	v := Instance{Status: s}.allows(act, force)
 	return v == begin || v == nothing
+}
+
+// checkJobCatalogue implements job.Config.CheckCatalog.
+func (a *API) checkJobCatalogue(tx *engine.Tx, act *job.ActionInput) []fail.Detail {
+	return a.checkCatalogue(tx, slugs{Size: act.Size, Profile: act.Profile, MachineType: act.MachineType, Image: act.Image})
+}
+
+// checkJobTemplate implements job.Config.CheckCreate.
+func (a *API) checkJobTemplate(c *httpapi.Call, template jsontext.Value, body httpapi.Body) []fail.Detail {
+	var in createInstanceInput
+	body = body.Decode("action.instance", template, &in)
+	_, conflicts := job.CheckSizes(body, in.Size, in.Profile, in.MachineType)
+	return append(a.checkNewInstance(c, in, body), conflicts...)
 }
 
 // checkSavedTemplate refuses the template of a saved job that no instance can have.
@@ -158,15 +171,14 @@ func (a jobInstances) Missing(id string) *job.Reason { return reasonOf(noInstanc
 
 // Unavailable implements job.Instances.
 func (a jobInstances) Unavailable(tx *engine.Tx, act *job.Action) *job.Reason {
-	c := &httpapi.Call{Tx: tx}
 	if act.Type != job.Create {
-		return firstReason(a.checkCatalogue(c, httpapi.Fields{"size": act.Size, "image": act.Image}))
+		return firstReason(a.checkCatalogue(tx, slugs{Size: act.Size, Image: act.Image}))
 	}
-	var fields httpapi.Fields
-	if err := json.Unmarshal(act.Instance, &fields); err != nil {
+	var in createInstanceInput
+	if err := json.Unmarshal(act.Instance, &in); err != nil {
 		return &job.Reason{Code: "invalid_parameter", Message: "The template of the instance cannot be read."}
 	}
-	if why := firstReason(a.checkCreate(c, fields)); why != nil {
+	if why := firstReason(a.checkNewInstance(&httpapi.Call{Tx: tx}, in, httpapi.Body{})); why != nil {
 		return why
 	}
 	if err := a.checkRoom(tx); err != nil {

@@ -75,8 +75,8 @@ type jobInput struct {
 }
 
 // checkJob finds violations that the contract cannot express.
-func (a *API) checkJob(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
-	return a.jobs.CheckDefinition(c, b, c.Now())
+func (a *API) checkJob(c *httpapi.Call, in jobInput) []fail.Detail {
+	return a.jobs.CheckDefinition(c, in.Definition, c.Body(), c.Now())
 }
 
 // createJob adds a job, which acts with the scopes of the token that creates it

@@ -2,7 +2,7 @@ package skystack
 
 import (
 	"bytes"
-	"maps"
+	"iter"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,15 +22,18 @@ const maxMembers = 64
 // labelKey is the form of a label's key.
 var labelKey = regexp.MustCompile(`^[a-z0-9][a-z0-9._/-]{0,62}$`)
 
-func checkLabels(labels map[string]any) (details []fail.Detail) {
-	if len(labels) == 0 {
-		return nil
-	}
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
+// checkLabels finds keys that no label can have.
+func checkLabels(keys iter.Seq[string]) (details []fail.Detail) {
+	var wrong []string
+	for key := range keys {
 		if !labelKey.MatchString(key) {
-			details = append(details, fail.Detail{Field: "labels." + fail.Clip(key), Location: fail.Body, Code: "invalid_format",
-				Message: "A label's key has 1 to 63 characters: lower-case letters, digits and . _ / -, beginning with a letter or digit."})
+			wrong = append(wrong, key)
 		}
+	}
+	slices.Sort(wrong)
+	for _, key := range wrong {
+		details = append(details, fail.Detail{Field: "labels." + fail.Clip(key), Location: fail.Body, Code: "invalid_format",
+			Message: "A label's key has 1 to 63 characters: lower-case letters, digits and . _ / -, beginning with a letter or digit."})
 	}
 	return details
 }

@@ -3,7 +3,6 @@ package skystack
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
@@ -113,14 +112,14 @@ func (w window) first() int64 {
 
 // checkMetrics finds what the contract cannot: names given twice, times before all
 // others, a range that is empty or too long.
-func (a *API) checkMetrics(c *httpapi.Call, _ httpapi.Fields) []fail.Detail {
-	w, details := windowOf(c.Now(), c.RawQuery("start"), c.RawQuery("end"), 0)
-	if len(details) == 0 && readable(c.RawQuery("start")) && readable(c.RawQuery("end")) {
+func (a *API) checkMetrics(c *httpapi.Call, in metricsInput) []fail.Detail {
+	w, details := windowOf(c.Now(), in.Start, in.End, 0)
+	if len(details) == 0 && readable(in.Start) && readable(in.End) {
 		details = w.span()
 	}
-	if names := strings.Split(c.RawQuery("names"), ","); len(names) > 1 {
+	if len(in.Names) > 1 {
 		seen := map[string]bool{}
-		for _, name := range names {
+		for _, name := range in.Names {
 			if seen[name] {
 				details = append(details, fail.Detail{Field: "names", Location: fail.Query, Code: "repeated", Message: "names has " + fail.Clip(name) + " more than once; name it once."})
 				break

@@ -63,8 +63,7 @@ func mayDeliver(c *httpapi.Call) error {
 
 // checkExpiry refuses an expiry in the past, and one later than that of the key of the
 // request. Fractions of a second are not shown, so they do not count.
-func (a *API) checkExpiry(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
-	text := b.Text("expires_at")
+func (a *API) checkExpiry(c *httpapi.Call, text string) []fail.Detail {
 	if _, err := time.Parse(time.RFC3339, text); err != nil {
 		return nil // the contract refuses it
 	}

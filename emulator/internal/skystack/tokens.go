@@ -140,16 +140,16 @@ type createTokenInput struct {
 }
 
 // checkToken checks what depends on the world: times, versions and projects.
-func (a *API) checkToken(c *httpapi.Call, b httpapi.Fields) []fail.Detail {
-	details := a.checkExpiry(c, b)
+func (a *API) checkToken(c *httpapi.Call, in createTokenInput) []fail.Detail {
+	details := a.checkExpiry(c, in.ExpiresAt)
 	violation := func(field, code, message string) {
 		details = append(details, fail.Detail{Field: field, Location: fail.Body, Code: code, Message: message})
 	}
-	if err := CheckVersion(b.Text("api_version")); err != nil {
+	if err := CheckVersion(in.APIVersion); err != nil {
 		violation("api_version", "unknown_value", "api_version must be one of "+strings.Join(versionNames(supported()), ", ")+".")
 	}
-	if project := b.Text("project_id"); project != "" && !a.projects.Has(c.Tx, project) {
-		violation("project_id", "unknown_value", "There is no project "+fail.Clip(project)+" in this workspace.")
+	if in.ProjectID != "" && !a.projects.Has(c.Tx, in.ProjectID) {
+		violation("project_id", "unknown_value", "There is no project "+fail.Clip(in.ProjectID)+" in this workspace.")
 	}
 	return details
 }
@@ -196,6 +196,10 @@ type rotateTokenInput struct {
 	tokenInput
 	OverlapSeconds *int   `json:"overlap_seconds"`
 	ExpiresAt      string `json:"expires_at"`
+}
+
+func (a *API) checkRotation(c *httpapi.Call, in rotateTokenInput) []fail.Detail {
+	return a.checkExpiry(c, in.ExpiresAt)
 }
 
 // rotateToken makes the key that takes another's place. The other one can be used until

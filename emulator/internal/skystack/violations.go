@@ -58,7 +58,7 @@ func (i *Instance) freeShapes(f *resource.Violations) {
 			f.Add("labels", "must be an object of strings")
 		}
 	}
-	for _, d := range checkLabels(anyOf(labels)) {
+	for _, d := range checkLabels(maps.Keys(labels)) {
 		f.Add(d.Field, "%s", d.Message)
 	}
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
@@ -87,14 +87,6 @@ func (i *Instance) freeShapes(f *resource.Violations) {
 			f.Add(free.name, "has %d members; at most %d are kept", members, maxMembers)
 		}
 	}
-}
-
-func anyOf(m map[string]string) map[string]any {
-	out := make(map[string]any, len(m))
-	for key, value := range m {
-		out[key] = value
-	}
-	return out
 }
 
 // shapes finds what is wrong with a project by itself.

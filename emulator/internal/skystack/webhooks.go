@@ -88,25 +88,29 @@ type createWebhookInput struct {
 
 // checkWebhook finds what the contract cannot: addresses that must not be sent
 // to, unknown types, secrets of another shape.
-func (a *API) checkWebhook(_ *httpapi.Call, b httpapi.Fields) (details []fail.Detail) {
-	wrong := func(field, code, message string) {
-		details = append(details, fail.Detail{Field: field, Location: fail.Body, Code: code, Message: message})
+func (a *API) checkWebhook(c *httpapi.Call, in createWebhookInput) []fail.Detail {
+	details := a.checkEndpoint(c, in.URL, in.EventTypes)
+	if in.Secret == "" && !c.Body().Read("secret") {
+		return details
 	}
-	if url := b.Text("url"); url != "" && a.Sender != nil {
+	if err := webhook.CheckSecret(in.Secret); err != nil { // "" too: the client has lost its secret and would not expect a new one
+		details = append(details, fail.Detail{Field: "secret", Location: fail.Body, Code: "invalid_format", Message: "secret: " + err.Error()})
+	}
+	return details
+}
+
+// checkEndpoint finds addresses that must not be sent to, and unknown types.
+func (a *API) checkEndpoint(c *httpapi.Call, url string, types []string) (details []fail.Detail) {
+	if url != "" && a.Sender != nil {
 		if err := a.Sender.CheckURL(url); err != nil {
-			wrong("url", "invalid_format", "url: "+err.Error())
+			details = append(details, fail.Detail{Field: "url", Location: fail.Body, Code: "invalid_format", Message: "url: " + err.Error()})
 		}
 	}
-	types, _ := b["event_types"].([]any)
-	for n, t := range types {
-		if pattern, ok := t.(string); ok && !knownPattern(pattern) {
-			wrong(fmt.Sprintf("event_types[%d]", n), "unknown_value",
-				noEventType(pattern)+"; use *, a family such as instance.*, or some of "+strings.Join(EventTypes(), ", ")+".")
-		}
-	}
-	if secret, ok := b["secret"].(string); ok { // "" too: the client has lost its secret and would not expect a new one
-		if err := webhook.CheckSecret(secret); err != nil {
-			wrong("secret", "invalid_format", "secret: "+err.Error())
+	for n, pattern := range types {
+		field := func() string { return fmt.Sprintf("event_types[%d]", n) }
+		if !knownPattern(pattern) && (pattern != "" || c.Body().Read(field())) {
+			details = append(details, fail.Detail{Field: field(), Location: fail.Body, Code: "unknown_value",
+				Message: noEventType(pattern) + "; use *, a family such as instance.*, or some of " + strings.Join(EventTypes(), ", ") + "."})
 		}
 	}
 	return details
@@ -183,6 +187,14 @@ func (a *API) presentWebhook(c *httpapi.Call, in webhookPath) (httpapi.Present, 
 		return httpapi.Present{}, err
 	}
 	return httpapi.Present{Body: a.webhookBody(c.Tx, w), Also: map[string]any{"secret": a.outbox.Secrets(c.Tx, w.ID).Current}, Secret: []string{"secret"}}, nil
+}
+
+func (a *API) checkWebhookUpdate(c *httpapi.Call, in updateWebhookInput) []fail.Detail {
+	var url string
+	if in.URL != nil {
+		url = *in.URL
+	}
+	return a.checkEndpoint(c, url, in.EventTypes)
 }
 
 // updateWebhook merges changes into an endpoint (S7).

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -8,77 +9,67 @@ import (
 	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // CheckDefinition finds violations of a definition that the contract cannot express:
 // triggers that never come, conditions that never hold, actions that lack what they
-// need. An at of the trigger must lie after now, unless now is the zero time.
-func (s *Store) CheckDefinition(c *httpapi.Call, b map[string]any, now time.Time) (details []fail.Detail) {
-	trigger, _ := b["trigger"].(map[string]any)
-	condition, conditional := b["condition"].(map[string]any)
-	action, _ := b["action"].(map[string]any)
-	if trigger != nil {
-		details = append(details, s.checkTrigger(trigger, now)...)
+// need. body tells which members were sent. An at of the trigger must lie after now,
+// unless now is the zero time.
+func (s *Store) CheckDefinition(c *httpapi.Call, d Definition, body httpapi.Body, now time.Time) (details []fail.Detail) {
+	if body.Read("trigger") {
+		details = append(details, s.checkTrigger(&d.Trigger, body, now)...)
 	}
-	if conditional {
-		details = append(details, s.checkCondition(condition, action)...)
+	if d.Condition != nil {
+		details = append(details, s.checkCondition(d.Condition, &d.Action, body)...)
 	}
-	if action != nil {
-		details = append(details, s.checkAction(c, action, trigger, conditional)...)
+	if body.Read("action") {
+		details = append(details, s.checkAction(c, &d, body)...)
 	}
 	return details
 }
 
-// checkAction finds violations of an action that the contract cannot express. trigger is
-// that of the job, and conditional says whether the job has a condition.
-func (s *Store) checkAction(c *httpapi.Call, act, trigger map[string]any, conditional bool) (details []fail.Detail) {
-	kind, _ := act["type"].(string)
+// checkAction finds violations of the action of a definition that the contract cannot
+// express.
+func (s *Store) checkAction(c *httpapi.Call, d *Definition, body httpapi.Body) (details []fail.Detail) {
 	in := func(d []fail.Detail, where string) {
 		for _, violation := range d {
 			violation.Field = where + violation.Field
 			details = append(details, violation)
 		}
 	}
-	in(s.config.CheckCatalog(c, act), "action.")
-	target, targeted := act["target"].(map[string]any)
-	if kind == string(Create) {
-		if targeted {
+	act := &d.Action
+	in(s.config.CheckCatalog(c.Tx, act), "action.")
+	if act.Type == Create {
+		if act.Target != nil {
 			in(violationIn("target", "conflicting_parameters", "create has no target: what it creates is in instance."), "action.")
 		}
-		if conditional {
+		if d.Condition != nil {
 			in(violationIn("condition", "conflicting_parameters", "A condition is about the instances a job acts on, and create acts on none."), "")
 		}
-		template, ok := act["instance"].(map[string]any)
-		if !ok {
+		if act.Instance.Kind() != '{' {
 			in(violationIn("instance", "required", "create needs instance, the body of a POST /v1/instances."), "action.")
 			return details
 		}
-		in(s.config.CheckCreate(c, template), "action.instance.")
-		if size := template; oneOf(size, "size", "profile", "machine_type") > 1 {
-			in(violationIn("size", "conflicting_parameters", "Size, profile and machine_type are one thing by three names; send one, or the same value."), "action.instance.")
-		}
+		in(s.config.CheckCreate(c, act.Instance, body), "action.instance.")
 		return details
 	}
-	if kind == string(Update) {
-		changes, _ := act["changes"].(map[string]any)
+	if act.Type == Update {
+		changes := resource.MembersOf(act.Changes)
 		if !slices.ContainsFunc(Changeable(), func(name string) bool { _, ok := changes[name]; return ok }) {
 			in(violationIn("changes", "required", "update needs changes, with at least one of "+strings.Join(Changeable(), ", ")+"."), "action.")
 		}
-		labels, _ := changes["labels"].(map[string]any)
-		in(s.config.CheckLabels(labels), "action.changes.")
+		in(s.config.CheckLabels(resource.Names(changes["labels"])), "action.changes.")
 	}
-	if kind == string(Resize) {
-		switch oneOf(act, "size", "profile", "machine_type") {
-		case 0:
+	if act.Type == Resize {
+		n, conflicts := CheckSizes(body.In("action"), act.Size, act.Profile, act.MachineType)
+		if n == 0 {
 			in(violationIn("size", "required", "A resize needs one of size, profile and machine_type."), "action.")
-		case 1:
-		default:
-			in(violationIn("size", "conflicting_parameters", "Size, profile and machine_type are one thing by three names; send one, or the same value."), "action.")
 		}
+		in(conflicts, "action.")
 	}
-	event, _ := trigger["event"].(string)
-	if !targeted {
-		switch {
+	if act.Target == nil {
+		switch event := d.Trigger.Event; {
 		case event == "" || !s.aboutInstances(event):
 			in(violationIn("target", "required", "An action needs a target: instance_ids or labels. Only a job that an event about an instance triggers may leave it out, to act on that one."), "action.")
 		case event == "instance.deleted":
@@ -86,27 +77,30 @@ func (s *Store) checkAction(c *httpapi.Call, act, trigger map[string]any, condit
 		}
 		return details
 	}
-	ids, byID := target["instance_ids"].([]any)
-	labels, byLabels := target["labels"].(map[string]any)
+	ids, labels := act.Target.InstanceIDs, act.Target.Labels
 	switch {
-	case byID && byLabels:
+	case ids != nil && labels != nil:
 		in(violationIn("target", "conflicting_parameters", "A target is either instance_ids or labels."), "action.")
-	case byID && len(ids) == 0, byLabels && len(labels) == 0, !byID && !byLabels && target["instance_ids"] == nil && target["labels"] == nil:
+	case ids != nil && len(ids) == 0, labels != nil && len(labels) == 0, !body.Sent("action.target.instance_ids", "action.target.labels"):
 		in(violationIn("target", "required", "A target names at least one id in instance_ids, or at least one label in labels."), "action.")
 	}
-	in(s.config.CheckLabels(labels), "action.target.")
+	in(s.config.CheckLabels(maps.Keys(labels)), "action.target.")
 	return details
 }
 
-// oneOf counts the different texts among members.
-func oneOf(m map[string]any, names ...string) int {
+// CheckSizes counts the different sizes that an object names by the three names of a
+// size, and finds that they conflict. body is the object.
+func CheckSizes(body httpapi.Body, size, profile, machineType string) (n int, conflicts []fail.Detail) {
 	var seen []string
-	for _, name := range names {
-		if text, ok := m[name].(string); ok && !slices.Contains(seen, text) {
-			seen = append(seen, text)
+	for _, m := range [...]struct{ name, slug string }{{"size", size}, {"profile", profile}, {"machine_type", machineType}} {
+		if (m.slug != "" || body.Read(m.name)) && !slices.Contains(seen, m.slug) {
+			seen = append(seen, m.slug)
 		}
 	}
-	return len(seen)
+	if len(seen) > 1 {
+		conflicts = violationIn("size", "conflicting_parameters", "Size, profile and machine_type are one thing by three names; send one, or the same value.")
+	}
+	return len(seen), conflicts
 }
 
 // aboutInstances reports whether every event of a pattern is about an instance.

@@ -9,6 +9,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // Condition selects the targets that a job acts on. All members that are set must hold;
@@ -119,92 +120,70 @@ func (s *Store) held(tx *engine.Tx, i *Instance, m *MetricCondition) bool {
 }
 
 // checkCondition finds violations of a condition, and parts that can never hold.
-func (s *Store) checkCondition(c map[string]any, action map[string]any) (details []fail.Detail) {
-	if statuses, ok := c["status_in"].([]any); ok {
-		details = append(details, s.checkStatusIn(statuses, c, action)...)
-	} else if act, _ := action["type"].(string); c["metric"] != nil && !s.config.Possible(ActionType(act), false, running) {
+func (s *Store) checkCondition(c *Condition, act *ActionInput, body httpapi.Body) (details []fail.Detail) {
+	measured := body.Sent("condition.metric")
+	if c.StatusIn != nil {
+		details = append(details, s.checkStatusIn(c.StatusIn, act, measured)...)
+	} else if measured && !s.config.Possible(act.Type, false, running) {
 		details = append(details, violationIn("condition.metric", "conflicting_parameters",
-			fmt.Sprintf("Only a running instance has metrics, and a running one does not allow %s, so the job could never do anything.", act))...)
+			fmt.Sprintf("Only a running instance has metrics, and a running one does not allow %s, so the job could never do anything.", act.Type))...)
 	}
-	if labels, ok := c["labels"].(map[string]any); ok {
-		for _, d := range s.config.CheckLabels(labels) {
-			d.Field = "condition." + d.Field
-			details = append(details, d)
-		}
-		target, _ := action["target"].(map[string]any)
-		wanted, _ := target["labels"].(map[string]any)
-		for _, key := range slices.Sorted(maps.Keys(labels)) {
-			if other, both := wanted[key]; both && other != labels[key] {
+	for _, d := range s.config.CheckLabels(maps.Keys(c.Labels)) {
+		d.Field = "condition." + d.Field
+		details = append(details, d)
+	}
+	if act.Target != nil {
+		for _, key := range slices.Sorted(maps.Keys(c.Labels)) {
+			if other, both := act.Target.Labels[key]; both && other != c.Labels[key] {
 				details = append(details, violationIn("condition.labels."+fail.Clip(key), "conflicting_parameters",
 					fmt.Sprintf("The target's label %s has another value, so the condition can never hold.", fail.Clip(key)))...)
 			}
 		}
 	}
-	if age, ok := c["older_than"].(string); ok && age != "" {
-		if d := checkDuration("condition.older_than", age, 0, longestAge); d.Code != "" {
+	if c.OlderThan != "" {
+		if d := checkDuration("condition.older_than", c.OlderThan, 0, longestAge); d.Code != "" {
 			details = append(details, d)
 		}
 	}
-	if metric, ok := c["metric"].(map[string]any); ok {
-		details = append(details, s.checkMetric(metric)...)
+	if c.Metric != nil {
+		details = append(details, s.checkMetric(c.Metric, body)...)
 	}
 	return details
 }
 
-// checkStatusIn finds statuses in which the rest of the job can do nothing.
-func (s *Store) checkStatusIn(statuses []any, c, action map[string]any) (details []fail.Detail) {
+// checkStatusIn finds statuses in which the rest of the job can do nothing. measured
+// says whether the condition has a metric.
+func (s *Store) checkStatusIn(statuses []string, act *ActionInput, measured bool) (details []fail.Detail) {
 	if len(statuses) == 0 {
 		return violationIn("condition.status_in", "conflicting_parameters", "condition.status_in is empty, so the condition can never hold; name a status, or leave it out.")
 	}
-	act, _ := action["type"].(string)
-	force, _ := action["force"].(bool)
-	var named []string
-	for _, v := range statuses {
-		name, _ := v.(string)
-		if !slices.Contains(s.config.Statuses, name) {
-			return nil // the contract reports it
-		}
-		named = append(named, name)
+	if slices.ContainsFunc(statuses, func(name string) bool { return !slices.Contains(s.config.Statuses, name) }) {
+		return nil // the contract reports it
 	}
-	measured := c["metric"] != nil
-	if measured && slices.Contains(named, running) {
-		named = []string{running} // no other can meet the condition
+	if measured && slices.Contains(statuses, running) {
+		statuses = []string{running} // no other can meet the condition
 	} else if measured {
 		details = violationIn("condition.status_in", "conflicting_parameters",
 			"Only a running instance has metrics; with condition.metric, condition.status_in must include running.")
 	}
-	if !slices.ContainsFunc(named, func(status string) bool { return s.config.Possible(ActionType(act), force, status) }) {
+	if !slices.ContainsFunc(statuses, func(status string) bool { return s.config.Possible(act.Type, act.Force, status) }) {
 		details = append(violationIn("condition.status_in", "conflicting_parameters",
-			fmt.Sprintf("No status in condition.status_in allows %s, so the job could never do anything.", act)), details...)
+			fmt.Sprintf("No status in condition.status_in allows %s, so the job could never do anything.", act.Type)), details...)
 	}
 	return details
 }
 
 // checkMetric finds violations of the condition on a metric.
-func (s *Store) checkMetric(m map[string]any) (details []fail.Detail) {
-	name, _ := m["name"].(string)
-	op, _ := m["op"].(string)
-	value, isNumber := number(m["value"])
-	known, _ := s.metric(name)
-	if c := (MetricCondition{Name: name, Op: op, Value: value}); isNumber && c.never(known.Percent) {
+func (s *Store) checkMetric(m *MetricCondition, body httpapi.Body) (details []fail.Detail) {
+	known, _ := s.metric(m.Name)
+	if body.Read("condition.metric.value") && m.never(known.Percent) {
 		details = append(details, violationIn("condition.metric.value", "conflicting_parameters",
-			fmt.Sprintf("The metric %s is never %s %v, so the condition can never hold.", fail.Clip(name), fail.Clip(op), value))...)
+			fmt.Sprintf("The metric %s is never %s %v, so the condition can never hold.", fail.Clip(m.Name), fail.Clip(m.Op), m.Value))...)
 	}
-	if window, ok := m["for"].(string); ok && window != "" {
-		if d := checkDuration("condition.metric.for", window, sampleStep, longestHeld); d.Code != "" {
+	if m.For != "" {
+		if d := checkDuration("condition.metric.for", m.For, sampleStep, longestHeld); d.Code != "" {
 			details = append(details, d)
 		}
 	}
 	return details
-}
-
-// number returns a number of a body; false for another value.
-func number(v any) (float64, bool) {
-	switch v := v.(type) {
-	case int64:
-		return float64(v), true
-	case float64:
-		return v, true
-	}
-	return 0, false
 }

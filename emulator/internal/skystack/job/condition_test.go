@@ -1,6 +1,7 @@
 package job
 
 import (
+	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 // A condition on a metric never holds exactly if it holds for no value that the metric
@@ -32,52 +34,47 @@ func TestCheckCondition(t *testing.T) {
 		Possible: func(a ActionType, _ bool, status string) bool {
 			return a == Delete || a == Stop && status == "running" || a == Start && status == "stopped"
 		},
-		CheckLabels: func(map[string]any) []fail.Detail { return nil },
+		CheckLabels: func(iter.Seq[string]) []fail.Detail { return nil },
 	}}
-	metric := func(more ...any) map[string]any {
-		m := map[string]any{"name": "cpu", "op": ">", "value": 50.0}
-		for n := 0; n < len(more); n += 2 {
-			m[more[n].(string)] = more[n+1]
-		}
-		return m
-	}
-	stop := map[string]any{"type": "stop"}
-	start := map[string]any{"type": "start"}
-	remove := map[string]any{"type": "delete", "target": map[string]any{"labels": map[string]any{"a": "b"}}}
-	for _, tc := range []struct {
-		condition, action map[string]any
-		want              string // fields and codes
-	}{
-		{map[string]any{}, stop, ""},
-		{map[string]any{"status_in": []any{}}, stop, "condition.status_in conflicting_parameters;"},
-		{map[string]any{"status_in": []any{"stopped"}}, stop, "condition.status_in conflicting_parameters;"},
-		{map[string]any{"status_in": []any{"stopped", "running"}}, stop, ""},
-		{map[string]any{"status_in": []any{"asleep"}}, stop, ""}, // the contract reports it
-		{map[string]any{"status_in": []any{"stopped"}, "metric": metric()}, remove, "condition.status_in conflicting_parameters;"},
-		{map[string]any{"status_in": []any{"stopped", "running"}, "metric": metric()}, remove, ""},
-		{map[string]any{"metric": metric()}, start, "condition.metric conflicting_parameters;"},
-		{map[string]any{"metric": metric("value", int64(100))}, stop, "condition.metric.value conflicting_parameters;"},
-		{map[string]any{"metric": metric("value", 99.9)}, stop, ""},
-		{map[string]any{"metric": metric("op", "<", "value", 0.0)}, stop, "condition.metric.value conflicting_parameters;"},
-		{map[string]any{"metric": metric("name", "net_in", "value", 1e9)}, stop, ""},
-		{map[string]any{"metric": metric("for", "59s")}, stop, "condition.metric.for out_of_range;"},
-		{map[string]any{"metric": metric("for", "24h")}, stop, ""},
-		{map[string]any{"metric": metric("for", "24h1s")}, stop, "condition.metric.for out_of_range;"},
-		{map[string]any{"older_than": "0s"}, stop, ""},
-		{map[string]any{"older_than": "-1s"}, stop, "condition.older_than out_of_range;"},
-		{map[string]any{"older_than": "old"}, stop, "condition.older_than invalid_format;"},
-		{map[string]any{"labels": map[string]any{"a": "c"}}, remove, "condition.labels.a conflicting_parameters;"},
-		{map[string]any{"labels": map[string]any{"a": "b", "c": "d"}}, remove, ""},
+	const (
+		stop   = `{"type":"stop"}`
+		start  = `{"type":"start"}`
+		remove = `{"type":"delete","target":{"labels":{"a":"b"}}}`
+	)
+	for _, tc := range []struct{ condition, action, want string }{ // want is fields and codes
+		{`{}`, stop, ""},
+		{`{"status_in":[]}`, stop, "condition.status_in conflicting_parameters;"},
+		{`{"status_in":["stopped"]}`, stop, "condition.status_in conflicting_parameters;"},
+		{`{"status_in":["stopped","running"]}`, stop, ""},
+		{`{"status_in":["asleep"]}`, stop, ""}, // the contract reports it
+		{`{"status_in":[7]}`, stop, ""},
+		{`{"status_in":7}`, stop, ""},
+		{`{"status_in":7,"metric":7}`, start, "condition.metric conflicting_parameters;"},
+		{`{"status_in":["stopped"],"metric":{"name":"cpu","op":">","value":50}}`, remove, "condition.status_in conflicting_parameters;"},
+		{`{"status_in":["stopped"],"metric":7}`, remove, "condition.status_in conflicting_parameters;"},
+		{`{"status_in":["stopped","running"],"metric":{"name":"cpu","op":">","value":50}}`, remove, ""},
+		{`{"metric":{"name":"cpu","op":">","value":50}}`, start, "condition.metric conflicting_parameters;"},
+		{`{"metric":{"name":"cpu","op":">","value":100}}`, stop, "condition.metric.value conflicting_parameters;"},
+		{`{"metric":{"name":"cpu","op":">","value":99.9}}`, stop, ""},
+		{`{"metric":{"name":"cpu","op":"<","value":0}}`, stop, "condition.metric.value conflicting_parameters;"},
+		{`{"metric":{"name":"cpu","op":"<"}}`, stop, ""}, // the contract reports it
+		{`{"metric":{"name":"cpu","op":"<","value":"0"}}`, stop, ""},
+		{`{"metric":{"name":"net_in","op":">","value":1e9}}`, stop, ""},
+		{`{"metric":{"name":"cpu","op":">","value":50,"for":"59s"}}`, stop, "condition.metric.for out_of_range;"},
+		{`{"metric":{"name":"cpu","op":">","value":50,"for":"24h"}}`, stop, ""},
+		{`{"metric":{"name":"cpu","op":">","value":50,"for":"24h1s"}}`, stop, "condition.metric.for out_of_range;"},
+		{`{"older_than":"0s"}`, stop, ""},
+		{`{"older_than":"-1s"}`, stop, "condition.older_than out_of_range;"},
+		{`{"older_than":"old"}`, stop, "condition.older_than invalid_format;"},
+		{`{"labels":{"a":"c"}}`, remove, "condition.labels.a conflicting_parameters;"},
+		{`{"labels":{"a":"b","c":"d"}}`, remove, ""},
 	} {
-		got := ""
-		for _, d := range s.checkCondition(tc.condition, tc.action) {
-			got += d.Field + " " + d.Code + ";"
-		}
-		if got != tc.want {
-			t.Errorf("%v of %v: %q, want %q", tc.condition, tc.action["type"], got, tc.want)
+		d, body := read(`{"condition":` + tc.condition + `,"action":` + tc.action + `}`)
+		if got := found(s.checkCondition(d.Condition, &d.Action, body)); got != tc.want {
+			t.Errorf("%s of %s: %q, want %q", tc.condition, tc.action, got, tc.want)
 		}
 	}
-	empty := s.checkCondition(map[string]any{"status_in": []any{}}, stop)
+	empty := s.checkCondition(&Condition{StatusIn: []string{}}, &ActionInput{}, httpapi.Body{})
 	if want := "condition.status_in is empty, so the condition can never hold; name a status, or leave it out."; empty[0].Message != want {
 		t.Error(empty[0].Message)
 	}

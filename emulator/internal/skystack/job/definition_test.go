@@ -37,9 +37,16 @@ func TestCheckDefinition(t *testing.T) {
 		`{"action":{"type":"resize","size":"x","profile":"y","target":{"labels":{"a":"b"}}}}`:                      "action.size conflicting_parameters;",
 		`{"action":{"type":"update","target":{"labels":{"a":"b"}},"changes":{"name":"x"}}}`:                        "action.changes required;",
 		`{"action":{"type":"update","target":{"labels":{"a":"b"}},"changes":{"labels":{"a":null}}}}`:               "",
+		`{"action":{"type":"stop","target":{"instance_ids":7}}}`:                                                   "",
+		`{"action":{"type":"stop","target":7}}`:                                                                    "action.target required;",
+		`{"action":{"type":"resize","size":"","target":{"labels":{"a":"b"}}}}`:                                     "",
+		`{"action":{"type":"resize","size":"","profile":"x","target":{"labels":{"a":"b"}}}}`:                       "action.size conflicting_parameters;",
+		`{"action":{"type":"resize","size":7,"target":{"labels":{"a":"b"}}}}`:                                      "action.size required;",
+		`{"action":{"type":"update","target":{"labels":{"a":"b"}},"changes":7}}`:                                   "action.changes required;",
+		`{"action":7,"trigger":7,"condition":7}`:                                                                   "",
+		`{"action":{"type":"create","instance":7}}`:                                                                "action.instance required;",
 		`{"action":{"type":"create"}}`:                                                                             "action.instance required;",
 		`{"action":{"type":"create","instance":{"size":"x"}}}`:                                                     "",
-		`{"action":{"type":"create","instance":{"size":"x","machine_type":"y"}}}`:                                  "action.instance.size conflicting_parameters;",
 		`{"action":{"type":"create","instance":{"size":"x"},"target":{"labels":{"a":"b"}}}}`:                       "action.target conflicting_parameters;",
 		`{"action":{"type":"create","instance":{"size":"x"}},"condition":{}}`:                                      "condition conflicting_parameters;",
 		`{"action":{"type":"stop","target":{"labels":{"a":"b"}}},"condition":{"older_than":"x"}}`:                  "condition.older_than invalid_format;",
@@ -47,12 +54,9 @@ func TestCheckDefinition(t *testing.T) {
 		`{"action":{"type":"create","instance":{"size":"none"}}}`:                                                  "action.instance.size unknown_value;",
 		`{"action":{"type":"stop","target":{"labels":{"a":"b"}}},"condition":{"status_in":[]},"trigger":{"x":""}}`: "trigger required;condition.status_in conflicting_parameters;",
 	} {
-		var fields map[string]any
-		if err := json.Unmarshal([]byte(definition), &fields); err != nil {
-			t.Fatal(err)
-		}
+		d, body := read(definition)
 		r.do(func(tx *engine.Tx) {
-			if got := found(r.store.CheckDefinition(&httpapi.Call{Tx: tx}, fields, tx.Now())); got != want {
+			if got := found(r.store.CheckDefinition(&httpapi.Call{Tx: tx}, d, body, tx.Now())); got != want {
 				t.Errorf("%s: %q, want %q", definition, got, want)
 			}
 		})

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
@@ -41,8 +43,13 @@ func newRig(t testing.TB) *rig {
 			return ""
 		},
 		Possible: func(ActionType, bool, string) bool { return true }, MaxMembers: 2,
-		CheckLabels:  func(map[string]any) []fail.Detail { return nil },
-		CheckCatalog: checkSize, CheckCreate: checkSize,
+		CheckLabels:  func(iter.Seq[string]) []fail.Detail { return nil },
+		CheckCatalog: func(_ *engine.Tx, a *ActionInput) []fail.Detail { return checkSize(a.Size) },
+		CheckCreate: func(_ *httpapi.Call, template jsontext.Value, body httpapi.Body) []fail.Detail {
+			var in ActionInput
+			body.Decode("action.instance", template, &in)
+			return checkSize(in.Size)
+		},
 		Key: func(*engine.Tx, string) (credential.Key, bool) {
 			return credential.Key{Scopes: []string{"instances:write"}}, !r.revoked
 		},
@@ -59,11 +66,17 @@ func newRig(t testing.TB) *rig {
 }
 
 // checkSize refuses the size none.
-func checkSize(_ *httpapi.Call, b httpapi.Fields) []fail.Detail {
-	if b["size"] != "none" {
+func checkSize(size string) []fail.Detail {
+	if size != "none" {
 		return nil
 	}
 	return []fail.Detail{{Field: "size", Code: "unknown_value"}}
+}
+
+// read reads a definition as that of a request with violations is read.
+func read(text string) (d Definition, body httpapi.Body) {
+	body, _ = httpapi.DecodeBody([]byte(text), &d)
+	return d, body
 }
 
 // do runs f in a transaction.

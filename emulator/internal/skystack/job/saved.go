@@ -1,12 +1,14 @@
 package job
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
@@ -34,13 +36,7 @@ func (s *Store) checkSaved(j Job, id string) error {
 	if j.Due.IsZero() != j.Tick.IsZero() {
 		f.Add("due", "does not go with tick")
 	}
-	trigger := map[string]any{}
-	for kind, value := range map[string]string{"cron": j.Trigger.Cron, "every": j.Trigger.Every, "at": j.Trigger.At, "event": j.Trigger.Event} {
-		if value != "" {
-			trigger[kind] = value
-		}
-	}
-	for _, d := range s.checkTrigger(trigger, time.Time{}) {
+	for _, d := range s.checkTrigger(&j.Trigger, httpapi.Body{}, time.Time{}) {
 		f.Add(d.Field, "%s", d.Message)
 	}
 	s.checkSavedCondition(j.Condition, &f)
@@ -107,11 +103,7 @@ func (s *Store) checkSavedAction(j *Action, f *resource.Violations) {
 // checkSavedLabels checks the labels of a part of a job.
 func (s *Store) checkSavedLabels(part string, labels map[string]string, f *resource.Violations) {
 	f.Within(part+".labels", len(labels), 0, s.config.MaxMembers)
-	values := make(map[string]any, len(labels))
-	for key, value := range labels {
-		values[key] = value
-	}
-	for _, d := range s.config.CheckLabels(values) {
+	for _, d := range s.config.CheckLabels(maps.Keys(labels)) {
 		f.Add(part+"."+d.Field, "%s", d.Message)
 	}
 }

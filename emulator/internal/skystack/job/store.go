@@ -89,11 +89,12 @@ type Config struct {
 	// MaxMembers bounds labels, and MaxNumber the numbers of a row.
 	MaxMembers, MaxNumber int
 	// CheckLabels finds labels that no instance can have.
-	CheckLabels func(labels map[string]any) []fail.Detail
-	// CheckCatalog finds sizes and images that do not exist in the members of an action.
-	CheckCatalog func(c *httpapi.Call, action httpapi.Fields) []fail.Detail
+	CheckLabels func(keys iter.Seq[string]) []fail.Detail
+	// CheckCatalog finds sizes and images that do not exist in an action.
+	CheckCatalog func(tx *engine.Tx, a *ActionInput) []fail.Detail
 	// CheckCreate finds what is wrong with the template of a create, beyond the contract.
-	CheckCreate func(c *httpapi.Call, template httpapi.Fields) []fail.Detail
+	// The template is the member action.instance of the body.
+	CheckCreate func(c *httpapi.Call, template jsontext.Value, body httpapi.Body) []fail.Detail
 	// CheckTemplate refuses the template of a saved job.
 	CheckTemplate func(template jsontext.Value) error
 	// CheckChanges adds what is wrong with the changes of a saved job, whose names are

@@ -8,6 +8,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/near"
 	"skystack.dev/sandbox/emulator/internal/resource"
 )
@@ -22,6 +23,19 @@ type Trigger struct {
 
 // triggerKinds lists the members of a trigger.
 func triggerKinds() []string { return []string{"cron", "every", "at", "event"} }
+
+// member returns the member of a kind; "" if it is not set.
+func (t *Trigger) member(kind string) string {
+	switch kind {
+	case "cron":
+		return t.Cron
+	case "every":
+		return t.Every
+	case "at":
+		return t.At
+	}
+	return t.Event
+}
 
 // The bounds of every.
 const (
@@ -55,12 +69,12 @@ func (t Trigger) next(anchor, after time.Time) time.Time {
 	return time.Time{}
 }
 
-// checkTrigger finds violations of a trigger. Its at must lie after now, unless now is
-// the zero time.
-func (s *Store) checkTrigger(t map[string]any, now time.Time) []fail.Detail {
+// checkTrigger finds violations of a trigger; body is that of the definition. The at of
+// the trigger must lie after now, unless now is the zero time.
+func (s *Store) checkTrigger(t *Trigger, body httpapi.Body, now time.Time) []fail.Detail {
 	var given []string
 	for _, kind := range triggerKinds() {
-		if t[kind] != nil {
+		if t.member(kind) != "" || body.Sent("trigger."+kind) {
 			given = append(given, kind)
 		}
 	}
@@ -74,7 +88,7 @@ func (s *Store) checkTrigger(t map[string]any, now time.Time) []fail.Detail {
 		}
 	}
 	for _, kind := range given {
-		if value, ok := t[kind].(string); ok && value != "" { // the contract reports what is no text
+		if value := t.member(kind); value != "" { // the contract reports the others
 			if violation := s.checkTriggerMember(kind, value, now); violation.Code != "" {
 				violation.Field, violation.Location = "trigger."+kind, fail.Body
 				details = append(details, violation)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/netresearch/go-cron"
 	"pgregory.net/rapid"
+
+	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
 func at(text string) time.Time {
@@ -110,40 +112,41 @@ func TestCheckTrigger(t *testing.T) {
 	now := at("2026-03-19T10:30:00Z")
 	s := &Store{config: Config{EventTypes: []string{"instance.running", "job.run.failed"}}}
 	for _, tc := range []struct {
-		trigger map[string]any
+		trigger string
 		now     time.Time
 		want    string // fields and codes
 	}{
-		{map[string]any{}, now, "trigger required;"},
-		{map[string]any{"every": nil}, now, "trigger required;"},
-		{map[string]any{"every": "1h", "event": "*"}, now, "trigger.every conflicting_parameters;trigger.event conflicting_parameters;"},
-		{map[string]any{"every": "1m"}, now, ""},
-		{map[string]any{"every": "59.999s"}, now, "trigger.every out_of_range;"},
-		{map[string]any{"every": "8784h"}, now, ""},
-		{map[string]any{"every": "8784h0.001s"}, now, "trigger.every out_of_range;"},
-		{map[string]any{"every": "hourly"}, now, "trigger.every invalid_format;"},
-		{map[string]any{"every": 7}, now, ""}, // the contract reports it
-		{map[string]any{"at": "2026-03-19T10:30:00Z"}, now, "trigger.at out_of_range;"},
-		{map[string]any{"at": "2026-03-19T10:30:00.000000001Z"}, now, ""},
-		{map[string]any{"at": "2026-03-19T10:30:00Z"}, time.Time{}, ""},
-		{map[string]any{"at": "2201-01-01T00:00:00Z"}, time.Time{}, "trigger.at out_of_range;"},
-		{map[string]any{"at": "noon"}, now, "trigger.at invalid_format;"},
-		{map[string]any{"cron": "0 0 30 2 *"}, now, "trigger.cron out_of_range;"},
-		{map[string]any{"cron": "0 0 30 2"}, now, "trigger.cron invalid_format;"},
-		{map[string]any{"cron": "0 0 28 2 *"}, now, ""},
-		{map[string]any{"event": "instance.*"}, now, ""},
-		{map[string]any{"event": "job.run.failed"}, now, ""},
-		{map[string]any{"event": "webhook.*"}, now, "trigger.event unknown_value;"},
+		{`{}`, now, "trigger required;"},
+		{`{"every": null}`, now, "trigger required;"},
+		{`{"every": "1h", "event": "*"}`, now, "trigger.every conflicting_parameters;trigger.event conflicting_parameters;"},
+		{`{"every": "1m"}`, now, ""},
+		{`{"every": "59.999s"}`, now, "trigger.every out_of_range;"},
+		{`{"every": "8784h"}`, now, ""},
+		{`{"every": "8784h0.001s"}`, now, "trigger.every out_of_range;"},
+		{`{"every": "hourly"}`, now, "trigger.every invalid_format;"},
+		{`{"every": 7}`, now, ""}, // the contract reports it
+		{`{"at": "2026-03-19T10:30:00Z"}`, now, "trigger.at out_of_range;"},
+		{`{"at": "2026-03-19T10:30:00.000000001Z"}`, now, ""},
+		{`{"at": "2026-03-19T10:30:00Z"}`, time.Time{}, ""},
+		{`{"at": "2201-01-01T00:00:00Z"}`, time.Time{}, "trigger.at out_of_range;"},
+		{`{"at": "noon"}`, now, "trigger.at invalid_format;"},
+		{`{"cron": "0 0 30 2 *"}`, now, "trigger.cron out_of_range;"},
+		{`{"cron": "0 0 30 2"}`, now, "trigger.cron invalid_format;"},
+		{`{"cron": "0 0 28 2 *"}`, now, ""},
+		{`{"event": "instance.*"}`, now, ""},
+		{`{"event": "job.run.failed"}`, now, ""},
+		{`{"event": "webhook.*"}`, now, "trigger.event unknown_value;"},
 	} {
 		got := ""
-		for _, d := range s.checkTrigger(tc.trigger, tc.now) {
+		d, body := read(`{"trigger":` + tc.trigger + `}`)
+		for _, d := range s.checkTrigger(&d.Trigger, body, tc.now) {
 			got += d.Field + " " + d.Code + ";"
 		}
 		if got != tc.want {
-			t.Errorf("%v: %q, want %q", tc.trigger, got, tc.want)
+			t.Errorf("%s: %q, want %q", tc.trigger, got, tc.want)
 		}
 	}
-	refused := s.checkTrigger(map[string]any{"cron": "* * *"}, now)
+	refused := s.checkTrigger(&Trigger{Cron: "* * *"}, httpapi.Body{}, now)
 	if want := `trigger.cron "* * *" cannot be used: a line has five fields, minute, hour, day of the month, month and day of the week; this one has 3.`; refused[0].Message != want {
 		t.Error(refused[0].Message)
 	}

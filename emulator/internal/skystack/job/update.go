@@ -114,42 +114,42 @@ func (s *Store) readDefinition(c *httpapi.Call, before, after jsontext.Value) (d
 	if resource.SameJSON(before, after) {
 		return d, json.Unmarshal(after, &d)
 	}
-	var fields map[string]any
-	if err := json.Unmarshal(after, &fields); err != nil {
+	body, err := httpapi.DecodeBody(after, &d)
+	if err != nil {
 		return d, err
 	}
 	now := c.Now()
 	if resource.SameJSON(resource.MembersOf(before)["trigger"], resource.MembersOf(after)["trigger"]) {
 		now = time.Time{}
 	}
-	details := s.CheckDefinition(c, fields, now)
-	condition, _ := fields["condition"].(map[string]any)
-	if condition["metric"] != nil {
-		details = append(details, incompleteMetric(condition["metric"])...)
+	details := s.CheckDefinition(c, d, body, now)
+	if d.Condition != nil {
+		if d.Condition.Metric != nil {
+			details = append(details, incompleteMetric(body)...)
+		}
+		details = append(details, s.crowded("condition.labels", d.Condition.Labels)...)
 	}
-	action, _ := fields["action"].(map[string]any)
-	target, _ := action["target"].(map[string]any)
-	details = append(append(details, s.crowded("condition.labels", condition["labels"])...), s.crowded("action.target.labels", target["labels"])...)
+	if d.Action.Target != nil {
+		details = append(details, s.crowded("action.target.labels", d.Action.Target.Labels)...)
+	}
 	if len(details) > 0 {
 		return d, fail.Parameters(details...)
 	}
-	err = json.Unmarshal(after, &d)
-	return d, err
+	return d, nil
 }
 
 // crowded finds labels of which a merge has made too many.
-func (s *Store) crowded(field string, v any) []fail.Detail {
-	if labels, _ := v.(map[string]any); len(labels) > s.config.MaxMembers {
+func (s *Store) crowded(field string, labels map[string]string) []fail.Detail {
+	if len(labels) > s.config.MaxMembers {
 		return violationIn(field, "too_long", fmt.Sprintf("%s must have at most %d members; it would have %d.", field, s.config.MaxMembers, len(labels)))
 	}
 	return nil
 }
 
 // incompleteMetric finds what a merge has left out of a condition on a metric.
-func incompleteMetric(v any) (details []fail.Detail) {
-	metric, _ := v.(map[string]any)
-	for _, name := range []string{"name", "op", "value"} {
-		if metric[name] == nil {
+func incompleteMetric(body httpapi.Body) (details []fail.Detail) {
+	for _, name := range [...]string{"name", "op", "value"} {
+		if !body.Sent("condition.metric." + name) {
 			details = append(details, violationIn("condition.metric."+name, "required", "condition.metric."+name+" is required.")...)
 		}
 	}
