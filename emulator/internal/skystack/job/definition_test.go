@@ -43,6 +43,7 @@ func TestCheckDefinition(t *testing.T) {
 		`{"action":{"type":"resize","size":"","profile":"x","target":{"labels":{"a":"b"}}}}`:                       "action.size conflicting_parameters;",
 		`{"action":{"type":"resize","size":7,"target":{"labels":{"a":"b"}}}}`:                                      "action.size required;",
 		`{"action":{"type":"update","target":{"labels":{"a":"b"}},"changes":7}}`:                                   "action.changes required;",
+		`{"action":{"type":"stop","target":{"labels":{"a":{}}}},"condition":{"labels":{"a":{}}}}`:                  "", // the contract reports them
 		`{"action":7,"trigger":7,"condition":7}`:                                                                   "",
 		`{"action":{"type":"create","instance":7}}`:                                                                "action.instance required;",
 		`{"action":{"type":"create"}}`:                                                                             "action.instance required;",
