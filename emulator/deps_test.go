@@ -54,6 +54,7 @@ var rooms = []packageRule{
 	{path: "emulator/internal/secret"},
 	{path: "emulator/internal/fault"},
 	{path: "emulator/internal/localca"},
+	{path: "emulator/internal/credential/oauth"},
 	{path: "emulator/sandbox"},
 	{path: "emulator/internal/finding", rooms: []string{"emulator/sandbox"}},
 	{path: "emulator/internal/journal", rooms: []string{"emulator/sandbox"}},
@@ -94,7 +95,7 @@ var rooms = []packageRule{
 		"emulator/internal/finding", "emulator/internal/journal", "emulator/internal/limit", "emulator/internal/near", "emulator/internal/resource", "emulator/internal/secret", "emulator/internal/skystack/job", "emulator/internal/webhook", "emulator/sandbox", "fixtures",
 	}},
 	{path: "emulator/internal/computestacks", modules: []string{jsonexp}, rooms: []string{
-		"emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/fail",
+		"emulator/internal/credential/oauth", "emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/fail",
 		"emulator/internal/limit", "fixtures",
 	}},
 
