@@ -4,6 +4,7 @@
 package credential
 
 import (
+	"cmp"
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
@@ -18,9 +19,11 @@ type Config struct {
 	Prefix string
 	// IDPrefix begins the ids of keys, as "tok". It is required.
 	IDPrefix string
-	// SecretPrefix begins the secrets that are minted, as "sky_test_". Keys with such a
-	// secret show their last characters. It is required.
+	// SecretPrefix begins the secrets that Mint makes, as "sky_test_". Keys with such a
+	// secret show their last characters. An API without it issues its secrets by Issue.
 	SecretPrefix string
+	// Memory is how long a key is kept that can no longer be used; 0 is 90 days.
+	Memory time.Duration
 	// Scopes lists the scopes that a key of a saved state may have. It is required.
 	Scopes []string
 	// Registry finds the world of a secret by its digest. It is required.
@@ -70,11 +73,12 @@ type Store struct {
 // minted marks a key made by API that can be used, to count them.
 type minted struct{}
 
-// memory is how long a key is kept that can no longer be used.
+// memory is the Config.Memory of an API that says nothing.
 const memory = 90 * 24 * time.Hour
 
 // New adds the tables, steps and hooks of the keys of an API to a schema.
 func New(schema *engine.Schema, c Config) *Store {
+	c.Memory = cmp.Or(c.Memory, memory)
 	s := &Store{config: c, expire: c.Prefix + "token.expire", endOverlap: c.Prefix + "token.revoke", forget: c.Prefix + "token.forget"}
 	s.Keys = engine.AddTable(schema, engine.Kind[Key]{Name: c.Prefix + "tokens", Check: s.checkSaved, Internal: Key.ofWorkspace})
 	s.minted = engine.AddTable(schema, engine.Kind[minted]{Name: c.Prefix + "minted", Internal: engine.Always[minted]})

@@ -187,7 +187,7 @@ func (s *Store) public(k Key, workspace string) sandbox.Key {
 // last4 returns the last characters of a secret that the sandbox made, to tell keys
 // apart; "" for any other, which may be as short as that (S24).
 func (s *Store) last4(secret string) string {
-	if !strings.HasPrefix(secret, s.config.SecretPrefix) {
+	if s.config.SecretPrefix == "" || !strings.HasPrefix(secret, s.config.SecretPrefix) {
 		return ""
 	}
 	return secret[len(secret)-4:]

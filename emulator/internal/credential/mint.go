@@ -1,6 +1,7 @@
 package credential
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
@@ -14,14 +15,21 @@ const MaxMinted = 1000
 // no later than that key (S26). The secret follows from the seed and the salt: with the
 // same of both the same requests give the same bytes, in this workspace and in no other.
 func (s *Store) Mint(tx *engine.Tx, by string, k Key) (made Key, plain string) {
-	k.ExpiresAt = sooner(k.ExpiresAt, s.EndOf(tx, by))
-	k.ID, k.CreatedAt, k.CreatedBy = s.Keys.NewID(tx, s.config.IDPrefix), tx.Now(), by
-	for {
-		random, digits := tx.SecretRand(s.config.Prefix+"token"), [secret.Chars]byte{}
+	return s.Issue(tx, by, k, func(random *rand.Rand) string {
+		digits := [secret.Chars]byte{}
 		for i := range digits {
 			digits[i] = byte(random.IntN(62))
 		}
-		plain = secret.Complete(s.config.SecretPrefix, digits)
+		return secret.Complete(s.config.SecretPrefix, digits)
+	})
+}
+
+// Issue is Mint with secrets in the form of the API, which draw makes of random numbers.
+func (s *Store) Issue(tx *engine.Tx, by string, k Key, draw func(random *rand.Rand) string) (made Key, plain string) {
+	k.ExpiresAt = sooner(k.ExpiresAt, s.EndOf(tx, by))
+	k.ID, k.CreatedAt, k.CreatedBy = s.Keys.NewID(tx, s.config.IDPrefix), tx.Now(), by
+	for {
+		plain = draw(tx.SecretRand(s.config.Prefix + "token"))
 		k.Digest, k.Last4 = engine.DigestOf(plain), s.last4(plain)
 		if s.bind(tx, k) { // else another workspace with the same seed and id made it before
 			break

@@ -34,7 +34,7 @@ func (s *Store) BoundTo(tx *engine.Tx, project string) []Key {
 // ended removes a key made by API from the count, and schedules that it is forgotten.
 func (s *Store) ended(tx *engine.Tx, id string) {
 	if s.minted.Delete(tx, id) {
-		tx.After(memory, s.forget, id)
+		tx.After(s.config.Memory, s.forget, id)
 	}
 }
 

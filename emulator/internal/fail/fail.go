@@ -96,6 +96,10 @@ type Detail struct {
 	Message  string
 	// Extra are further members of the detail, in this order.
 	Extra []Member
+	// Keyword is the keyword of the contract that the value breaks, as "minLength", and
+	// Bound its value, if it is a number; both are "" for other violations. They are for
+	// APIs that word violations themselves.
+	Keyword, Bound string
 }
 
 // Member is a named value of a detail; the value must encode as JSON.

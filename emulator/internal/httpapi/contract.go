@@ -46,6 +46,7 @@ type Operation struct {
 	raw        bool  // the handler gets the body as it was sent
 	secret     bool  // the success response contains a secret that is shown once
 	streamed   bool  // the handler reads the body itself, of any length
+	noPut      bool  // PUT does not reach a PATCH, where the API lets it
 	maxBody    int64 // bytes of a body; 0 for the server's limit
 	pathParams []string
 	query      []*parameter
@@ -61,6 +62,7 @@ type parameter struct {
 	kind     string // string, integer, boolean or array
 	explode  bool   // an array is sent by repeating the name, not by commas
 	required bool
+	lenient  bool // a malformed value counts as not sent
 	schema   *openapi3.Schema
 }
 
@@ -152,6 +154,7 @@ func compile(doc *openapi3.T, path, method string, item *openapi3.PathItem, op *
 		o.raw = true
 	}
 	o.secret, _ = op.Extensions["x-secret"].(bool)
+	o.noPut, _ = op.Extensions["x-no-put"].(bool)
 	if n, ok := op.Extensions["x-max-body"].(float64); ok {
 		o.maxBody = int64(n)
 	}
@@ -234,6 +237,7 @@ func (c *Contract) Choices(operation, name string) (out []string) {
 
 func compileParameter(p *openapi3.Parameter) (*parameter, error) {
 	c := &parameter{name: p.Name, required: p.Required, schema: p.Schema.Value}
+	c.lenient, _ = p.Extensions["x-lenient"].(bool)
 	for _, kind := range []string{"string", "integer", "boolean", "array"} {
 		if c.schema.Type.Is(kind) {
 			c.kind = kind

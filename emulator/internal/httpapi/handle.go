@@ -57,6 +57,18 @@ func (c *Call) IdempotencyKey() string {
 	return ""
 }
 
+// URL returns the URL of the request with one query parameter replaced.
+func (c *Call) URL(name, value string) string {
+	r := c.x.Request
+	q := r.URL.Query()
+	q.Set(name, value)
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host + r.URL.EscapedPath() + "?" + q.Encode()
+}
+
 // Operation returns the operation of the request.
 func (c *Call) Operation() *Operation { return c.x.Op }
 
@@ -66,6 +78,15 @@ func (c *Call) Param(name string) string { return c.x.Param(name) }
 // Body tells which members the client sent. Before the contract is checked, nothing is
 // known of their types.
 func (c *Call) Body() Body { return Body{value: c.x.value, unread: c.x.unread} }
+
+// Decode reads the body, which has been validated, into the type of in. Without a body
+// it changes nothing.
+func (c *Call) Decode(in any) error {
+	if c.x.value == nil {
+		return nil
+	}
+	return c.x.decode(in)
+}
 
 // RawQuery returns a query parameter as it was sent, "" if it was not.
 func (c *Call) RawQuery(name string) string { return c.x.Query(name) }
@@ -296,6 +317,9 @@ func Invoke(x *RequestContext) error {
 func (x *RequestContext) statusOf(out any) int {
 	if s, ok := out.(StatusCoder); ok {
 		return s.ResponseStatus()
+	}
+	if raw, ok := out.(Raw); ok && raw.Status != 0 {
+		return raw.Status
 	}
 	return x.Op.status
 }

@@ -81,6 +81,9 @@ func (x *RequestContext) checkQuery() {
 			x.unknown(fail.Query, unknownName{a.name, func() []string { return x.suggestions(a.name) }})
 			continue
 		}
+		if p.lenient {
+			continue
+		}
 		if first := slices.IndexFunc(x.query, func(o argument) bool { return o.name == a.name }); first < i {
 			if p.kind != "array" || !p.explode {
 				x.violate(fail.Query, a.name, "repeated", "%s is given more than once; give it once.", a.name)

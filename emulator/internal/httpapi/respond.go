@@ -44,6 +44,11 @@ type Linker interface {
 	Links(path string, query string) string
 }
 
+// HeaderWriter is an output with headers of its own. Names are canonical.
+type HeaderWriter interface {
+	WriteHeaders(set func(name, value string))
+}
+
 // Appender is an output that appends its own JSON to b. The result must equal that of
 // json.Marshal.
 type Appender interface{ AppendJSON(b []byte) []byte }
@@ -52,6 +57,19 @@ type Appender interface{ AppendJSON(b []byte) []byte }
 type Raw struct {
 	Type string
 	Body []byte
+	// Status is the status of the response; 0 is the operation's usual success.
+	Status int
+	// Redirect is the Location of the response; "" for none.
+	Redirect string
+	// Headers are further headers, with canonical names; nil for none.
+	Headers map[string]string
+}
+
+// WriteHeaders implements HeaderWriter.
+func (r Raw) WriteHeaders(set func(name, value string)) {
+	for name, value := range r.Headers {
+		set(name, value)
+	}
 }
 
 // Stream is an output that Run writes piece by piece, after the header was sent and
@@ -81,8 +99,11 @@ func Encode(x *RequestContext) error {
 
 func (x *RequestContext) encode(status int, out any) error {
 	a := x.head(status, out)
+	if h, ok := out.(HeaderWriter); ok {
+		h.WriteHeaders(x.Set)
+	}
 	if raw, ok := out.(Raw); ok {
-		a.Type, a.Body = raw.Type, raw.Body
+		a.Type, a.Body, a.Location = raw.Type, raw.Body, raw.Redirect
 		x.finish(a)
 		return nil
 	}

@@ -64,6 +64,8 @@ type API struct {
 	Complete func(x *RequestContext)
 	// DocumentedOnly leaves out operations the documents only imply.
 	DocumentedOnly bool
+	// PutIsPatch lets PUT reach the operations of PATCH, but for those with x-no-put.
+	PutIsPatch bool
 }
 
 // Headers are names of headers that differ between APIs. They are canonical.
@@ -216,6 +218,10 @@ func (s *Server) route(api *API) error {
 		path := op.echoPath()
 		s.echo.Add(op.Method, path, serve)
 		methods[path] = append(methods[path], op.Method)
+		if api.PutIsPatch && op.Method == http.MethodPatch && !op.noPut {
+			s.echo.Add(http.MethodPut, path, serve)
+			methods[path] = append(methods[path], http.MethodPut)
+		}
 		if op.Method == http.MethodGet {
 			s.echo.Add(http.MethodHead, path, serve)
 			methods[path] = append(methods[path], http.MethodHead)

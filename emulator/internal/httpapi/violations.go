@@ -213,6 +213,7 @@ func describe(e *openapi3.SchemaError, in fail.Location, holder string) fail.Det
 	say := func(code, format string, args ...any) {
 		d.Code, d.Message = code, name+" "+fmt.Sprintf(format, args...)
 	}
+	d.Keyword, d.Bound = e.SchemaField, boundOf(e)
 	switch e.SchemaField {
 	case "required":
 		say("required", "is required.")
@@ -272,6 +273,22 @@ func describe(e *openapi3.SchemaError, in fail.Location, holder string) fail.Det
 		say("invalid_type", "must be %s.", expectedType(s))
 	}
 	return d
+}
+
+// boundOf returns the number that a value is compared with; "" if there is none.
+func boundOf(e *openapi3.SchemaError) string {
+	s := e.Schema
+	switch e.SchemaField {
+	case "minimum":
+		return number(s.Min)
+	case "maximum":
+		return number(s.Max)
+	case "minLength":
+		return strconv.FormatUint(s.MinLength, 10)
+	case "maxLength":
+		return strconv.FormatUint(*s.MaxLength, 10)
+	}
+	return ""
 }
 
 func expectedType(s *openapi3.Schema) string {
