@@ -94,11 +94,10 @@ var rooms = []packageRule{
 		"emulator/internal/credential", "emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/event", "emulator/internal/fail",
 		"emulator/internal/finding", "emulator/internal/journal", "emulator/internal/limit", "emulator/internal/near", "emulator/internal/resource", "emulator/internal/secret", "emulator/internal/skystack/job", "emulator/internal/webhook", "emulator/sandbox", "fixtures",
 	}},
-	{path: "emulator/internal/computestacks", modules: []string{jsonexp}, rooms: []string{
-		"emulator/internal/credential/oauth", "emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/fail",
-		"emulator/internal/limit", "fixtures",
+	{path: "emulator/internal/computestacks", modules: []string{jsonexp, cronlib}, rooms: []string{
+		"emulator/internal/credential", "emulator/internal/credential/oauth", "emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/fail",
+		"emulator/internal/finding", "emulator/internal/limit", "emulator/internal/near", "emulator/internal/resource", "emulator/sandbox", "fixtures",
 	}},
-
 	{path: "emulator/internal/control", rooms: []string{
 		"emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/fail", "emulator/sandbox",
 	}},

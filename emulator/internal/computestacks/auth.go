@@ -35,7 +35,9 @@ func Scopes() []string {
 
 // basicSecret is the secret of API credentials as the store knows it. A bearer token
 // that equals it cannot be sent: it has a space.
-func basicSecret(username, password string) string { return basicKind + " " + username + ":" + password }
+func basicSecret(username, password string) string {
+	return basicKind + " " + username + ":" + password
+}
 
 // authenticate is the stage that finds the caller and the workspace (C4, C5).
 func (a *API) authenticate(x *httpapi.RequestContext) error {

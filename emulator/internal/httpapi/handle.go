@@ -57,6 +57,9 @@ func (c *Call) IdempotencyKey() string {
 	return ""
 }
 
+// Address returns the IP address of the client, "" if it has none.
+func (c *Call) Address() string { return hostOf(c.x.Request.RemoteAddr) }
+
 // URL returns the URL of the request with one query parameter replaced.
 func (c *Call) URL(name, value string) string {
 	r := c.x.Request

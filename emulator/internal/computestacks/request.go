@@ -1,0 +1,204 @@
+package computestacks
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/httpapi"
+)
+
+// operation is an operation of the contract and the function that serves it in a
+// transaction. All functions have one signature, so that one copy of the generic code
+// serves them: what a function needs of the request it takes from the call.
+type operation struct {
+	id    string
+	serve func(c *httpapi.Call) (any, error)
+}
+
+// empty is the body {}.
+type empty struct{}
+
+// The sizes of pages (C9).
+const (
+	defaultPerPage = 30
+	maxPerPage     = 200
+)
+
+// page is the part of a collection that a request asks for.
+type page struct{ number, size int }
+
+// pageOf reads the page of a request. A value that is no positive number counts as not
+// sent.
+func pageOf(c *httpapi.Call) page {
+	p := page{number: positive(c.RawQuery("page"), 1), size: positive(c.RawQuery("per_page"), defaultPerPage)}
+	p.size = min(p.size, maxPerPage)
+	return p
+}
+
+func positive(text string, otherwise int) int {
+	if n, err := strconv.Atoi(text); err == nil && n > 0 {
+		return n
+	}
+	return otherwise
+}
+
+// collection is a page of a collection: a body with one member, and the headers of the
+// page.
+type collection struct {
+	body  map[string]any
+	page  page
+	total int
+	call  *httpapi.Call
+}
+
+// MarshalJSON writes the body.
+func (l collection) MarshalJSON() ([]byte, error) { return httpapi.EncodeJSON(l.body) }
+
+// WriteHeaders implements httpapi.HeaderWriter.
+func (l collection) WriteHeaders(set func(name, value string)) {
+	set("Per-Page", strconv.Itoa(l.page.size))
+	set("Total", strconv.Itoa(l.total))
+	if links := l.links(); links != "" {
+		set("Link", links)
+	}
+}
+
+// links returns the Link header: first and previous after the first page, last and next
+// before the last one.
+func (l collection) links() string {
+	last := (l.total + l.page.size - 1) / l.page.size
+	var parts []string
+	add := func(rel string, number int) {
+		parts = append(parts, fmt.Sprintf(`<%s>; rel="%s"`, l.call.URL("page", strconv.Itoa(number)), rel))
+	}
+	if l.page.number > 1 && last > 0 {
+		add("first", 1)
+		add("prev", min(l.page.number-1, last))
+	}
+	if l.page.number < last {
+		add("last", last)
+		add("next", l.page.number+1)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// listOf returns the page of rows that a request asks for, as the member key. show
+// renders a row of the page.
+func listOf[T, B any](c *httpapi.Call, key string, rows []T, show func(T) B) collection {
+	p := pageOf(c)
+	bodies := []B{}
+	if first := p.number - 1; first <= len(rows)/p.size {
+		for _, row := range rows[min(first*p.size, len(rows)):min(p.number*p.size, len(rows))] {
+			bodies = append(bodies, show(row))
+		}
+	}
+	return collection{body: map[string]any{key: bodies}, page: p, total: len(rows), call: c}
+}
+
+// one returns the body with an object as its only member.
+func one(key string, body any) map[string]any { return map[string]any{key: body} }
+
+// rowsOf lists the rows of a table that keep selects, oldest first; nil selects all.
+func rowsOf[T any](tx *engine.Tx, t *engine.Table[T], keep func(T) bool) (all []T) {
+	for row := range t.After(tx, 0) {
+		if keep == nil || keep(row.Value) {
+			all = append(all, row.Value)
+		}
+	}
+	return all
+}
+
+// byIDs lists the rows with ids, in their order. Ids without a row are left out.
+func byIDs[T any](tx *engine.Tx, t *engine.Table[T], ids []int) (all []T) {
+	for _, id := range ids {
+		if row, ok := t.Get(tx, strconv.Itoa(id)); ok {
+			all = append(all, row)
+		}
+	}
+	return all
+}
+
+// newestFirst reverses rows that are in the order of creation.
+func newestFirst[T any](rows []T) []T {
+	slices.Reverse(rows)
+	return rows
+}
+
+// byName sorts rows by a text, without regard to case, and rows with the same text in
+// the order of creation.
+func byName[T any](rows []T, name func(T) string) []T {
+	slices.SortStableFunc(rows, func(x, y T) int { return cmp.Compare(strings.ToLower(name(x)), strings.ToLower(name(y))) })
+	return rows
+}
+
+// stamp writes a time as the API does: UTC with milliseconds.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// stampOrNil is stamp, and null for the zero time.
+func stampOrNil(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	s := stamp(t)
+	return &s
+}
+
+// textOrNil returns null for "".
+func textOrNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// numberOrNil returns null for 0.
+func numberOrNil(n int) *int {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
+
+// decimal writes a number as the API writes decimals: at least one digit behind the
+// point.
+func decimal(f float64) string {
+	s := strconv.FormatFloat(f, 'f', -1, 64)
+	if !strings.Contains(s, ".") {
+		s += ".0"
+	}
+	return s
+}
+
+// idOf returns the number that a text is the canonical id of; 0 if it is none.
+func idOf(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n <= 0 || strconv.Itoa(n) != text {
+		return 0
+	}
+	return n
+}
+
+// link returns the path of an object, as links in bodies have it.
+func link(parts ...any) string {
+	var b strings.Builder
+	b.WriteString("/api")
+	for _, p := range parts {
+		b.WriteByte('/')
+		b.WriteString(url.PathEscape(fmt.Sprint(p)))
+	}
+	return b.String()
+}
+
+// nonNil returns a list that encodes as [] rather than null.
+func nonNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
