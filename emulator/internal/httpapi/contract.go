@@ -198,7 +198,7 @@ func compile(doc *openapi3.T, path, method string, item *openapi3.PathItem, op *
 			}
 		}
 	}
-	if o.status == 0 {
+	if refuses, _ := op.Extensions["x-refuses"].(bool); o.status == 0 && !refuses {
 		return nil, fmt.Errorf("no successful response is documented")
 	}
 	if len(o.produces) == 0 {
