@@ -2,23 +2,35 @@ package emulator
 
 import (
 	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 	"skystack.dev/sandbox/fixtures"
 )
 
 // api is an API that the emulator serves. Its tables, steps and hooks are in the
 // emulator's schema when it is made, before any world.
 type api interface {
+	// Name is the name of the API in settings.
+	Name() string
 	// HTTP describes the API: its prefix and contract, its handlers and pipeline, and
 	// how it words errors.
 	HTTP() (*httpapi.API, error)
 	// Seed fills a new world with the API's part of a fixture, as a configuration has it.
 	Seed(w *engine.World, f *fixtures.Fixture, c *config) error
-	// CheckMatch refuses a match that names an operation, a status, a code or a method
-	// that the API does not have.
-	CheckMatch(m Match) error
+	// RequestNames returns the names that requests to the API can have.
+	RequestNames() (resource.RequestNames, error)
+	// Attach makes the credentials that the API derives from a key and a seed lead to
+	// the world of a new workspace.
+	Attach(w *engine.World, key string, seed uint64) error
+	// Alias returns the path under which the API serves a request that it recognizes by
+	// its credentials; "" if it does not.
+	Alias(r *http.Request) string
 	// Fork changes a copy of a world that becomes a workspace of its own: what belongs to
 	// the original alone is removed.
 	Fork(w *engine.World)
@@ -26,22 +38,88 @@ type api interface {
 	Forget(w *engine.World)
 }
 
-// buildAPIs makes the APIs that the emulator serves. The control API uses the error
-// format of the first one.
-func (e *Emulator) buildAPIs(c config, f *fixtures.Fixture) []api {
-	return []api{e.newSkyStack(c, f)}
+// The APIs.
+const (
+	SkyStack      = "skystack"
+	ComputeStacks = "computestacks"
+)
+
+// APIs lists the names of all APIs.
+func APIs() []string { return []string{SkyStack, ComputeStacks} }
+
+// WithAPIs chooses the APIs that are served; requests to the others are 404. Default: all
+// of APIs.
+func WithAPIs(names ...string) Option {
+	return func(c *config) error {
+		for _, name := range names {
+			if !slices.Contains(APIs(), name) {
+				return fmt.Errorf("there is no API %q; use one of %s", name, strings.Join(APIs(), ", "))
+			}
+		}
+		if len(names) == 0 {
+			return errors.New("no API is chosen; use one of " + strings.Join(APIs(), ", "))
+		}
+		c.apis = slices.Clone(names)
+		return nil
+	}
 }
 
-// describe returns what the APIs are to the server.
-func (e *Emulator) describe() ([]*httpapi.API, error) {
-	out := make([]*httpapi.API, len(e.apis))
-	for i, a := range e.apis {
-		var err error
-		if out[i], err = a.HTTP(); err != nil {
-			return nil, err
+// serves reports whether an API is served.
+func (c *config) serves(name string) bool {
+	if c.apis == nil {
+		return name == SkyStack
+	}
+	return slices.Contains(c.apis, name)
+}
+
+// buildAPIs makes the APIs, also those that are not served: a saved state has the rows of
+// all. The control API uses the error format of the first one.
+func (e *Emulator) buildAPIs(c config, f *fixtures.Fixture) []api {
+	sky := e.newSkyStack(c, f)
+	return []api{sky, e.newComputeStacks(c, sky)}
+}
+
+// describe returns what the APIs that are served are to the server, and what the first
+// one is to the control API.
+func (e *Emulator) describe(c *config) (served []*httpapi.API, first *httpapi.API, err error) {
+	for _, a := range e.apis {
+		if first != nil && !c.serves(a.Name()) {
+			continue
+		}
+		described, err := a.HTTP()
+		if err != nil {
+			return nil, nil, err
+		}
+		if first == nil {
+			first = described
+		}
+		if c.serves(a.Name()) {
+			served = append(served, described)
 		}
 	}
-	return out, nil
+	return served, first, nil
+}
+
+// attach gives a new workspace the credentials that its APIs derive from its first key.
+func (e *Emulator) attach(w *Workspace) error {
+	for _, a := range e.apis {
+		if err := a.Attach(w.world, w.key, w.config.seed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alias returns a request as the API serves it that recognizes it by its credentials.
+func (e *Emulator) alias(r *http.Request) *http.Request {
+	for _, a := range e.apis {
+		if path := a.Alias(r); path != "" {
+			moved := r.Clone(r.Context())
+			moved.URL.Path, moved.URL.RawPath = path, ""
+			return moved
+		}
+	}
+	return r
 }
 
 // seed fills a new world with a fixture.
@@ -56,13 +134,13 @@ func (e *Emulator) seed(w *engine.World, f *fixtures.Fixture, c *config) error {
 
 // checkMatch refuses a match that names something that no API has.
 func (e *Emulator) checkMatch(m Match) error {
-	var refusals []error
+	var all resource.RequestNames
 	for _, a := range e.apis {
-		err := a.CheckMatch(m)
-		if err == nil {
-			return nil
+		names, err := a.RequestNames()
+		if err != nil {
+			return err
 		}
-		refusals = append(refusals, err)
+		all = all.With(names)
 	}
-	return errors.Join(refusals...)
+	return resource.CheckRequestMatch(m, all)
 }

@@ -29,6 +29,9 @@ type handler struct{ e *Emulator }
 func (f handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rest, ours := strings.CutPrefix(r.URL.Path, controlPrefix)
 	if !ours || rest != "" && rest[0] != '/' || f.e.asked.noControl {
+		if r.URL.Path == "/version" {
+			r = f.e.alias(r)
+		}
 		f.e.server.ServeHTTP(w, r)
 		return
 	}
@@ -44,7 +47,7 @@ func (e *Emulator) newControl(o httpapi.Options, like *httpapi.API) (http.Handle
 	o.Record, o.Home = nil, e.world
 	api, err := control.New(control.Config{
 		Pages:  listPages{e.sky.API},
-		Names:  e.sky,
+		Names:  names{e.sky.API, e},
 		Server: e, Home: e.ID(), Origins: o.Origins, Secure: e.sky.Secure, Like: like,
 		Workspace: func(id string) (sandbox.Workspace, bool) {
 			w := e.workspace(id)

@@ -71,7 +71,7 @@ var rooms = []packageRule{
 	// What every API needs.
 	{path: "emulator/internal/webhook", rooms: []string{"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/finding", "emulator/sandbox"}},
 	{path: "emulator/internal/resource", modules: []string{jsonexp}, rooms: []string{
-		"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/httpapi", "emulator/sandbox",
+		"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/httpapi", "emulator/internal/near", "emulator/sandbox",
 	}},
 	{path: "emulator/internal/event", modules: []string{jsonexp}, rooms: []string{
 		"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/httpapi", "emulator/internal/resource", "emulator/sandbox",
@@ -106,7 +106,7 @@ var rooms = []packageRule{
 	{path: "emulator", rooms: []string{
 		"emulator/internal/fail", "emulator/internal/finding", "emulator/internal/limit", "emulator/internal/redact", "emulator/internal/secret",
 		"emulator/internal/fault", "emulator/internal/journal", "fixtures",
-		"emulator/internal/credential", "emulator/internal/engine", "emulator/internal/httpapi", "emulator/internal/webhook",
+		"emulator/internal/credential", "emulator/internal/engine", "emulator/internal/httpapi", "emulator/internal/resource", "emulator/internal/webhook",
 		"emulator/internal/skystack", "emulator/internal/computestacks",
 		"emulator/internal/control", "emulator/internal/dashboard",
 		"emulator/internal/localca", "emulator/internal/metrics", "emulator/sandbox",

@@ -39,6 +39,7 @@ type Emulator struct {
 	schema     *engine.Schema
 	apis       []api
 	sky        skystackAPI
+	stacks     computestacksAPI
 	findings   finding.Log
 	server     *httpapi.Server
 	control    func() (http.Handler, error)
@@ -103,7 +104,7 @@ func (e *Emulator) build(asked, c config, fixture *fixtures.Fixture) error {
 	if err := e.populate(asked, c, fixture); err != nil {
 		return err
 	}
-	described, err := e.describe()
+	described, first, err := e.describe(&c)
 	if err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func (e *Emulator) build(asked, c config, fixture *fixtures.Fixture) error {
 	if e.secure, err = c.prepare(log); err != nil {
 		return err
 	}
-	e.control = sync.OnceValues(func() (http.Handler, error) { return e.newControl(c.server, described[0]) })
+	e.control = sync.OnceValues(func() (http.Handler, error) { return e.newControl(c.server, first) })
 	e.meter.init()
 	c.server.Record = e.record
 	e.server, err = httpapi.NewServer(c.server, described...)
@@ -172,6 +173,9 @@ func (e *Emulator) populate(asked, c config, f *fixtures.Fixture) error {
 		}
 	}
 	for _, w := range e.registry.Worlds() {
+		if err := e.attach(e.of(w)); err != nil {
+			return err
+		}
 		w.SetBaseline()
 		b := c.memory()
 		b.Free = w.Size() // what the operator chose is not counted

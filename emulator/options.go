@@ -41,6 +41,7 @@ type config struct {
 	webhooks     senderConfig
 	log          *slog.Logger
 	sky          skystackConfig
+	apis         []string // that are served; nil for all
 	server       httpapi.Options
 }
 

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"io"
+	"net/http"
 
 	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
@@ -36,13 +37,19 @@ func (e *Emulator) newSkyStack(c config, fixture *fixtures.Fixture) skystackAPI 
 	return e.sky
 }
 
+// Name implements api.
+func (skystackAPI) Name() string { return SkyStack }
+
+// Attach implements api: its keys are those of the workspace.
+func (skystackAPI) Attach(*engine.World, string, uint64) error { return nil }
+
+// Alias implements api.
+func (skystackAPI) Alias(*http.Request) string { return "" }
+
 // Seed implements api.
 func (a skystackAPI) Seed(w *engine.World, f *fixtures.Fixture, c *config) error {
 	return a.API.Seed(w, f, c.sky.settings)
 }
-
-// CheckMatch implements api.
-func (a skystackAPI) CheckMatch(m Match) error { return a.CheckRequestMatch(m) }
 
 // Fork implements api.
 func (a skystackAPI) Fork(w *engine.World) { a.Credentials.Drop(w) }
@@ -83,6 +90,15 @@ func (w keyWorkspace) Load(fixture string) error {
 func (w keyWorkspace) LoadData(name string, data []byte) error {
 	return w.startData(name, data, w.e.sky.Credentials.ReplaceCheck(w.key))
 }
+
+// names checks names in calls of the control API.
+type names struct {
+	*skystack.API
+	e *Emulator
+}
+
+// CheckRequestMatch refuses a match that names something that no API has.
+func (n names) CheckRequestMatch(m sandbox.Match) error { return n.e.checkMatch(m) }
 
 // listPages reads pages of lists for the control API.
 type listPages struct{ *skystack.API }

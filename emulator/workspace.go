@@ -235,6 +235,10 @@ func (e *Emulator) publish(w *Workspace, k Key) error {
 		return err
 	}
 	w.key = k.Token
+	if err := e.attach(w); err != nil {
+		e.unregister(w)
+		return err
+	}
 	w.world.SetBaseline()
 	return nil
 }

@@ -90,6 +90,17 @@ func DecodeBasic(text string) (username, password string, ok bool) {
 	return strings.Cut(string(b), ":")
 }
 
+// Recognizes reports whether a request has credentials of the API: HTTP Basic, or an
+// access token that a workspace knows.
+func (a *API) Recognizes(r *http.Request) bool {
+	secret, basic, _ := requestSecret(r)
+	if basic {
+		return true
+	}
+	_, id := a.Credentials.Owner(engine.DigestOf(secret))
+	return strings.HasPrefix(id, idPrefix+"_")
+}
+
 // forbidden returns the 403 of a token that cannot be used.
 func forbidden(message string) error { return refusal(fail.Forbidden, codeForbidden, message) }
 

@@ -1,9 +1,6 @@
 package computestacks
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
@@ -17,42 +14,23 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
+// idPrefix begins the ids of keys.
+const idPrefix = "cst"
+
 // newCredentials connects the keys to the API.
 func (a *API) newCredentials(schema *engine.Schema) *credential.Store {
 	return credential.New(schema, credential.Config{
-		Prefix: prefix, IDPrefix: "cst", Scopes: append(Scopes(), everything), Registry: a.Registry, Refuse: refuseKey, Limits: a.Limits, Memory: 24 * time.Hour,
+		Prefix: prefix, IDPrefix: idPrefix, Scopes: append(Scopes(), everything), Registry: a.Registry, Refuse: refuseKey, Limits: a.Limits, Memory: 24 * time.Hour,
 		ProjectExists: func(*engine.Tx, string) bool { return false }, // no key is bound to a project
 	})
 }
 
-// Hand is what a client needs to use the default user of a workspace: API credentials,
-// and an application with all scopes.
-type Hand struct {
-	Username, Password     string
-	ClientID, ClientSecret string
-	RedirectURI            string
-}
-
-// HandOf derives the hand of a workspace from its key and its seed, so that it can be
-// printed whenever the key can be.
-func HandOf(key string, seed uint64) Hand {
-	text := func(purpose string, n int) string {
-		mac := hmac.New(sha256.New, []byte(key))
-		fmt.Fprintf(mac, "computestacks/%s/%d", purpose, seed)
-		return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))[:n]
-	}
-	return Hand{
-		Username: text("username", 22), Password: text("password", 40), ClientID: text("client id", 43), ClientSecret: text("client secret", 43),
-		RedirectURI: "http://127.0.0.1/callback",
-	}
-}
-
-// defaultUser is the user of the hand: the first one of the workspace.
+// defaultUser is the user of the derived credentials: the first one of the workspace.
 const defaultUser = 1
 
-// Attach makes a hand lead to a world: its API credentials are those of the default
-// user. It refuses a hand that leads to another world.
-func (a *API) Attach(w *engine.World, h Hand) error {
+// Attach makes derived credentials lead to a world: the API credentials are those of the
+// default user. It refuses credentials that lead to another world.
+func (a *API) Attach(w *engine.World, h sandbox.ComputeStacksCredentials) error {
 	err := a.Credentials.Add(w, credential.Registration{Secret: basicSecret(h.Username, h.Password), Key: credential.Key{
 		Name: "default", Scopes: []string{everything}, Environment: basicKind, Owner: strconv.Itoa(defaultUser), CreatedBy: credential.Configuration,
 	}})

@@ -15,6 +15,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 // rig is a world of the API with the default world on a frozen clock, behind a server
@@ -24,7 +25,7 @@ type rig struct {
 	a     *API
 	w     *engine.World
 	serve http.Handler
-	hand  Hand
+	hand  sandbox.ComputeStacksCredentials
 	// auth is the Authorization header of the requests that follow; at first the API
 	// credentials of the default user.
 	auth string
@@ -52,7 +53,7 @@ func newRig(t *testing.T, change ...func(c *Config)) *rig {
 	if err := a.Seed(w); err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, a: a, w: w, hand: HandOf("sky_test_key", 1)}
+	r := &rig{t: t, a: a, w: w, hand: sandbox.ComputeStacksCredentialsOf("sky_test_key", 1)}
 	if err := a.Attach(w, r.hand); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package skystack
 import (
 	"cmp"
 	"context"
+	"skystack.dev/sandbox/emulator/internal/resource"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
@@ -12,7 +13,7 @@ import (
 
 // Listen adds a webhook whose messages are pulled with NextMessage.
 func (a *API) Listen(w *engine.World, l sandbox.Listener) (_ sandbox.Listener, err error) {
-	defer told(&err)
+	defer resource.Outward(&err)
 	if why := webhook.Malformed(l.URL); why != "" {
 		return l, fail.New(fail.Invalid, "invalid_url", "url: "+why)
 	}
@@ -56,18 +57,18 @@ func (a *API) ForgetListeners(w *engine.World) { a.outbox.Forget(w) }
 
 // NextMessage waits for the next message of a listener, and takes it.
 func (a *API) NextMessage(ctx context.Context, w *engine.World, id string) (_ sandbox.Message, err error) {
-	defer told(&err)
+	defer resource.Outward(&err)
 	return a.outbox.NextMessage(ctx, w, id)
 }
 
 // AnswerMessage reports the outcome of a message that a listener took.
 func (a *API) AnswerMessage(w *engine.World, id, attempt string, r sandbox.Answer) (err error) {
-	defer told(&err)
+	defer resource.Outward(&err)
 	return a.outbox.AnswerMessage(w, id, attempt, r)
 }
 
 // StopListening removes a listener and abandons its open deliveries.
 func (a *API) StopListening(w *engine.World, id string) (err error) {
-	defer told(&err)
+	defer resource.Outward(&err)
 	return a.outbox.StopListening(w, id)
 }

@@ -3,6 +3,7 @@ package skystack
 import (
 	"cmp"
 	"fmt"
+	"skystack.dev/sandbox/emulator/internal/resource"
 	"slices"
 	"strings"
 
@@ -16,7 +17,7 @@ import (
 // Trigger emits an event of any type about an object, and says which webhooks get
 // it.
 func (a *API) Trigger(w *engine.World, t sandbox.Trigger) (out sandbox.Triggered, err error) {
-	defer told(&err)
+	defer resource.Outward(&err)
 	if !slices.Contains(EventTypes(), t.Type) {
 		return out, fail.Newf(fail.Invalid, "unknown_event_type", "There is no event type %q%s; the types are %s.", fail.Clip(t.Type), near.Hint(t.Type, EventTypes()...), strings.Join(EventTypes(), ", "))
 	}

@@ -28,7 +28,7 @@ func (a *API) newCredentials(schema *engine.Schema) *credential.Store {
 		},
 		ProjectExists: func(tx *engine.Tx, id string) bool { return a.projects.Has(tx, id) },
 		OverlapEnded:  func(tx *engine.Tx, k credential.Key, before credential.Status) { a.emitRevoked(tx, k, before, nil) },
-		Limits:        func(tx *engine.Tx) credential.Limits { return a.settingsOf(tx).limits() },
+		Limits:        a.Limits,
 	})
 }
 

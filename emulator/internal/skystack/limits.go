@@ -120,6 +120,9 @@ func (s Settings) limits() credential.Limits {
 	return credential.Limits{Limited: s.Limited, Policy: s.Limits, Shared: s.SharedLimits}
 }
 
+// Limits returns how requests are limited in a world, for the other APIs of it.
+func (a *API) Limits(tx *engine.Tx) credential.Limits { return a.settingsOf(tx).limits() }
+
 // SetRateLimit changes how many requests are served from the next one on. Limits of 0
 // stay as they are; where requests were not limited, they still are not. Requests that
 // were counted stay counted.

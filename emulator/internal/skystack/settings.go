@@ -115,6 +115,18 @@ func (s Settings) Check() error {
 	return s.Progression.Check()
 }
 
+// Pace returns how long work takes in a world that takes one time when it is fast and
+// another when it is realistic, for the other APIs of it.
+func (a *API) Pace(tx *engine.Tx, fast, realistic time.Duration) time.Duration {
+	switch a.settingsOf(tx).Speed {
+	case Instant:
+		return 0
+	case Realistic:
+		return realistic
+	}
+	return fast
+}
+
 // settingsID is the one row of its table.
 const settingsID = "workspace"
 

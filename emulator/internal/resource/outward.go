@@ -1,4 +1,4 @@
-package skystack
+package resource
 
 import (
 	"errors"
@@ -32,8 +32,8 @@ func (r outward) Is(target error) bool {
 	return target == sandbox.ErrNotFound && r.of.Kind == fail.NotFound || target == sandbox.ErrConflict && r.of.Kind == fail.Conflict
 }
 
-// told makes *err, if it is a refusal of the API, one for tests and commands.
-func told(err *error) {
+// Outward makes *err, if it is a refusal of an API, one for tests and commands.
+func Outward(err *error) {
 	if e, ok := errors.AsType[*fail.Error](*err); ok {
 		*err = outward{e}
 	}
