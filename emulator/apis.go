@@ -132,10 +132,13 @@ func (e *Emulator) seed(w *engine.World, f *fixtures.Fixture, c *config) error {
 	return nil
 }
 
-// checkMatch refuses a match that names something that no API has.
+// checkMatch refuses a match that names something that no served API has.
 func (e *Emulator) checkMatch(m Match) error {
 	var all resource.RequestNames
 	for _, a := range e.apis {
+		if !e.asked.serves(a.Name()) {
+			continue
+		}
 		names, err := a.RequestNames()
 		if err != nil {
 			return err
