@@ -1,6 +1,10 @@
 package computestacks
 
-import "testing"
+import (
+	"os"
+	"strings"
+	"testing"
+)
 
 // TestVersion covers C2 and C3.
 func TestVersion(t *testing.T) {
@@ -24,4 +28,16 @@ func TestVersion(t *testing.T) {
 	r.token(1, "dns_read").get("/api/version").refused(403, "The access token lacks the scope: this needs public.")
 	r.get("/api/nothing").refused(404, "Unknown API Call. Please check the documentation.")
 	r.post("/api/version", nil).refused(404, "Unknown API Call. Please check the documentation.")
+}
+
+// TestDocument covers C1.
+func TestDocument(t *testing.T) {
+	r := newRig(t).as("")
+	if a := r.get("/api/openapi.json").wants(200); a.text("info.version") != "60" || a.Header.Get("Content-Type") != "application/json; charset=utf-8" {
+		t.Errorf("%s %.80s", a.Header.Get("Content-Type"), a.Body)
+	}
+	text, err := os.ReadFile("openapi.yaml")
+	if a := r.get("/api/openapi.yaml").wants(200); err != nil || a.Body != strings.TrimSpace(string(text)) {
+		t.Errorf("%v: %.80s", err, a.Body)
+	}
 }

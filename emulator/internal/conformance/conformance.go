@@ -1,7 +1,7 @@
-// Package conformance holds what the documentation promises against what the
-// project has: every rule of rules.yaml, the operations of the contract that serve
-// it, the files that speak of it and the tests that cite it. The page
-// CONFORMANCE.md is made from it, and a test fails when something is missing.
+// Package conformance holds what the documentation of a system promises against what the
+// project has: every rule of its rules.yaml, the operations of its contract that serve it,
+// the files that speak of it and the tests that cite it. A page is made from it, and a
+// test fails when something is missing.
 package conformance
 
 import (
@@ -15,14 +15,29 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-//go:generate go run ../genconformance ../../.. ../../CONFORMANCE.md
+//go:generate go run ../genconformance ../../..
 
-// The files that are read, below the module's root.
-const (
-	rulesFile    = "emulator/internal/skystack/rules.yaml"
-	contractFile = "openapi.yaml"
-	killersFile  = "testdata/mutate/killers.txt"
-)
+// killersFile is read for every system. It is below the module's root, like all files.
+const killersFile = "testdata/mutate/killers.txt"
+
+// System is a system that the sandbox behaves like.
+type System struct {
+	// Name is that of the system, Letter begins the numbers of its rules.
+	Name, Letter string
+	// Rules, Contract and Page are files: its rules and its document, and the page that
+	// is made.
+	Rules, Contract, Page string
+	// Count is the number of rules, from 1 without a gap; 0 if there may be gaps.
+	Count int
+}
+
+// Systems lists the systems.
+func Systems() []System {
+	return []System{
+		{"SkyStack", "S", "emulator/internal/skystack/rules.yaml", "openapi.yaml", "emulator/CONFORMANCE.md", 80},
+		{"ComputeStacks", "C", "emulator/internal/computestacks/rules.yaml", "emulator/internal/computestacks/openapi.yaml", "emulator/CONFORMANCE-COMPUTESTACKS.md", 0},
+	}
+}
 
 // The values of Rule.Status.
 const (
@@ -62,8 +77,9 @@ type Operation struct {
 	Path   string   `yaml:"-"`
 }
 
-// Project is all that is known of the rules.
+// Project is all that is known of the rules of a system.
 type Project struct {
+	System     System
 	Rules      []Rule
 	Operations []Operation // by path and method
 	// Tests and Sources are the files that carry the number of a rule, by their
@@ -74,20 +90,20 @@ type Project struct {
 	Killers map[string]bool
 }
 
-// Read reads the project below its root, the folder of go.mod.
-func Read(root string) (*Project, error) {
-	p := new(Project)
+// Read reads what concerns a system in the project below a root, the folder of go.mod.
+func Read(root string, system System) (*Project, error) {
+	p := &Project{System: system}
 	var err error
-	if p.Rules, err = readRules(filepath.Join(root, rulesFile)); err != nil {
+	if p.Rules, err = readRules(filepath.Join(root, system.Rules)); err != nil {
 		return nil, err
 	}
-	if p.Operations, err = readContract(filepath.Join(root, contractFile)); err != nil {
+	if p.Operations, err = readContract(filepath.Join(root, system.Contract)); err != nil {
 		return nil, err
 	}
 	if p.Killers, err = readKillers(filepath.Join(root, killersFile)); err != nil {
 		return nil, err
 	}
-	p.Tests, p.Sources, err = scan(root)
+	p.Tests, p.Sources, err = notationOf(system.Letter).scan(root)
 	return p, err
 }
 

@@ -14,51 +14,69 @@ import (
 
 const root = "../../.."
 
-var project = sync.OnceValues(func() (*Project, error) { return Read(root) })
+var project = sync.OnceValues(func() (all []*Project, err error) {
+	for _, system := range Systems() {
+		p, err := Read(root, system)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
+})
 
-// read is the project as it is; no test changes it.
-func read(t testing.TB) *Project {
+// each runs a test for each system with the project as it is, which no test changes.
+func each(t *testing.T, test func(t *testing.T, p *Project)) {
 	t.Helper()
-	p, err := project()
+	all, err := project()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	for _, p := range all {
+		t.Run(p.System.Name, func(t *testing.T) { test(t, p) })
+	}
 }
 
 // Every rule that is called done is cited by a test, every operation cites a rule, and
 // rules and contract name what there is.
 func TestRulesAreWhole(t *testing.T) {
-	for _, fault := range read(t).Problems() {
-		t.Error(fault)
-	}
+	each(t, func(t *testing.T, p *Project) {
+		for _, fault := range p.Problems() {
+			t.Error(fault)
+		}
+	})
 }
 
 // The page in the repository is the one that is made from it.
 func TestPageIsUpToDate(t *testing.T) {
-	want := read(t).Page()
-	got, err := os.ReadFile(filepath.Join(root, "emulator", "CONFORMANCE.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Error("CONFORMANCE.md is out of date; run go generate ./emulator/internal/conformance")
-	}
+	each(t, func(t *testing.T, p *Project) {
+		got, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(p.System.Page)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, p.Page()) {
+			t.Errorf("%s is out of date; run go generate ./emulator/internal/conformance", p.System.Page)
+		}
+	})
 }
 
 // Whatever the order in which maps are walked, the page is the same.
 func TestPageIsStable(t *testing.T) {
-	again, err := Read(root)
-	if err != nil || !bytes.Equal(again.Page(), read(t).Page()) {
-		t.Fatalf("two readings gave two pages: %v", err)
-	}
+	each(t, func(t *testing.T, p *Project) {
+		again, err := Read(root, p.System)
+		if err != nil || !bytes.Equal(again.Page(), p.Page()) {
+			t.Fatalf("two readings gave two pages: %v", err)
+		}
+	})
 }
 
 // Every link leads somewhere: to a file, or to a heading that is there once.
-func TestLinksLead(t *testing.T) {
-	page := string(read(t).Page())
+func TestLinksLead(t *testing.T) { each(t, linksLead) }
+
+func linksLead(t *testing.T, p *Project) {
+	page := string(p.Page())
 	links := regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(page, -1)
-	if len(links) < 2*count {
+	if len(links) < 2*len(p.Rules) {
 		t.Fatalf("%d links", len(links))
 	}
 	seen := map[string]bool{}
@@ -81,8 +99,10 @@ func TestLinksLead(t *testing.T) {
 }
 
 // Each row of a table has as many cells as its head.
-func TestTablesAreTables(t *testing.T) {
-	p := *read(t)
+func TestTablesAreTables(t *testing.T) { each(t, tablesAreTables) }
+
+func tablesAreTables(t *testing.T, of *Project) {
+	p := *of
 	p.Rules = slices.Clone(p.Rules)
 	p.Rules[0].Sentence, p.Rules[0].Why = "a | b `|` \\| c", "x|y\n|\n|"
 	columns := 0
@@ -153,8 +173,8 @@ func FuzzCell(f *testing.F) {
 
 // whole is a project without a fault.
 func whole() *Project {
-	p := &Project{Tests: map[string][]File{}}
-	for n := range count {
+	p := &Project{System: System{Letter: "S", Count: 80}, Tests: map[string][]File{}}
+	for n := range p.System.Count {
 		id := fmt.Sprintf("S%d", n+1)
 		p.Rules = append(p.Rules, Rule{ID: id, Sentence: "s", Means: "m", Status: Done})
 		p.Tests[id] = []File{{Path: "a_test.go", Tests: []string{"TestA"}}}
@@ -194,6 +214,15 @@ func TestFaultsAreFound(t *testing.T) {
 		if got := p.Problems(); len(got) != 1 || !strings.Contains(got[0], tc.want) {
 			t.Errorf("faults %q, want one with %q", got, tc.want)
 		}
+	}
+	gaps := whole()
+	gaps.System.Count, gaps.Rules = 0, slices.Delete(gaps.Rules, 40, 60)
+	if got := gaps.Problems(); got != nil {
+		t.Errorf("gaps are allowed: %q", got)
+	}
+	gaps.Rules[3], gaps.Rules[4] = gaps.Rules[4], gaps.Rules[3]
+	if got := gaps.Problems(); len(got) != 1 || !strings.Contains(got[0], "in order") {
+		t.Errorf("faults %q", got)
 	}
 	story := whole()
 	story.Tests["S7"] = []File{{Path: "testdata/script/a.txtar"}}

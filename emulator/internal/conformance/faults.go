@@ -3,11 +3,9 @@ package conformance
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
-
-// count is the number of rules: S1 to S80.
-const count = 80
 
 // cited reports whether a test or a story carries the rule. A test file that
 // names it outside of its tests does not count.
@@ -28,11 +26,14 @@ func (p *Project) Problems() []string {
 	for _, r := range p.Rules {
 		ids, rules[r.ID] = append(ids, r.ID), true
 	}
-	for n := range count {
-		want = append(want, fmt.Sprintf("S%d", n+1))
+	for n := range p.System.Count {
+		want = append(want, fmt.Sprintf("%s%d", p.System.Letter, n+1))
 	}
-	if !slices.Equal(ids, want) {
-		fault("rules.yaml must hold S1 to S%d, each once, in order; it has %v", count, ids)
+	if p.System.Count > 0 && !slices.Equal(ids, want) {
+		fault("rules.yaml must hold %s1 to %[1]s%d, each once, in order; it has %v", p.System.Letter, p.System.Count, ids)
+	}
+	if p.System.Count == 0 && !increasing(ids, p.System.Letter) {
+		fault("rules.yaml must hold rules %s1, %[1]s2 ..., each once, in order; it has %v", p.System.Letter, ids)
 	}
 	if len(p.Operations) == 0 {
 		fault("openapi.yaml has no operations")
@@ -60,6 +61,20 @@ func (p *Project) Problems() []string {
 		}
 	}
 	return out
+}
+
+// increasing reports whether ids are a letter and numbers from 1 that increase.
+func increasing(ids []string, letter string) bool {
+	last := 0
+	for _, id := range ids {
+		digits, ok := strings.CutPrefix(id, letter)
+		n, err := strconv.Atoi(digits)
+		if !ok || err != nil || n <= last {
+			return false
+		}
+		last = n
+	}
+	return true
 }
 
 // problemsOf is what is wrong with a rule by itself.

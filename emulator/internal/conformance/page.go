@@ -14,16 +14,14 @@ const (
 	mostFiles = 6 // of a rule
 )
 
-// Page is the text of CONFORMANCE.md. The same project always gives the same
-// bytes. Its links lead from the folder emulator.
-func (p *Project) Page() []byte {
-	var b strings.Builder
-	b.WriteString(`<!-- Generated from rules.yaml, openapi.yaml, killers.txt and the tests by: go generate ./emulator/internal/conformance -->
+// introduction begins a page: with the name of the system, and the files of its rules and
+// its document.
+const introduction = `<!-- Generated from rules.yaml, openapi.yaml, killers.txt and the tests by: go generate ./emulator/internal/conformance -->
 
 # Conformance
 
-What every sentence of the SkyStack documentation became here. The rules stand in
-[rules.yaml](internal/skystack/rules.yaml), the operations in [openapi.yaml](../openapi.yaml); a
+What every sentence of the %[1]s documentation became here. The rules stand in
+[rules.yaml](%[2]s), the operations in [openapi.yaml](%[3]s); a
 rule is cited by tests when a test or a story carries its number, which does not say yet that the
 test fails when the rule is broken. It is **proved by mutation** when a test that cites it failed
 in the recorded run of [mutate](../testdata/mutate/README.md), which switches off the checks of the
@@ -35,7 +33,13 @@ operation cites no rule, and when this page is out of date.
 *inferred*, it only describes it, and routes and members are ours; *partly*, some of both.
 **Assumed** says that the sentence leaves something open, and how it was settled is told below.
 
-`)
+`
+
+// Page is the text of the page of the system. The same project always gives the same
+// bytes. Its links lead from the folder emulator.
+func (p *Project) Page() []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, introduction, p.System.Name, strings.TrimPrefix(p.System.Rules, "emulator/"), fileTarget(p.System.Contract))
 	p.summary(&b)
 	p.notDone(&b)
 	p.table(&b)
@@ -230,12 +234,16 @@ func link(r Rule) string { return "[" + r.ID + "](#" + strings.ToLower(r.ID) + "
 
 // fileLink leads to a file below the root.
 func fileLink(file string) string {
-	target, below := strings.CutPrefix(file, "emulator/")
-	if !below {
-		target = "../" + file
-	}
 	dir, name := path.Split(file)
-	return "[" + plain(path.Join(path.Base(dir), name)) + "](" + target + ")"
+	return "[" + plain(path.Join(path.Base(dir), name)) + "](" + fileTarget(file) + ")"
+}
+
+// fileTarget is the path of a file below the root from the folder of the page.
+func fileTarget(file string) string {
+	if target, below := strings.CutPrefix(file, "emulator/"); below {
+		return target
+	}
+	return "../" + file
 }
 
 // code shows a name as it is, whatever it holds.

@@ -27,9 +27,27 @@ type File struct {
 // the rest of the file carries has none.
 type citations map[string][]string
 
+// notation is how the rules of a system are cited.
+type notation struct {
+	letter                   string
+	citation, inName, number *regexp.Regexp
+}
+
+// notationOf returns the notation of rules whose numbers begin with a letter.
+func notationOf(letter string) notation {
+	return notation{
+		letter,
+		regexp.MustCompile(`\b` + letter + `(\d+)(?: to ` + letter + `(\d+))?\b`),
+		// In a name a capital before the letter makes it part of another word, as in
+		// TestTLS13.
+		regexp.MustCompile(`[a-z_](?:` + letter + `\d+)+`),
+		regexp.MustCompile(letter + `\d+`),
+	}
+}
+
 // add notes the rules that a text names; test is "" outside of all tests.
-func (p citations) add(test, text string) {
-	for _, id := range cited(text) {
+func (n notation) add(p citations, test, text string) {
+	for _, id := range n.cited(text) {
 		tests := p[id]
 		if test != "" && !slices.Contains(tests, test) {
 			tests = append(tests, test)
@@ -39,27 +57,23 @@ func (p citations) add(test, text string) {
 }
 
 var (
-	citation = regexp.MustCompile(`\bS(\d+)(?: to S(\d+))?\b`)
-	// In a name a capital before the S makes it part of another word, as in TestTLS13.
-	citationInName = regexp.MustCompile(`[a-z_](?:S\d+)+`)
-	numberInName   = regexp.MustCompile(`S\d+`)
-	storyComment   = regexp.MustCompile(`(?m)(?:^|\s)#.*$`)
-	storyFile      = regexp.MustCompile(`(?m)^-- .+ --$`)
+	storyComment = regexp.MustCompile(`(?m)(?:^|\s)#.*$`)
+	storyFile    = regexp.MustCompile(`(?m)^-- .+ --$`)
 )
 
 // widest is how many rules "S1 to S9" may name at once.
 const widest = 20
 
 // cited lists the rules that a text names, alone or as a range.
-func cited(text string) []string {
+func (n notation) cited(text string) []string {
 	var ids []string
-	for _, m := range citation.FindAllStringSubmatch(text, -1) {
+	for _, m := range n.citation.FindAllStringSubmatch(text, -1) {
 		first, _ := strconv.Atoi(m[1])
 		last, _ := strconv.Atoi(m[2])
-		ids = append(ids, "S"+m[1])
+		ids = append(ids, n.letter+m[1])
 		if last-first < widest {
-			for n := first + 1; n <= last; n++ {
-				ids = append(ids, "S"+strconv.Itoa(n))
+			for next := first + 1; next <= last; next++ {
+				ids = append(ids, n.letter+strconv.Itoa(next))
 			}
 		}
 	}
@@ -69,7 +83,7 @@ func cited(text string) []string {
 // scan finds the rules that the files below root carry: in the comments of
 // sources, in the comments, strings and names of tests, and in the comments of
 // stories. This room is left out: it would carry what it only talks about.
-func scan(root string) (tests, sources map[string][]File, err error) {
+func (n notation) scan(root string) (tests, sources map[string][]File, err error) {
 	tests, sources = map[string][]File{}, map[string][]File{}
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -86,7 +100,7 @@ func scan(root string) (tests, sources map[string][]File, err error) {
 			}
 			return nil
 		}
-		read, isTest := reader(slashed)
+		read, isTest := n.reader(slashed)
 		if read == nil {
 			return nil
 		}
@@ -117,34 +131,34 @@ func scan(root string) (tests, sources map[string][]File, err error) {
 
 // reader is how a file is read, and whether it counts as a test; nil if it does
 // not count at all.
-func reader(path string) (read func(path string, text []byte) (citations, error), isTest bool) {
+func (n notation) reader(path string) (read func(path string, text []byte) (citations, error), isTest bool) {
 	switch {
 	case strings.HasSuffix(path, "_test.go"):
-		return inTests, true
+		return n.inTests, true
 	case strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, ".gen.go"):
-		return inSource, false
+		return n.inSource, false
 	case strings.HasSuffix(path, ".txtar") && strings.Contains("/"+path, "/testdata/script/"):
-		return inStory, true
+		return n.inStory, true
 	}
 	return nil, false
 }
 
 // inSource finds the rules in a source file's comments.
-func inSource(path string, text []byte) (citations, error) {
+func (n notation) inSource(path string, text []byte) (citations, error) {
 	file, err := parser.ParseFile(token.NewFileSet(), path, text, parser.ParseComments)
 	if err != nil {
 		return nil, err
 	}
 	out := citations{}
 	for _, group := range file.Comments {
-		out.add("", group.Text())
+		n.add(out, "", group.Text())
 	}
 	return out, nil
 }
 
 // inTests finds the rules in a test file's comments, string literals and names of
 // tests.
-func inTests(path string, text []byte) (citations, error) {
+func (n notation) inTests(path string, text []byte) (citations, error) {
 	file, err := parser.ParseFile(token.NewFileSet(), path, text, parser.ParseComments)
 	if err != nil {
 		return nil, err
@@ -156,23 +170,23 @@ func inTests(path string, text []byte) (citations, error) {
 		if i >= 0 {
 			test = testName(file.Decls[i])
 		}
-		out.add(test, group.Text())
+		n.add(out, test, group.Text())
 	}
 	for _, decl := range file.Decls {
 		test := testName(decl)
 		if test != "" {
-			for _, run := range citationInName.FindAllString(test, -1) {
-				out.add(test, strings.Join(numberInName.FindAllString(run, -1), " "))
+			for _, run := range n.inName.FindAllString(test, -1) {
+				n.add(out, test, strings.Join(n.number.FindAllString(run, -1), " "))
 			}
 		}
 		named := subtests(decl)
-		ast.Inspect(decl, func(n ast.Node) bool {
-			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+		ast.Inspect(decl, func(node ast.Node) bool {
+			if lit, ok := node.(*ast.BasicLit); ok && lit.Kind == token.STRING {
 				name := test
 				if test != "" && named[lit] {
 					name += "/" + strings.ReplaceAll(unquoted(lit), " ", "_")
 				}
-				out.add(name, lit.Value)
+				n.add(out, name, lit.Value)
 			}
 			return true
 		})
@@ -229,13 +243,13 @@ func unquoted(lit *ast.BasicLit) string {
 
 // inStory finds the rules in a story's comments; the files that the archive holds
 // are data.
-func inStory(_ string, text []byte) (citations, error) {
+func (n notation) inStory(_ string, text []byte) (citations, error) {
 	if at := storyFile.FindIndex(text); at != nil {
 		text = text[:at[0]]
 	}
 	out := citations{}
 	for _, comment := range storyComment.FindAll(text, -1) {
-		out.add("", string(comment))
+		n.add(out, "", string(comment))
 	}
 	return out, nil
 }

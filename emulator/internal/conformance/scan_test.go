@@ -18,7 +18,7 @@ func TestCited(t *testing.T) {
 		"S1 toS2, S3-S5":                        {"S1", "S3", "S5"},
 		"TLS13 s4 SS5":                          nil,
 	} {
-		if got := cited(text); !slices.Equal(got, want) {
+		if got := notationOf("S").cited(text); !slices.Equal(got, want) {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}
@@ -26,7 +26,7 @@ func TestCited(t *testing.T) {
 
 // A rule belongs to the test whose name, comment or string carries it.
 func TestInTests(t *testing.T) {
-	got, err := inTests("x_test.go", []byte(`package x
+	got, err := notationOf("S").inTests("x_test.go", []byte(`package x
 
 // S1 stands alone.
 
@@ -60,23 +60,23 @@ func Example_s17() { /* S18 */ }
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v\nwant %v", got, err, want)
 	}
-	if _, err := inTests("x_test.go", []byte("package")); err == nil {
+	if _, err := notationOf("S").inTests("x_test.go", []byte("package")); err == nil {
 		t.Error("what is no Go was read")
 	}
 }
 
 func TestInSource(t *testing.T) {
-	got, err := inSource("x.go", []byte("package x\n\n// S1 here.\nfunc f() string { return \"S2\" /* S3 */ }\n"))
+	got, err := notationOf("S").inSource("x.go", []byte("package x\n\n// S1 here.\nfunc f() string { return \"S2\" /* S3 */ }\n"))
 	if want := (citations{"S1": nil, "S3": nil}); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
-	if _, err := inSource("x.go", nil); err == nil {
+	if _, err := notationOf("S").inSource("x.go", nil); err == nil {
 		t.Error("an empty file was read")
 	}
 }
 
 func TestInStory(t *testing.T) {
-	got, err := inStory("x.txtar", []byte("# S57 again\nexec x S58 # and S59\n-- S60.txt --\n# S61\n"))
+	got, err := notationOf("S").inStory("x.txtar", []byte("# S57 again\nexec x S58 # and S59\n-- S60.txt --\n# S61\n"))
 	if want := (citations{"S57": nil, "S59": nil}); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
@@ -105,7 +105,7 @@ func TestScan(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tests, sources, err := scan(dir)
+	tests, sources, err := notationOf("S").scan(dir)
 	want := map[string][]File{"S1": {
 		{"a/a_test.go", []string{"TestA"}}, {"b/b_test.go", []string{"TestB"}},
 		{"emulator/internal/genconformance/x_test.go", nil}, {"testdata/script/s.txtar", nil},
@@ -119,10 +119,10 @@ func TestScan(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "bad_test.go"), []byte("none"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := scan(dir); err == nil {
+	if _, _, err := notationOf("S").scan(dir); err == nil {
 		t.Error("what is no Go was read")
 	}
-	if _, err := Read(dir); err == nil {
+	if _, err := Read(dir, Systems()[0]); err == nil {
 		t.Error("a folder without rules was read")
 	}
 }
@@ -132,7 +132,7 @@ func FuzzInTests(f *testing.F) {
 	f.Add("package x\n// S1\nfunc TestS2(t *testing.T) { t.Run(\"S3\", nil); x.Run(`S4`) }\n")
 	f.Add("package x\nfunc Test")
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := inTests("x_test.go", []byte(text))
+		got, err := notationOf("S").inTests("x_test.go", []byte(text))
 		if (got == nil) == (err == nil) {
 			t.Fatalf("%v, %v", got, err)
 		}

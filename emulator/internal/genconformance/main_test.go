@@ -10,21 +10,29 @@ import (
 )
 
 func TestGenerate(t *testing.T) {
-	page := filepath.Join(t.TempDir(), "page.md")
-	if err := generate("../../..", page, (*conformance.Project).Page); err != nil {
+	const root = "../../.."
+	to := t.TempDir()
+	if err := os.Mkdir(filepath.Join(to, "emulator"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile(page)
-	if err != nil || !bytes.Contains(got, []byte("# Conformance\n")) {
-		t.Errorf("%v\n%s", err, got)
+	if err := pages(root, to); err != nil {
+		t.Fatal(err)
 	}
-	if err := generate(t.TempDir(), page, (*conformance.Project).Page); err == nil {
+	for _, system := range conformance.Systems() {
+		got, err := os.ReadFile(filepath.Join(to, filepath.FromSlash(system.Page)))
+		if err != nil || !bytes.Contains(got, []byte("# Conformance\n\nWhat every sentence of the "+system.Name+" documentation")) {
+			t.Errorf("%v\n%s", err, got)
+		}
+	}
+	if err := pages(t.TempDir(), to); err == nil {
 		t.Error("a page was made of nothing")
 	}
-	if err := generate("../../..", page, (*conformance.Project).Citations); err != nil {
+	list := filepath.Join(to, "list")
+	if err := citations(root, list); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := os.ReadFile(page); err != nil || !bytes.Contains(got, []byte("\nS10\temulator/internal/skystack\tTest")) {
+	got, err := os.ReadFile(list)
+	if err != nil || !bytes.Contains(got, []byte("\nS10\temulator/internal/skystack\tTest")) || !bytes.Contains(got, []byte("\nC1\temulator/internal/computestacks\tTestDocument\n")) {
 		t.Errorf("citations: %v\n%s", err, got)
 	}
 }
