@@ -31,8 +31,8 @@ func (e *Emulator) newComputeStacks(c config, settings skystackAPI) computestack
 func (computestacksAPI) Name() string { return ComputeStacks }
 
 // Seed implements api.
-func (a computestacksAPI) Seed(w *engine.World, _ *fixtures.Fixture, _ *config) error {
-	return a.API.Seed(w)
+func (a computestacksAPI) Seed(w *engine.World, f *fixtures.Fixture, _ *config) error {
+	return a.API.Seed(w, f)
 }
 
 // Attach implements api.

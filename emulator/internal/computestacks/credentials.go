@@ -38,6 +38,11 @@ func (a *API) Attach(w *engine.World, h sandbox.ComputeStacksCredentials) error 
 		return err
 	}
 	return w.Do(func(tx *engine.Tx) error {
+		for _, app := range rowsOf(tx, a.applications, nil) { // those of the fixture
+			if a.Registry.Bind(clientKey(app.ClientID), w, app.ClientID) != nil {
+				a.applications.Delete(tx, app.ClientID) // it leads to another workspace of the fixture
+			}
+		}
 		return a.addApplication(tx, Application{
 			ClientID: h.ClientID, Name: "default", RedirectURIs: []string{h.RedirectURI}, Confidential: true, OfWorkspace: true, SecretDigest: clientDigest(h.ClientSecret),
 		})

@@ -16,6 +16,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/sandbox"
+	"skystack.dev/sandbox/fixtures"
 )
 
 // rig is a world of the API with the default world on a frozen clock, behind a server
@@ -50,7 +51,7 @@ func newRig(t *testing.T, change ...func(c *Config)) *rig {
 	if err := registry.Add(w); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Seed(w); err != nil {
+	if err := a.Seed(w, &fixtures.Fixture{}); err != nil {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, a: a, w: w, hand: sandbox.ComputeStacksCredentialsOf("sky_test_key", 1)}

@@ -4,17 +4,29 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/fixtures"
 )
 
-// Seed fills an empty world with the default world of the API.
-func (a *API) Seed(w *engine.World) error {
-	return w.Do(func(tx *engine.Tx) error {
+// Seed fills an empty world from a fixture: with the catalog, and with what the section
+// of the fixture has or, without one, with the users of the default world. Errors name the
+// place in the fixture; after one the world must be thrown away.
+func (a *API) Seed(w *engine.World, f *fixtures.Fixture) (err error) {
+	_ = w.Do(func(tx *engine.Tx) error {
+		s := seeding{a, tx, f, tx.Now().Add(-catalogAge)}
 		a.seedPlaces(tx)
 		a.seedProducts(tx)
 		a.seedImages(tx)
-		a.seedUsers(tx)
-		return nil
+		section := f.ComputeStacks
+		if section == nil {
+			section = &fixtures.ComputeStacks{}
+		}
+		if s.users(section); len(section.Users) == 0 {
+			a.seedUsers(tx)
+		}
+		err = s.section(section)
+		return nil // a failed seeding has changed the world, which is thrown away
 	})
+	return err
 }
 
 // catalogAge is how long ago the catalog was made.
@@ -29,13 +41,16 @@ func (a *API) seedUsers(tx *engine.Tx) {
 	} {
 		a.addUser(tx, u, at)
 	}
-	z := Zone{ID: newID(tx, "zone"), UserID: defaultUser, Name: "example.org", CreatedAt: at, UpdatedAt: at}
+	a.addZone(tx, defaultUser, "example.org", at)
+}
+
+// addZone adds a DNS zone with the records that every zone has, and an address.
+func (a *API) addZone(tx *engine.Tx, owner int, name string, at time.Time) {
+	z := Zone{ID: newID(tx, "zone"), UserID: owner, Name: name, CreatedAt: at, UpdatedAt: at}
 	z.Records = []Record{
-		{Type: "SOA", Name: "example.org", TTL: 86400, Data: map[string]any{
-			"refresh": 43200, "retry": 7200, "expire": 1209600, "email": "hostmaster@example.org", "default": 3600,
-		}},
-		{Type: "NS", Name: "example.org", TTL: 86400, Data: map[string]any{"hostname": "ns1.dns.example.test"}},
-		{Type: "A", Name: "example.org", TTL: 3600, Data: map[string]any{"ip": balancerIP}},
+		{Type: "SOA", Name: name, TTL: 86400, Data: map[string]any{"refresh": 43200, "retry": 7200, "expire": 1209600, "email": "hostmaster@" + name, "default": 3600}},
+		{Type: "NS", Name: name, TTL: 86400, Data: map[string]any{"hostname": "ns1.dns.example.test"}},
+		{Type: "A", Name: name, TTL: 3600, Data: map[string]any{"ip": balancerIP}},
 	}
 	put(tx, a.zones, z.ID, z)
 }
