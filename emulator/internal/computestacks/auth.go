@@ -144,7 +144,13 @@ func checkScope(scopes []string, needed string) error {
 	if slices.ContainsFunc(any, func(s string) bool { return slices.Contains(scopes, s) }) {
 		return nil
 	}
-	e := fail.Of(refusal(fail.Forbidden, codeScope, "The access token lacks the scope: this needs "+strings.Join(any, " or ")+"."))
+	return missingScope(any...)
+}
+
+// missingScope returns the 403 of a token that has none of the scopes that an operation
+// needs.
+func missingScope(scopes ...string) error {
+	e := fail.Of(refusal(fail.Forbidden, codeScope, "The access token lacks the scope: this needs "+strings.Join(scopes, " or ")+"."))
 	e.OfCaller = true
 	return e
 }

@@ -69,7 +69,7 @@ func (a *API) newSubscription(tx *engine.Tx, k Container, s Service) Subscriptio
 		ID: newID(tx, "subscription"), UserID: s.UserID, Label: k.Name, Active: true, ContainerID: k.ID, ServiceID: s.ID, ProductID: s.ProductID,
 		PhaseID: newID(tx, "subscription_product"), CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
 	}
-	sub.Events = []BillingEvent{{ID: newID(tx, "billing_event"), FromStatus: "pending", ToStatus: "active", ToPhase: "final", ToQuantity: 1, DestProduct: s.ProductID, CreatedAt: tx.Now()}}
+	sub.Events = []BillingEvent{{ID: newID(tx, "billing_event"), ToStatus: "active", ToPhase: "final", ToQuantity: 1, DestProduct: s.ProductID, CreatedAt: tx.Now()}}
 	put(tx, a.subscriptions, sub.ID, sub)
 	return sub
 }
@@ -81,10 +81,7 @@ func (a *API) endSubscription(tx *engine.Tx, id int) {
 		return
 	}
 	sub.Active, sub.EndedAt, sub.UpdatedAt = false, tx.Now(), tx.Now()
-	sub.Events = append(slices.Clip(sub.Events), BillingEvent{
-		ID: newID(tx, "billing_event"), FromStatus: "active", ToStatus: "inactive", FromPhase: "final", ToPhase: "final", FromQuantity: 1,
-		SourceProduct: sub.ProductID, DestProduct: sub.ProductID, CreatedAt: tx.Now(),
-	})
+	sub.Events = append(slices.Clip(sub.Events), BillingEvent{ID: newID(tx, "billing_event"), FromStatus: "active", ToStatus: "inactive", CreatedAt: tx.Now()})
 	put(tx, a.subscriptions, id, sub)
 }
 

@@ -78,7 +78,7 @@ func missing(a *API, api *httpapi.API) (out []httpapi.Handler) {
 		served[op.id] = true
 	}
 	for _, op := range api.Contract.Operations {
-		if !served[op.ID] {
+		if op.ID == op.Canonical && !served[op.ID] {
 			out = append(out, httpapi.Handle(op.ID, func(*httpapi.Call, struct{}) (any, error) { return nil, notFound("not served yet") }))
 		}
 	}

@@ -26,8 +26,11 @@ type User struct {
 	Timezone   string `json:"timezone"`
 	// SFTPPassword says whether SFTP accepts passwords.
 	SFTPPassword bool `json:"c_sftp_pass"`
-	// Labels are free: of each provider, the name of the user at each server.
-	Labels map[string]map[string]string `json:"labels"`
+	// SecondFactor says whether a login in the browser needs a second factor.
+	SecondFactor bool `json:"second_factor"`
+	// Labels are free. A registration leaves there, for each provider, the name of the
+	// user at each server.
+	Labels map[string]any `json:"labels"`
 	// ContainerQuota, RegistryQuota and ZoneQuota bound what the user may have.
 	ContainerQuota int       `json:"container_quota"`
 	RegistryQuota  int       `json:"registry_quota"`

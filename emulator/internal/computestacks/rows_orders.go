@@ -267,12 +267,12 @@ type Subscription struct {
 	UpdatedAt   time.Time      `json:"updated_at"`
 }
 
-// BillingEvent is a change of a subscription.
+// BillingEvent is a change of a subscription. What does not change is zero.
 type BillingEvent struct {
 	ID            int       `json:"id"`
-	FromStatus    string    `json:"from_status"`
+	FromStatus    string    `json:"from_status"` // active, inactive or ""
 	ToStatus      string    `json:"to_status"`
-	FromPhase     string    `json:"from_phase"`
+	FromPhase     string    `json:"from_phase"` // trial, discount, final or ""
 	ToPhase       string    `json:"to_phase"`
 	FromQuantity  int       `json:"from_resource_qty"`
 	ToQuantity    int       `json:"to_resource_qty"`

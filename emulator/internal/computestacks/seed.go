@@ -36,8 +36,8 @@ const catalogAge = 365 * 24 * time.Hour
 func (a *API) seedUsers(tx *engine.Tx) {
 	at := tx.Now().Add(-catalogAge)
 	for _, u := range []User{
-		{FirstName: "Dana", LastName: "Whitlock", Email: "dana@example.test"},
-		{FirstName: "Sam", LastName: "Okoro", Email: "sam@example.test"},
+		{FirstName: "Dana", LastName: "Whitlock", Email: "dana@example.test", ExternalID: "crm-1"},
+		{FirstName: "Sam", LastName: "Okoro", Email: "sam@example.test", ExternalID: "crm-2", SecondFactor: true},
 	} {
 		a.addUser(tx, u, at)
 	}
