@@ -10,6 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/resource"
+	"skystack.dev/sandbox/emulator/sandbox"
 	"skystack.dev/sandbox/fixtures"
 )
 
@@ -40,8 +41,8 @@ type api interface {
 
 // The APIs.
 const (
-	SkyStack      = "skystack"
-	ComputeStacks = "computestacks"
+	SkyStack      = sandbox.SkyStack
+	ComputeStacks = sandbox.ComputeStacks
 )
 
 // APIs lists the names of all APIs.
@@ -70,6 +71,11 @@ func (c *config) serves(name string) bool {
 		return name == SkyStack
 	}
 	return slices.Contains(c.apis, name)
+}
+
+// ServedAPIs lists the names of the APIs that are served.
+func (e *Emulator) ServedAPIs() []string {
+	return slices.DeleteFunc(APIs(), func(name string) bool { return !e.asked.serves(name) })
 }
 
 // buildAPIs makes the APIs, also those that are not served: a saved state has the rows of

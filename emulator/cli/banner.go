@@ -28,24 +28,19 @@ func reachable(at *net.TCPAddr) string {
 	return net.JoinHostPort(host, fmt.Sprint(at.Port))
 }
 
-// exports returns the lines that configure a client for the sandbox (S24, S70).
-func exports(base, key string) string {
-	return "export SKYSTACK_BASE_URL=" + shellWord(base) + "\nexport SKYSTACK_API_TOKEN=" + shellWord(key) + "\n"
-}
-
 // banner returns the text that serve prints when it starts (S73).
 func banner(p *plan, e *emulator.Emulator, base, secure string) string {
-	s, key := e.Setup(), e.Key()
+	s := e.Setup()
 	var b strings.Builder
 	fmt.Fprintf(&b, "SkyStack Sandbox %s, for integration tests only: its data does not last.\n\n", emulator.Version)
 	base, curl := p.describeTLS(&b, base, secure)
-	fmt.Fprintf(&b, "  key       %s\n", key)
+	fmt.Fprintf(&b, "  key       %s\n", e.Key())
 	if !p.ownAdmin && !p.noControl {
 		fmt.Fprintf(&b, "  admin     %s\n", e.AdminToken())
 	}
 	b.WriteString("\n")
-	fmt.Fprintf(&b, "Configure a client:\n\n%s\n", exports(base, key))
-	describeRequest(&b, e, curl, base+"/v1/instances")
+	fmt.Fprintf(&b, "Configure a client:\n\n%s\n", exports(variables(e, base)))
+	describeRequest(&b, e, curl, base)
 	fmt.Fprintf(&b, "Settings:\n\n  fixture   %s, seed %d\n%s  clock     %s\n  speed     %s\n  limits    %s\n  quota     %s\n  reset     %s\n  control   %s\n\n",
 		s.Fixture, s.Seed, p.describeSalt(e), describeClock(s.Clock), describeSpeed(s), describeLimits(s.RateLimit), describeQuota(s.Quota), describeReset(s.ResetEvery), describeControl(p.noControl))
 	b.WriteString("Serving. Stop it with Ctrl-C.\n")
@@ -66,8 +61,13 @@ func (p *plan) describeSalt(e *emulator.Emulator) string {
 }
 
 // describeRequest writes a request that a key of the sandbox may send.
-func describeRequest(b *strings.Builder, e *emulator.Emulator, curl, url string) {
-	curl = "curl " + curl + shellWord(url) + " \\\n  -H "
+func describeRequest(b *strings.Builder, e *emulator.Emulator, curl, base string) {
+	if !serves(e, emulator.SkyStack) {
+		c := credentialsOf(e)
+		b.WriteString("List the container images:\n\ncurl " + curl + shellWord(base+"/api/container_images") + " \\\n  -u " + shellWord(c.Username+":"+c.Password) + "\n\n")
+		return
+	}
+	curl = "curl " + curl + shellWord(base+"/v1/instances") + " \\\n  -H "
 	if key := e.KeyFor("instances:write"); key != "" {
 		b.WriteString("Create an instance:\n\n" + curl + shellWord("Authorization: Bearer "+key) +
 			" \\\n  -H 'Content-Type: application/json' \\\n  -d '{\"name\":\"web-1\",\"region\":\"eu-central\",\"size\":\"standard-2\"}'\n\n")

@@ -24,7 +24,7 @@ type endpoint struct{ URL, Key, CACert string }
 
 func (c *endpoint) flags() []flag {
 	return []flag{
-		{name: "url", value: textFlag(&c.URL, "URL"), help: "The base URL of the sandbox. Default: SKYSTACK_BASE_URL, else the address in SKYSTACK_SANDBOX_LISTEN, else http://127.0.0.1:8080."},
+		{name: "url", value: textFlag(&c.URL, "URL"), help: "The base URL of the sandbox. Default: SKYSTACK_BASE_URL, else COMPUTESTACKS_BASE_URL, else the address in SKYSTACK_SANDBOX_LISTEN, else http://127.0.0.1:8080."},
 		{name: "key", value: textFlag(&c.Key, "TOKEN"), help: "A key of the workspace with the scopes that the command needs; commands that control the workspace need the scope *. Default: SKYSTACK_API_TOKEN, else the first of SKYSTACK_SANDBOX_KEY, else the default key of the README."},
 		{name: "cacert", value: textFlag(&c.CACert, "FILE"), help: "A PEM file with a certificate authority to trust for https, in addition to those of the system. Default: SKYSTACK_SANDBOX_CA."},
 	}
@@ -50,8 +50,10 @@ const caVariable = envPrefix + "CA"
 // of an unusable URL.
 func (c endpoint) complete(environ []string) (endpoint, error) {
 	source := "--url"
-	if c.URL == "" {
-		source, c.URL = baseVariable, lookup(environ, baseVariable)
+	for _, name := range []string{baseVariable, stacksVariable} {
+		if c.URL == "" {
+			source, c.URL = name, lookup(environ, name)
+		}
 	}
 	if c.URL == "" {
 		listen := cmp.Or(lookup(environ, variable("listen")), defaultListen)
@@ -89,8 +91,11 @@ func checkURL(text string) error {
 	return nil
 }
 
-// baseVariable holds the base URL for clients.
-const baseVariable = "SKYSTACK_BASE_URL"
+// The variables that hold the base URL for clients of each API.
+const (
+	baseVariable   = "SKYSTACK_BASE_URL"
+	stacksVariable = "COMPUTESTACKS_BASE_URL"
+)
 
 // lookup returns the value of a variable; "" when it is not set.
 func lookup(environ []string, name string) string {

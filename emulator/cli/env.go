@@ -12,7 +12,7 @@ import (
 )
 
 func (p *process) envCommand() *cobra.Command {
-	const long = "Prints the export lines for a client of a server with the same settings: the base URL, from the setting listen, and the key. The server need not be running. In a shell:\n\neval \"$(" + program + " env)\"\n\n" + likeServe
+	const long = "Prints the export lines for a client of a server with the same settings: the base URL, from the setting listen, and the credentials of each API that the setting apis names. The server need not be running. In a shell:\n\neval \"$(" + program + " env)\"\n\n" + likeServe
 	return p.withSettings("env", "Print export lines for a client's shell: eval \"$("+program+" env)\"", long, nil, func([]string) error {
 		return p.withPlan("env", func(made *plan) error { return printEnv(made, p.stdout) })
 	})
@@ -42,7 +42,7 @@ func printEnv(p *plan, stdout io.Writer) error {
 	if shown.Port == 0 {
 		return &usageError{"env", errors.New("with port 0 only the running server knows its address: copy the lines it prints, or choose a port")}
 	}
-	key, err := p.key()
+	lines, err := p.exports(base)
 	if err != nil {
 		return &usageError{"env", err}
 	}
@@ -51,20 +51,20 @@ func printEnv(p *plan, stdout io.Writer) error {
 		if !exposed(addr) {
 			listen = p.https
 		}
-		if again, err := p.key(); err != nil || again != key {
+		if again, err := p.exports(base); err != nil || again != lines {
 			return &usageError{"env", fmt.Errorf("a server that listens on %s generates another key at every start: copy the lines it prints, or give it a key with --key", listen)}
 		}
 	}
-	_, err = io.WriteString(stdout, exports(base, key))
+	_, err = io.WriteString(stdout, lines)
 	return err
 }
 
-// key returns the key of a server with these settings.
-func (p *plan) key() (string, error) {
+// exports returns the export lines of a server with these settings.
+func (p *plan) exports(base string) (string, error) {
 	e, err := emulator.New(p.options(slog.New(slog.DiscardHandler))...)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = e.Close() }()
-	return e.Key(), nil
+	return exports(variables(e, base)), nil
 }

@@ -24,6 +24,7 @@ const (
 type plan struct {
 	given     map[string][]item // the texts by setting
 	listen    string
+	apis      []string // --apis; nil when it was not given
 	level     slog.Level
 	budget    int64 // bytes of a workspace; 0 when it is not set
 	json      bool
@@ -121,6 +122,9 @@ func (p *plan) options(log *slog.Logger) []emulator.Option {
 		opts = append(opts, emulator.WithRateLimit(*p.limits))
 	case p.rateLimit == "on":
 		opts = append(opts, emulator.WithRateLimit(emulator.RateLimit{}))
+	}
+	if p.apis != nil {
+		opts = append(opts, emulator.WithAPIs(p.apis...))
 	}
 	if p.anyToken {
 		opts = append(opts, emulator.WithAnyToken())

@@ -93,7 +93,7 @@ func TestShellWordRoundTrip(t *testing.T) {
 		"\x9b2J", "\u009b2J", "\u202ereversed", "\x1b[31m", "\xff\xfe", "\r", "\x7f", "'\x1b'", "\uFFFD", "größe", strings.ReplaceAll(hostile, "\x00", ""),
 	} {
 		for name, line := range map[string]string{
-			"env": exports("http://127.0.0.1:1", value), "ca": trustVariable{name: "SKYSTACK_API_TOKEN"}.line(value),
+			"env": exports([]string{"SKYSTACK_API_TOKEN=" + value}), "ca": trustVariable{name: "SKYSTACK_API_TOKEN"}.line(value),
 		} {
 			if hasControl(line) {
 				t.Errorf("%s: %q controls the terminal", name, line)

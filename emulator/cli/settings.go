@@ -51,6 +51,7 @@ func groups() []settingGroup {
 	return []settingGroup{
 		{"Server", []setting{
 			{"listen", word, "HOST:PORT", defaultListen, "The address to listen on. Port 0 chooses a free port and prints it.", takeListen},
+			{"apis", list, "NAME,NAME", strings.Join(emulator.APIs(), ","), "The APIs to serve: skystack, under /v1, and computestacks, under /api.", takeAPI},
 			{"allowed-host", list, "NAME", "", "Another name that clients may use in the Host header. Repeat for more.",
 				func(p *plan, s string) error { return p.use(emulator.WithHost(s)) }},
 			{"cors-origin", list, "ORIGIN", "", "A web origin whose pages may call the API, as https://app.test. Repeat for more.",
@@ -195,6 +196,15 @@ func checkAddress(s, example string) error {
 	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n > math.MaxUint16 {
 		return fmt.Errorf("%q is not an address: use a host and a port from 0 to 65535, as in %s", s, example)
 	}
+	return nil
+}
+
+// takeAPI adds an API to those that are served.
+func takeAPI(p *plan, s string) error {
+	if !slices.Contains(emulator.APIs(), s) {
+		return unknown(s, emulator.APIs()...)
+	}
+	p.apis = append(p.apis, s)
 	return nil
 }
 

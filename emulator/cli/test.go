@@ -134,12 +134,13 @@ func runnable(words []string) (*exec.Cmd, error) {
 
 // exported returns the variables that are added to the command's environment.
 func exported(e *emulator.Emulator, base string) []string {
-	return []string{
-		"SKYSTACK_BASE_URL=" + base,
-		"SKYSTACK_API_TOKEN=" + e.Key(),
-		variable("admin-token") + "=" + e.AdminToken(), // without use with --control=off
-		variable("seed") + "=" + strconv.FormatUint(e.Setup().Seed, 10),
+	all := append(variables(e, base),
+		variable("admin-token")+"="+e.AdminToken(), // without use with --control=off
+		variable("seed")+"="+strconv.FormatUint(e.Setup().Seed, 10))
+	if !serves(e, emulator.SkyStack) { // the commands of this program need the key
+		all = append(all, variable("key")+"="+e.Key())
 	}
+	return all
 }
 
 // runCommand runs the command until it ends, forwards signals, and returns its exit code

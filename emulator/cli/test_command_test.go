@@ -35,6 +35,7 @@ func TestTestCommand(t *testing.T) {
 		{"the command gets the key", "echo $SKYSTACK_API_TOKEN $SKYSTACK_SANDBOX_SEED $SKYSTACK_SANDBOX_FIXTURE $KEEP", []string{"--key=mine", "--seed=9"}, 0, "mine 9 docs kept\n"},
 		{"the admin token is a fresh one", "echo ${SKYSTACK_SANDBOX_ADMIN_TOKEN%????????????????????????????????????}", nil, 0, "sky_admin_\n"},
 		{"or that of the settings", "echo $SKYSTACK_SANDBOX_ADMIN_TOKEN", []string{"--admin-token=sixteen-or-more."}, 0, "sixteen-or-more.\n"},
+		{"and nothing of the other", "env | grep -c COMPUTESTACKS_", []string{"--apis=skystack"}, 1, "0\n"},
 		{"a signal ends the command", "kill -KILL $$", nil, 128 + 9, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

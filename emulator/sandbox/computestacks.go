@@ -7,6 +7,12 @@ import (
 	"fmt"
 )
 
+// The names of the APIs.
+const (
+	SkyStack      = "skystack"
+	ComputeStacks = "computestacks"
+)
+
 // ComputeStacksCredentials are what a client of the ComputeStacks API needs: API
 // credentials of the default user, and an OAuth application with all scopes.
 type ComputeStacksCredentials struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 	"time"
 
@@ -104,7 +105,10 @@ func named(req *testcontainers.GenericContainerRequest) string {
 	return fmt.Sprintf("the image %q", req.Image)
 }
 
-// last is what the container printed at the end, without its tokens; "" if that
+// credential is a line of the banner that shows a ComputeStacks credential.
+var credential = regexp.MustCompile(`(COMPUTESTACKS_(?:API_KEY|API_SECRET|CLIENT_ID|CLIENT_SECRET)=|-u [^\s:]+:)\S+`)
+
+// last is what the container printed at the end, without its credentials; "" if that
 // was nothing.
 func (c *Container) last(ctx context.Context) string {
 	logs, err := c.Logs(ctx)
@@ -118,6 +122,7 @@ func (c *Container) last(ctx context.Context) string {
 			end = strings.ReplaceAll(end, token, shown)
 		}
 	}
+	end = credential.ReplaceAllString(end, "${1}…")
 	if end == "" {
 		return ""
 	}

@@ -3,6 +3,7 @@ package testcontainer
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,6 +24,18 @@ const (
 	fixtureDir = "/fixtures"
 	configDir  = "/config"
 )
+
+// WithAPIs chooses the APIs that are served, sandbox.SkyStack and sandbox.ComputeStacks; default
+// all of them. The control API and Container.Remote do not depend on it.
+func WithAPIs(names ...string) testcontainers.CustomizeRequestOption {
+	return func(req *testcontainers.GenericContainerRequest) error {
+		if len(names) == 0 {
+			return errors.New("apis: name one or more")
+		}
+		set(req, "apis", strings.Join(names, ","))
+		return nil
+	}
+}
 
 // WithFixture chooses what the workspaces start with: "default", "docs",
 // "empty", "busy=N", or the path of a YAML or JSON file, which is read and

@@ -80,6 +80,8 @@ func TestOptions(t *testing.T) {
 		files map[string]string
 	}{
 		{"fixture by name", options{WithFixture("docs")}, map[string]string{"FIXTURE": "docs"}, nil},
+		{"one API", options{WithAPIs(sandbox.ComputeStacks)}, map[string]string{"APIS": "computestacks"}, nil},
+		{"both APIs", options{WithAPIs(sandbox.SkyStack, sandbox.ComputeStacks)}, map[string]string{"APIS": "skystack,computestacks"}, nil},
 		{"all headers", options{WithFullHeaders()}, map[string]string{"HEADERS": "full"}, nil},
 		{"busy fixture", options{WithFixture("busy=1000")}, map[string]string{"FIXTURE": "busy=1000"}, nil},
 		{"fixture by path", options{WithFixture(file("my world.yaml", "format: x"))}, map[string]string{"FIXTURE": "/fixtures/my world.yaml"}, map[string]string{"/fixtures/my world.yaml": "format: x"}},
@@ -138,6 +140,7 @@ func TestWrongOptions(t *testing.T) {
 	}{
 		{"no such fixture", WithFixture("no/such.yaml"), "fixture: open no/such.yaml: no such file or directory"},
 		{"a folder", WithConfig(".."), "config: read ..: is a directory"},
+		{"no API", WithAPIs(), "apis: name one or more"},
 		{"no such config", WithConfig(""), "config: open : no such file or directory"},
 		{"broken reader", WithConfigReader(iotest.ErrReader(broken)), "config: the disk is gone"},
 		{"part of a second", WithClock(sandbox.Clock{Now: time.Unix(0, 500_000_000).UTC()}), "clock: 1970-01-01T00:00:00.5Z is not a whole second: truncate it to one"},
