@@ -114,9 +114,7 @@ func (a *API) removeProject(tx *engine.Tx, id, user int) {
 	for _, b := range p.Bastions {
 		remove(tx, a.bastions, b)
 	}
-	for _, share := range rowsOf(tx, a.collaborations, func(s Collaboration) bool { return s.Kind == ofProject && s.ObjectID == id }) {
-		remove(tx, a.collaborations, share.ID)
-	}
+	a.endCollaborations(tx, ofProject, id)
 	a.forgetEvents(tx, "project", id)
 	remove(tx, a.projects, id)
 }

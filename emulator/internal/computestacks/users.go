@@ -12,7 +12,7 @@ import (
 // userOperations lists the operations of users and what is theirs: profile, SSH keys,
 // collaborations, subscriptions and events.
 func (a *API) userOperations() []operation {
-	return []operation{
+	return append([]operation{
 		{"authenticate", a.authenticateFormerly},
 		{"checkSecondFactor", a.checkSecondFactor},
 		{"getUser", a.getUser},
@@ -22,6 +22,10 @@ func (a *API) userOperations() []operation {
 		{"getSSHKey", a.getSSHKey},
 		{"createSSHKey", a.createSSHKey},
 		{"deleteSSHKey", a.deleteSSHKey},
+		{"listCollaborations", a.listCollaborations},
+		{"getCollaboration", a.getCollaboration},
+		{"updateCollaboration", a.updateCollaboration},
+		{"deleteCollaboration", a.deleteCollaboration},
 		{"listSubscriptions", a.listSubscriptions},
 		{"getSubscription", a.getSubscription},
 		{"listBillingEvents", a.listBillingEvents},
@@ -29,7 +33,7 @@ func (a *API) userOperations() []operation {
 		{"listBillingUsages", a.listBillingUsages},
 		{"getBillingUsage", a.getBillingUsage},
 		{"getEventLog", a.getEventLog},
-	}
+	}, a.collaboratorOperations()...)
 }
 
 type userBody struct {
@@ -237,7 +241,7 @@ func (a *API) emailTaken(tx *engine.Tx, email string, but int) bool {
 // userByEmail returns the user with an e-mail address, in any case of letters.
 func (a *API) userByEmail(tx *engine.Tx, email string) (User, bool) {
 	for row := range a.users.After(tx, 0) {
-		if strings.EqualFold(row.Value.Email, email) {
+		if email != "" && strings.EqualFold(row.Value.Email, email) {
 			return row.Value, true
 		}
 	}
