@@ -83,5 +83,8 @@ func (a *API) pullPath(tx *engine.Tx, i Image) string {
 	if p, ok := get(tx, a.providers, i.ProviderID); ok && host == "" {
 		host = p.Hostname
 	}
-	return host + "/" + i.RegistryPath + ":" + i.RegistryTag
+	if host != "" { // the default registry of Docker has none
+		host += "/"
+	}
+	return host + i.RegistryPath + ":" + i.RegistryTag
 }
