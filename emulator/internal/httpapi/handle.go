@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 )
@@ -89,6 +91,16 @@ func (c *Call) Decode(in any) error {
 		return nil
 	}
 	return c.x.decode(in)
+}
+
+// DecodeMember is Decode for one member of the body, whatever the others are. Without it,
+// it changes nothing.
+func (c *Call) DecodeMember(name string, in any) error {
+	var members map[string]jsontext.Value
+	if err := c.Decode(&members); err != nil || members[name] == nil {
+		return err
+	}
+	return decode(members[name], in)
 }
 
 // RawQuery returns a query parameter as it was sent, "" if it was not.
