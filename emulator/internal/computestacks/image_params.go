@@ -44,8 +44,8 @@ func (p *Relationship) meta() (id *int, created, updated *time.Time) {
 	return &p.ID, &p.CreatedAt, &p.UpdatedAt
 }
 
-// number gives new rows their ids and times.
-func number[T any, P interface {
+// numberRows gives new rows their ids and times.
+func numberRows[T any, P interface {
 	*T
 	metaOf
 }](tx *engine.Tx, rows []T, kind string) {

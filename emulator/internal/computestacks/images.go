@@ -170,11 +170,11 @@ func (a *API) createImage(c *httpapi.Call) (any, error) {
 	i.ID, i.CreatedAt, i.UpdatedAt = newID(c.Tx, "image"), c.Now(), c.Now()
 	i.ValidatedTag, i.ValidatedAt = true, c.Now()
 	i.Name = a.imageName(c.Tx, i.Label, user)
-	number(c.Tx, i.EnvParams, "env_param")
-	number(c.Tx, i.SettingParams, "setting_param")
-	number(c.Tx, i.IngressParams, "ingress_param")
-	number(c.Tx, i.VolumeParams, "volume_param")
-	number(c.Tx, i.Requires, "relationship")
+	numberRows(c.Tx, i.EnvParams, "env_param")
+	numberRows(c.Tx, i.SettingParams, "setting_param")
+	numberRows(c.Tx, i.IngressParams, "ingress_param")
+	numberRows(c.Tx, i.VolumeParams, "volume_param")
+	numberRows(c.Tx, i.Requires, "relationship")
 	put(c.Tx, a.images, i.ID, i)
 	return one("container_image", a.imageBody(c.Tx, i)), nil
 }
