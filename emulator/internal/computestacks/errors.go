@@ -86,7 +86,7 @@ func status(err *fail.Error) int {
 	case fail.Timeout:
 		return http.StatusRequestTimeout
 	case fail.Invalid, fail.Reused, fail.Precondition:
-		if err.Code == codeBadRequest || err.Code == "invalid_json" || err.Code == "budget_exceeded" || missingWrapper(err) != "" {
+		if err.Code == codeBadRequest || err.Code == "invalid_json" || err.Code == "budget_exceeded" || missingWrapper(err) != "" || noObject(err) {
 			return http.StatusBadRequest
 		}
 		return http.StatusUnprocessableEntity
@@ -151,6 +151,12 @@ func missingWrapper(err *fail.Error) string {
 		}
 	}
 	return ""
+}
+
+// noObject reports whether the body is no object, so that it has no member that could be
+// the outermost object of the request.
+func noObject(err *fail.Error) bool {
+	return len(err.Details) == 1 && err.Details[0].Location == fail.Body && err.Details[0].Field == "" && err.Details[0].Code == "invalid_type"
 }
 
 // messageOf words a violation like Rails: "Label can't be blank".
