@@ -47,6 +47,7 @@ func (e *Emulator) newControl(o httpapi.Options, like *httpapi.API) (http.Handle
 	o.Record, o.Home = nil, e.world
 	api, err := control.New(control.Config{
 		Pages:  listPages{e.sky.API},
+		Stacks: e.stacks.API,
 		Names:  names{e.sky.API, e},
 		Server: e, Home: e.ID(), Origins: o.Origins, Secure: e.sky.Secure, Like: like,
 		Workspace: func(id string) (sandbox.Workspace, bool) {

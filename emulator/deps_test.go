@@ -55,7 +55,8 @@ var rooms = []packageRule{
 	{path: "emulator/internal/fault"},
 	{path: "emulator/internal/localca"},
 	{path: "emulator/internal/credential/oauth"},
-	{path: "emulator/sandbox"},
+	{path: "emulator/sandbox/computestacks"},
+	{path: "emulator/sandbox", rooms: []string{"emulator/sandbox/computestacks"}},
 	{path: "emulator/internal/finding", rooms: []string{"emulator/sandbox"}},
 	{path: "emulator/internal/journal", rooms: []string{"emulator/sandbox"}},
 	{path: "emulator/internal/metrics", modules: []string{victoria}},
@@ -96,10 +97,10 @@ var rooms = []packageRule{
 	}},
 	{path: "emulator/internal/computestacks", modules: []string{jsonexp, cronlib}, rooms: []string{
 		"emulator/internal/credential", "emulator/internal/credential/oauth", "emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/fail",
-		"emulator/internal/finding", "emulator/internal/limit", "emulator/internal/near", "emulator/internal/resource", "emulator/sandbox", "fixtures",
+		"emulator/internal/finding", "emulator/internal/limit", "emulator/internal/near", "emulator/internal/resource", "emulator/sandbox", "emulator/sandbox/computestacks", "fixtures",
 	}},
 	{path: "emulator/internal/control", rooms: []string{
-		"emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/fail", "emulator/sandbox",
+		"emulator/internal/httpapi", "emulator/internal/engine", "emulator/internal/fail", "emulator/sandbox", "emulator/sandbox/computestacks",
 	}},
 	{path: "emulator/internal/dashboard"},
 
@@ -109,9 +110,9 @@ var rooms = []packageRule{
 		"emulator/internal/credential", "emulator/internal/engine", "emulator/internal/httpapi", "emulator/internal/resource", "emulator/internal/webhook",
 		"emulator/internal/skystack", "emulator/internal/computestacks",
 		"emulator/internal/control", "emulator/internal/dashboard",
-		"emulator/internal/localca", "emulator/internal/metrics", "emulator/sandbox",
+		"emulator/internal/localca", "emulator/internal/metrics", "emulator/sandbox", "emulator/sandbox/computestacks",
 	}},
-	{path: "emulator/remote", rooms: []string{"emulator/sandbox"}},
+	{path: "emulator/remote", rooms: []string{"emulator/sandbox", "emulator/sandbox/computestacks"}},
 	{path: "emulator/testcontainer", modules: []string{container, "github.com/moby/moby", "github.com/containerd/errdefs"}, rooms: []string{"emulator/remote", "emulator/sandbox", "emulator/internal/secret"}},
 
 	// For tests alone: no row below may name them.
@@ -119,7 +120,7 @@ var rooms = []packageRule{
 		"emulator", "emulator/internal/skystack", "emulator/internal/httpapi",
 		"emulator/internal/engine", "emulator/internal/fail", "fixtures", "emulator/sandbox", "emulator/remote",
 	}},
-	{path: "emulator/internal/testing/suite", rooms: []string{"emulator/internal/testing/wire", "emulator/sandbox"}},
+	{path: "emulator/internal/testing/suite", rooms: []string{"emulator/internal/testing/wire", "emulator/sandbox", "emulator/sandbox/computestacks"}},
 	{path: "emulator/internal/testing/testclient", modules: []string{oapi}},
 
 	// The commands use what every user can use. Only they parse flags.

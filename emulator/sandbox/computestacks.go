@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+
+	"skystack.dev/sandbox/emulator/sandbox/computestacks"
 )
 
 // The names of the APIs.
@@ -13,16 +15,8 @@ const (
 	ComputeStacks = "computestacks"
 )
 
-// ComputeStacksCredentials are what a client of the ComputeStacks API needs: API
-// credentials of the default user, and an OAuth application with all scopes.
-type ComputeStacksCredentials struct {
-	// Username and Password are API credentials: for HTTP Basic, and for the password
-	// grant.
-	Username, Password string
-	// ClientID and ClientSecret are those of a confidential application, and RedirectURI
-	// is the address that is registered with it.
-	ClientID, ClientSecret, RedirectURI string
-}
+// ComputeStacksCredentials are what a client of the ComputeStacks API needs.
+type ComputeStacksCredentials = computestacks.Credentials
 
 // ComputeStacksCredentialsOf derives the credentials of a workspace from its first key and
 // its seed, so that they are known wherever the key is.

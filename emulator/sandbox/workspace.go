@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"skystack.dev/sandbox/emulator/sandbox/computestacks"
 )
 
 // Workspace is an isolated world of a sandbox: with its own instances, keys,
@@ -119,6 +121,9 @@ type Workspace interface {
 	// values of its metrics. It refuses what is no percentage, and an instance
 	// that does not exist.
 	SetLoad(instance string, l Load) error
+
+	// ComputeStacks is typed access to the ComputeStacks API of the workspace.
+	ComputeStacks() computestacks.API
 
 	// SetRateLimit changes how many requests are served from the next one on;
 	// limits of 0 stay as they are.

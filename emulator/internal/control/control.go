@@ -57,6 +57,8 @@ type Config struct {
 	OnBehalf func(id, key string) (sandbox.Workspace, bool)
 	// Pages reads pages of lists.
 	Pages Pages
+	// Stacks reads pages of lists of the ComputeStacks API.
+	Stacks StackPages
 	// Names validates the names in matches.
 	Names Names
 	// Bearer reads the token of a request. A missing or malformed token is an error.
@@ -117,7 +119,7 @@ func (a *API) HTTP() (*httpapi.API, error) {
 
 // handlers is the table of contents: every operation and its handler.
 func (a *API) handlers() []httpapi.Handler {
-	return slices.Concat(a.workspacesHandlers(), a.clockHandlers(), a.stateHandlers(), a.objectsHandlers(), a.limitsHandlers(), a.requestsHandlers(), a.eventsHandlers(), a.webhooksHandlers(), a.listenersHandlers(), a.systemHandlers())
+	return slices.Concat(a.workspacesHandlers(), a.clockHandlers(), a.stateHandlers(), a.objectsHandlers(), a.stacksHandlers(), a.limitsHandlers(), a.requestsHandlers(), a.eventsHandlers(), a.webhooksHandlers(), a.listenersHandlers(), a.systemHandlers())
 }
 
 // call is the request for a handler, without its input.

@@ -33,7 +33,7 @@ type testRequest struct {
 }
 
 // exchanges has every operation of the contract.
-var exchanges = []testRequest{
+var exchanges = slices.Concat(stackExchanges(), []testRequest{
 	{operation: "getWorkspace", request: "GET /_sandbox/workspace", status: 200, calls: []string{"a.Keys"},
 		answer: `{"id":"wsp_a","now":` + moment + `,"clock":` + clock + `,"setup":{"workspace":"wsp_a","fixture":"default","seed":1},"dropped":0,"key":{"token":"sky_test_…a","id":"tok_wsp_a"}}`},
 	{operation: "getClock", request: "GET /_sandbox/clock", status: 200, answer: clock},
@@ -156,7 +156,7 @@ var exchanges = []testRequest{
 	{operation: "getCA", request: "GET /_sandbox/ca.pem", status: 200, answer: "-----BEGIN CERTIFICATE-----\n"},
 	{operation: "getOpenAPIJSON", request: "GET /_sandbox/openapi.json", status: 200, answer: served()},
 	{operation: "getOpenAPIYAML", request: "GET /_sandbox/openapi.yaml", status: 200, answer: served()},
-}
+})
 
 func (e testRequest) send(t testing.TB, r *testServer) response {
 	t.Helper()
@@ -265,7 +265,7 @@ func TestEmptyLists(t *testing.T) {
 	for _, path := range []string{"snapshots", "rate-limits", "keys", "findings"} {
 		r.send(t, "GET", "/_sandbox/"+path, keyA, "").wants(t, 200, `{"data":[]}`)
 	}
-	for _, path := range []string{"agenda", "instances", "projects", "events", "deliveries"} {
+	for _, path := range []string{"agenda", "instances", "projects", "events", "deliveries", "computestacks/users", "computestacks/orders", "computestacks/events"} {
 		r.send(t, "GET", "/_sandbox/"+path, keyA, "").wants(t, 200, `{"data":[],"next_cursor":null}`)
 	}
 	r.send(t, "GET", "/_sandbox/requests", keyA, "").wants(t, 200, `{"data":[],"next_cursor":null,"dropped":0,"missing":0,"complete":true}`)

@@ -79,6 +79,7 @@ func newTestServer(t testing.TB, change ...func(*testServer)) *testServer {
 			return r.worlds[id]
 		},
 		Pages:   fakePages{r},
+		Stacks:  fakeStackPages{fakePages{r}},
 		Names:   fakeNames{},
 		Origins: r.origins,
 	})

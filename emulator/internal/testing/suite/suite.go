@@ -56,6 +56,8 @@ func Run(t *testing.T, open Open) {
 		{"trigger", trigger},
 		{"listeners", listeners},
 		{"listeners that end", listenersThatEnd},
+		{"ComputeStacks objects", stackObjects},
+		{"ComputeStacks refusals", stackRefusals},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
