@@ -81,7 +81,7 @@ type Region struct {
 	ID     int    `json:"id"`
 	Name   string `json:"name"`
 	Active bool   `json:"active"`
-	Nodes  []Node `json:"nodes"`
+	Nodes  []Node `json:"nodes,omitempty"`
 }
 
 // Node is a host of containers.
@@ -196,7 +196,8 @@ type IngressParam struct {
 	UpdatedAt      time.Time `json:"updated_at"`
 }
 
-// BackupPlan is how a volume is backed up.
+// BackupPlan is how a volume is backed up. Lists without commands are left out, so that a
+// saved volume is the one that was saved.
 type BackupPlan struct {
 	Enabled      bool     `json:"borg_enabled"`
 	Freq         string   `json:"borg_freq"`
@@ -206,11 +207,11 @@ type BackupPlan struct {
 	KeepWeekly   int      `json:"borg_keep_weekly"`
 	KeepMonthly  int      `json:"borg_keep_monthly"`
 	KeepAnnually int      `json:"borg_keep_annually"`
-	PreBackup    []string `json:"borg_pre_backup"`
-	PostBackup   []string `json:"borg_post_backup"`
-	PreRestore   []string `json:"borg_pre_restore"`
-	PostRestore  []string `json:"borg_post_restore"`
-	Rollback     []string `json:"borg_rollback"`
+	PreBackup    []string `json:"borg_pre_backup,omitempty"`
+	PostBackup   []string `json:"borg_post_backup,omitempty"`
+	PreRestore   []string `json:"borg_pre_restore,omitempty"`
+	PostRestore  []string `json:"borg_post_restore,omitempty"`
+	Rollback     []string `json:"borg_rollback,omitempty"`
 }
 
 // VolumeParam is a volume that the services of an image get.
