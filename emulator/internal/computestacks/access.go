@@ -44,16 +44,22 @@ func (a *API) shares(tx *engine.Tx, kind string, id, user int) bool {
 // of the message.
 func (a *API) findProject(c *httpapi.Call, id, message string) (Project, error) {
 	p, ok := get(c.Tx, a.projects, idOf(id))
-	if !ok || !a.uses(c, ofProject, p.ID, p.UserID) {
+	if !ok || p.Status == deleting || !a.uses(c, ofProject, p.ID, p.UserID) {
 		return p, notFound(message)
 	}
 	return p, nil
 }
 
+// usesProject reports whether the caller owns or shares a project that is not being
+// deleted.
+func (a *API) usesProject(c *httpapi.Call, id, owner int) bool {
+	return a.uses(c, ofProject, id, owner) && row(c.Tx, a.projects, id).Status != deleting
+}
+
 // findService returns the service with an id, of a project that the caller sees.
 func (a *API) findService(c *httpapi.Call, id string) (Service, error) {
 	s, ok := get(c.Tx, a.services, idOf(id))
-	if !ok || !a.uses(c, ofProject, s.ProjectID, s.UserID) {
+	if !ok || !a.usesProject(c, s.ProjectID, s.UserID) {
 		return s, notFound("Unknown container service")
 	}
 	return s, nil
@@ -62,7 +68,7 @@ func (a *API) findService(c *httpapi.Call, id string) (Service, error) {
 // findContainer returns the container with an id, of a project that the caller sees.
 func (a *API) findContainer(c *httpapi.Call, id string) (Container, error) {
 	k, ok := get(c.Tx, a.containers, idOf(id))
-	if !ok || !a.uses(c, ofProject, k.ProjectID, k.UserID) {
+	if !ok || !a.usesProject(c, k.ProjectID, k.UserID) {
 		return k, notFound("Unknown container")
 	}
 	return k, nil

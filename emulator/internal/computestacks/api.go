@@ -67,6 +67,10 @@ func New(schema *engine.Schema, c Config) *API {
 	a.effects = a.allEffects()
 	schema.AddStep(startStep, a.startWork)
 	schema.AddStep(finishStep, a.finishWork)
+	schema.AddStep(trashStep, a.emptyTrash)
+	schema.AddStep(deployStep, a.deployRegistry)
+	schema.AddStep(deployedStep, a.registryDeployed)
+	schema.AddStep(trashRegistryStep, a.trashRegistry)
 	schema.OnRestore(a.keepApplications)
 	return a
 }

@@ -1,6 +1,7 @@
 package computestacks
 
 import (
+	"strconv"
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
@@ -58,7 +59,18 @@ func (a *API) removeRule(tx *engine.Tx, id int) {
 }
 
 // trashAfter is how long the volume of a deleted service is kept.
-const trashAfter = 5 * 24 * time.Hour
+const trashAfter = 2 * time.Hour
+
+// trashStep is the step that removes a volume after that.
+const trashStep = prefix + "volume.trash"
+
+// emptyTrash is the step trashStep.
+func (a *API) emptyTrash(tx *engine.Tx, id string) {
+	if v, ok := a.volumes.Get(tx, id); ok && v.Trash {
+		a.forgetEvents(tx, "volume", v.ID)
+		a.volumes.Delete(tx, id)
+	}
+}
 
 // trashVolume detaches a volume from its service. It stays for a while, without being
 // listed.
@@ -69,6 +81,7 @@ func (a *API) trashVolume(tx *engine.Tx, id, user int) {
 	}
 	v.Trash, v.TrashedBy, v.DetachedAt, v.TrashAfter, v.UpdatedAt = true, user, tx.Now(), tx.Now().Add(trashAfter), tx.Now()
 	put(tx, a.volumes, id, v)
+	tx.After(trashAfter, trashStep, strconv.Itoa(id))
 	if s, ok := get(tx, a.services, v.ServiceID); ok {
 		s.Volumes = without(s.Volumes, id)
 		put(tx, a.services, s.ID, s)

@@ -76,7 +76,7 @@ func (a *API) serviceEffects() map[string]effect {
 //
 //	GET /api/container_services
 func (a *API) listServices(c *httpapi.Call) (any, error) {
-	rows := rowsOf(c.Tx, a.services, func(s Service) bool { return a.uses(c, ofProject, s.ProjectID, s.UserID) })
+	rows := rowsOf(c.Tx, a.services, func(s Service) bool { return a.usesProject(c, s.ProjectID, s.UserID) })
 	return listOf(c, "container_services", rows, func(s Service) serviceBody { return a.serviceBody(c.Tx, s) }), nil
 }
 
@@ -220,30 +220,15 @@ func (a *API) finishResize(tx *engine.Tx, e EventLog) error {
 		if !ok {
 			return cancels("The service was deleted.")
 		}
-		from := s.ProductID
 		s.ProductID, s.UpdatedAt = p.ID, tx.Now()
 		put(tx, a.services, id, s)
 		for _, k := range byIDs(tx, a.containers, s.Containers) {
 			k.CPU, k.Memory, k.UpdatedAt = p.CPU, p.Memory, tx.Now()
 			put(tx, a.containers, k.ID, k)
-			a.switchProduct(tx, k.SubscriptionID, from, p.ID)
+			a.changeProduct(tx, k.SubscriptionID, p.ID)
 		}
 	}
 	return nil
-}
-
-// switchProduct makes another product that of a subscription.
-func (a *API) switchProduct(tx *engine.Tx, subscription, from, to int) {
-	sub, ok := get(tx, a.subscriptions, subscription)
-	if !ok || !sub.Active {
-		return
-	}
-	sub.ProductID, sub.UpdatedAt = to, tx.Now()
-	sub.Events = append(slices.Clip(sub.Events), BillingEvent{
-		ID: newID(tx, "billing_event"), FromStatus: "active", ToStatus: "active", FromPhase: "final", ToPhase: "final", FromQuantity: 1, ToQuantity: 1,
-		SourceProduct: from, DestProduct: to, CreatedAt: tx.Now(),
-	})
-	put(tx, a.subscriptions, sub.ID, sub)
 }
 
 // scaleService begins to add or remove containers.
