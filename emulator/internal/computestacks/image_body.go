@@ -7,6 +7,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 )
 
+// imageBody is an image on the wire.
 type imageBody struct {
 	ID               int                `json:"id"`
 	Active           bool               `json:"active"`
@@ -50,10 +51,13 @@ func (a *API) imageBody(tx *engine.Tx, i Image) imageBody {
 		ID: i.ID, Active: i.Active, CanScale: i.CanScale, Command: textOrNil(i.Command), ProviderID: numberOrNil(i.ProviderID), Description: textOrNil(i.Description),
 		Icon: textOrNil(i.Icon), IsFree: i.IsFree, Label: i.Label, MinCPU: decimal(i.MinCPU), MinMemory: i.MinMemory, RegistryCustom: textOrNil(i.RegistryCustom),
 		RegistryPath: i.RegistryPath, RegistryTag: i.RegistryTag, RegistryAuth: i.RegistryAuth, RegistryUsername: textOrNil(i.RegistryUsername),
-		IsLoadBalancer: i.IsLoadBalancer, Role: i.Role, RoleClass: i.RoleClass, Labels: i.Labels, ValidatedTag: i.ValidatedTag, ValidatedAt: stampOrNil(i.ValidatedAt),
+		IsLoadBalancer: i.IsLoadBalancer, Role: i.Role, RoleClass: i.RoleClass, Labels: i.Labels, ValidatedTag: !i.ValidatedAt.After(tx.Now()),
 		CreatedAt: stamp(i.CreatedAt), UpdatedAt: stamp(i.UpdatedAt), System: i.UserID == 0, Variables: a.variables(tx, i),
 		EnvParams: []envParamBody{}, SettingParams: []settingParamBody{}, IngressParams: []ingressParamBody{}, VolumeParams: []volumeParamBody{},
 		Required: []int{}, RequiredBy: []int{}, ImageURL: a.imageURL(tx, i), Links: map[string]string{"container_image_provider": link("container_image_providers", i.ProviderID)},
+	}
+	if b.ValidatedTag {
+		b.ValidatedAt = stampOrNil(i.ValidatedAt)
 	}
 	if b.Labels == nil {
 		b.Labels = map[string]string{}
@@ -114,6 +118,7 @@ func (a *API) variables(tx *engine.Tx, i Image) []string {
 	return all
 }
 
+// envParamBody is an environment variable on the wire.
 type envParamBody struct {
 	ID        int     `json:"id"`
 	ImageID   int     `json:"container_image_id"`
@@ -126,16 +131,18 @@ type envParamBody struct {
 	Static    *string `json:"static_value"`
 }
 
+// showEnvParam renders an environment variable (C46).
 func showEnvParam(i Image, p EnvParam) envParamBody {
 	b := envParamBody{ID: p.ID, ImageID: i.ID, Name: p.Name, Label: p.Label, Type: p.Type, CreatedAt: stamp(p.CreatedAt), UpdatedAt: stamp(p.UpdatedAt)}
 	if p.Type == "static" {
-		b.Static = &p.Static
+		b.Static = textOrNil(p.Static)
 	} else {
-		b.Variable = &p.Variable
+		b.Variable = textOrNil(p.Variable)
 	}
 	return b
 }
 
+// settingParamBody is a setting on the wire.
 type settingParamBody struct {
 	ID        int     `json:"id"`
 	ImageID   int     `json:"container_image_id"`
@@ -147,12 +154,14 @@ type settingParamBody struct {
 	UpdatedAt string  `json:"updated_at"`
 }
 
+// showSettingParam renders a setting (C47).
 func showSettingParam(i Image, p SettingParam) settingParamBody {
 	return settingParamBody{
 		ID: p.ID, ImageID: i.ID, Name: p.Name, Label: p.Label, Type: p.Type, Value: textOrNil(p.Value), CreatedAt: stamp(p.CreatedAt), UpdatedAt: stamp(p.UpdatedAt),
 	}
 }
 
+// ingressParamBody is a port on the wire.
 type ingressParamBody struct {
 	ID             int               `json:"id"`
 	Port           int               `json:"port"`
@@ -168,6 +177,7 @@ type ingressParamBody struct {
 	Links          map[string]string `json:"links"`
 }
 
+// showIngressParam renders a port (C48).
 func showIngressParam(_ Image, p IngressParam) ingressParamBody {
 	return ingressParamBody{
 		ID: p.ID, Port: p.Port, Proto: p.Proto, ExternalAccess: p.ExternalAccess, BackendSSL: p.BackendSSL, TCPProxyOpt: p.TCPProxyOpt, TCPLB: p.TCPLB,
@@ -175,6 +185,7 @@ func showIngressParam(_ Image, p IngressParam) ingressParamBody {
 	}
 }
 
+// volumeParamBody is a volume of an image on the wire.
 type volumeParamBody struct {
 	ID           int      `json:"id"`
 	Label        string   `json:"label"`
@@ -205,6 +216,7 @@ func showVolumeParam(_ Image, p VolumeParam) volumeParamBody {
 	}
 }
 
+// relationshipBody is a relationship on the wire.
 type relationshipBody struct {
 	ID        int    `json:"id"`
 	ImageID   int    `json:"container_image_id"`
@@ -213,6 +225,7 @@ type relationshipBody struct {
 	UpdatedAt string `json:"updated_at"`
 }
 
+// showRelationship renders a relationship (C50).
 func showRelationship(i Image, r Relationship) relationshipBody {
 	return relationshipBody{ID: r.ID, ImageID: i.ID, Requires: r.Requires, CreatedAt: stamp(r.CreatedAt), UpdatedAt: stamp(r.UpdatedAt)}
 }

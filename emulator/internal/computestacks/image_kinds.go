@@ -10,12 +10,13 @@ import (
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
+// envInput are the members of an environment variable that a client may set.
 type envInput struct {
-	Name     *string `json:"name"`
-	Label    *string `json:"label"`
-	Type     *string `json:"param_type"`
-	Static   *string `json:"static_value"`
-	Variable *string `json:"env_value"`
+	Name     *string      `json:"name"`
+	Label    nullableText `json:"label"`
+	Type     *string      `json:"param_type"`
+	Static   nullableText `json:"static_value"`
+	Variable nullableText `json:"env_value"`
 }
 
 // validFreq reports whether a text says how often a volume is backed up.
@@ -35,49 +36,53 @@ func validFreq(text string) bool {
 func envParams() paramKind[EnvParam, envInput, envParamBody] {
 	return paramKind[EnvParam, envInput, envParamBody]{
 		list: "env_params", item: "env_param", rows: func(i *Image) *[]EnvParam { return &i.EnvParams }, meta: (*EnvParam).meta, show: showEnvParam,
-		zero: func() EnvParam { return EnvParam{Type: "static"} },
+		order: func(p EnvParam) string { return p.Name },
+		zero:  func() EnvParam { return EnvParam{Type: "static"} },
 		apply: func(a *API, c *httpapi.Call, i Image, p *EnvParam, in envInput) []string {
 			set(&p.Name, in.Name)
-			set(&p.Label, in.Label)
+			setText(&p.Label, in.Label)
 			set(&p.Type, in.Type)
-			set(&p.Static, in.Static)
-			set(&p.Variable, in.Variable)
-			if p.Label == "" {
+			setText(&p.Static, in.Static)
+			setText(&p.Variable, in.Variable)
+			if strings.TrimSpace(p.Label) == "" {
 				p.Label = p.Name
 			}
+			wrong := blank("Name", p.Name)
 			if p.Type == "variable" && !slices.Contains(a.variables(c.Tx, i), p.Variable) {
-				return []string{"Env value not a valid variable"}
+				wrong = append(wrong, "Env value not a valid variable")
 			}
-			return nil
+			return wrong
 		},
 	}
 }
 
+// settingInput are the members of a setting that a client may set.
 type settingInput struct {
-	Name  *string `json:"name"`
-	Label *string `json:"label"`
-	Type  *string `json:"param_type"`
-	Value *string `json:"value"`
+	Name  *string      `json:"name"`
+	Label nullableText `json:"label"`
+	Type  *string      `json:"param_type"`
+	Value nullableText `json:"value"`
 }
 
 // settingParams are the settings of an image (C47).
 func settingParams() paramKind[SettingParam, settingInput, settingParamBody] {
 	return paramKind[SettingParam, settingInput, settingParamBody]{
 		list: "setting_params", item: "setting_param", rows: func(i *Image) *[]SettingParam { return &i.SettingParams }, meta: (*SettingParam).meta,
-		show: showSettingParam, zero: func() SettingParam { return SettingParam{Type: "static"} },
+		show: showSettingParam, order: func(p SettingParam) string { return p.Name }, zero: func() SettingParam { return SettingParam{Type: "static"} },
 		apply: func(_ *API, _ *httpapi.Call, _ Image, p *SettingParam, in settingInput) []string {
 			set(&p.Name, in.Name)
-			set(&p.Label, in.Label)
+			setText(&p.Label, in.Label)
 			set(&p.Type, in.Type)
-			set(&p.Value, in.Value)
-			if p.Label == "" {
+			setText(&p.Value, in.Value)
+			if strings.TrimSpace(p.Label) == "" {
 				p.Label = p.Name
 			}
-			return nil
+			return blank("Name", p.Name)
 		},
 	}
 }
 
+// ingressInput are the members of a port that a client may set.
 type ingressInput struct {
 	Port           *int    `json:"port"`
 	Proto          *string `json:"proto"`
@@ -107,6 +112,7 @@ func ingressParams() paramKind[IngressParam, ingressInput, ingressParamBody] {
 	}
 }
 
+// volumeInput are the members of a volume that a client may set.
 type volumeInput struct {
 	Label        *string   `json:"label"`
 	MountPath    *string   `json:"mount_path"`
@@ -131,7 +137,7 @@ func volumeParams() paramKind[VolumeParam, volumeInput, volumeParamBody] {
 	return paramKind[VolumeParam, volumeInput, volumeParamBody]{
 		list: "volume_params", item: "volume_param", rows: func(i *Image) *[]VolumeParam { return &i.VolumeParams }, meta: (*VolumeParam).meta, show: showVolumeParam,
 		zero: func() VolumeParam {
-			return VolumeParam{BackupPlan: BackupPlan{Enabled: true, Freq: "@daily", Strategy: "file", KeepHourly: 1, KeepDaily: 5, KeepWeekly: 2, KeepMonthly: 3, KeepAnnually: 1}}
+			return VolumeParam{EnableSFTP: true, BackupPlan: BackupPlan{Enabled: true, Freq: "@daily", Strategy: "file", KeepHourly: 1, KeepDaily: 5, KeepWeekly: 2, KeepMonthly: 3, KeepAnnually: 1}}
 		},
 		apply: func(_ *API, _ *httpapi.Call, i Image, p *VolumeParam, in volumeInput) []string {
 			set(&p.Label, in.Label)
@@ -150,10 +156,10 @@ func volumeParams() paramKind[VolumeParam, volumeInput, volumeParamBody] {
 			set(&p.PreRestore, in.PreRestore)
 			set(&p.PostRestore, in.PostRestore)
 			set(&p.Rollback, in.Rollback)
+			wrong := blank("Label", p.Label, "Mount path", p.MountPath)
 			p.MountPath = path.Clean("/" + p.MountPath)
-			var wrong []string
 			if slices.ContainsFunc(i.VolumeParams, func(o VolumeParam) bool { return o.MountPath == p.MountPath && (o.ID != p.ID || p.ID == 0) }) {
-				wrong = append(wrong, "Mount path has already been taken")
+				wrong = append(wrong, "Mount path already exists")
 			}
 			if !validFreq(p.Freq) {
 				wrong = append(wrong, "Borg freq is invalid")
@@ -163,6 +169,7 @@ func volumeParams() paramKind[VolumeParam, volumeInput, volumeParamBody] {
 	}
 }
 
+// relationshipInput are the members of a relationship that a client may set.
 type relationshipInput struct {
 	Requires *int `json:"requires_container_id"`
 }

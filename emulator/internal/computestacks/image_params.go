@@ -16,6 +16,9 @@ type paramKind[T, In, B any] struct {
 	rows       func(*Image) *[]T
 	meta       func(*T) (id *int, created, updated *time.Time)
 	show       func(Image, T) B
+	// order is the text that lists are in the order of; nil leaves them in the order of
+	// creation.
+	order func(T) string
 	// apply sets what was sent, and returns what is wrong with the row in its image. A new
 	// row is the zero one with the defaults of the kind.
 	apply func(a *API, c *httpapi.Call, i Image, row *T, in In) []string
@@ -86,7 +89,11 @@ func paramOperations[T, In, B any](a *API, name string, k paramKind[T, In, B]) [
 			if err != nil {
 				return nil, err
 			}
-			return listOf(c, k.list, *k.rows(&i), func(row T) B { return k.show(i, row) }), nil
+			rows := *k.rows(&i)
+			if k.order != nil {
+				rows = byName(slices.Clone(rows), k.order)
+			}
+			return listOf(c, k.list, rows, func(row T) B { return k.show(i, row) }), nil
 		}},
 		{"get" + name, func(c *httpapi.Call) (any, error) {
 			i, err := a.findImage(c, c.Param("id"))

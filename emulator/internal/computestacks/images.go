@@ -1,14 +1,14 @@
 package computestacks
 
 import (
-	"fmt"
+	"encoding/json"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
-	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
@@ -85,28 +85,59 @@ func (a *API) getImage(c *httpapi.Call) (any, error) {
 
 // imageInput are the members of an image that a client may set.
 type imageInput struct {
-	Active           *bool     `json:"active"`
-	CanScale         *bool     `json:"can_scale"`
-	Command          *string   `json:"command"`
-	ProviderID       *int      `json:"container_image_provider_id"`
-	Description      *string   `json:"description"`
-	Label            *string   `json:"label"`
-	MinCPU           *float64  `json:"min_cpu"`
-	MinMemory        *int      `json:"min_memory"`
-	RegistryAuth     *bool     `json:"registry_auth"`
-	RegistryCustom   *string   `json:"registry_custom"`
-	RegistryUsername *string   `json:"registry_username"`
-	RegistryPath     *string   `json:"registry_image_path"`
-	RegistryTag      *string   `json:"registry_image_tag"`
-	Role             *string   `json:"role"`
-	RoleClass        *string   `json:"role_class"`
-	Tags             *[]string `json:"tag_list"`
+	Active           *bool        `json:"active"`
+	CanScale         *bool        `json:"can_scale"`
+	Command          nullableText `json:"command"`
+	ProviderID       *int         `json:"container_image_provider_id"`
+	Description      nullableText `json:"description"`
+	Label            *string      `json:"label"`
+	MinCPU           *float64     `json:"min_cpu"`
+	MinMemory        *int         `json:"min_memory"`
+	RegistryAuth     *bool        `json:"registry_auth"`
+	RegistryCustom   nullableText `json:"registry_custom"`
+	RegistryUsername nullableText `json:"registry_username"`
+	RegistryPath     *string      `json:"registry_image_path"`
+	RegistryTag      *string      `json:"registry_image_tag"`
+	Role             *string      `json:"role"`
+	RoleClass        *string      `json:"role_class"`
+	Tags             *[]string    `json:"tag_list"`
 
 	Requires []relationshipInput `json:"dependency_parents"`
 	Env      []envInput          `json:"env_params_attributes"`
 	Settings []settingInput      `json:"setting_params_attributes"`
 	Ingress  []ingressInput      `json:"ingress_params_attributes"`
 	Volumes  []volumeInput       `json:"volumes_attributes"`
+	// MoreVolumes has the name of the documentation.
+	MoreVolumes []volumeInput `json:"volume_attributes"`
+}
+
+// nullableText is a text that a client may send as null, which clears it.
+type nullableText struct {
+	sent  bool
+	value string
+}
+
+// UnmarshalJSON reads a text or null.
+func (t *nullableText) UnmarshalJSON(text []byte) error {
+	t.sent, t.value = true, ""
+	return json.Unmarshal(text, &t.value)
+}
+
+// setText replaces a text by one that was sent, and clears it for null.
+func setText(to *string, sent nullableText) {
+	if sent.sent {
+		*to = sent.value
+	}
+}
+
+// blank returns what Rails says of members that have no text, by their names.
+func blank(members ...string) (wrong []string) {
+	for n := 0; n+1 < len(members); n += 2 {
+		if strings.TrimSpace(members[n+1]) == "" {
+			wrong = append(wrong, members[n]+" can't be blank")
+		}
+	}
+	return wrong
 }
 
 // set replaces a value by one that was sent.
@@ -120,31 +151,30 @@ func set[T any](to *T, sent *T) {
 func (a *API) setImage(tx *engine.Tx, i *Image, in imageInput) []string {
 	set(&i.Active, in.Active)
 	set(&i.CanScale, in.CanScale)
-	set(&i.Command, in.Command)
+	setText(&i.Command, in.Command)
 	set(&i.ProviderID, in.ProviderID)
-	set(&i.Description, in.Description)
+	setText(&i.Description, in.Description)
 	set(&i.Label, in.Label)
 	set(&i.MinCPU, in.MinCPU)
 	set(&i.MinMemory, in.MinMemory)
 	set(&i.RegistryAuth, in.RegistryAuth)
-	set(&i.RegistryCustom, in.RegistryCustom)
-	set(&i.RegistryUsername, in.RegistryUsername)
+	setText(&i.RegistryCustom, in.RegistryCustom)
+	setText(&i.RegistryUsername, in.RegistryUsername)
 	set(&i.RegistryPath, in.RegistryPath)
 	set(&i.RegistryTag, in.RegistryTag)
 	set(&i.Role, in.Role)
 	set(&i.RoleClass, in.RoleClass)
 	set(&i.Tags, in.Tags)
-	var wrong []string
-	for _, m := range []struct{ name, value string }{{"Label", i.Label}, {"Registry image path", i.RegistryPath}, {"Registry image tag", i.RegistryTag}, {"Role", i.Role}} {
-		if strings.TrimSpace(m.value) == "" {
-			wrong = append(wrong, m.name+" can't be blank")
-		}
-	}
+	wrong := blank("Label", i.Label, "Registry image path", i.RegistryPath, "Registry image tag", i.RegistryTag, "Role", i.Role)
 	if _, ok := get(tx, a.providers, i.ProviderID); !ok {
 		wrong = append(wrong, "Container image provider must exist")
 	}
 	return wrong
 }
+
+// validation is how long the service takes to look for a tag in its registry. Images say
+// so by a null until then; no event tells of it.
+const validation = 5 * time.Second
 
 // createImage adds an image of the user.
 //
@@ -161,14 +191,14 @@ func (a *API) createImage(c *httpapi.Call) (any, error) {
 		return nil, err
 	}
 	first, _ := a.providers.At(c.Tx, 0)
-	i := Image{UserID: user, Active: true, CanScale: true, ProviderID: first.Value.ID, Icon: "icons/stacks/docker.png"}
+	i := Image{UserID: user, Active: true, ProviderID: first.Value.ID, Icon: "icons/stacks/docker.png"}
 	wrong := a.setImage(c.Tx, &i, in.Image)
 	wrong = append(wrong, a.nested(c, &i, in.Image)...)
 	if len(wrong) > 0 {
 		return nil, unprocessable(wrong...)
 	}
 	i.ID, i.CreatedAt, i.UpdatedAt = newID(c.Tx, "image"), c.Now(), c.Now()
-	i.ValidatedTag, i.ValidatedAt = true, c.Now()
+	i.ValidatedAt = c.Now().Add(validation)
 	i.Name = a.imageName(c.Tx, i.Label, user)
 	numberRows(c.Tx, i.EnvParams, "env_param")
 	numberRows(c.Tx, i.SettingParams, "setting_param")
@@ -186,12 +216,15 @@ func (a *API) nested(c *httpapi.Call, i *Image, in imageInput) (wrong []string) 
 	wrong = append(wrong, addAll(a, c, i, settingParams(), in.Settings)...)
 	wrong = append(wrong, addAll(a, c, i, envParams(), in.Env)...)
 	wrong = append(wrong, addAll(a, c, i, ingressParams(), in.Ingress)...)
-	return append(wrong, addAll(a, c, i, volumeParams(), in.Volumes)...)
+	return append(wrong, addAll(a, c, i, volumeParams(), slices.Concat(in.Volumes, in.MoreVolumes))...)
 }
+
+// notInName are the characters that the name of an image has a dash for.
+var notInName = regexp.MustCompile(`[^a-z0-9_]+`)
 
 // imageName derives the name of an image from its label and its owner.
 func (a *API) imageName(tx *engine.Tx, label string, user int) string {
-	name := strings.Trim(strings.ToLower(notAlphanumeric.ReplaceAllString(label, "-")), "-") + "-" + strconv.Itoa(user)
+	name := strings.Trim(notInName.ReplaceAllString(strings.ToLower(label), "-"), "-") + "-" + strconv.Itoa(user)
 	for r := range a.images.After(tx, 0) {
 		if r.Value.Name == name {
 			return name + "-" + randomText(tx.Rand(prefix+"image"), "abcdefghijklmnopqrstuvwxyz0123456789", 4)
@@ -220,13 +253,13 @@ func (a *API) updateImage(c *httpapi.Call) (any, error) {
 	}
 	i.UpdatedAt = c.Now()
 	if i.RegistryPath+":"+i.RegistryTag != before {
-		i.ValidatedTag, i.ValidatedAt = true, c.Now()
+		i.ValidatedAt = c.Now().Add(validation)
 	}
 	put(c.Tx, a.images, i.ID, i)
 	return one("container_image", a.imageBody(c.Tx, i)), nil
 }
 
-// deleteImage deletes an image that nothing uses.
+// deleteImage deletes an image that no service uses. Other images no longer require it.
 //
 //	DELETE /api/container_images/{id}
 func (a *API) deleteImage(c *httpapi.Call) (any, error) {
@@ -239,18 +272,19 @@ func (a *API) deleteImage(c *httpapi.Call) (any, error) {
 			return nil, unprocessable("Unable to delete container image. There are services that use it.")
 		}
 	}
-	for r := range a.images.After(c.Tx, 0) {
-		if slices.ContainsFunc(r.Value.Requires, func(to Relationship) bool { return to.Requires == i.ID }) {
-			return nil, unprocessable(fmt.Sprintf("Unable to delete container image. The image %s requires it.", fail.Clip(r.Value.Label)))
-		}
-	}
 	remove(c.Tx, a.images, i.ID)
+	requires := func(to Relationship) bool { return to.Requires == i.ID }
+	for _, other := range rowsOf(c.Tx, a.images, func(o Image) bool { return slices.ContainsFunc(o.Requires, requires) }) {
+		other.Requires = slices.DeleteFunc(slices.Clone(other.Requires), requires)
+		put(c.Tx, a.images, other.ID, other)
+	}
 	for _, share := range rowsOf(c.Tx, a.collaborations, func(s Collaboration) bool { return s.Kind == ofImage && s.ObjectID == i.ID }) {
 		remove(c.Tx, a.collaborations, share.ID)
 	}
 	return empty{}, nil
 }
 
+// providerBody is a provider on the wire.
 type providerBody struct {
 	ID        int    `json:"id"`
 	Name      string `json:"name"`
@@ -260,6 +294,7 @@ type providerBody struct {
 	CreatedAt string `json:"created_at"`
 }
 
+// showProvider renders a provider (C51).
 func showProvider(p Provider) providerBody {
 	return providerBody{p.ID, p.Name, p.Hostname, p.IsDefault, stamp(p.UpdatedAt), stamp(p.CreatedAt)}
 }

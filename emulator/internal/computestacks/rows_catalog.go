@@ -149,15 +149,15 @@ type Image struct {
 	MinMemory        int               `json:"min_memory"`
 	Labels           map[string]string `json:"labels"`
 	Tags             []string          `json:"tag_list"`
-	ValidatedTag     bool              `json:"validated_tag"`
-	ValidatedAt      time.Time         `json:"validated_tag_updated"`
-	EnvParams        []EnvParam        `json:"env_params"`
-	SettingParams    []SettingParam    `json:"setting_params"`
-	IngressParams    []IngressParam    `json:"ingress_params"`
-	VolumeParams     []VolumeParam     `json:"volume_params"`
-	Requires         []Relationship    `json:"image_relationships"`
-	CreatedAt        time.Time         `json:"created_at"`
-	UpdatedAt        time.Time         `json:"updated_at"`
+	// ValidatedAt is when the tag is found in its registry; until then it is not validated.
+	ValidatedAt   time.Time      `json:"validated_tag_updated"`
+	EnvParams     []EnvParam     `json:"env_params"`
+	SettingParams []SettingParam `json:"setting_params"`
+	IngressParams []IngressParam `json:"ingress_params"`
+	VolumeParams  []VolumeParam  `json:"volume_params"`
+	Requires      []Relationship `json:"image_relationships"`
+	CreatedAt     time.Time      `json:"created_at"`
+	UpdatedAt     time.Time      `json:"updated_at"`
 }
 
 // EnvParam is an environment variable of an image.

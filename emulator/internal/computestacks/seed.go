@@ -156,7 +156,7 @@ func (a *API) seedImages(tx *engine.Tx) {
 // addImage adds an active image of the system with the defaults of what is not said.
 func (a *API) addImage(tx *engine.Tx, i Image) Image {
 	at := tx.Now().Add(-catalogAge)
-	i.ID, i.ProviderID, i.Active, i.ValidatedTag, i.ValidatedAt, i.CreatedAt, i.UpdatedAt = newID(tx, "image"), 1, true, true, at, at, at
+	i.ID, i.ProviderID, i.Active, i.ValidatedAt, i.CreatedAt, i.UpdatedAt = newID(tx, "image"), 1, true, at, at, at
 	i.Name = i.Role
 	for n := range i.EnvParams {
 		p := &i.EnvParams[n]
