@@ -66,12 +66,7 @@ func WithAPIs(names ...string) Option {
 }
 
 // serves reports whether an API is served.
-func (c *config) serves(name string) bool {
-	if c.apis == nil {
-		return name == SkyStack
-	}
-	return slices.Contains(c.apis, name)
-}
+func (c *config) serves(name string) bool { return c.apis == nil || slices.Contains(c.apis, name) }
 
 // ServedAPIs lists the names of the APIs that are served.
 func (e *Emulator) ServedAPIs() []string {

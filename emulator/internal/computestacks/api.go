@@ -106,6 +106,7 @@ func (a *API) pipeline() []httpapi.Stage {
 		{Name: "accept", Run: httpapi.Accept},
 		{Name: "scope", Run: a.scope},
 		{Name: "read", Run: httpapi.ReadBody},
+		{Name: "client", Run: a.locate},
 		{Name: "contract", Run: httpapi.CheckContract},
 		{Name: "await", Run: a.await},
 		{Name: "handle", Run: httpapi.Invoke},

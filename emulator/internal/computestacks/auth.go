@@ -51,7 +51,13 @@ func (a *API) authenticate(x *httpapi.RequestContext) error {
 	if secret == "" {
 		return forbidden("The access token is missing: send API credentials by HTTP Basic, or Authorization: Bearer <access token>.")
 	}
-	_, err = a.Credentials.Admit(x, secret, x.Param("id"))
+	k, err := a.Credentials.Admit(x, secret, x.Param("id"))
+	if err == nil && k.Environment == bearerKind {
+		_ = x.World.Do(func(tx *engine.Tx) error {
+			a.tokenUsed(tx, k.ID)
+			return nil
+		})
+	}
 	var refused *fail.Error
 	if basic && errors.As(err, &refused) && refused.Code == codeForbidden {
 		return refusal(fail.Unauthenticated, codeUnauthorized, "Not Authorized")
@@ -192,6 +198,9 @@ func (a *API) await(x *httpapi.RequestContext) error {
 // owner returns the workspace of a request whose credential was refused, and the id of
 // the credential if the workspace knows it.
 func (a *API) owner(x *httpapi.RequestContext) (*engine.World, string) {
+	if w, ok := x.Admission.(*engine.World); ok { // of an OAuth endpoint
+		return w, ""
+	}
 	secret, _, _ := requestSecret(x.Request)
 	if secret == "" {
 		return nil, ""

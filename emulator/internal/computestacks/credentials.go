@@ -1,6 +1,7 @@
 package computestacks
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
@@ -14,13 +15,16 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
+// keyMemory is how long keys are kept that can no longer be used.
+const keyMemory = 24 * time.Hour
+
 // idPrefix begins the ids of keys.
 const idPrefix = "cst"
 
 // newCredentials connects the keys to the API.
 func (a *API) newCredentials(schema *engine.Schema) *credential.Store {
 	return credential.New(schema, credential.Config{
-		Prefix: prefix, IDPrefix: idPrefix, Scopes: append(Scopes(), everything), Registry: a.Registry, Refuse: refuseKey, Limits: a.Limits, Memory: 24 * time.Hour,
+		Prefix: prefix, IDPrefix: idPrefix, Scopes: append(Scopes(), everything), Registry: a.Registry, Refuse: refuseKey, Limits: a.Limits, Memory: keyMemory,
 		ProjectExists: func(*engine.Tx, string) bool { return false }, // no key is bound to a project
 	})
 }
@@ -99,7 +103,7 @@ const urlSafe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-
 // issueCredential makes API credentials for a user, on behalf of the key with the id by,
 // "" for none.
 func (a *API) issueCredential(tx *engine.Tx, user int, name, by string) (username, password string) {
-	_, secret := a.Credentials.Issue(tx, by, credential.Key{
+	_, secret := a.Credentials.Issue(tx, cmp.Or(by, idPrefix), credential.Key{
 		Name: name, Scopes: []string{everything}, Environment: basicKind, Owner: strconv.Itoa(user),
 	}, func(random *rand.Rand) string {
 		return basicSecret(randomText(random, urlSafe, 22), randomText(random, urlSafe, 40))

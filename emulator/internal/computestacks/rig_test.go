@@ -63,26 +63,11 @@ func newRig(t *testing.T, change ...func(c *Config)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api.Handlers = append(api.Handlers, missing(a, api)...)
 	if r.serve, err = httpapi.NewServer(httpapi.Options{Home: w, CheckResponses: true}, api); err != nil {
 		t.Fatal(err)
 	}
 	r.auth = basic(r.hand.Username, r.hand.Password)
 	return r
-}
-
-// missing returns handlers for the operations that are not served yet.
-func missing(a *API, api *httpapi.API) (out []httpapi.Handler) {
-	served := map[string]bool{"getComputeStacksOpenAPIJSON": true, "getComputeStacksOpenAPIYAML": true}
-	for _, op := range a.operations() {
-		served[op.id] = true
-	}
-	for _, op := range api.Contract.Operations {
-		if op.ID == op.Canonical && !served[op.ID] {
-			out = append(out, httpapi.Handle(op.ID, func(*httpapi.Call, struct{}) (any, error) { return nil, notFound("not served yet") }))
-		}
-	}
-	return out
 }
 
 // basic is the Authorization header of API credentials.

@@ -49,9 +49,9 @@ func idle(name string, value *yaml.Node) bool {
 }
 
 // ofError tells the responses of an operation that are no success. Those among the
-// components have other names.
+// components have other names. A 302 is the success of an operation for browsers.
 func ofError(status string) bool {
-	return status == "default" || len(status) == 3 && strings.Contains("1345", status[:1]) && strings.Trim(status[1:], "0123456789X") == ""
+	return status == "default" || status != "302" && len(status) == 3 && strings.Contains("1345", status[:1]) && strings.Trim(status[1:], "0123456789X") == ""
 }
 
 // hush takes away what answers look like, and leaves their statuses and their types

@@ -198,6 +198,9 @@ func compile(doc *openapi3.T, path, method string, item *openapi3.PathItem, op *
 			}
 		}
 	}
+	if o.status == 0 && slices.Contains(o.statuses, http.StatusFound) { // for browsers
+		o.status, o.produces = http.StatusFound, []string{"text/html"}
+	}
 	if refuses, _ := op.Extensions["x-refuses"].(bool); o.status == 0 && !refuses {
 		return nil, fmt.Errorf("no successful response is documented")
 	}
