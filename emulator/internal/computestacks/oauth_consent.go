@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/credential/oauth"
@@ -159,7 +160,7 @@ func (a *API) approve(c *httpapi.Call, r authorization) httpapi.Raw {
 //
 //	POST /api/oauth/authorize
 func (a *API) decide(c *httpapi.Call) (any, error) {
-	if c.Body().Text("_method") == "delete" {
+	if strings.EqualFold(c.Body().Text("_method"), "delete") {
 		return a.deny(c)
 	}
 	r, refused := a.authorizationOf(c)
@@ -180,9 +181,13 @@ func (a *API) deny(c *httpapi.Call) (any, error) {
 	return r.back(oauth.Field{Name: "error", Value: string(oauth.AccessDenied)}, oauth.Field{Name: "error_description", Value: oauth.Refuse(oauth.AccessDenied).Description}), nil
 }
 
-// showCode shows a code to the user of a client that cannot receive a redirect.
+// showCode shows a code, or why there is none, to the user of a client that cannot receive
+// a redirect.
 //
 //	GET /api/oauth/authorize/native
 func (a *API) showCode(c *httpapi.Call) (any, error) {
+	if code := c.RawQuery("error"); code != "" {
+		return htmlPage(http.StatusBadRequest, oauth.ErrorPage(oauth.Refuse(oauth.Code(code)))), nil
+	}
 	return htmlPage(http.StatusOK, oauth.CodePage(c.RawQuery("code"))), nil
 }
