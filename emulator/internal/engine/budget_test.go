@@ -19,30 +19,17 @@ func heldBytes(w *World, kept []*Snapshot) (bytes int64) {
 	}
 	for _, s := range states {
 		for _, table := range s.tables {
-			switch r := table.(type) {
-			case *rows0[item]:
-				r.bySeq.Scan(func(_ uint64, e entry) bool {
-					if !rows[e.value] {
-						rows[e.value] = true
-						bytes += int64(e.size)
-					}
-					return true
-				})
-			case *rows0[tally]:
-				r.bySeq.Scan(func(_ uint64, e entry) bool {
-					if !rows[e.value] {
-						rows[e.value] = true
-						bytes += int64(e.size)
-					}
-					return true
-				})
-			}
+			table.bySeq.Scan(func(_ uint64, e entry) bool {
+				if !rows[e.value] {
+					rows[e.value] = true
+					bytes += int64(e.size)
+				}
+				return true
+			})
 		}
 	}
 	return bytes
 }
-
-type rows0[T any] = rows[T]
 
 // The accounted size is never less than the real one, nor more than that of all states
 // without sharing, whatever is put, deleted, retained, restored and released. A

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"time"
 
@@ -353,23 +354,23 @@ func (l *loader) row() (row savedRow, err error) {
 }
 
 // decode adds a saved row. Members that stay JSON lose the white space of the file.
-func (r *rows[T]) decode(row savedRow) (size int, err error) {
-	var value T
+func (r *rows) decode(row savedRow) (size int, err error) {
+	value := reflect.New(r.kind.of).Interface()
 	if err := row.Value.Compact(); err != nil {
 		return 0, err
 	}
-	if err := json.Unmarshal(row.Value, &value, json.RejectUnknownMembers(true)); err != nil {
+	if err := json.Unmarshal(row.Value, value, json.RejectUnknownMembers(true)); err != nil {
 		return 0, reason(err)
 	}
-	if check := r.kind.Check; check != nil {
-		if err := check(value, row.ID); err != nil {
+	if r.kind.check != nil {
+		if err := r.kind.check(value, row.ID); err != nil {
 			return 0, err
 		}
 	}
 	if _, taken := r.byID.Set(row.ID, row.Seq); taken {
 		return 0, errors.New("the id appears twice")
 	}
-	size = r.sizeOf(row.ID, &value)
-	r.bySeq.Set(row.Seq, entry{id: row.ID, value: &value, size: size})
+	size = r.sizeOf(row.ID, value)
+	r.bySeq.Set(row.Seq, entry{id: row.ID, value: value, size: size})
 	return size, nil
 }

@@ -124,7 +124,7 @@ func (w *writer) member(name string, v any) bool {
 	return w.value(v)
 }
 
-func (r *rows[T]) encode(w *writer) {
+func (r *rows) encode(w *writer) {
 	r.bySeq.Scan(func(seq uint64, e entry) bool {
 		w.token(jsontext.BeginObject)
 		w.name("seq")

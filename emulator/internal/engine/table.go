@@ -34,22 +34,27 @@ type entry struct {
 // ownership is compared by address. Every copy of a state gets a new one.
 type ownership struct{ _ byte }
 
-// rows holds the rows of a table in one state.
-type rows[T any] struct {
+// rows holds the rows of a table in one state. It does not know their type, so that the
+// binary has its code once and not for every table: only Table does.
+type rows struct {
 	bySeq btree.Map[uint64, entry]
 	byID  btree.Map[string, uint64]
-	kind  *rowKind[T]
+	kind  *rowKind
 }
 
-// rowKind describes the rows of a table.
-type rowKind[T any] struct {
-	Kind[T]
-	width int   // bytes of the row itself, with its entries in the trees
-	more  sizer // of the memory it refers to; nil for none
+// rowKind describes the rows of a table. Rows are pointers; the hooks are nil if the Kind
+// has none.
+type rowKind struct {
+	of          reflect.Type // what the rows point to
+	width       int          // bytes of the row itself, with its entries in the trees
+	more        sizer        // of the memory it refers to; nil for none
+	check       func(row any, id string) error
+	loaded      func(row any) any
+	rescheduled func(row any, old, moved Timer) any
 }
 
 // sizeOf estimates the size of a row.
-func (r *rows[T]) sizeOf(id string, row *T) int {
+func (r *rows) sizeOf(id string, row any) int {
 	n := r.kind.width + len(id)
 	if r.kind.more != nil {
 		n += r.kind.more(reflect.ValueOf(row).Elem())
@@ -57,22 +62,12 @@ func (r *rows[T]) sizeOf(id string, row *T) int {
 	return n
 }
 
-// store is the rows of any table, whatever their type.
-type store interface {
-	copy() store
-	each(f func(id string, row any) error) error // row is a pointer, only to be read
-	find(id string) any                          // a pointer, only to be read; nil if there is none
-	reschedule(id string, old, moved Timer) (size int)
-	applyLoaded() // applies Kind.Loaded to every row
-	encode(w *writer)
-	decode(row savedRow) (size int, err error)
+func (r *rows) copy() *rows {
+	return &rows{bySeq: *r.bySeq.Copy(), byID: *r.byID.Copy(), kind: r.kind}
 }
 
-func (r *rows[T]) copy() store {
-	return &rows[T]{bySeq: *r.bySeq.Copy(), byID: *r.byID.Copy(), kind: r.kind}
-}
-
-func (r *rows[T]) each(f func(id string, row any) error) (err error) {
+// each calls f with every row, a pointer that is only to be read.
+func (r *rows) each(f func(id string, row any) error) (err error) {
 	r.bySeq.Scan(func(_ uint64, e entry) bool {
 		err = f(e.id, e.value)
 		return err == nil
@@ -80,40 +75,106 @@ func (r *rows[T]) each(f func(id string, row any) error) (err error) {
 	return err
 }
 
-func (r *rows[T]) find(id string) any {
-	seq, ok := r.byID.Get(id)
+// find returns a row, a pointer that is only to be read; nil if there is none.
+func (r *rows) find(id string) any {
+	_, e, ok := r.get(id)
 	if !ok {
 		return nil
 	}
-	e, _ := r.bySeq.Get(seq)
 	return e.value
 }
 
+// get returns the row with an id and its sequence number.
+func (r *rows) get(id string) (seq uint64, e entry, ok bool) {
+	if seq, ok = r.byID.Get(id); ok {
+		e, _ = r.bySeq.Get(seq)
+	}
+	return seq, e, ok
+}
+
 // reschedule returns the size of the row that it updates; 0 if there is none.
-func (r *rows[T]) reschedule(id string, old, moved Timer) int {
-	if r.kind.Rescheduled == nil {
+func (r *rows) reschedule(id string, old, moved Timer) int {
+	seq, e, ok := r.get(id)
+	if r.kind.rescheduled == nil || !ok {
 		return 0
 	}
-	seq, ok := r.byID.Get(id)
-	if !ok {
-		return 0
-	}
-	e, _ := r.bySeq.Get(seq)
-	row := r.kind.Rescheduled(*e.value.(*T), old, moved)
-	r.bySeq.Set(seq, entry{id: id, value: &row, size: e.size})
+	r.bySeq.Set(seq, entry{id: id, value: r.kind.rescheduled(e.value, old, moved), size: e.size})
 	return e.size
 }
 
-func (r *rows[T]) applyLoaded() {
-	loaded := r.kind.Loaded
-	if loaded == nil {
+// applyLoaded applies Kind.Loaded to every row.
+func (r *rows) applyLoaded() {
+	if r.kind.loaded == nil {
 		return
 	}
 	r.bySeq.Copy().Scan(func(seq uint64, e entry) bool {
-		row := loaded(*e.value.(*T))
-		r.bySeq.Set(seq, entry{id: e.id, value: &row, size: e.size})
+		r.bySeq.Set(seq, entry{id: e.id, value: r.kind.loaded(e.value), size: e.size})
 		return true
 	})
+}
+
+// put adds a row at the end, or replaces the row with the id in its place.
+func (r *rows) put(tx *Tx, id string, row any) {
+	tx.mustBeWritable()
+	seq, ok := r.byID.Get(id)
+	if !ok {
+		seq = tx.s.nextSeq()
+		r.byID.Set(id, seq)
+	}
+	size := r.sizeOf(id, row)
+	old, _ := r.bySeq.Set(seq, entry{id: id, value: row, size: size})
+	tx.s.account(size, old.size)
+	tx.dirty = true
+}
+
+// remove removes a row and reports whether it was there.
+func (r *rows) remove(tx *Tx, id string) bool {
+	tx.mustBeWritable()
+	seq, ok := r.byID.Delete(id)
+	if ok {
+		old, _ := r.bySeq.Delete(seq)
+		tx.s.account(0, old.size)
+		tx.dirty = true
+	}
+	return ok
+}
+
+// own returns the row with an id for the owner of the state to change, made by fresh if
+// there is none, or cloned if a copy of the state has it too.
+func (r *rows) own(tx *Tx, id string, fresh func() any, clone func(row any) any) any {
+	tx.mustBeWritable()
+	seq, e, ok := r.get(id)
+	switch {
+	case !ok:
+		seq = tx.s.nextSeq()
+		r.byID.Set(id, seq)
+		e = entry{id: id, value: fresh(), owner: tx.s.owner}
+		e.size = r.sizeOf(id, e.value)
+		tx.s.account(e.size, 0)
+	case e.owner != tx.s.owner:
+		old := e.size
+		e = entry{id: id, value: clone(e.value), owner: tx.s.owner}
+		e.size = r.sizeOf(id, e.value)
+		tx.s.account(e.size, old)
+	default:
+		return e.value
+	}
+	r.bySeq.Set(seq, e)
+	return e.value
+}
+
+// rank returns how many rows were created before the sequence number.
+func (r *rows) rank(seq uint64) int {
+	low, high := 0, r.bySeq.Len()
+	for low < high {
+		middle := int(uint(low+high) >> 1)
+		if at, _, _ := r.bySeq.GetAt(middle); at < seq {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low
 }
 
 // Kind describes the rows of a table. Only the name is required. Members of a row
@@ -144,57 +205,63 @@ func Always[T any](T) bool { return true }
 
 // AddTable adds a table to a schema that no world uses yet.
 func AddTable[T any](s *Schema, k Kind[T]) *Table[T] {
-	t := &Table[T]{name: k.Name, index: len(s.tables)}
-	of := reflect.TypeFor[T]()
-	sized := &rowKind[T]{Kind: k, width: rowBytes + int(of.Size()), more: sizerOf(of)}
-	kind := tableKind{
-		name: k.Name, row: of, confidential: k.Confidential, only: k.Only,
-		empty: func() store { return &rows[T]{kind: sized} },
+	kind := rowKind{of: reflect.TypeFor[T]()}
+	if k.Check != nil {
+		kind.check = func(row any, id string) error { return k.Check(*row.(*T), id) }
 	}
+	if k.Loaded != nil {
+		kind.loaded = func(row any) any { changed := k.Loaded(*row.(*T)); return &changed }
+	}
+	if k.Rescheduled != nil {
+		kind.rescheduled = func(row any, old, moved Timer) any { changed := k.Rescheduled(*row.(*T), old, moved); return &changed }
+	}
+	of := tableKind{name: k.Name, confidential: k.Confidential, only: k.Only}
 	if k.Internal != nil {
-		kind.internal = func(row any) bool { return k.Internal(*row.(*T)) }
+		of.internal = func(row any) bool { return k.Internal(*row.(*T)) }
 	}
-	s.tables = append(s.tables, kind)
-	return t
+	return &Table[T]{name: k.Name, index: s.addTable(of, kind)}
 }
 
-func (t *Table[T]) rows(tx *Tx) *rows[T] { return tx.s.tables[t.index].(*rows[T]) }
+// addTable adds a table and returns its index.
+func (s *Schema) addTable(of tableKind, kind rowKind) int {
+	kind.width, kind.more = rowBytes+int(kind.of.Size()), sizerOf(kind.of)
+	of.row = kind.of
+	of.empty = func() *rows { return &rows{kind: &kind} }
+	s.tables = append(s.tables, of)
+	return len(s.tables) - 1
+}
+
+func (t *Table[T]) rows(tx *Tx) *rows { return tx.s.tables[t.index] }
 
 // Get returns the row with the id; false if there is none.
-func (t *Table[T]) Get(tx *Tx, id string) (T, bool) {
-	r := t.rows(tx)
-	if seq, ok := r.byID.Get(id); ok {
-		e, _ := r.bySeq.Get(seq)
-		return *e.value.(*T), true
+func (t *Table[T]) Get(tx *Tx, id string) (row T, ok bool) {
+	if found := t.rows(tx).find(id); found != nil {
+		return *found.(*T), true
 	}
-	var zero T
-	return zero, false
+	return row, false
 }
 
 // Find is Get that returns the sequence number too.
 func (t *Table[T]) Find(tx *Tx, id string) (Row[T], bool) {
-	r := t.rows(tx)
-	seq, ok := r.byID.Get(id)
+	seq, e, ok := t.rows(tx).get(id)
 	if !ok {
 		return Row[T]{}, false
 	}
-	e, _ := r.bySeq.Get(seq)
 	return Row[T]{Seq: seq, ID: id, Value: *e.value.(*T)}, true
 }
 
 // Has reports whether there is a row with the id.
-func (t *Table[T]) Has(tx *Tx, id string) bool {
-	_, ok := t.Get(tx, id)
-	return ok
-}
+func (t *Table[T]) Has(tx *Tx, id string) bool { return t.rows(tx).find(id) != nil }
 
 // NewID is Tx.NewID for a row of the table. A loaded state may hold ids that its
 // counters have not reached. NewID skips them in steps that double, so that a long run
 // of them takes little time.
-func (t *Table[T]) NewID(tx *Tx, prefix string) string {
+func (t *Table[T]) NewID(tx *Tx, prefix string) string { return t.rows(tx).newID(tx, prefix) }
+
+func (r *rows) newID(tx *Tx, prefix string) string {
 	for step := uint64(1); ; step *= 2 {
 		id := tx.NewID(prefix)
-		if _, taken := t.Get(tx, id); !taken {
+		if r.find(id) == nil {
 			return id
 		}
 		tx.skip(prefix, step-1)
@@ -202,32 +269,10 @@ func (t *Table[T]) NewID(tx *Tx, prefix string) string {
 }
 
 // Put adds a row at the end, or replaces the row with the id in its place.
-func (t *Table[T]) Put(tx *Tx, id string, row T) {
-	tx.mustBeWritable()
-	r := t.rows(tx)
-	seq, ok := r.byID.Get(id)
-	if !ok {
-		seq = tx.s.nextSeq()
-		r.byID.Set(id, seq)
-	}
-	size := r.sizeOf(id, &row)
-	old, _ := r.bySeq.Set(seq, entry{id: id, value: &row, size: size})
-	tx.s.account(size, old.size)
-	tx.dirty = true
-}
+func (t *Table[T]) Put(tx *Tx, id string, row T) { t.rows(tx).put(tx, id, &row) }
 
 // Delete removes the row and reports whether it was there.
-func (t *Table[T]) Delete(tx *Tx, id string) bool {
-	tx.mustBeWritable()
-	r := t.rows(tx)
-	seq, ok := r.byID.Delete(id)
-	if ok {
-		old, _ := r.bySeq.Delete(seq)
-		tx.s.account(0, old.size)
-		tx.dirty = true
-	}
-	return ok
-}
+func (t *Table[T]) Delete(tx *Tx, id string) bool { return t.rows(tx).remove(tx, id) }
 
 // Len returns the number of rows.
 func (t *Table[T]) Len(tx *Tx) int { return t.rows(tx).bySeq.Len() }
@@ -237,26 +282,8 @@ func (t *Table[T]) Len(tx *Tx) int { return t.rows(tx).bySeq.Len() }
 // change with every request; copies of the world keep the value they had.
 // Changes made so do not count as changes of state.
 func Own[T interface{ Clone() T }](t *Table[T], tx *Tx, id string) *T {
-	tx.mustBeWritable()
-	r := t.rows(tx)
-	seq, ok := r.byID.Get(id)
-	if !ok {
-		seq = tx.s.nextSeq()
-		r.byID.Set(id, seq)
-		value := new(T)
-		e := entry{id: id, value: value, owner: tx.s.owner, size: r.sizeOf(id, value)}
-		r.bySeq.Set(seq, e)
-		tx.s.account(e.size, 0)
-		return value
-	}
-	e, _ := r.bySeq.Get(seq)
-	if e.owner != tx.s.owner {
-		value, old := (*e.value.(*T)).Clone(), e.size
-		e = entry{id: id, value: &value, owner: tx.s.owner, size: r.sizeOf(id, &value)}
-		r.bySeq.Set(seq, e)
-		tx.s.account(e.size, old)
-	}
-	return e.value.(*T)
+	row := t.rows(tx).own(tx, id, func() any { return new(T) }, func(row any) any { c := (*row.(*T)).Clone(); return &c })
+	return row.(*T)
 }
 
 // After yields the rows created after the row with the sequence number, which
@@ -289,16 +316,4 @@ func (t *Table[T]) At(tx *Tx, position int) (Row[T], bool) {
 }
 
 // Rank returns how many rows were created before the sequence number.
-func (t *Table[T]) Rank(tx *Tx, seq uint64) int {
-	r := t.rows(tx)
-	low, high := 0, r.bySeq.Len()
-	for low < high {
-		middle := int(uint(low+high) >> 1)
-		if at, _, _ := r.bySeq.GetAt(middle); at < seq {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low
-}
+func (t *Table[T]) Rank(tx *Tx, seq uint64) int { return t.rows(tx).rank(seq) }

@@ -28,7 +28,7 @@ type Schema struct {
 
 type tableKind struct {
 	name  string
-	empty func() store
+	empty func() *rows
 	row   reflect.Type
 	// See Kind. internal is nil if no rows are internal.
 	only         string
@@ -82,7 +82,7 @@ type state struct {
 	seq      uint64
 	counters *btree.Map[string, uint64]
 	agenda   agenda
-	tables   []store
+	tables   []*rows
 	owner    *ownership
 
 	size           int64 // of the rows, estimated
@@ -107,7 +107,7 @@ func (s *state) nextSeq() uint64 {
 func (s *state) copy() *state {
 	c := &state{
 		clock: s.clock, seq: s.seq, counters: s.counters.Copy(), agenda: s.agenda.copy(),
-		tables: make([]store, len(s.tables)), owner: new(ownership),
+		tables: make([]*rows, len(s.tables)), owner: new(ownership),
 		size: s.size, added: s.added, removed: s.removed, point: s.point,
 	}
 	for i, t := range s.tables {
