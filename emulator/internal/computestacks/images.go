@@ -204,7 +204,7 @@ func (a *API) createImage(c *httpapi.Call) (any, error) {
 	numberRows(c.Tx, i.SettingParams, "setting_param")
 	numberRows(c.Tx, i.IngressParams, "ingress_param")
 	numberRows(c.Tx, i.VolumeParams, "volume_param")
-	numberRows(c.Tx, i.Requires, "relationship")
+	numberRows(c.Tx, i.Requires, "image_relationship")
 	put(c.Tx, a.images, i.ID, i)
 	return one("container_image", a.imageBody(c.Tx, i)), nil
 }
@@ -278,9 +278,7 @@ func (a *API) deleteImage(c *httpapi.Call) (any, error) {
 		other.Requires = slices.DeleteFunc(slices.Clone(other.Requires), requires)
 		put(c.Tx, a.images, other.ID, other)
 	}
-	for _, share := range rowsOf(c.Tx, a.collaborations, func(s Collaboration) bool { return s.Kind == ofImage && s.ObjectID == i.ID }) {
-		remove(c.Tx, a.collaborations, share.ID)
-	}
+	a.endCollaborations(c.Tx, ofImage, i.ID)
 	return empty{}, nil
 }
 

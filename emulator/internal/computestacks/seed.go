@@ -180,7 +180,7 @@ func (a *API) addImage(tx *engine.Tx, i Image) Image {
 	}
 	for n := range i.Requires {
 		r := &i.Requires[n]
-		r.ID, r.CreatedAt, r.UpdatedAt = newID(tx, "relationship"), at, at
+		r.ID, r.CreatedAt, r.UpdatedAt = newID(tx, "image_relationship"), at, at
 	}
 	put(tx, a.images, i.ID, i)
 	return i
