@@ -133,77 +133,107 @@ type Nothing struct{}
 // nothing.
 type Check[In any] = func(c *Call, in In) []fail.Detail
 
+// function is the function of a handler without its types, so that the code that runs
+// handlers is in the binary once and not once for each type of input.
+type function struct {
+	input  reflect.Type
+	params []field
+	// call runs the function; in points to the input.
+	call func(c *Call, in any) (any, error)
+	// check runs the checks; nil for none.
+	check func(c *Call, in any) []fail.Detail
+}
+
+// erase makes a function that has no types of its own from one that has.
+func erase[In, Out any](f func(c *Call, in In) (Out, error)) function {
+	of := reflect.TypeFor[In]()
+	return function{of, parametersOf(of), func(c *Call, in any) (any, error) { return f(c, *in.(*In)) }, nil}
+}
+
 // Handle makes a function the handler of an operation. Fields of In with the tag
 // `path:"name"` or `query:"name"` are set from the route and the query, the others
 // from the body, which has been validated before.
 func Handle[In, Out any](operation string, f func(c *Call, in In) (Out, error), checks ...Check[In]) Handler {
-	params := parametersOf(reflect.TypeFor[In]())
-	h := Handler{operation: operation, handlesDryRun: slices.ContainsFunc(params, func(p field) bool { return p.from == "query" && p.name == dryRun })}
-	h.serve = func(x *RequestContext) (any, error) {
-		for tries := 0; ; tries++ {
-			in, err := input[In](x, params)
-			if err != nil {
-				return nil, err
+	of := erase(f)
+	if len(checks) > 0 {
+		of.check = func(c *Call, in any) (details []fail.Detail) {
+			for _, check := range checks {
+				details = append(details, check(c, *in.(*In))...)
 			}
-			var moved *baseChange
-			out, err := x.transact(func(c *Call) (any, error) {
-				if moved = x.baseChanged(c); moved != nil {
-					if tries < maxRereads {
-						return nil, errBaseChanged
-					}
-					err := x.recheck(moved)
-					if moved = nil; err == nil {
-						in, err = input[In](x, params)
-					}
-					if err != nil {
-						return nil, err
-					}
-				}
-				if details := runChecks(checks, c, in); len(details) > 0 {
-					return nil, fail.Parameters(details...)
-				}
-				if err := x.checkBudget(c.Tx); err != nil {
-					return nil, err
-				}
-				out, err := f(c, in)
-				x.ObserveTime(c.Now()) // the function may have advanced time
-				return out, err
-			})
-			if moved == nil {
-				return out, err
-			}
-			if err := x.recheck(moved); err != nil {
-				return nil, err
-			}
+			return details
 		}
 	}
-	if len(checks) > 0 {
+	return of.handler(operation)
+}
+
+func (f *function) handler(operation string) Handler {
+	h := Handler{operation: operation, serve: f.serve}
+	h.handlesDryRun = slices.ContainsFunc(f.params, func(p field) bool { return p.from == "query" && p.name == dryRun })
+	if f.check != nil {
 		h.check = func(x *RequestContext) func(c *Call) []fail.Detail {
-			in := readable[In](x, params)
-			return func(c *Call) []fail.Detail { return runChecks(checks, c, in) }
+			in := f.readable(x)
+			return func(c *Call) []fail.Detail { return f.check(c, in) }
 		}
 	}
 	return h
 }
 
-func runChecks[In any](checks []Check[In], c *Call, in In) (details []fail.Detail) {
-	for _, check := range checks {
-		details = append(details, check(c, in)...)
+// serve runs the function in a transaction.
+func (f *function) serve(x *RequestContext) (any, error) {
+	for tries := 0; ; tries++ {
+		in, err := f.read(x)
+		if err != nil {
+			return nil, err
+		}
+		var moved *baseChange
+		out, err := x.transact(func(c *Call) (any, error) {
+			if moved = x.baseChanged(c); moved != nil {
+				if tries < maxRereads {
+					return nil, errBaseChanged
+				}
+				err := x.recheck(moved)
+				if moved = nil; err == nil {
+					reflect.ValueOf(in).Elem().SetZero()
+					err = f.readInto(x, in)
+				}
+				if err != nil {
+					return nil, err
+				}
+			}
+			if f.check != nil {
+				if details := f.check(c, in); len(details) > 0 {
+					return nil, fail.Parameters(details...)
+				}
+			}
+			if err := x.checkBudget(c.Tx); err != nil {
+				return nil, err
+			}
+			out, err := f.call(c, in)
+			x.ObserveTime(c.Now()) // the function may have advanced time
+			return out, err
+		})
+		if moved == nil {
+			return out, err
+		}
+		if err := x.recheck(moved); err != nil {
+			return nil, err
+		}
 	}
-	return details
 }
 
 // HandleWithoutWorld is Handle for an operation that concerns no workspace. Its Call
 // has no transaction, so that it waits for no world.
 func HandleWithoutWorld[In, Out any](operation string, f func(c *Call, in In) (Out, error)) Handler {
-	params := parametersOf(reflect.TypeFor[In]())
-	return Handler{operation: operation, serve: func(x *RequestContext) (any, error) {
-		in, err := input[In](x, params)
-		if err != nil {
-			return nil, err
-		}
-		return f(x.call(nil), in)
-	}}
+	of := erase(f)
+	return Handler{operation: operation, serve: of.serveWithoutWorld}
+}
+
+func (f *function) serveWithoutWorld(x *RequestContext) (any, error) {
+	in, err := f.read(x)
+	if err != nil {
+		return nil, err
+	}
+	return f.call(x.call(nil), in)
 }
 
 // transact runs a handler's function in a transaction. The same transaction checks
@@ -273,28 +303,35 @@ func (x *RequestContext) visible(c *Call) error {
 // contract has x-raw-body; it is valid until the function returns. Where the contract
 // has x-stream-body, the field is an io.Reader and the function reads the body.
 func HandleUnlocked[In, Out any](operation string, f func(ctx context.Context, c *Call, in In) (Out, error)) Handler {
-	params := parametersOf(reflect.TypeFor[In]())
-	return Handler{operation: operation, unlocked: true, serve: func(x *RequestContext) (any, error) {
-		in, err := input[In](x, params)
-		if err != nil {
-			return nil, err
-		}
-		defer x.withoutDeadlines()()
-		return f(x.Request.Context(), x.call(nil), in)
-	}}
+	of := erase(func(c *Call, in In) (Out, error) { return f(c.x.Request.Context(), c, in) })
+	return Handler{operation: operation, unlocked: true, serve: of.serveUnlocked}
 }
 
-// input converts the request to the type of the handler.
-func input[In any](x *RequestContext, params []field) (in In, err error) {
+func (f *function) serveUnlocked(x *RequestContext) (any, error) {
+	in, err := f.read(x)
+	if err != nil {
+		return nil, err
+	}
+	defer x.withoutDeadlines()()
+	return f.call(x.call(nil), in)
+}
+
+// read converts the request to the type of the function, and returns a pointer to it.
+func (f *function) read(x *RequestContext) (in any, err error) {
+	in = reflect.New(f.input).Interface()
+	return in, f.readInto(x, in)
+}
+
+func (f *function) readInto(x *RequestContext, in any) error {
 	if x.value != nil {
-		if err := x.decode(&in); err != nil {
-			return in, err
+		if err := x.decode(in); err != nil {
+			return err
 		}
 	}
-	if len(params) > 0 {
-		fill(x, reflect.ValueOf(&in).Elem(), params)
+	if len(f.params) > 0 {
+		fill(x, reflect.ValueOf(in).Elem(), f.params)
 	}
-	return in, nil
+	return nil
 }
 
 // Call returns the request as a Call without a transaction, for stages.

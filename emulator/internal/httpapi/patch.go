@@ -47,14 +47,16 @@ type patchBase struct {
 // does not exist, now must return the error that f would. f and the checks get
 // only the members that differ from the resource.
 func Patch[In, At, Out any](operation string, f func(c *Call, in In) (Out, error), now func(c *Call, at At) (Present, error), checks ...Check[In]) Handler {
-	h := Handle(operation, f, checks...)
-	params := parametersOf(reflect.TypeFor[At]())
-	h.present = func(c *Call) (Present, error) {
-		var at At
-		fill(c.x, reflect.ValueOf(&at).Elem(), params)
-		return now(c, at)
-	}
+	h, of := Handle(operation, f, checks...), erase(now)
+	h.present = of.present
 	return h
+}
+
+func (f *function) present(c *Call) (Present, error) {
+	at := reflect.New(f.input)
+	fill(c.x, at.Elem(), f.params)
+	p, err := f.call(c, at.Interface())
+	return p.(Present), err
 }
 
 // maxRereads is how often a patch is compared again, without the lock of the world,

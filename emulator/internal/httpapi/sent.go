@@ -93,14 +93,15 @@ func (b Body) at(path string) any {
 	return v
 }
 
-// readable is input for a request with violations: values of the wrong type are left
+// readable is read for a request with violations: values of the wrong type are left
 // out, and recorded for Body.Read. The others are there, whatever is wrong with them.
-func readable[In any](x *RequestContext, params []field) (in In) {
-	if x.value != nil && x.decode(&in) != nil {
-		x.unread = decodeReadable(x.decoded(), &in)
+func (f *function) readable(x *RequestContext) (in any) {
+	in = reflect.New(f.input).Interface()
+	if x.value != nil && x.decode(in) != nil {
+		x.unread = decodeReadable(x.decoded(), in)
 	}
 	known := len(x.detail)
-	fill(x, reflect.ValueOf(&in).Elem(), params)
+	fill(x, reflect.ValueOf(in).Elem(), f.params)
 	x.detail = x.detail[:known] // what is wrong with the query is there already
 	return in
 }
