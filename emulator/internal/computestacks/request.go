@@ -1,10 +1,10 @@
 package computestacks
 
 import (
-	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -91,14 +91,18 @@ func (l collection) links() string {
 // listOf returns the page of rows that a request asks for, as the member key. show
 // renders a row of the page.
 func listOf[T, B any](c *httpapi.Call, key string, rows []T, show func(T) B) collection {
-	p := pageOf(c)
-	bodies := []B{}
-	if first := p.number - 1; first <= len(rows)/p.size {
-		for _, row := range rows[min(first*p.size, len(rows)):min(p.number*p.size, len(rows))] {
-			bodies = append(bodies, show(row))
+	return pageOfRows(c, key, len(rows), func(n int) any { return show(rows[n]) })
+}
+
+// pageOfRows is listOf without the type of the rows.
+func pageOfRows(c *httpapi.Call, key string, total int, show func(n int) any) collection {
+	p, bodies := pageOf(c), []any{}
+	if first := p.number - 1; first <= total/p.size {
+		for n := first * p.size; n < min(p.number*p.size, total); n++ {
+			bodies = append(bodies, show(n))
 		}
 	}
-	return collection{body: map[string]any{key: bodies}, page: p, total: len(rows), call: c}
+	return collection{body: map[string]any{key: bodies}, page: p, total: total, call: c}
 }
 
 // one returns the body with an object as its only member.
@@ -133,7 +137,8 @@ func newestFirst[T any](rows []T) []T {
 // byName sorts rows by a text, without regard to case, and rows with the same text in
 // the order of creation.
 func byName[T any](rows []T, name func(T) string) []T {
-	slices.SortStableFunc(rows, func(x, y T) int { return cmp.Compare(strings.ToLower(name(x)), strings.ToLower(name(y))) })
+	// sort has one copy of its code, where slices has one for each type of rows.
+	sort.SliceStable(rows, func(i, j int) bool { return strings.ToLower(name(rows[i])) < strings.ToLower(name(rows[j])) })
 	return rows
 }
 
