@@ -143,6 +143,7 @@ var testModules = []string{
 	"github.com/tmaxmax/go-sse",
 	"go.uber.org/goleak",
 	"golang.org/x/net",
+	"golang.org/x/oauth2",
 	"pgregory.net/rapid",
 }
 

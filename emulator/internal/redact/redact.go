@@ -23,6 +23,9 @@ var (
 	bearer = regexp.MustCompile(`(?i)(bearer` + gap + `)((?:[^\s"]*bearer` + gap + `)*[^\s"]+)`)
 	// Members of a query, a form, a JSON object or a printed struct.
 	member = regexp.MustCompile(`(?i)((?:token|api[_-]?key|secret|passw(?:or)?d)(?:=|%3d|:|[\\"']+\s*:\s*[\\"']+))([^&\s"]+)`)
+	// Authorization codes and PKCE verifiers, in a query, a form, a JSON object or a page.
+	// They are long; other codes, such as those of errors, are not.
+	code = regexp.MustCompile(`(?i)((?:code|code_verifier)(?:=|%3d|[\\"']+(?:\s*:\s*[\\"']+|>)))([a-z0-9_.~-]{40,})`)
 	// Keys with a prefix. A stop or a slash at the end of one belongs to the
 	// sentence or the path around it.
 	key = regexp.MustCompile(`(?i)(?:whsec_|[a-z0-9_-]*_live_|(?:sky|sk|rk|pk)_test_|sky_(?:admin|salt)_)[0-9a-z_~+/=.-]*[0-9a-z_~+=-]`)
@@ -40,6 +43,7 @@ func String(s string) string {
 	s = replace(headerLine, s, func(string) string { return mark })
 	s = replace(bearer, s, Token)
 	s = replace(member, s, Token)
+	s = replace(code, s, Token)
 	return key.ReplaceAllStringFunc(s, Token)
 }
 
@@ -113,14 +117,28 @@ func suspicious(s string) bool {
 			if ends(s[:i], "beare") {
 				return true
 			}
-		case '=', ':', '%':
-			if ends(strings.TrimRight(s[:i], "\\\"' \t\r\n\f"),
-				"token", "key", "secret", "password", "passwd", "authorization", "cookie") {
+		case '=', ':', '%', '>':
+			before := strings.TrimRight(s[:i], "\\\"' \t\r\n\f")
+			if ends(before, "code", "code_verifier") && longWord(s[i+1:]) {
+				return true
+			}
+			if ends(before, "token", "key", "secret", "password", "passwd", "authorization", "cookie") {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// longWord reports whether s may begin with an authorization code.
+func longWord(s string) bool {
+	s = strings.TrimLeft(s, "\\\"' \t\r\n\f")
+	for i := range min(len(s), 40) {
+		if !isAlphanumeric(s[i:i+1]) && !strings.ContainsRune("_.~-", rune(s[i])) {
+			return false
+		}
+	}
+	return len(s) >= 40
 }
 
 // ends reports whether s ends in one of the words, in whatever case.

@@ -12,6 +12,9 @@ const (
 	liveKey = "sky_live_0000000000000000000000000000002LWGSy"
 )
 
+// longCode is an authorization code.
+const longCode = "ZWAO5IKHekXJKk1UuAxou7-RgXpGaSrp9CEgh7k9n_j"
+
 func TestString(t *testing.T) {
 	for _, tc := range []struct{ name, in, want string }{
 		{"nothing", "instance ins_123 is running", "instance ins_123 is running"},
@@ -51,6 +54,12 @@ func TestString(t *testing.T) {
 		{"prose", "invalid token: it expired", "invalid token: it expired"},
 		{"bearer behind a key", "whsec_Bearer abc", "whsec_… …"},
 		{"bearer in a member", "token=Bearer abc", "token=… …"},
+		{"code in a form", "grant=x&code=" + longCode + "&code_verifier=" + longCode, "grant=x&code=…&code_verifier=…"},
+		{"code in JSON", `{"code": "` + longCode + `","x":1}`, `{"code": "…","x":1}`},
+		{"code in escaped JSON", `{\"code\":\"` + longCode + `\"}`, `{\"code\":\"…\"}`},
+		{"code on a page", `<code id="authorization_code">` + longCode + `</code>`, `<code id="authorization_code">…</code>`},
+		{"code in a query in a query", "?to=%3Fcode%3D" + longCode, "?to=%3Fcode%3D…"},
+		{"code of an error", `{"code":"not_found"} code=not_found code: not_found`, `{"code":"not_found"} code=not_found code: not_found`},
 		{"not UTF-8", "\xff Bearer \xfe\xfd \xff", "\xff Bearer … \xff"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
