@@ -78,7 +78,9 @@ func (n *nulls) resolveMember(of, s *openapi3.Schema, object map[string]any, nam
 	case patch:
 		delete(object, name)
 		e.member(name).drop = true
-		n.details = append(n.details, violation(fail.Body, field, "required", "%s cannot be unset, so it must not be null; leave it out to keep what it is.", printable(field)))
+		d := violation(fail.Body, field, "required", "%s cannot be unset, so it must not be null; leave it out to keep what it is.", printable(field))
+		d.Keyword = "nullable"
+		n.details = append(n.details, d)
 	case required || nullable(s):
 		delete(object, name)
 		e.member(name).drop = true
