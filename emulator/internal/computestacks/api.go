@@ -103,7 +103,7 @@ func (a *API) pipeline() []httpapi.Stage {
 		{Name: "version", Run: a.checkVersion},
 		{Name: "authenticate", Run: a.authenticate}, // and counts the request, in the same transaction
 		{Name: "rate limit", Run: a.limited},
-		{Name: "accept", Run: httpapi.Accept},
+		{Name: "accept", Run: accept},
 		{Name: "scope", Run: a.scope},
 		{Name: "read", Run: httpapi.ReadBody},
 		{Name: "client", Run: a.locate},
@@ -143,7 +143,7 @@ func (a *API) handlers() []httpapi.Handler {
 // complete adds the headers that every response carries.
 func (a *API) complete(x *httpapi.RequestContext) {
 	x.Set("X-Request-Id", x.ID)
-	if x.Version != "" && x.Caller.Token != "" {
+	if x.Version != "" && (x.Caller.Token != "" || x.Op != nil && x.Op.Public) {
 		x.Set("Api-Deprecated", "true")
 	}
 }

@@ -1,6 +1,7 @@
 package computestacks
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -66,11 +67,12 @@ func (a *API) authenticate(x *httpapi.RequestContext) error {
 }
 
 // requestSecret returns the secret of a request as the store knows it, "" if there is
-// none, and whether it came by HTTP Basic. Schemes may be written in any case.
+// none, and whether it came by HTTP Basic. Schemes may be written in any case. Without the
+// header, an access token may be in the query.
 func requestSecret(r *http.Request) (secret string, basic bool, err error) {
 	lines := r.Header["Authorization"]
 	if len(lines) == 0 {
-		return "", false, nil
+		return queryToken(r), false, nil
 	}
 	scheme, rest, _ := strings.Cut(strings.Trim(lines[0], " \t"), " ")
 	rest = strings.Trim(rest, " \t")
@@ -85,6 +87,15 @@ func requestSecret(r *http.Request) (secret string, basic bool, err error) {
 		return rest, false, nil
 	}
 	return "", false, forbidden("The Authorization header must be sent once, as Basic <credentials> or Bearer <access token>.")
+}
+
+// queryToken returns the access token in the query of a request, "" if there is none (C36).
+func queryToken(r *http.Request) string {
+	if !strings.Contains(r.URL.RawQuery, "_token=") {
+		return "" // which spares nearly all requests the parsing
+	}
+	q := r.URL.Query()
+	return cmp.Or(q.Get("access_token"), q.Get("bearer_token"))
 }
 
 // DecodeBasic reads the credentials of HTTP Basic, with or without padding.

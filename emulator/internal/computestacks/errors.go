@@ -14,19 +14,20 @@ import (
 
 // Codes of errors. The API has none on the wire: the record of requests shows them.
 const (
-	codeInvalid      = "unprocessable"      // 422
-	codeBadRequest   = "bad_request"        // 400
-	codeNotFound     = "not_found"          // 404
-	codeUnauthorized = "unauthorized"       // 401
-	codeForbidden    = "forbidden"          // 403
-	codeScope        = "insufficient_scope" // 403
-	codeBusy         = "busy"               // 405
+	codeInvalid      = "unprocessable"       // 422
+	codeBadRequest   = "bad_request"         // 400
+	codeNotFound     = "not_found"           // 404
+	codeUnauthorized = "unauthorized"        // 401
+	codeForbidden    = "forbidden"           // 403
+	codeScope        = "insufficient_scope"  // 403
+	codeBusy         = "busy"                // 405
+	codeVersion      = "unsupported_version" // 422
 )
 
 // ErrorCodes lists the codes of errors that the record of requests shows.
 func ErrorCodes() []string {
 	return append([]string{
-		codeInvalid, codeBadRequest, codeNotFound, codeUnauthorized, codeForbidden, codeScope, codeBusy, "unsupported_version", "rate_limited", "route_not_found",
+		codeInvalid, codeBadRequest, codeNotFound, codeUnauthorized, codeForbidden, codeScope, codeBusy, codeVersion, "rate_limited", "route_not_found",
 		"method_not_allowed", "not_acceptable", "payload_too_large", "unsupported_media_type", "invalid_json", "invalid_request", "request_timeout",
 		"uri_too_long", "headers_too_large", "host_not_allowed", "internal_error", "budget_exceeded",
 	}, oauthCodes()...)

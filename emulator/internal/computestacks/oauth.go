@@ -133,7 +133,7 @@ func renderOAuthError(x *httpapi.RequestContext, err *fail.Error) httpapi.Respon
 	if !slices.Contains(oauthCodes(), err.Code) {
 		e.Code, e.Description = oauth.InvalidRequest, strings.Join(messages(err), " ")
 		r.Status = status(err)
-		if err.Kind == fail.Invalid {
+		if err.Kind == fail.Invalid && err.Code != codeVersion {
 			r.Status = e.Status()
 		}
 	} else {
@@ -147,6 +147,15 @@ func renderOAuthError(x *httpapi.RequestContext, err *fail.Error) httpapi.Respon
 	}
 	r.Body, _ = httpapi.EncodeJSON(body) // strings always encode
 	return r
+}
+
+// accept is the stage that rejects media types. Clients of the API ask for the pages of
+// consent with the media type of the API, so these accept all.
+func accept(x *httpapi.RequestContext) error {
+	if strings.HasPrefix(x.Op.Path, oauthPrefix+"authorize") {
+		return nil
+	}
+	return httpapi.Accept(x)
 }
 
 // locate is the stage that finds the workspace of an OAuth request: that of the client,

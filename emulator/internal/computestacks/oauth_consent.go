@@ -186,8 +186,12 @@ func (a *API) deny(c *httpapi.Call) (any, error) {
 //
 //	GET /api/oauth/authorize/native
 func (a *API) showCode(c *httpapi.Call) (any, error) {
-	if code := c.RawQuery("error"); code != "" {
-		return htmlPage(http.StatusBadRequest, oauth.ErrorPage(oauth.Refuse(oauth.Code(code)))), nil
+	if code := c.RawQuery("code"); code != "" {
+		return htmlPage(http.StatusOK, oauth.CodePage(code)), nil
 	}
-	return htmlPage(http.StatusOK, oauth.CodePage(c.RawQuery("code"))), nil
+	refused := oauth.Missing("code")
+	if code := c.RawQuery("error"); code != "" {
+		refused = oauth.Refuse(oauth.Code(code))
+	}
+	return htmlPage(http.StatusBadRequest, oauth.ErrorPage(refused)), nil
 }

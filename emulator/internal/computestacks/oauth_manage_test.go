@@ -93,3 +93,46 @@ func TestTokenInfo(t *testing.T) {
 	r.advance(2 * time.Hour)
 	bad("Bearer "+pair.text("access_token"), "The access token expired")
 }
+
+// TestTokenInQuery covers C36: a token in the query counts if there is no header.
+func TestTokenInQuery(t *testing.T) {
+	r := newRig(t)
+	pair := r.newApp(true, "").pair("public profile_read")
+	token := pair.text("access_token")
+	r.as("").get("/api/users?access_token=" + token).wants(200)
+	r.as("").get("/api/users?bearer_token=" + token + "&page=2").wants(200)
+	r.as("").get("/api/projects?access_token=" + token).wants(403)
+	r.as("").get("/api/users?access_token=x").refused(403, "The access token is invalid")
+	r.as("").get("/api/users?access_token=").wants(403)
+	r.as("Bearer x").get("/api/users?access_token=" + token).wants(403)
+}
+
+// TestOAuthNegotiation covers C22 and C30: pages are sent whatever the Accept header asks
+// for, and versions are those of the API.
+func TestOAuthNegotiation(t *testing.T) {
+	r := newRig(t)
+	p := r.newApp(true, "")
+	const current, browser = "application/json; api_version=60;", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+	for _, accept := range []string{current, browser, "text/html"} {
+		a := r.as("").get(p.authorizePath(), "Accept", accept).wants(200)
+		if a.Header.Get("Content-Type") != "text/html; charset=utf-8" {
+			t.Errorf("%s: %v", accept, a.Header)
+		}
+		r.as("").post(p.authorizePath(), nil, "Accept", accept).wants(302)
+		r.as("").delete(p.authorizePath(), "Accept", accept).wants(302)
+		r.as("").get("/api/oauth/authorize/native?code=x", "Accept", accept).wants(200)
+	}
+	r.as("").get("/api/oauth/authorize/native").wants(400)
+	r.as("").post("/api/oauth/authorize", map[string]any{"client_id": p.id, "redirect_uri": callback, "response_type": "code"}).wants(302)
+	body := map[string]any{"grant_type": "client_credentials", "client_id": p.id, "client_secret": p.secret}
+	r.as("").post("/api/oauth/token", body, "Accept", current).wants(200)
+	if a := r.as("").post("/api/oauth/token", body, "Accept", "application/json; api_version=51").wants(200); a.Header.Get("Api-Deprecated") != "true" {
+		t.Errorf("deprecated: %v", a.Header)
+	}
+	a := r.as("").post("/api/oauth/token", body, "Accept", "application/json; api_version=99")
+	a.is(422, `{"error":"invalid_request","error_description":"You requested an unsupported version (99)"}`)
+	if a.Header.Get("Api-Version-Supported") != "false" {
+		t.Errorf("unsupported: %v", a.Header)
+	}
+	r.as("").post("/api/oauth/token", body, "Accept", "application/xml").wants(406)
+}

@@ -229,6 +229,7 @@ func (a *API) introspector(c *httpapi.Call) (string, error) {
 		if !ok || k.Status(c.Now()) != credential.Active || plain == c.Body().Text("token") {
 			return "", refuse(oauth.InvalidToken)
 		}
+		a.tokenUsed(c.Tx, k.ID)
 		return g.ClientID, nil
 	}
 	if _, sent := oauth.ClientOf(header, c.Body().Text); !sent {

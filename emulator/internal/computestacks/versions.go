@@ -38,7 +38,7 @@ func (a *API) checkVersion(x *httpapi.RequestContext) error {
 	}
 	x.Set("Api-Version-Supported", "false")
 	return &fail.Error{
-		Kind: fail.Invalid, Code: "unsupported_version", Message: fmt.Sprintf("You requested an unsupported version (%s)", fail.ClipAt(digits, 20)),
+		Kind: fail.Invalid, Code: codeVersion, Message: fmt.Sprintf("You requested an unsupported version (%s)", fail.ClipAt(digits, 20)),
 	}
 }
 

@@ -107,7 +107,7 @@ func (x *RequestContext) checkType() (string, error) {
 			return media, nil
 		}
 	}
-	if x.Op.schemas["application/json"] == nil {
+	if x.Op.schemas["application/json"] == nil || len(x.Op.schemas) > 1 {
 		return "", fail.Newf(fail.UnsupportedMedia, "unsupported_media_type", "The body must be in UTF-8 and of the type %s: send it in the header Content-Type.", x.Op.consumes())
 	}
 	hint := ""
