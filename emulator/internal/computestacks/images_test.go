@@ -275,6 +275,32 @@ func TestImageDeleted(t *testing.T) {
 	}
 }
 
+// TestImageOfPendingOrder covers C44: an image can be deleted while an order of it waits;
+// the order fails then. While its service is being built the image is in use.
+func TestImageOfPendingOrder(t *testing.T) {
+	r := newRig(t)
+	place := func(image string) string {
+		return r.post("/api/orders", orderOf("blog"+image, `{"image_id":`+image+`,"name":"blog","product_id":1}`)).wants(201).text("order.id")
+	}
+	for range 2 {
+		r.post("/api/container_images", newImage(nil)).wants(201)
+	}
+	lost := place("7")
+	r.delete("/api/container_images/7").is(202, `{}`)
+	built := place("8")
+	r.advance(2e9)
+	r.delete("/api/container_images/8").refused(422, "Unable to delete container image. There are services that use it.")
+	r.advance(60e9)
+	for id, want := range map[string]string{lost: "failed", built: "completed"} {
+		if got := r.get("/api/orders/" + id).text("order.status"); got != want {
+			t.Errorf("order %s is %s, want %s", id, got, want)
+		}
+	}
+	if a := r.get("/api/projects"); a.text("projects.0.name") != "blog8" || a.at("projects.1") != nil {
+		t.Errorf("the projects are %s", a.Body)
+	}
+}
+
 // TestProviders covers C51.
 func TestProviders(t *testing.T) {
 	r := newRig(t)

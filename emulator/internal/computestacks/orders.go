@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
+	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 )
 
@@ -241,6 +242,11 @@ func (a *API) startOrder(tx *engine.Tx, e EventLog) error {
 	o, p, err := a.planned(tx, e)
 	if err != nil {
 		return err
+	}
+	for _, s := range p.Services { // an owner can delete an image that has no service yet
+		if _, ok := get(tx, a.images, s.ImageID); !ok {
+			return a.failOrder(tx, o, fmt.Sprintf("Invalid image. Image ID: %d | %s.", s.ImageID, fail.Clip(s.Label)))
+		}
 	}
 	project, ok := get(tx, a.projects, p.ProjectID)
 	switch {
