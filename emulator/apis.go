@@ -29,6 +29,9 @@ type api interface {
 	// Attach makes the credentials that the API derives from a key and a seed lead to
 	// the world of a new workspace.
 	Attach(w *engine.World, key string, seed uint64) error
+	// KeyID returns the id of a key of a world that is given by its secret or its id;
+	// false if the API has no such key there.
+	KeyID(w *engine.World, key string) (string, bool)
 	// Alias returns the path under which the API serves a request that it recognizes by
 	// its credentials; "" if it does not.
 	Alias(r *http.Request) string
@@ -96,6 +99,9 @@ func (e *Emulator) describe(c *config) (served []*httpapi.API, first *httpapi.AP
 		}
 		if c.serves(a.Name()) {
 			served = append(served, described)
+			if described.Prefix != "" {
+				e.beside = append(e.beside, described.Prefix)
+			}
 		}
 	}
 	return served, first, nil

@@ -49,5 +49,10 @@ func (a computestacksAPI) Alias(r *http.Request) string {
 	return ""
 }
 
+// KeyID implements api: API credentials are written as username:password.
+func (a computestacksAPI) KeyID(w *engine.World, key string) (string, bool) {
+	return a.API.KeyID(w, key)
+}
+
 // HTTP implements api.
 func (a computestacksAPI) HTTP() (*httpapi.API, error) { return a.API.HTTP() }

@@ -38,6 +38,7 @@ type Emulator struct {
 	registry   *engine.Registry
 	schema     *engine.Schema
 	apis       []api
+	beside     []string // the prefixes of the served APIs that have one
 	sky        skystackAPI
 	stacks     computestacksAPI
 	findings   finding.Log

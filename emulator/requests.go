@@ -94,9 +94,13 @@ func (w *Workspace) DroppedOf(m Match) uint64 {
 
 // withKeyID returns a match with the key's id in place of its token.
 func (w *Workspace) withKeyID(m Match) Match {
-	if m.Key != "" {
-		if id, ok := w.e.sky.Credentials.ID(w.world, m.Key); ok {
+	if m.Key == "" {
+		return m
+	}
+	for _, a := range w.e.apis {
+		if id, ok := a.KeyID(w.world, m.Key); ok {
 			m.Key = id
+			break
 		}
 	}
 	return m

@@ -46,6 +46,11 @@ func (skystackAPI) Attach(*engine.World, string, uint64) error { return nil }
 // Alias implements api.
 func (skystackAPI) Alias(*http.Request) string { return "" }
 
+// KeyID implements api.
+func (a skystackAPI) KeyID(w *engine.World, key string) (string, bool) {
+	return a.Credentials.ID(w, key)
+}
+
 // Seed implements api.
 func (a skystackAPI) Seed(w *engine.World, f *fixtures.Fixture, c *config) error {
 	return a.API.Seed(w, f, c.sky.settings)
@@ -60,12 +65,14 @@ func (a skystackAPI) Forget(w *engine.World) { a.ForgetListeners(w) }
 // checkKey refuses a key that could not be used.
 func checkKey(k Key) error { return skystack.CheckKey(credential.Configured(k)) }
 
-// audit reads the journal of a workspace for its audit log.
+// audit reads the journal of a workspace for its audit log, which lists no requests of
+// other APIs.
 func (e *Emulator) audit(world *engine.World, q journal.CallMatch, after uint64, skip, limit int) ([]journal.Call, int, int) {
 	w := e.of(world)
 	if w == nil { // it has just ended
 		return nil, 0, 0
 	}
+	q.Outside = e.beside
 	return w.journal.Calls(q, after, skip, limit)
 }
 

@@ -40,6 +40,16 @@ func basicSecret(username, password string) string {
 	return basicKind + " " + username + ":" + password
 }
 
+// KeyID returns the id of a key of a world, which is given by its id, as an access token,
+// or as username:password; false if there is none.
+func (a *API) KeyID(w *engine.World, key string) (string, bool) {
+	if id, ok := a.Credentials.ID(w, key); ok {
+		return id, true
+	}
+	username, password, _ := strings.Cut(key, ":")
+	return a.Credentials.ID(w, basicSecret(username, password))
+}
+
 // authenticate is the stage that finds the caller and the workspace (C4, C5).
 func (a *API) authenticate(x *httpapi.RequestContext) error {
 	if x.Op.Public {

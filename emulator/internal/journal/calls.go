@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +35,9 @@ type CallMatch struct {
 	// Since is when the first call may have come, Until the first moment that is
 	// too late.
 	Since, Until time.Time
+	// Outside begins the paths of calls that are left out, as "/api/"; "/api" is left out
+	// too. Empty leaves out none.
+	Outside []string
 }
 
 // Calls lists at most limit of the calls that q chooses, oldest first, after the
@@ -71,9 +75,22 @@ func (q *CallMatch) matches(record []byte) bool {
 	}
 	d := decoder[[]byte]{record[headBytes:]}
 	status, operation, key, sent := int(int64(d.uvarint())), d.text(), d.text(), d.text()
-	return (q.Status == 0 || status == q.Status) &&
+	return (q.Status == 0 || status == q.Status) && !q.leavesOut(&d) &&
 		(q.Token == "" || string(key) == q.Token || string(sent) == q.Token) &&
 		(q.Operations == nil || slices.ContainsFunc(q.Operations, func(o string) bool { return o == string(operation) }))
+}
+
+// leavesOut reports whether the path of a call is outside of what q lists. The method is
+// next in the record.
+func (q *CallMatch) leavesOut(d *decoder[[]byte]) bool {
+	if q.Outside == nil {
+		return false
+	}
+	d.text() // the method
+	path, _, _ := bytes.Cut(d.text(), []byte("?"))
+	return slices.ContainsFunc(q.Outside, func(prefix string) bool {
+		return bytes.HasPrefix(path, []byte(prefix)) || string(path) == strings.TrimSuffix(prefix, "/")
+	})
 }
 
 // call is the call of a record.

@@ -41,7 +41,7 @@ func TestCallsS37(t *testing.T) {
 func TestCallsAreChosen(t *testing.T) {
 	j := New(0, nil)
 	for n := range 60 {
-		e := &Entry{ID: fmt.Sprint(n), At: noon.Add(time.Duration(n) * time.Minute), Status: 200 + n%2, Operation: []string{"a", "b", ""}[n%3]}
+		e := &Entry{ID: fmt.Sprint(n), At: noon.Add(time.Duration(n) * time.Minute), Status: 200 + n%2, Operation: []string{"a", "b", ""}[n%3], Method: "GET", Target: []string{"/v1/a", "/api/b?c=/d", "/api", "/apiary"}[n%4]}
 		if n%2 == 0 {
 			e.Key = "tok_1"
 		} else {
@@ -70,6 +70,7 @@ func TestCallsAreChosen(t *testing.T) {
 		{"a status", CallMatch{Status: 201}, 10, 0, 2, "11", 2, 5, 30},
 		{"operations", CallMatch{Operations: []string{"b", "c"}}, 0, 1, 1, "4", 1, 1, 20},
 		{"from and until", CallMatch{Since: noon.Add(time.Minute), Until: noon.Add(3 * time.Minute)}, 0, 0, 9, "1", 2, 0, 2},
+		{"outside", CallMatch{Outside: []string{"/api/"}}, 0, 0, 2, "0", 2, 0, 30},
 		{"everything at once", CallMatch{Token: "tok_2", Status: 200, Operations: []string{"b"}, Since: noon, Until: noon.Add(time.Hour)}, 0, 0, 9, "10", 2, 0, 2},
 	} {
 		got, before, of := j.Calls(tc.q, tc.after, tc.skip, tc.limit)
