@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// inProcessHost is the host of a request without one.
-const inProcessHost = "sandbox.api.skystack.dev"
+// inProcessHost is the host of a request without one. Every API is served under it.
+const inProcessHost = "localhost"
 
 // handlerTransport sends a client's requests to the handler without a socket.
 type handlerTransport struct{ e *Emulator }
