@@ -16,8 +16,6 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"skystack.dev/sandbox/emulator"
 )
 
 func TestMain(m *testing.M) {
@@ -62,16 +60,6 @@ func TestScripts(t *testing.T) {
 			env.Values[storyKey{}] = s
 			env.Defer(s.kill)
 			return nil
-		},
-		Condition: func(name string) (bool, error) {
-			if name != emulator.ComputeStacks {
-				return false, errors.New("unknown condition " + name)
-			}
-			e, err := emulator.New(emulator.WithAPIs(emulator.ComputeStacks))
-			if err != nil { // until all its operations have handlers
-				return false, nil
-			}
-			return true, e.Close()
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sandbox": sandbox, "http": sendHTTP, "until": until, "let": let,

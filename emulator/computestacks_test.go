@@ -9,21 +9,6 @@ import (
 	"skystack.dev/sandbox/emulator/internal/testing/wire"
 )
 
-// both returns a sandbox that serves both APIs.
-func both(t *testing.T) *wire.Server {
-	t.Helper()
-	apis := emulator.WithAPIs(emulator.APIs()...)
-	e, err := emulator.New(apis)
-	if err != nil && strings.Contains(err.Error(), "has no handler") {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = e.Close()
-	return wire.In(t, emulator.Start(t, apis))
-}
-
 // status sends a GET with Authorization and returns the status of the response.
 func status(t *testing.T, s *wire.Server, path string, authorize func(*http.Request)) int {
 	t.Helper()
@@ -43,7 +28,7 @@ func status(t *testing.T, s *wire.Server, path string, authorize func(*http.Requ
 // One record has the requests to both APIs, by the keys of both. The audit log of SkyStack
 // has its own.
 func TestRecordOfBothAPIs(t *testing.T) {
-	s := both(t)
+	s := wire.In(t, emulator.Start(t))
 	c := s.ComputeStacks().Credentials()
 	basic := func(r *http.Request) { r.SetBasicAuth(c.Username, c.Password) }
 	key := func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+s.Key()) }

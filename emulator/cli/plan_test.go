@@ -85,7 +85,7 @@ var samples = map[string]struct {
 	wrong string
 }{
 	"listen":                {[]string{"127.0.0.1:0", "[::1]:80", ":8080", "localhost:1"}, "127.0.0.1"},
-	"apis":                  {[]string{"skystack"}, "skystak"}, // TestVariables has the others
+	"apis":                  {[]string{"skystack", "computestacks"}, "skystak"},
 	"allowed-host":          {[]string{"sandbox.app.test"}, ""},
 	"cors-origin":           {[]string{"https://app.test"}, "app.test"},
 	"max-body":              {[]string{"1", "1048576"}, "1MiB"},

@@ -10,20 +10,6 @@ import (
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
-// emulating returns an emulator that serves the named APIs.
-func emulating(t *testing.T, opts ...emulator.Option) *emulator.Emulator {
-	t.Helper()
-	e, err := emulator.New(opts...)
-	if err != nil && strings.Contains(err.Error(), "has no handler") {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = e.Close() })
-	return e
-}
-
 func TestVariables(t *testing.T) {
 	const skystack, stacks = emulator.SkyStack, emulator.ComputeStacks
 	ofSkyStack := []string{"SKYSTACK_BASE_URL", "SKYSTACK_API_TOKEN"}
@@ -34,7 +20,7 @@ func TestVariables(t *testing.T) {
 		"both":          {[]string{stacks, skystack}, slices.Concat(ofSkyStack, ofStacks)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := emulating(t, emulator.WithAPIs(tc.apis...), emulator.WithKey(emulator.Key{Token: "mine"}), emulator.WithSeed(9))
+			e := emulator.Start(t, emulator.WithAPIs(tc.apis...), emulator.WithKey(emulator.Key{Token: "mine"}), emulator.WithSeed(9))
 			lines := exports(variables(e, "http://p"))
 			var names []string
 			for _, m := range regexp.MustCompile(`(?m)^export (\w+)=\S+$`).FindAllStringSubmatch(lines, -1) {
@@ -59,7 +45,7 @@ func TestBannerOfComputeStacks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := emulating(t, emulator.WithAPIs(emulator.ComputeStacks))
+	e := emulator.Start(t, emulator.WithAPIs(emulator.ComputeStacks))
 	got := banner(p, e, "http://p", "")
 	c := sandbox.ComputeStacksCredentialsOf(e.Key(), 1)
 	if want := "curl http://p/api/container_images \\\n  -u " + c.Username + ":" + c.Password + "\n"; !strings.Contains(got, want) {
