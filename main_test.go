@@ -144,6 +144,9 @@ func sandbox(ts *testscript.TestScript, neg bool, args []string) {
 		if key, ok := strings.CutPrefix(line, "export SKYSTACK_API_TOKEN="); ok {
 			ts.Setenv("KEY", words(key)[0])
 		}
+		if name, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "="); ok && strings.HasPrefix(name, "COMPUTESTACKS_") {
+			ts.Setenv(name, words(value)[0])
+		}
 	}
 	_, _ = io.WriteString(ts.Stdout(), s.banner)
 }

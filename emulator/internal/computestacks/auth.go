@@ -201,21 +201,6 @@ func (a *API) limited(x *httpapi.RequestContext) error {
 	}
 }
 
-// await is the stage that moves an auto clock: once a client has read an object whose
-// work is due, its next read jumps to the event that ends it.
-func (a *API) await(x *httpapi.RequestContext) error {
-	if x.Op.Public || x.Request.Method != http.MethodGet || !strings.Contains(x.Op.Scope, "project_read") && !strings.Contains(x.Op.Scope, "order_read") && !strings.Contains(x.Op.Scope, "images_read") {
-		return nil
-	}
-	_ = x.World.Do(func(tx *engine.Tx) error {
-		if a.Credentials.Await(tx, x.Caller.Token, func(e engine.Event) bool { return e.Step == startStep || e.Step == finishStep }) {
-			x.ObserveTime(tx.Now())
-		}
-		return nil
-	})
-	return nil
-}
-
 // owner returns the workspace of a request whose credential was refused, and the id of
 // the credential if the workspace knows it.
 func (a *API) owner(x *httpapi.RequestContext) (*engine.World, string) {

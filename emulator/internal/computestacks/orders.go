@@ -249,14 +249,16 @@ func (a *API) startOrder(tx *engine.Tx, e EventLog) error {
 		}
 	}
 	project, ok := get(tx, a.projects, p.ProjectID)
-	switch {
-	case p.ProjectID == 0:
-		project = a.newProject(tx, Project{UserID: o.UserID, Name: p.Name, SkipSSH: p.SkipSSH, LocationID: p.LocationID, RegionID: p.RegionID})
-	case !ok || project.Status == deleting:
+	if p.ProjectID == 0 {
+		project = Project{UserID: o.UserID, Name: p.Name, SkipSSH: p.SkipSSH, LocationID: p.LocationID, RegionID: p.RegionID}
+	} else if !ok || project.Status == deleting {
 		return a.failOrder(tx, o, "Unknown project")
 	}
 	if a.overQuota(tx, project.UserID, len(p.Services)) {
 		return a.failOrder(tx, o, "User over quota")
+	}
+	if p.ProjectID == 0 {
+		project = a.newProject(tx, project)
 	}
 	to := work{projects: []int{project.ID}}
 	for _, s := range p.Services {
