@@ -36,7 +36,7 @@ func TestTokenBodies(t *testing.T) {
 	} {
 		r.as(auth).post("/api/oauth/token", map[string]any{"grant_type": "client_credentials", "scope": "public register", "unknown": []int{1}}).wants(200)
 	}
-	r.as("").post("/api/oauth/token", map[string]any{"grant_type": "client_credentials", "client_id": p.id, "client_secret": p.secret}).wants(200)
+	r.as("").post("/api/oauth/token", map[string]any{"grant_type": "client_credentials", "client_id": p.id, "client_secret": p.secret, "scope": nil}).wants(200)
 	public := r.newApp(false, "")
 	r.form("/api/oauth/token", "grant_type", "client_credentials", "client_id", public.id).wants(200)
 	public.tokenFor("grant_type", "client_credentials").wants(200)
