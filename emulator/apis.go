@@ -120,7 +120,7 @@ func (e *Emulator) attach(w *Workspace) error {
 // alias returns a request as the API serves it that recognizes it by its credentials.
 func (e *Emulator) alias(r *http.Request) *http.Request {
 	for _, a := range e.apis {
-		if path := a.Alias(r); path != "" {
+		if path := a.Alias(r); path != "" && e.asked.serves(a.Name()) {
 			moved := r.Clone(r.Context())
 			moved.URL.Path, moved.URL.RawPath = path, ""
 			return moved
