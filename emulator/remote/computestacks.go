@@ -23,7 +23,7 @@ func object(collection string, id int) string {
 }
 
 // create adds an object to a collection. Members that cannot be chosen are not sent.
-func create[T any](a stacksAPI, collection string, in T) (out T, err error) {
+func create[T any](a stacksAPI, collection string, in any) (out T, err error) {
 	err = a.w.do(a.w.life, post(stacks+"/"+collection, in, http.StatusCreated, &out))
 	return out, err
 }
@@ -79,7 +79,7 @@ func (a stacksAPI) User(id int) (computestacks.User, bool) {
 // CreateUser adds a user.
 func (a stacksAPI) CreateUser(u computestacks.User) (computestacks.User, error) {
 	u.ID, u.CreatedAt, u.UpdatedAt = 0, time.Time{}, time.Time{}
-	return create(a, "users", u)
+	return create[computestacks.User](a, "users", u)
 }
 
 // UpdateUser changes a user.
@@ -97,6 +97,14 @@ func (a stacksAPI) Orders() []computestacks.Order {
 func (a stacksAPI) Order(id string) (computestacks.Order, bool) {
 	a.w.t.Helper()
 	return find[computestacks.Order](a.w, "Order", stacks+"/orders", id, "order_not_found")
+}
+
+// CreateOrder orders as a user does.
+func (a stacksAPI) CreateOrder(o computestacks.NewOrder) (computestacks.Order, error) {
+	if o.Containers == nil {
+		o.Containers = []computestacks.OrderedContainer{}
+	}
+	return create[computestacks.Order](a, "orders", o)
 }
 
 // UpdateOrder sets the status of an order.
@@ -123,7 +131,7 @@ func (a stacksAPI) Project(id int) (computestacks.Project, bool) {
 // CreateProject adds a project without services.
 func (a stacksAPI) CreateProject(p computestacks.Project) (computestacks.Project, error) {
 	p.ID, p.Status, p.Services, p.CreatedAt, p.UpdatedAt = 0, "", nil, time.Time{}, time.Time{}
-	return create(a, "projects", p)
+	return create[computestacks.Project](a, "projects", p)
 }
 
 // UpdateProject changes a project.
@@ -146,7 +154,7 @@ func (a stacksAPI) Service(id int) (computestacks.Service, bool) {
 // CreateService adds a service with a running container.
 func (a stacksAPI) CreateService(s computestacks.Service) (computestacks.Service, error) {
 	s.ID, s.UserID, s.Name, s.Containers, s.CreatedAt, s.UpdatedAt = 0, 0, "", nil, time.Time{}, time.Time{}
-	return create(a, "services", s)
+	return create[computestacks.Service](a, "services", s)
 }
 
 // UpdateService changes a service.
@@ -169,7 +177,7 @@ func (a stacksAPI) Container(id int) (computestacks.Container, bool) {
 // CreateContainer adds a container in any status.
 func (a stacksAPI) CreateContainer(c computestacks.Container) (computestacks.Container, error) {
 	c.ID, c.UserID, c.ProjectID, c.Name, c.CreatedAt, c.UpdatedAt = 0, 0, 0, "", time.Time{}, time.Time{}
-	return create(a, "containers", c)
+	return create[computestacks.Container](a, "containers", c)
 }
 
 // UpdateContainer changes a container.

@@ -42,6 +42,7 @@ func (a *API) stacksHandlers() []httpapi.Handler {
 		handle("getStackContainer", a.getStackContainer),
 		handle("updateStackContainer", a.updateStackContainer),
 		handle("listStackOrders", a.listStackOrders),
+		handle("createStackOrder", a.createStackOrder),
 		handle("getStackOrder", a.getStackOrder),
 		handle("updateStackOrder", a.updateStackOrder),
 		handle("listStackEvents", a.listStackEvents),

@@ -100,6 +100,10 @@ func (s fakeStacks) Orders() []computestacks.Order {
 	return recordRead(s.fakeWorkspace, []computestacks.Order{stackOrder()})
 }
 func (s fakeStacks) Order(id string) (computestacks.Order, bool) { return stackOrder(), id == "o-1" }
+func (s fakeStacks) CreateOrder(o computestacks.NewOrder) (computestacks.Order, error) {
+	return stackOrder(), s.record("CreateOrder %s", jsonText(o))
+}
+
 func (s fakeStacks) UpdateOrder(id string, c computestacks.OrderChange) (computestacks.Order, error) {
 	return stackOrder(), s.record("UpdateOrder %s %s", id, jsonText(c))
 }

@@ -40,6 +40,8 @@ func stackExchanges() []testRequest {
 		{operation: "getStackContainer", request: "GET " + at + "containers/1", status: 200, answer: stackContainerBody},
 		{operation: "updateStackContainer", request: "PATCH " + at + "containers/1", body: `{"status":"error"}`, status: 200, answer: stackContainerBody, calls: []string{`a.UpdateContainer 1 {"status":"error"}`}, fails: true},
 		{operation: "listStackOrders", request: "GET " + at + "orders", status: 200, answer: page(stackOrderBody)},
+		{operation: "createStackOrder", request: "POST " + at + "orders", body: `{"project_name":"blog","containers":[{"image_id":3,"product_id":1,"params":{"a":"b"}}]}`, status: 201, answer: stackOrderBody,
+			calls: []string{`a.CreateOrder {"project_name":"blog","containers":[{"image_id":3,"product_id":1,"params":{"a":"b"}}]}`}, fails: true},
 		{operation: "getStackOrder", request: "GET " + at + "orders/o-1", status: 200, answer: stackOrderBody},
 		{operation: "updateStackOrder", request: "PATCH " + at + "orders/o-1", body: `{"status":"failed"}`, status: 200, answer: stackOrderBody, calls: []string{`a.UpdateOrder o-1 {"status":"failed"}`}, fails: true},
 		{operation: "listStackEvents", request: "GET " + at + "events", status: 200, answer: page(stackEventBody)},

@@ -9,6 +9,19 @@ func (a *API) listStackOrders(c *call, in pageInput) (page[computestacks.Order],
 	return pageOf(a.Stacks.OrdersPage(c.world, in.Cursor, in.limit()))
 }
 
+type createdStackOrder struct{ computestacks.Order }
+
+// ResourceID implements httpapi.Identified.
+func (b createdStackOrder) ResourceID() string { return b.ID }
+
+// createStackOrder orders as a user does.
+//
+//	POST /_sandbox/computestacks/orders
+func (a *API) createStackOrder(c *call, in computestacks.NewOrder) (createdStackOrder, error) {
+	o, err := c.stacks().CreateOrder(in)
+	return createdStackOrder{o}, err
+}
+
 // stackOrder returns an order of the workspace.
 func (c *call) stackOrder(id string) (computestacks.Order, error) {
 	o, ok := c.stacks().Order(id)

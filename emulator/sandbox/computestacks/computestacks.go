@@ -29,6 +29,9 @@ type API interface {
 	// Orders lists the orders of all users, oldest first, and Order finds one.
 	Orders() []Order
 	Order(id string) (Order, bool)
+	// CreateOrder orders as POST /api/orders does: the work that it causes takes its time,
+	// and Finish completes it.
+	CreateOrder(o NewOrder) (Order, error)
 	// UpdateOrder sets the status of an order. A final status ends the work of the order.
 	UpdateOrder(id string, c OrderChange) (Order, error)
 

@@ -73,6 +73,30 @@ type Order struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
+// NewOrder is what a user orders.
+type NewOrder struct {
+	// UserID is the user who orders; 0 means the default one.
+	UserID      int    `json:"user_id,omitempty"`
+	ProjectName string `json:"project_name"`
+	// ProjectID is an existing project that the containers are added to; 0 for a new one.
+	ProjectID  int  `json:"project_id,omitempty"`
+	SkipSSH    bool `json:"skip_ssh,omitempty"`
+	LocationID int  `json:"location_id,omitempty"`
+	// Containers are the services that are ordered.
+	Containers []OrderedContainer `json:"containers"`
+}
+
+// OrderedContainer is a service that is ordered.
+type OrderedContainer struct {
+	ImageID int    `json:"image_id"`
+	Name    string `json:"name,omitempty"`
+	// ProductID is the package; 0 for an image that is free.
+	ProductID int `json:"product_id,omitempty"`
+	// Params are the settings of the image, by name.
+	Params  map[string]string `json:"params,omitempty"`
+	Domains []string          `json:"domains,omitempty"`
+}
+
 // OrderChange changes an order. What is nil stays as it is.
 type OrderChange struct {
 	Status *string `json:"status,omitempty"`

@@ -69,6 +69,8 @@ func stackRefusals(t *testing.T, start func(sandbox.Setup) *wire.Server) {
 	_, unchanged := s.UpdateUser(77, computestacks.UserChange{FirstName: new("A")})
 	_, unpaid := s.UpdateOrder("77", computestacks.OrderChange{Status: new("failed")})
 	_, renewed := s.RenewCredentials(77)
+	_, empty := s.CreateOrder(computestacks.NewOrder{ProjectName: "blog"})
+	refused(t, empty, "Missing containers")
 	refused(t, blank, "Name can't be blank")
 	refused(t, taken, "Email has already been taken")
 	for name, err := range map[string]error{
@@ -83,5 +85,42 @@ func stackRefusals(t *testing.T, start func(sandbox.Setup) *wire.Server) {
 	}
 	if after := server.Dump(); after != before {
 		t.Errorf("refusals changed\n%s\nto\n%s", before, after)
+	}
+}
+
+// An order is provisioned in time, or as soon as a test says so, or fails.
+func stackOrders(t *testing.T, start func(sandbox.Setup) *wire.Server) {
+	server := start(frozen())
+	s := server.ComputeStacks()
+	order := func() computestacks.Order {
+		t.Helper()
+		return made[computestacks.Order](t)(s.CreateOrder(computestacks.NewOrder{
+			ProjectName: "blog", Containers: []computestacks.OrderedContainer{{ImageID: 3, ProductID: 1}},
+		}))
+	}
+	now, later, never, unpaid := order(), order(), order(), order()
+	must(t, s.Finish(now.EventID))
+	must(t, s.Fail(never.EventID, "The disk is full."))
+	_ = made[computestacks.Order](t)(s.UpdateOrder(unpaid.ID, computestacks.OrderChange{Status: new("awaiting_payment")}))
+	if o, ok := s.Order(now.ID); !ok || o.Status != "completed" || o.ProjectID == 0 {
+		t.Errorf("finished: %+v", o)
+	}
+	if o, _ := s.Order(later.ID); o.Status != "pending" {
+		t.Errorf("not finished: %+v", o)
+	}
+	must(t, server.AdvanceUntilIdle())
+	for want, id := range map[string]string{"completed": later.ID, "failed": never.ID, "awaiting_payment": unpaid.ID} {
+		if o, _ := s.Order(id); o.Status != want {
+			t.Errorf("%+v, want %s", o, want)
+		}
+	}
+	if e, ok := s.Event(never.EventID); !ok || e.Status != "failed" || e.Reason != "The disk is full." || e.Locale != "order.provision" {
+		t.Errorf("event %+v", e)
+	}
+	if err := s.Finish(now.EventID); !errors.Is(err, sandbox.ErrConflict) {
+		t.Errorf("finished twice: %v", err)
+	}
+	if n := len(s.Projects()); n != 2 || len(s.Containers()) != 2 {
+		t.Errorf("%d projects, containers %+v", n, s.Containers())
 	}
 }

@@ -58,6 +58,7 @@ func Run(t *testing.T, open Open) {
 		{"listeners that end", listenersThatEnd},
 		{"ComputeStacks objects", stackObjects},
 		{"ComputeStacks refusals", stackRefusals},
+		{"ComputeStacks orders", stackOrders},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
