@@ -110,7 +110,7 @@ func TestOrderRefused(t *testing.T) {
 	r.get("/api/products").is(200, `{"products":[]}`)
 }
 
-// Products have a row for each package and region, locations their regions (C65, C66).
+// Products have a row for each package and region, locations their regions; decimals are strings (C15, C65, C66).
 func TestProductsAndLocations(t *testing.T) {
 	r := newRig(t)
 	a := r.get("/api/products?per_page=1").wants(200)
