@@ -56,6 +56,31 @@ func (a *API) usesProject(c *httpapi.Call, id, owner int) bool {
 	return a.uses(c, ofProject, id, owner) && row(c.Tx, a.projects, id).Status != deleting
 }
 
+// sight is what a caller sees of projects, as a value that needs no transaction.
+type sight struct {
+	user           int
+	shared, hidden map[int]bool // projects that are shared with the user, and that are being deleted
+}
+
+// sight returns what the caller sees.
+func (a *API) sight(c *httpapi.Call) sight {
+	s := sight{user: a.userID(c), shared: map[int]bool{}, hidden: map[int]bool{}}
+	for r := range a.collaborations.After(c.Tx, 0) {
+		if of := r.Value; of.Active && of.Kind == ofProject && of.UserID == s.user {
+			s.shared[of.ObjectID] = true
+		}
+	}
+	for r := range a.leaving.After(c.Tx, 0) {
+		s.hidden[idOf(r.ID)] = true
+	}
+	return s
+}
+
+// project reports whether the caller owns or shares a project that is not being deleted.
+func (s sight) project(id, owner int) bool {
+	return s.user != 0 && (owner == s.user || s.shared[id]) && !s.hidden[id]
+}
+
 // findService returns the service with an id, of a project that the caller sees.
 func (a *API) findService(c *httpapi.Call, id string) (Service, error) {
 	s, ok := get(c.Tx, a.services, idOf(id))

@@ -57,6 +57,7 @@ func (a *API) newContainer(tx *engine.Tx, service int) Container {
 		k.NodeID = region.Nodes[k.ID%len(region.Nodes)].ID
 	}
 	k.SubscriptionID = a.newSubscription(tx, k, s).ID
+	a.countContainers(tx, k.UserID, 1)
 	put(tx, a.containers, k.ID, k)
 	s.Containers = append(slices.Clip(s.Containers), k.ID)
 	put(tx, a.services, s.ID, s)

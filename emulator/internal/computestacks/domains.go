@@ -10,6 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // findDomain returns the domain with an id, of the user or of a project that the user
@@ -26,9 +27,9 @@ func (a *API) findDomain(c *httpapi.Call, id string) (Domain, error) {
 //
 //	GET /api/domains
 func (a *API) listDomains(c *httpapi.Call) (any, error) {
-	user := a.userID(c)
-	rows := rowsOf(c.Tx, a.domains, func(d Domain) bool { return user != 0 && d.UserID == user && a.usesProject(c, d.ProjectID, d.UserID) })
-	return listOf(c, "domains", rows, showDomain), nil
+	sees := a.sight(c)
+	l := resource.List[Domain]{Table: a.domains, Keep: func(d Domain) bool { return d.UserID == sees.user && sees.project(d.ProjectID, d.UserID) }}
+	return pageOfTable(c, "domains", l, showDomain)
 }
 
 // getDomain returns a domain.

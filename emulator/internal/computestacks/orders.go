@@ -11,6 +11,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // orderOperations lists the operations of orders, what can be ordered, and projects.
@@ -139,8 +140,8 @@ func (a *API) orderBody(tx *engine.Tx, o Order) orderBody {
 //	GET /api/orders
 func (a *API) listOrders(c *httpapi.Call) (any, error) {
 	user := a.userID(c)
-	rows := newestFirst(rowsOf(c.Tx, a.orders, func(o Order) bool { return user != 0 && o.UserID == user }))
-	return listOf(c, "orders", rows, func(o Order) orderSummary { return a.orderSummary(c.Tx, o) }), nil
+	l := resource.List[Order]{Table: a.orders, NewestFirst: true, Keep: func(o Order) bool { return user != 0 && o.UserID == user }}
+	return pageOfTable(c, "orders", l, func(o Order) orderSummary { return a.orderSummary(c.Tx, o) })
 }
 
 // getOrder returns an order of the user.

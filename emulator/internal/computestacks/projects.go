@@ -130,6 +130,7 @@ func (a *API) deleteProject(c *httpapi.Call) (any, error) {
 	w.projects = []int{p.ID}
 	p.Status, p.UpdatedAt = deleting, c.Now()
 	put(c.Tx, a.projects, p.ID, p)
+	put(c.Tx, a.leaving, p.ID, leaving{})
 	a.begin(c.Tx, w)
 	return empty{}, nil
 }

@@ -14,6 +14,7 @@ func (a *API) removeContainer(tx *engine.Tx, id int) {
 		return
 	}
 	a.endSubscription(tx, k.SubscriptionID)
+	a.countContainers(tx, k.UserID, -1)
 	a.forgetEvents(tx, "container", id)
 	remove(tx, a.containers, id)
 	if s, ok := get(tx, a.services, k.ServiceID); ok {
@@ -130,4 +131,5 @@ func (a *API) removeProject(tx *engine.Tx, id, user int) {
 	a.endCollaborations(tx, ofProject, id)
 	a.forgetEvents(tx, "project", id)
 	remove(tx, a.projects, id)
+	remove(tx, a.leaving, id)
 }

@@ -11,6 +11,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // operation is an operation of the contract and the function that serves it in a
@@ -103,6 +104,22 @@ func pageOfRows(c *httpapi.Call, key string, total int, show func(n int) any) co
 		}
 	}
 	return collection{body: map[string]any{key: bodies}, page: p, total: total, call: c}
+}
+
+// pageOfTable returns the page of a table that a request asks for. Lists of many rows are
+// filtered without the lock, so keep looks at the row alone; sight helps it.
+func pageOfTable[T, B any](c *httpapi.Call, key string, l resource.List[T], show func(T) B) (any, error) {
+	p := pageOf(c)
+	l.Nested = true // no credential is bound to a project
+	found, err := l.Read(c, resource.Position{Page: p.number, Limit: p.size})
+	if err != nil {
+		return nil, err
+	}
+	bodies := make([]any, len(found.Rows))
+	for n, row := range found.Rows {
+		bodies[n] = show(row.Value)
+	}
+	return collection{body: map[string]any{key: bodies}, page: p, total: found.Total, call: c}, nil
 }
 
 // one returns the body with an object as its only member.

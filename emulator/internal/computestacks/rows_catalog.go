@@ -33,6 +33,7 @@ type User struct {
 	Labels map[string]any `json:"labels"`
 	// ContainerQuota, RegistryQuota and ZoneQuota bound what the user may have.
 	ContainerQuota int       `json:"container_quota"`
+	Containers     int       `json:"containers"` // that the user has
 	RegistryQuota  int       `json:"registry_quota"`
 	ZoneQuota      int       `json:"zone_quota"`
 	Keys           []SSHKey  `json:"ssh_keys"`

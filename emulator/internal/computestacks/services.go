@@ -10,6 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // serviceOperations lists the operations of services and containers.
@@ -76,8 +77,9 @@ func (a *API) serviceEffects() map[string]effect {
 //
 //	GET /api/container_services
 func (a *API) listServices(c *httpapi.Call) (any, error) {
-	rows := rowsOf(c.Tx, a.services, func(s Service) bool { return a.usesProject(c, s.ProjectID, s.UserID) })
-	return listOf(c, "container_services", rows, func(s Service) serviceBody { return a.serviceBody(c.Tx, s) }), nil
+	sees := a.sight(c)
+	l := resource.List[Service]{Table: a.services, Keep: func(s Service) bool { return sees.project(s.ProjectID, s.UserID) }}
+	return pageOfTable(c, "container_services", l, func(s Service) serviceBody { return a.serviceBody(c.Tx, s) })
 }
 
 // shownService is a service and its image.
@@ -267,13 +269,16 @@ func (a *API) scaleService(c *httpapi.Call) (any, error) {
 
 // overQuota reports whether a user may not have so many containers more.
 func (a *API) overQuota(tx *engine.Tx, user, more int) bool {
-	n := 0
-	for r := range a.containers.After(tx, 0) {
-		if r.Value.UserID == user {
-			n++
-		}
+	u := row(tx, a.users, user)
+	return u.Containers+more > u.ContainerQuota
+}
+
+// countContainers changes the number of containers of a user, which their quota bounds.
+func (a *API) countContainers(tx *engine.Tx, user, by int) {
+	if u, ok := get(tx, a.users, user); ok {
+		u.Containers += by
+		put(tx, a.users, user, u)
 	}
-	return n+more > row(tx, a.users, user).ContainerQuota
 }
 
 // finishScale adds containers, or removes the oldest ones.

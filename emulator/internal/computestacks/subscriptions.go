@@ -5,6 +5,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 type subscriptionBody struct {
@@ -139,10 +140,10 @@ func (a *API) findSubscription(c *httpapi.Call, parameter string) (Subscription,
 //	GET /api/subscriptions
 func (a *API) listSubscriptions(c *httpapi.Call) (any, error) {
 	filter, user := c.RawQuery("filter"), a.userID(c)
-	rows := rowsOf(c.Tx, a.subscriptions, func(s Subscription) bool {
+	l := resource.List[Subscription]{Table: a.subscriptions, NewestFirst: true, Keep: func(s Subscription) bool {
 		return s.UserID == user && (filter != "active" || s.Active) && (filter != "inactive" || !s.Active)
-	})
-	return listOf(c, "subscriptions", newestFirst(rows), func(s Subscription) subscriptionBody { return a.subscriptionBody(c.Tx, s) }), nil
+	}}
+	return pageOfTable(c, "subscriptions", l, func(s Subscription) subscriptionBody { return a.subscriptionBody(c.Tx, s) })
 }
 
 // getSubscription returns a subscription of the caller (C122).

@@ -30,6 +30,7 @@ type tables struct {
 	histories      *engine.Table[history]
 	collaborations *engine.Table[Collaboration]
 	subscriptions  *engine.Table[Subscription]
+	leaving        *engine.Table[leaving]
 }
 
 // addTables adds the tables to a schema.
@@ -59,8 +60,12 @@ func (t *tables) addTables(schema *engine.Schema) {
 	})
 	t.histories = engine.AddTable(schema, engine.Kind[history]{Name: prefix + "histories"})
 	t.collaborations = addTable(schema, "collaborations", func(r Collaboration) int { return r.ID })
+	t.leaving = engine.AddTable(schema, engine.Kind[leaving]{Name: prefix + "leaving"})
 	t.subscriptions = addTable(schema, "subscriptions", func(r Subscription) int { return r.ID })
 }
+
+// leaving marks a project that is being deleted, under its number.
+type leaving struct{}
 
 // addTable adds a table whose rows are stored under their number.
 func addTable[T any](schema *engine.Schema, name string, id func(T) int) *engine.Table[T] {

@@ -8,6 +8,7 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // findVolume returns the volume with an id that the caller may edit.
@@ -23,8 +24,9 @@ func (a *API) findVolume(c *httpapi.Call, id string) (Volume, error) {
 //
 //	GET /api/volumes
 func (a *API) listVolumes(c *httpapi.Call) (any, error) {
-	rows := rowsOf(c.Tx, a.volumes, func(v Volume) bool { return !v.Trash && a.usesProject(c, v.ProjectID, v.UserID) })
-	return listOf(c, "volumes", rows, func(v Volume) volumeBody { return a.volumeBody(c.Tx, v) }), nil
+	sees := a.sight(c)
+	l := resource.List[Volume]{Table: a.volumes, Keep: func(v Volume) bool { return !v.Trash && sees.project(v.ProjectID, v.UserID) }}
+	return pageOfTable(c, "volumes", l, func(v Volume) volumeBody { return a.volumeBody(c.Tx, v) })
 }
 
 // getVolume returns a volume.
