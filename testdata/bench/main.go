@@ -5,6 +5,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 func main() {
@@ -72,24 +74,29 @@ func shots(host string) []shot {
 	end := time.Now().Add(-time.Hour).UTC().Truncate(time.Hour)
 	past := "start=" + end.Add(-500*time.Minute).Format(time.RFC3339) + "&end=" + end.Format(time.RFC3339)
 	head := " HTTP/1.1\r\nHost: " + host + "\r\nAuthorization: Bearer " + emulator.DefaultKey + "\r\nAccept: application/json\r\n"
+	c := sandbox.ComputeStacksCredentialsOf(emulator.DefaultKey, 1)
+	basic := " HTTP/1.1\r\nHost: " + host + "\r\nAuthorization: Basic " + base64.StdEncoding.EncodeToString([]byte(c.Username+":"+c.Password)) + "\r\nAccept: application/json\r\n"
 	return []shot{
 		{"GET one instance", "GET /v1/instances/" + firstID + head + "\r\n", 0.85},
 		{"POST create", fmt.Sprintf("POST /v1/instances%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", head, len(createBody), createBody), 0.70},
 		{"GET list of 20", "GET /v1/instances?limit=20" + head + "\r\n", 0.80},
+		{"GET one service", "GET /api/container_services/1" + basic + "\r\n", 0.9},
+		{"GET 30 services", "GET /api/container_services" + basic + "\r\n", 1.2},
+		{"POST order", fmt.Sprintf("POST /api/orders%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", basic, len(orderBody), orderBody), 0.6},
 		{"GET 500 points", "GET " + metricsPath + "names=cpu&" + past + head + "\r\n", 0.25},
 		{"GET 6x500 points", "GET " + metricsPath + past + head + "\r\n", 0.15},
 	}
 }
 
 func run(rounds int, span time.Duration, conns int, binary string) error {
-	sandbox, stopSandbox, err := child("sandbox", "1000")
+	served, stopSandbox, err := child("sandbox", "1000")
 	if err != nil {
 		return err
 	}
 	defer stopSandbox()
-	hosts := []string{"", "", strings.TrimPrefix(sandbox, "http://")}
+	hosts := []string{"", "", strings.TrimPrefix(served, "http://")}
 	for k, kind := range []string{"echo", "dressed"} {
-		url, stop, err := child(kind, sandbox)
+		url, stop, err := child(kind, served)
 		if err != nil {
 			return err
 		}
@@ -115,7 +122,7 @@ func run(rounds int, span time.Duration, conns int, binary string) error {
 			s.name, median(rates[0]), slices.Min(rates[0]), slices.Max(rates[0]), median(rates[2]), slices.Min(rates[2]), slices.Max(rates[2]),
 			median(ratios[0]), slices.Min(ratios[0]), slices.Max(ratios[0]), s.budget, median(ratios[1]))
 	}
-	if err := allocations(sandbox); err != nil {
+	if err := allocations(served); err != nil {
 		return err
 	}
 	if err := many(rounds, span, conns); err != nil {

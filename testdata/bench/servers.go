@@ -8,16 +8,19 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/labstack/echo/v4"
 
 	"skystack.dev/sandbox/emulator"
+	"skystack.dev/sandbox/emulator/sandbox"
 )
 
 const (
 	firstID    = "ins_1"
 	oldID      = "ins_old" // one that has run for long
+	orderBody  = `{"order":{"project_name":"bench","containers":[{"image_id":4,"name":"cache","product_id":1}]}}`
 	createBody = `{"name":"worker-b","region":"us-east-1","size":"standard-2","labels":{"env":"bench"},"metadata":{"owner":"ci"}}`
 )
 
@@ -50,13 +53,19 @@ func serve(kind string, args []string) error {
 // newSandbox returns a sandbox with so many instances, limiter on.
 func newSandbox(instances string) (*emulator.Emulator, error) {
 	e, err := emulator.New(
-		emulator.WithFixtureData("bench.yaml", []byte("{format: skystack-sandbox/1, next_ids: {ins: 1}, quota: off, instances: [{id: "+oldID+", name: old, age: 48h}]}")),
+		emulator.WithFixtureData("bench.yaml", []byte("{format: skystack-sandbox/1, next_ids: {ins: 1}, quota: off, instances: [{id: "+oldID+", name: old, age: 48h}], computestacks: "+thirtyServices()+"}")),
 		emulator.WithRateLimit(emulator.RateLimit{PerMinute: 1 << 30, PerDay: 1 << 30}),
 	)
 	if err != nil {
 		return nil, err
 	}
 	return e, fill(e.Handler(), instances)
+}
+
+// thirtyServices is the section of a fixture with thirty services of one user.
+func thirtyServices() string {
+	services := strings.TrimSuffix(strings.Repeat("{image: nginx, product: Small}, ", 30), ", ")
+	return "{users: [{email: dana@example.test, fname: Dana, lname: Whitlock, container_quota: 1000000000}], projects: [{name: bench, services: [" + services + "]}]}"
 }
 
 func untilEOF() {
@@ -103,14 +112,18 @@ type list struct {
 }
 
 // echoServer decodes and encodes the same bodies and does nothing else.
-func echoServer(sandbox string, dressed bool) (http.Handler, error) {
+func echoServer(base string, dressed bool) (http.Handler, error) {
 	var one instance
 	var page list
-	header, err := fetch(sandbox+"/v1/instances/"+firstID, &one)
+	header, err := fetch(base+"/v1/instances/"+firstID, &one)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := fetch(sandbox+"/v1/instances?limit=20", &page); err != nil {
+	if _, err := fetch(base+"/v1/instances?limit=20", &page); err != nil {
+		return nil, err
+	}
+	service, services, err := stackBodies(base)
+	if err != nil {
 		return nil, err
 	}
 	e := echo.New()
@@ -131,7 +144,7 @@ func echoServer(sandbox string, dressed bool) (http.Handler, error) {
 		body, ok := metrics.Load(uri)
 		if !ok {
 			var fetched json.RawMessage
-			if _, err := fetch(sandbox+uri, &fetched); err != nil {
+			if _, err := fetch(base+uri, &fetched); err != nil {
 				return err
 			}
 			body, _ = metrics.LoadOrStore(uri, fetched)
@@ -147,7 +160,72 @@ func echoServer(sandbox string, dressed bool) (http.Handler, error) {
 		out.Name, out.Region, out.Size, out.Labels, out.Metadata = in.Name, in.Region, in.Size, in.Labels, in.Metadata
 		return c.JSON(http.StatusCreated, out)
 	})
+	e.GET("/api/container_services/:id", func(c echo.Context) error { return c.JSON(http.StatusOK, service) })
+	e.GET("/api/container_services", func(c echo.Context) error { return c.JSON(http.StatusOK, services) })
+	e.POST("/api/orders", func(c echo.Context) error {
+		var in struct {
+			Order struct {
+				ProjectName string           `json:"project_name"`
+				Containers  []map[string]any `json:"containers"`
+			} `json:"order"`
+		}
+		if err := c.Bind(&in); err != nil {
+			return err
+		}
+		return c.JSON(http.StatusCreated, map[string]any{"order": map[string]any{"id": "0c6f2f0e-6c55-4f0b-9d1e-6a2b7a1f4c11", "redirect_url": nil, "load_balancer_ip": "198.51.100.20"}})
+	})
 	return e, nil
+}
+
+// stackService is the body of a service as Echo's user would declare it, as far as it
+// costs: members that are alike are one map.
+type stackService struct {
+	ID        int            `json:"id"`
+	Name      string         `json:"name"`
+	Label     string         `json:"label"`
+	Domain    *string        `json:"default_domain"`
+	PublicIP  []string       `json:"public_ip"`
+	ImageID   int            `json:"container_image_id"`
+	State     string         `json:"current_state"`
+	CreatedAt string         `json:"created_at"`
+	UpdatedAt string         `json:"updated_at"`
+	Project   map[string]any `json:"project"`
+	Package   map[string]any `json:"package"`
+	Rules     []int          `json:"ingress_rules"`
+	Domains   []int          `json:"domains"`
+	Help      map[string]any `json:"help"`
+	Links     map[string]any `json:"links"`
+}
+
+type stackServices struct {
+	Services []stackService `json:"container_services"`
+}
+
+type stackOne struct {
+	Service stackService   `json:"container_service"`
+	Image   map[string]any `json:"container_image"`
+}
+
+// stackBodies returns the bodies of the sandbox's ComputeStacks API.
+func stackBodies(base string) (one stackOne, all stackServices, err error) {
+	c := sandbox.ComputeStacksCredentialsOf(emulator.DefaultKey, 1)
+	for path, to := range map[string]any{"/api/container_services/1": &one, "/api/container_services": &all} {
+		r, err := http.NewRequest(http.MethodGet, base+path, nil)
+		if err != nil {
+			return one, all, err
+		}
+		r.SetBasicAuth(c.Username, c.Password)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return one, all, err
+		}
+		err = json.NewDecoder(resp.Body).Decode(to)
+		_ = resp.Body.Close()
+		if err != nil {
+			return one, all, err
+		}
+	}
+	return one, all, nil
 }
 
 func fetch(url string, v any) (http.Header, error) {

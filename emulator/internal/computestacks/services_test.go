@@ -299,7 +299,9 @@ func TestContainerStates(t *testing.T) {
 		for _, n := range rapid.SliceOfN(rapid.IntRange(0, 99), 1, 25).Draw(draw, "steps") {
 			switch {
 			case n < 40:
-				r.patch(fmt.Sprintf("/api/containers/%d/power/%s", 1+n%2, powerActions()[n%4]), nil).wants(202)
+				if a := r.patch(fmt.Sprintf("/api/containers/%d/power/%s", 1+n%2, powerActions()[n%4]), nil); a.Status != 202 && a.Status != 404 { // scaled away
+					draw.Fatal(a.Body)
+				}
 			case n < 50:
 				r.post("/api/container_services/2/scale", fmt.Sprintf(`{"container_service":{"qty":%d}}`, n%5)).wants(202)
 			case n < 55:
