@@ -58,8 +58,14 @@ type collection struct {
 	call  *httpapi.Call
 }
 
-// MarshalJSON writes the body.
-func (l collection) MarshalJSON() ([]byte, error) { return httpapi.EncodeJSON(l.body) }
+// AppendJSON implements httpapi.Appender: a MarshalJSON would have its result read again.
+func (l collection) AppendJSON(b []byte) []byte {
+	text, err := httpapi.EncodeJSON(l.body)
+	if err != nil { // bodies are structs of texts and numbers
+		panic(err)
+	}
+	return append(b, text...)
+}
 
 // WriteHeaders implements httpapi.HeaderWriter.
 func (l collection) WriteHeaders(set func(name, value string)) {
@@ -212,6 +218,10 @@ func link(parts ...any) string {
 	b.WriteString("/api")
 	for _, p := range parts {
 		b.WriteByte('/')
+		if n, ok := p.(int); ok {
+			b.WriteString(strconv.Itoa(n))
+			continue
+		}
 		b.WriteString(url.PathEscape(fmt.Sprint(p)))
 	}
 	return b.String()

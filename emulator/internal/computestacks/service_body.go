@@ -32,7 +32,19 @@ type serviceBody struct {
 	Domains             []int             `json:"domains"`
 	Containers          int               `json:"deployed_containers"`
 	Help                serviceHelp       `json:"help"`
-	Links               map[string]string `json:"links"`
+	Links               serviceLinks      `json:"links"`
+}
+
+// serviceLinks are the paths of what belongs to a service.
+type serviceLinks struct {
+	Bastions     string `json:"bastions"`
+	Containers   string `json:"containers"`
+	Events       string `json:"events"`
+	IngressRules string `json:"ingress_rules"`
+	Logs         string `json:"logs"`
+	Metadata     string `json:"metadata"`
+	Products     string `json:"products"`
+	Project      string `json:"project"`
 }
 
 // serviceHelp are texts in HTML, which no image of the sandbox has.
@@ -76,9 +88,8 @@ func (a *API) serviceBody(tx *engine.Tx, s Service) serviceBody {
 		b.Bastions = nonNil(project.Bastions)
 	}
 	self := link("container_services", s.ID)
-	b.Links = map[string]string{
-		"project": link("projects", s.ProjectID), "bastions": self + "/bastions", "containers": self + "/containers", "events": self + "/events",
-		"ingress_rules": self + "/ingress_rules", "metadata": self + "/metadata", "logs": self + "/logs", "products": link("products"),
+	b.Links = serviceLinks{
+		self + "/bastions", self + "/containers", self + "/events", self + "/ingress_rules", self + "/logs", self + "/metadata", "/api/products", link("projects", s.ProjectID),
 	}
 	return b
 }
