@@ -4,7 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
+	"strconv"
 
 	"skystack.dev/sandbox/emulator/sandbox/computestacks"
 )
@@ -23,7 +23,7 @@ type ComputeStacksCredentials = computestacks.Credentials
 func ComputeStacksCredentialsOf(key string, seed uint64) ComputeStacksCredentials {
 	text := func(purpose string, n int) string {
 		mac := hmac.New(sha256.New, []byte(key))
-		fmt.Fprintf(mac, "computestacks/%s/%d", purpose, seed)
+		mac.Write([]byte("computestacks/" + purpose + "/" + strconv.FormatUint(seed, 10))) // never fails
 		return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))[:n]
 	}
 	return ComputeStacksCredentials{

@@ -167,11 +167,11 @@ func checkScope(scopes []string, needed string) error {
 	if slices.Contains(scopes, everything) {
 		return nil
 	}
-	any := strings.Fields(needed)
-	if slices.ContainsFunc(any, func(s string) bool { return slices.Contains(scopes, s) }) {
+	accepted := strings.Fields(needed)
+	if slices.ContainsFunc(accepted, func(s string) bool { return slices.Contains(scopes, s) }) {
 		return nil
 	}
-	return missingScope(any...)
+	return missingScope(accepted...)
 }
 
 // missingScope returns the 403 of a token that has none of the scopes that an operation

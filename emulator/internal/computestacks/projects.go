@@ -49,13 +49,13 @@ func (a *API) projectBody(tx *engine.Tx, p Project) projectBody {
 
 // projectState returns the state of a project (spec 7.5).
 func (a *API) projectState(tx *engine.Tx, p Project) string {
-	newest, any := a.newestEvent(tx, "project", p.ID)
+	newest, found := a.newestEvent(tx, "project", p.ID)
 	switch {
 	case p.Status == deleting:
 		return deleting
 	case len(a.activeEvents(tx, "project", p.ID)) > 0:
 		return "working"
-	case any && newest.Status == failed:
+	case found && newest.Status == failed:
 		return "alert"
 	}
 	return "ok"

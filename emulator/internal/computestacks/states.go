@@ -30,7 +30,7 @@ func (a *API) containerState(tx *engine.Tx, k Container) string {
 	has := func(codes ...string) bool {
 		return slices.ContainsFunc(active, func(e EventLog) bool { return slices.Contains(codes, e.Code) })
 	}
-	newest, any := a.newestEvent(tx, "container", k.ID)
+	newest, found := a.newestEvent(tx, "container", k.ID)
 	switch {
 	case k.Status == "migrating":
 		return "migrating"
@@ -40,7 +40,7 @@ func (a *API) containerState(tx *engine.Tx, k Container) string {
 		return "stopping"
 	case len(active) > 0:
 		return "working"
-	case any && newest.Status == failed:
+	case found && newest.Status == failed:
 		return "alert"
 	case a.overloaded(tx, k):
 		return "resource_usage"
@@ -52,12 +52,12 @@ func (a *API) containerState(tx *engine.Tx, k Container) string {
 
 // serviceState returns the state of a service: the first that applies (spec 7.4).
 func (a *API) serviceState(tx *engine.Tx, s Service) string {
-	newest, any := a.newestEvent(tx, "service", s.ID)
+	newest, found := a.newestEvent(tx, "service", s.ID)
 	containers := byIDs(tx, a.containers, s.Containers)
 	switch {
 	case len(a.activeEvents(tx, "service", s.ID)) > 0:
 		return "working"
-	case any && newest.Status == failed:
+	case found && newest.Status == failed:
 		return "alert"
 	case slices.ContainsFunc(containers, func(k Container) bool { return k.ReqState == running && !k.runs() }):
 		return "offline_containers"

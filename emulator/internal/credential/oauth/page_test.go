@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"errors"
 	"io"
 	"net/url"
 	"strings"
@@ -115,7 +116,7 @@ func FuzzConsentPage(f *testing.F) {
 		}
 		for z := html.NewTokenizer(strings.NewReader(page)); ; {
 			if z.Next() == html.ErrorToken {
-				if z.Err() != io.EOF {
+				if !errors.Is(z.Err(), io.EOF) {
 					t.Fatal(z.Err())
 				}
 				break
