@@ -1,7 +1,8 @@
 // Package emulator is the SkyStack cloud API in your test: every request is
 // checked against the OpenAPI contract, instances move through their states,
 // keys run into their limits, and one clock, which you can move, stands behind
-// all of it. It needs no account, no network and no disk.
+// all of it. It needs no account, no network and no disk. It serves SkyStack under
+// /v1 and the end-user API of ComputeStacks under /api; WithAPIs chooses one of them.
 //
 //	func TestDeploy(t *testing.T) {
 //		sandbox := emulator.Start(t)
@@ -12,6 +13,16 @@
 //		if got := cloud.Status(id); got != "running" {
 //			t.Fatalf("status %s", got)
 //		}
+//	}
+//
+// ComputeStacks has credentials of its own, and typed access to its objects:
+//
+//	stacks := sandbox.ComputeStacks()
+//	c := stacks.Credentials() // for HTTP Basic, and for OAuth
+//	order := deploy(t, sandbox.URL(), c.Username, c.Password)
+//	sandbox.Advance(10 * time.Second)
+//	if o, _ := stacks.Order(order); o.Status != "completed" {
+//		t.Fatalf("status %s", o.Status)
 //	}
 //
 // An Emulator is its default workspace, and a Workspace is an isolated world: with
@@ -38,7 +49,8 @@
 //
 // What the sandbox assumes where the SkyStack documents leave something open is in
 // https://skystack.dev/sandbox/emulator/CONFORMANCE.md, sentence by sentence; in the
-// repository it is emulator/CONFORMANCE.md.
+// repository it is emulator/CONFORMANCE.md, and emulator/CONFORMANCE-COMPUTESTACKS.md for
+// ComputeStacks.
 //
 // Package remote has the same methods for a sandbox behind a URL, and package
 // testcontainer starts one in a container; both, and a Workspace of this package,

@@ -74,6 +74,52 @@ func ExampleWorkspace_CreateInstance() {
 	// running
 }
 
+// A service of ComputeStacks is ordered with the API credentials of the workspace, and is
+// online when the clock has moved past the work of the order.
+func ExampleWorkspace_ComputeStacks() {
+	sandbox := frozen()
+	defer func() { _ = sandbox.Close() }()
+	credentials := sandbox.ComputeStacks().Credentials()
+	send := func(method, path, body string, into any) {
+		r, err := http.NewRequest(method, path, strings.NewReader(body))
+		if err != nil {
+			panic(err)
+		}
+		r.SetBasicAuth(credentials.Username, credentials.Password)
+		r.Header.Set("Content-Type", "application/json")
+		resp, err := sandbox.Client().Do(r)
+		if err != nil {
+			panic(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+			panic(err)
+		}
+	}
+
+	var placed struct{ Order struct{ ID string } }
+	send(http.MethodPost, "/api/orders",
+		`{"order": {"project_name": "cache", "containers": [{"image_id": 4, "name": "sessions", "resources": {"product_id": 1}}]}}`, &placed)
+	order, _ := sandbox.ComputeStacks().Order(placed.Order.ID)
+	fmt.Println(order.Status)
+	if err := sandbox.Advance(10 * time.Second); err != nil {
+		fmt.Println(err)
+	}
+
+	var listed struct {
+		Services []struct {
+			Label string
+			State string `json:"current_state"`
+		} `json:"container_services"`
+	}
+	send(http.MethodGet, "/api/container_services", "", &listed)
+	order, _ = sandbox.ComputeStacks().Order(placed.Order.ID)
+	fmt.Println(order.Status, listed.Services)
+	// Output:
+	// pending
+	// completed [{sessions online}]
+}
+
 // What happens between two snapshots can be shown, and undone.
 func ExampleDiff() {
 	sandbox := frozen()

@@ -16,6 +16,9 @@
 //		}
 //	}
 //
+// ComputeStacks is typed access to the ComputeStacks API of the sandbox, with its
+// credentials, as in package emulator.
+//
 // A key controls its own workspace and no other. Tests that run at the same time
 // should not share one: with the admin token each takes a workspace of its own,
 // which ends with the test:

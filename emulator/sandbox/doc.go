@@ -13,5 +13,6 @@
 //		}
 //	}
 //
-// The types are also the JSON of the control API under /_sandbox/.
+// The types are also the JSON of the control API under /_sandbox/. Package computestacks,
+// below this one, has those of the ComputeStacks API.
 package sandbox

@@ -2,6 +2,13 @@
 // workspace without HTTP: sandbox.Workspace has it as ComputeStacks. Nothing here counts
 // as a request of a client, and nothing waits: an object is in its state at once.
 //
+//	stacks := workspace.ComputeStacks()
+//	c := stacks.Credentials() // for HTTP Basic and OAuth
+//	order, err := stacks.CreateOrder(computestacks.NewOrder{
+//		ProjectName: "cache",
+//		Containers:  []computestacks.OrderedContainer{{ImageID: 4, ProductID: 1}},
+//	})
+//
 // Numbers of objects are those of the API. What is refused is an error that says why, in
 // the words of the API where a request would be refused too.
 package computestacks
