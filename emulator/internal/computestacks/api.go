@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strconv"
 	"time"
 
 	"skystack.dev/sandbox/emulator/internal/credential"
@@ -72,6 +73,7 @@ func New(schema *engine.Schema, c Config) *API {
 	schema.AddStep(deployedStep, a.registryDeployed)
 	schema.AddStep(trashRegistryStep, a.trashRegistry)
 	schema.OnRestore(a.keepApplications)
+	schema.OnLoad(a.checkReferences)
 	return a
 }
 
@@ -153,7 +155,7 @@ func (a *API) Forget(*engine.World) {}
 
 // checkRow refuses a saved row that is stored under another id than its own.
 func checkRow(id, place string) error {
-	if id != place {
+	if n, err := strconv.Atoi(place); id != place || err == nil && n <= 0 {
 		return fail.Newf(fail.Invalid, codeInvalid, "id: is %q", fail.Clip(id))
 	}
 	return nil

@@ -83,9 +83,19 @@ type response struct {
 	Body   string
 }
 
-// send sends a request. A body that is a string is sent as it is, other ones as JSON; nil
-// sends none. Further arguments are names and values of headers.
+// send is sends, and fails the test if the server fails.
 func (r *rig) send(method, path string, body any, headers ...string) response {
+	r.t.Helper()
+	got := r.sends(method, path, body, headers...)
+	if got.Status >= http.StatusInternalServerError {
+		r.t.Fatalf("%s %s: %d %s", method, path, got.Status, got.Body)
+	}
+	return got
+}
+
+// sends sends a request. A body that is a string is sent as it is, other ones as JSON; nil
+// sends none. Further arguments are names and values of headers.
+func (r *rig) sends(method, path string, body any, headers ...string) response {
 	r.t.Helper()
 	var content io.Reader
 	kind := "application/json"
@@ -112,9 +122,6 @@ func (r *rig) send(method, path string, body any, headers ...string) response {
 	}
 	w := httptest.NewRecorder()
 	r.serve.ServeHTTP(w, req)
-	if w.Code >= http.StatusInternalServerError {
-		r.t.Fatalf("%s %s: %d %s", method, path, w.Code, w.Body)
-	}
 	return response{r.t, w.Code, w.Header(), strings.TrimSpace(w.Body.String())}
 }
 
