@@ -48,7 +48,7 @@ func (a *API) Attach(w *engine.World, h sandbox.ComputeStacksCredentials) error 
 			}
 		}
 		return a.addApplication(tx, Application{
-			ClientID: h.ClientID, Name: "default", RedirectURIs: []string{h.RedirectURI}, Confidential: true, OfWorkspace: true, SecretDigest: clientDigest(h.ClientSecret),
+			ClientID: h.ClientID, Name: "Sandbox client", RedirectURIs: []string{h.RedirectURI}, Confidential: true, OfWorkspace: true, SecretDigest: clientDigest(h.ClientSecret),
 		})
 	})
 }

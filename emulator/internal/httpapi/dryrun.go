@@ -35,7 +35,7 @@ func (x *RequestContext) checkReserved(a argument) bool {
 	case a.name != dryRun:
 		x.violate(fail.Query, printable(a.name), "unknown_parameter", "%s is not known here (did you mean %s?), and was not ignored: nothing was done.", printable(a.name), dryRun)
 	case a.value != "false":
-		x.violate(fail.Query, dryRun, "not_served", "dry_run is served for POST and PATCH of the API, not for %s %s: nothing was done. Leave it out.", x.Op.Method, x.Op.Path)
+		x.violate(fail.Query, dryRun, "not_served", "dry_run is not served for %s %s: nothing was done. Leave it out.", x.Op.Method, x.Op.Path)
 	}
 	return true
 }
