@@ -26,7 +26,7 @@ RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build \
 FROM scratch
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="skystack-sandbox" \
-      org.opencontainers.image.description="A local SkyStack cloud for integration tests" \
+      org.opencontainers.image.description="A local SkyStack cloud, with the end-user API of ComputeStacks, for integration tests" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt

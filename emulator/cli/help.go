@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-const about = `The SkyStack Sandbox behaves like the SkyStack cloud API, on this machine: every request is checked against the contract, instances move through their states, and requests are rate limited. It is for integration tests only, and its data does not last.`
+const about = `The SkyStack Sandbox behaves like the SkyStack cloud API, on this machine: every request is checked against the contract, instances move through their states, and requests are rate limited. It also serves the end-user API of ComputeStacks. It is for integration tests only, and its data does not last.`
 
 const sources = `Every setting below can be given in three ways, and the first one set wins: a flag (--speed=realistic), an environment variable (SKYSTACK_SANDBOX_SPEED=realistic), a member of the YAML file that --config or SKYSTACK_SANDBOX_CONFIG names (speed: realistic). Otherwise the default applies. A list is repeated flags, commas in a variable, a YAML list in the file; lists are not joined. An empty variable counts as not set. Paths in the file start from the file's directory.
 
