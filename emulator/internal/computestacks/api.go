@@ -12,9 +12,9 @@ import (
 
 	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
-	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/finding"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
+	"skystack.dev/sandbox/emulator/internal/resource"
 )
 
 // Config configures the API.
@@ -153,10 +153,13 @@ func (a *API) complete(x *httpapi.RequestContext) {
 // Forget drops what the process holds for a world that has ended: nothing.
 func (a *API) Forget(*engine.World) {}
 
-// checkRow refuses a saved row that is stored under another id than its own.
+// checkRow refuses a saved row that is stored under another id than its own, or under a
+// number that no row has.
 func checkRow(id, place string) error {
-	if n, err := strconv.Atoi(place); id != place || err == nil && n <= 0 {
-		return fail.Newf(fail.Invalid, codeInvalid, "id: is %q", fail.Clip(id))
+	var f resource.Violations
+	f.Same(id, place)
+	if n, err := strconv.Atoi(place); err == nil && n <= 0 {
+		f.Add("id", "is not above 0")
 	}
-	return nil
+	return f.First()
 }

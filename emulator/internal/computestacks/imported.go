@@ -221,6 +221,13 @@ func (i importing) orders() error {
 	})
 }
 
+// checkSaved refuses a saved application that could not be registered.
+func (r Application) checkSaved(id string) error {
+	var f resource.Violations
+	f.Same(r.ClientID, id)
+	return f.OrElse(checkApplication(r.RedirectURIs, r.Scopes))
+}
+
 // decodes checks that a member is an object of a type.
 func decodes(f *resource.Violations, member string, text jsontext.Value, into any) {
 	if text.Kind() != '{' {

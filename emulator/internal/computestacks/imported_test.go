@@ -94,10 +94,16 @@ func TestDamagedWorldsAreRefusedOrServed(t *testing.T) {
 	if err := r.loaded(world); err != nil {
 		t.Fatal(err)
 	}
+	negative := rowsIn(world, prefix+"projects")[0].(map[string]any)
+	negative["id"], negative["value"].(map[string]any)["id"] = "-1", -1
+	if err := r.loaded(world); err == nil || !strings.Contains(err.Error(), `cs_projects "-1": id: is not above 0`) {
+		t.Error(err)
+	}
+	negative["id"], negative["value"].(map[string]any)["id"] = "1", 1
 	refused := 0
 	for _, table := range world["tables"].([]any) {
 		name, _ := table.(map[string]any)["name"].(string)
-		if !strings.HasPrefix(name, prefix) || strings.HasSuffix(name, "tokens") || strings.HasSuffix(name, "ledgers") || name == prefix+"applications" {
+		if !strings.HasPrefix(name, prefix) || strings.HasSuffix(name, "tokens") || strings.HasSuffix(name, "ledgers") {
 			continue
 		}
 		for _, of := range rowsIn(world, name)[:min(1, len(rowsIn(world, name)))] {

@@ -20,7 +20,10 @@ func (a *API) Seed(w *engine.World, f *fixtures.Fixture) (err error) {
 		if section == nil {
 			section = &fixtures.ComputeStacks{}
 		}
-		if s.users(section); len(section.Users) == 0 {
+		if err = s.users(section); err != nil {
+			return nil // as below
+		}
+		if len(section.Users) == 0 {
 			a.seedUsers(tx)
 		}
 		err = s.section(section)

@@ -56,18 +56,36 @@ func (s seeding) owner(path, email string) (int, error) {
 	return u.ID, err
 }
 
+// unused refuses a name that a row of a table has: an object of the catalog, or an earlier
+// one of the section.
+func unused[T any](s seeding, t *engine.Table[T], path, noun, name string, nameOf func(T) string) error {
+	for r := range t.After(s.tx, 0) {
+		if nameOf(r.Value) == name {
+			return s.fail(path, "there is %s %q already, of the catalog or of this section; choose another name", noun, name)
+		}
+	}
+	return nil
+}
+
 // users adds the users of the section.
-func (s seeding) users(c *fixtures.ComputeStacks) {
-	for _, u := range c.Users {
+func (s seeding) users(c *fixtures.ComputeStacks) error {
+	for n, u := range c.Users {
+		if u.Currency != "" && currencySymbol(u.Currency) == "" {
+			return s.fail(fmt.Sprintf("users[%d].currency", n), "there is no currency %q; use a code of ISO 4217 in capital letters that the service knows, as USD, EUR or GBP", u.Currency)
+		}
 		s.a.addUser(s.tx, User{
 			Email: u.Email, FirstName: u.FirstName, LastName: u.LastName, Locale: u.Locale, Country: u.Country, Currency: u.Currency, Company: u.Company,
 			ContainerQuota: u.ContainerQuota,
 		}, s.at)
 	}
+	return nil
 }
 
 func (s seeding) locations(c *fixtures.ComputeStacks) error {
-	for _, l := range c.Locations {
+	for n, l := range c.Locations {
+		if err := unused(s, s.a.locations, fmt.Sprintf("locations[%d].name", n), "a location", l.Name, func(l Location) string { return l.Name }); err != nil {
+			return err
+		}
 		to := Location{ID: newID(s.tx, "location"), Name: l.Name, CreatedAt: s.at}
 		for _, g := range l.Regions {
 			r := Region{ID: newID(s.tx, "region"), Name: g.Name, Active: true}
@@ -89,7 +107,10 @@ func (s seeding) locations(c *fixtures.ComputeStacks) error {
 }
 
 func (s seeding) products(c *fixtures.ComputeStacks) error {
-	for _, p := range c.Products {
+	for n, p := range c.Products {
+		if err := unused(s, s.a.products, fmt.Sprintf("products[%d].label", n), "a product", p.Label, func(p Product) string { return p.Label }); err != nil {
+			return err
+		}
 		to := Product{
 			ID: newID(s.tx, "product"), Label: p.Label, Kind: "package", Price: p.Price, Term: p.Term, CPU: p.CPU, Memory: p.Memory, Storage: p.Storage,
 			Bandwidth: p.Bandwidth, LocalDisk: p.Storage, CreatedAt: s.at, UpdatedAt: s.at,
@@ -104,6 +125,9 @@ func (s seeding) products(c *fixtures.ComputeStacks) error {
 
 func (s seeding) images(c *fixtures.ComputeStacks) error {
 	for n, i := range c.Images {
+		if err := unused(s, s.a.images, fmt.Sprintf("images[%d].label", n), "an image", i.Label, func(i Image) string { return i.Label }); err != nil {
+			return err
+		}
 		to := Image{
 			Label: i.Label, Description: i.Description, Role: i.Role, RoleClass: i.RoleClass, RegistryPath: i.Path, RegistryTag: i.Tag,
 			Icon: "icons/stacks/docker.png", CanScale: i.CanScale, IsFree: i.Free, IsLoadBalancer: i.LoadBalancer, MinCPU: i.MinCPU, MinMemory: i.MinMemory,
@@ -162,6 +186,9 @@ func (s seeding) images(c *fixtures.ComputeStacks) error {
 
 func (s seeding) zones(c *fixtures.ComputeStacks) error {
 	for n, z := range c.Zones {
+		if err := unused(s, s.a.zones, fmt.Sprintf("zones[%d].name", n), "a zone", z.Name, func(z Zone) string { return z.Name }); err != nil {
+			return err
+		}
 		owner, err := s.owner(fmt.Sprintf("zones[%d].owner", n), z.Owner)
 		if err != nil {
 			return err
@@ -290,7 +317,10 @@ func (s seeding) open(path string, image Image, service int, domains []string) e
 	if first == 0 && len(domains) > 0 {
 		return s.fail(path+".domains", "the image %s has no port with access from outside", image.Label)
 	}
-	for _, name := range domains {
+	for n, name := range domains {
+		if s.a.domainTaken(s.tx, name, 0) {
+			return s.fail(fmt.Sprintf("%s.domains[%d]", path, n), "the domain %q is in use, or lies below the domain of a load balancer; choose another", name)
+		}
 		s.a.newDomain(s.tx, Domain{RuleID: first, Name: name, LetsEncrypt: "inactive"})
 	}
 	for _, p := range image.VolumeParams {

@@ -61,13 +61,19 @@ func TestSeedSection(t *testing.T) {
 		return nil
 	})
 	for section, want := range map[string]string{
-		"  projects: [{name: x, services: [{image: Wordpress}]}]":                        `f.yaml:3:43: computestacks.projects[0].services[0].image: there is no image "Wordpress" (did you mean WordPress?)`,
-		"  projects: [{name: x, owner: nobody@example.test, services: []}]":              `f.yaml:3:31: computestacks.projects[0].owner: there is no user "nobody@example.test"`,
-		"  projects: [{name: x, region: pdx2, services: []}]":                            `computestacks.projects[0].region: there is no region "pdx2" (did you mean pdx1?)`,
-		"  projects: [{name: x, services: [{image: Redis, product: Smal}]}]":             `computestacks.projects[0].services[0].product: there is no product "Smal" (did you mean Small?)`,
-		"  projects: [{name: x, services: [{image: Redis, settings: {a: b}}]}]":          `computestacks.projects[0].services[0].settings: the image Redis has no setting "a"`,
-		"  projects: [{name: x, services: [{image: Redis, domains: [a.example.test]}]}]": `computestacks.projects[0].services[0].domains: the image Redis has no port with access from outside`,
-		"  images: [{label: A, role: a, path: a, requires: [B]}]":                        `computestacks.images[0].requires[0]: there is no image "B"`,
+		"  projects: [{name: x, services: [{image: Wordpress}]}]":                                      `f.yaml:3:43: computestacks.projects[0].services[0].image: there is no image "Wordpress" (did you mean WordPress?)`,
+		"  projects: [{name: x, owner: nobody@example.test, services: []}]":                            `f.yaml:3:31: computestacks.projects[0].owner: there is no user "nobody@example.test"`,
+		"  projects: [{name: x, region: pdx2, services: []}]":                                          `computestacks.projects[0].region: there is no region "pdx2" (did you mean pdx1?)`,
+		"  projects: [{name: x, services: [{image: Redis, product: Smal}]}]":                           `computestacks.projects[0].services[0].product: there is no product "Smal" (did you mean Small?)`,
+		"  projects: [{name: x, services: [{image: Redis, settings: {a: b}}]}]":                        `computestacks.projects[0].services[0].settings: the image Redis has no setting "a"`,
+		"  projects: [{name: x, services: [{image: Redis, domains: [a.example.test]}]}]":               `computestacks.projects[0].services[0].domains: the image Redis has no port with access from outside`,
+		"  users: [{email: a@example.test, fname: A, lname: B, currency: XXX}]":                        `f.yaml:3:65: computestacks.users[0].currency: there is no currency "XXX"; use`,
+		"  products: [{label: Small, cpu: 1, memory: 1, price: 1}]":                                    `computestacks.products[0].label: there is a product "Small" already`,
+		"  images: [{label: Redis, role: a, path: a}]":                                                 `computestacks.images[0].label: there is an image "Redis" already`,
+		"  zones: [{name: example.org}]":                                                               `computestacks.zones[0].name: there is a zone "example.org" already`,
+		"  locations: [{name: portland, regions: []}]":                                                 `computestacks.locations[0].name: there is a location "portland" already`,
+		"  projects: [{name: x, services: [{image: nginx, domains: [a.example.net, a.example.net]}]}]": `computestacks.projects[0].services[0].domains[1]: the domain "a.example.net" is in use`,
+		"  images: [{label: A, role: a, path: a, requires: [B]}]":                                      `computestacks.images[0].requires[0]: there is no image "B"`,
 	} {
 		f, err := parse(section)
 		if err != nil {

@@ -38,7 +38,7 @@ func (t *tables) addTables(schema *engine.Schema) {
 	t.users = addTable(schema, "users", func(r User) int { return r.ID })
 	t.applications = engine.AddTable(schema, engine.Kind[Application]{
 		Name: prefix + "applications", Internal: func(r Application) bool { return r.OfWorkspace },
-		Check: func(r Application, id string) error { return checkRow(r.ClientID, id) },
+		Check: Application.checkSaved,
 	})
 	t.locations = addTable(schema, "locations", func(r Location) int { return r.ID })
 	t.products = addTable(schema, "products", func(r Product) int { return r.ID })
