@@ -72,7 +72,7 @@ var rooms = []packageRule{
 	// What every API needs.
 	{path: "emulator/internal/webhook", rooms: []string{"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/finding", "emulator/sandbox"}},
 	{path: "emulator/internal/resource", modules: []string{jsonexp}, rooms: []string{
-		"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/httpapi", "emulator/internal/near", "emulator/sandbox",
+		"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/finding", "emulator/internal/httpapi", "emulator/internal/near", "emulator/sandbox",
 	}},
 	{path: "emulator/internal/event", modules: []string{jsonexp}, rooms: []string{
 		"emulator/internal/engine", "emulator/internal/fail", "emulator/internal/httpapi", "emulator/internal/resource", "emulator/sandbox",

@@ -148,6 +148,9 @@ func (a *API) complete(x *httpapi.RequestContext) {
 	if x.Version != "" && (x.Caller.Token != "" || x.Op != nil && x.Op.Public) {
 		x.Set("Api-Deprecated", "true")
 	}
+	if x.Caller.Token != "" {
+		resource.ReportMisspelt(a.Findings, x)
+	}
 }
 
 // Forget drops what the process holds for a world that has ended: nothing.

@@ -13,6 +13,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/credential"
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/finding"
 	"skystack.dev/sandbox/emulator/internal/httpapi"
 	"skystack.dev/sandbox/emulator/internal/limit"
 )
@@ -57,12 +58,15 @@ func (a *API) authenticate(x *httpapi.RequestContext) error {
 	}
 	secret, basic, err := requestSecret(x.Request)
 	if err != nil {
-		return err
+		return a.reportRefused(x, secret, err)
 	}
 	if secret == "" {
 		return forbidden("The access token is missing: send API credentials by HTTP Basic, or Authorization: Bearer <access token>.")
 	}
 	k, err := a.Credentials.Admit(x, secret, x.Param("id"))
+	if err == nil {
+		a.Findings.Accepted(finding.Credential(k.Digest))
+	}
 	if err == nil && k.Environment == bearerKind {
 		_ = x.World.Do(func(tx *engine.Tx) error {
 			a.tokenUsed(tx, k.ID)
@@ -71,9 +75,25 @@ func (a *API) authenticate(x *httpapi.RequestContext) error {
 	}
 	var refused *fail.Error
 	if basic && errors.As(err, &refused) && refused.Code == codeForbidden {
-		return refusal(fail.Unauthenticated, codeUnauthorized, "Not Authorized")
+		err = refusal(fail.Unauthenticated, codeUnauthorized, "Not Authorized")
 	}
-	return err
+	if err != nil {
+		return a.reportRefused(x, secret, err)
+	}
+	return nil
+}
+
+// reportRefused counts a request with refused credentials among the findings, and returns
+// the refusal.
+func (a *API) reportRefused(x *httpapi.RequestContext, secret string, refusal error) error {
+	digest, w, owner := engine.DigestOf(secret), x.World, ""
+	if own, _ := a.Registry.Lookup(digest); own != nil {
+		w, owner = own, own.ID()
+	}
+	if message := a.Findings.Refused(finding.Credential(digest), owner, w.PeekTime(), fail.Of(refusal).Code); message != "" {
+		a.Log.Warn(message)
+	}
+	return refusal
 }
 
 // requestSecret returns the secret of a request as the store knows it, "" if there is

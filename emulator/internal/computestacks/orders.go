@@ -356,6 +356,11 @@ func (a *API) finishBastion(tx *engine.Tx, e EventLog) error {
 	if !ok {
 		return cancels("The bastion was deleted.")
 	}
+	for _, other := range a.activeEvents(tx, "project", b.ProjectID) {
+		if other.ID != e.ID && other.Locale == e.Locale && other.Payload == e.Payload {
+			return nil // a later reset is not done yet
+		}
+	}
 	b.Status, b.UpdatedAt = running, tx.Now()
 	put(tx, a.bastions, b.ID, b)
 	return nil

@@ -197,6 +197,12 @@ func TestProjectParts(t *testing.T) {
 	if a := r.get("/api/projects/1/events").wants(200); a.text("events.0.locale") != "bastion.rebuild" || a.text("events.1.locale") != "order.provision" || a.text("events.1.status") != "completed" {
 		t.Error(a.Body)
 	}
+	r.advance(3 * time.Second)
+	r.post("/api/projects/1/bastions/1/reset_password", nil).wants(202)
+	r.advance(2 * time.Second) // the first rebuild is done, the second one is not
+	if a := r.get("/api/projects/1/bastions/1").wants(200); a.text("bastion.status") != "rebuilding" {
+		t.Error(a.Body)
+	}
 	r.advance(time.Minute)
 	if a := r.get("/api/projects/1/bastions/1").wants(200); a.text("bastion.status") != "running" {
 		t.Error(a.Body)

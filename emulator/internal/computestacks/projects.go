@@ -113,7 +113,7 @@ func (a *API) updateProject(c *httpapi.Call) (any, error) {
 	if strings.TrimSpace(in.Name) == "" {
 		return nil, unprocessable("Name can't be blank")
 	}
-	p.Name, p.UpdatedAt = in.Name, c.Now()
+	p.Name, p.UpdatedAt = strings.TrimSpace(in.Name), c.Now()
 	put(c.Tx, a.projects, p.ID, p)
 	return one("project", a.projectBody(c.Tx, p)), nil
 }

@@ -257,5 +257,5 @@ func (a *API) complete(x *httpapi.RequestContext) {
 		x.Set("X-Skystack-Accepted-Scopes", x.Op.Scope)
 	}
 	a.reportPlaintext(x)
-	a.reportMisspelt(x)
+	resource.ReportMisspelt(a.Findings, x)
 }

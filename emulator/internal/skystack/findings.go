@@ -44,19 +44,6 @@ func (a *API) reportPlaintext(x *httpapi.RequestContext) {
 		"where anybody on the way can read it: the real API is HTTPS alone; --https serves it here as well")
 }
 
-// reportMisspelt adds a finding for each parameter or member of an accepted request
-// that was ignored and looks misspelt: once for an operation.
-func (a *API) reportMisspelt(x *httpapi.RequestContext) {
-	for _, d := range x.Misspelt() {
-		what := string(d.Location) + " parameter"
-		if d.Location == fail.Body {
-			what = "member of the body"
-		}
-		a.Findings.Report(finding.Subject{Workspace: x.World.ID(), Code: d.Code, About: x.Op.ID + " " + string(d.Location) + " " + d.Field},
-			x.Now, sandbox.LevelWarning, x.Op.ID+" was sent a misspelt "+what+", which is ignored: "+d.Message)
-	}
-}
-
 // reportFrozen adds a finding for a client that was told to wait on a clock that is
 // frozen.
 func (a *API) reportFrozen(w *engine.World) {
