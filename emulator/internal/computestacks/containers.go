@@ -128,6 +128,9 @@ func (a *API) powerEffect(code string, fast, realistic time.Duration, during, af
 		},
 		finish: func(tx *engine.Tx, e EventLog) error {
 			return each(tx, e, func(k *Container) {
+				if code == startCode && k.runs() {
+					return // it goes on as it did
+				}
 				k.Status, k.Built, k.StartedAt = after, true, time.Time{}
 				if after == running {
 					k.StartedAt = tx.Now()

@@ -12,11 +12,11 @@ import (
 
 // envInput are the members of an environment variable that a client may set.
 type envInput struct {
-	Name     *string      `json:"name"`
-	Label    nullableText `json:"label"`
-	Type     *string      `json:"param_type"`
-	Static   nullableText `json:"static_value"`
-	Variable nullableText `json:"env_value"`
+	Name     *string          `json:"name"`
+	Label    nullable[string] `json:"label"`
+	Type     *string          `json:"param_type"`
+	Static   nullable[string] `json:"static_value"`
+	Variable nullable[string] `json:"env_value"`
 }
 
 // validFreq reports whether a text says how often a volume is backed up.
@@ -40,10 +40,10 @@ func envParams() paramKind[EnvParam, envInput, envParamBody] {
 		zero:  func() EnvParam { return EnvParam{Type: "static"} },
 		apply: func(a *API, c *httpapi.Call, i Image, p *EnvParam, in envInput) []string {
 			set(&p.Name, in.Name)
-			setText(&p.Label, in.Label)
+			setNullable(&p.Label, in.Label)
 			set(&p.Type, in.Type)
-			setText(&p.Static, in.Static)
-			setText(&p.Variable, in.Variable)
+			setNullable(&p.Static, in.Static)
+			setNullable(&p.Variable, in.Variable)
 			if strings.TrimSpace(p.Label) == "" {
 				p.Label = p.Name
 			}
@@ -58,10 +58,10 @@ func envParams() paramKind[EnvParam, envInput, envParamBody] {
 
 // settingInput are the members of a setting that a client may set.
 type settingInput struct {
-	Name  *string      `json:"name"`
-	Label nullableText `json:"label"`
-	Type  *string      `json:"param_type"`
-	Value nullableText `json:"value"`
+	Name  *string          `json:"name"`
+	Label nullable[string] `json:"label"`
+	Type  *string          `json:"param_type"`
+	Value nullable[string] `json:"value"`
 }
 
 // settingParams are the settings of an image (C47).
@@ -71,9 +71,9 @@ func settingParams() paramKind[SettingParam, settingInput, settingParamBody] {
 		show: showSettingParam, order: func(p SettingParam) string { return p.Name }, zero: func() SettingParam { return SettingParam{Type: "static"} },
 		apply: func(_ *API, _ *httpapi.Call, _ Image, p *SettingParam, in settingInput) []string {
 			set(&p.Name, in.Name)
-			setText(&p.Label, in.Label)
+			setNullable(&p.Label, in.Label)
 			set(&p.Type, in.Type)
-			setText(&p.Value, in.Value)
+			setNullable(&p.Value, in.Value)
 			if strings.TrimSpace(p.Label) == "" {
 				p.Label = p.Name
 			}

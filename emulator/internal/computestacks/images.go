@@ -1,7 +1,6 @@
 package computestacks
 
 import (
-	"encoding/json"
 	"regexp"
 	"slices"
 	"strconv"
@@ -85,22 +84,22 @@ func (a *API) getImage(c *httpapi.Call) (any, error) {
 
 // imageInput are the members of an image that a client may set.
 type imageInput struct {
-	Active           *bool        `json:"active"`
-	CanScale         *bool        `json:"can_scale"`
-	Command          nullableText `json:"command"`
-	ProviderID       *int         `json:"container_image_provider_id"`
-	Description      nullableText `json:"description"`
-	Label            *string      `json:"label"`
-	MinCPU           *float64     `json:"min_cpu"`
-	MinMemory        *int         `json:"min_memory"`
-	RegistryAuth     *bool        `json:"registry_auth"`
-	RegistryCustom   nullableText `json:"registry_custom"`
-	RegistryUsername nullableText `json:"registry_username"`
-	RegistryPath     *string      `json:"registry_image_path"`
-	RegistryTag      *string      `json:"registry_image_tag"`
-	Role             *string      `json:"role"`
-	RoleClass        *string      `json:"role_class"`
-	Tags             *[]string    `json:"tag_list"`
+	Active           *bool            `json:"active"`
+	CanScale         *bool            `json:"can_scale"`
+	Command          nullable[string] `json:"command"`
+	ProviderID       *int             `json:"container_image_provider_id"`
+	Description      nullable[string] `json:"description"`
+	Label            *string          `json:"label"`
+	MinCPU           *float64         `json:"min_cpu"`
+	MinMemory        *int             `json:"min_memory"`
+	RegistryAuth     *bool            `json:"registry_auth"`
+	RegistryCustom   nullable[string] `json:"registry_custom"`
+	RegistryUsername nullable[string] `json:"registry_username"`
+	RegistryPath     *string          `json:"registry_image_path"`
+	RegistryTag      *string          `json:"registry_image_tag"`
+	Role             *string          `json:"role"`
+	RoleClass        *string          `json:"role_class"`
+	Tags             *[]string        `json:"tag_list"`
 
 	Requires []relationshipInput `json:"dependency_parents"`
 	Env      []envInput          `json:"env_params_attributes"`
@@ -109,25 +108,6 @@ type imageInput struct {
 	Volumes  []volumeInput       `json:"volumes_attributes"`
 	// MoreVolumes has the name of the documentation.
 	MoreVolumes []volumeInput `json:"volume_attributes"`
-}
-
-// nullableText is a text that a client may send as null, which clears it.
-type nullableText struct {
-	sent  bool
-	value string
-}
-
-// UnmarshalJSON reads a text or null.
-func (t *nullableText) UnmarshalJSON(text []byte) error {
-	t.sent, t.value = true, ""
-	return json.Unmarshal(text, &t.value)
-}
-
-// setText replaces a text by one that was sent, and clears it for null.
-func setText(to *string, sent nullableText) {
-	if sent.sent {
-		*to = sent.value
-	}
 }
 
 // blank returns what Rails says of members that have no text, by their names.
@@ -151,15 +131,15 @@ func set[T any](to *T, sent *T) {
 func (a *API) setImage(tx *engine.Tx, i *Image, in imageInput) []string {
 	set(&i.Active, in.Active)
 	set(&i.CanScale, in.CanScale)
-	setText(&i.Command, in.Command)
+	setNullable(&i.Command, in.Command)
 	set(&i.ProviderID, in.ProviderID)
-	setText(&i.Description, in.Description)
+	setNullable(&i.Description, in.Description)
 	set(&i.Label, in.Label)
 	set(&i.MinCPU, in.MinCPU)
 	set(&i.MinMemory, in.MinMemory)
 	set(&i.RegistryAuth, in.RegistryAuth)
-	setText(&i.RegistryCustom, in.RegistryCustom)
-	setText(&i.RegistryUsername, in.RegistryUsername)
+	setNullable(&i.RegistryCustom, in.RegistryCustom)
+	setNullable(&i.RegistryUsername, in.RegistryUsername)
 	set(&i.RegistryPath, in.RegistryPath)
 	set(&i.RegistryTag, in.RegistryTag)
 	set(&i.Role, in.Role)

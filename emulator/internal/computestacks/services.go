@@ -112,10 +112,10 @@ func (a *API) updateService(c *httpapi.Call) (any, error) {
 		return nil, err
 	}
 	var in struct {
-		Label   *string   `json:"label"`
-		Command *string   `json:"command"`
-		Tags    *[]string `json:"tag_list"`
-		Master  *int      `json:"master_domain_id"`
+		Label   *string            `json:"label"`
+		Command nullable[string]   `json:"command"`
+		Tags    nullable[[]string] `json:"tag_list"`
+		Master  nullable[int]      `json:"master_domain_id"`
 	}
 	if err := c.DecodeMember("container_service", &in); err != nil {
 		return nil, err
@@ -123,13 +123,13 @@ func (a *API) updateService(c *httpapi.Call) (any, error) {
 	if in.Label != nil && strings.TrimSpace(*in.Label) == "" {
 		return nil, unprocessable("Label can't be blank")
 	}
-	if in.Master != nil && !slices.Contains(s.Domains, *in.Master) {
+	if in.Master.value != 0 && !slices.Contains(s.Domains, in.Master.value) {
 		return nil, unprocessable("Master domain is not a domain of this service")
 	}
 	set(&s.Label, in.Label)
-	set(&s.Command, in.Command)
-	set(&s.Tags, in.Tags)
-	set(&s.MasterDomain, in.Master)
+	setNullable(&s.Command, in.Command)
+	setNullable(&s.Tags, in.Tags)
+	setNullable(&s.MasterDomain, in.Master)
 	s.UpdatedAt = c.Now()
 	put(c.Tx, a.services, s.ID, s)
 	return a.showService(c.Tx, s), nil

@@ -44,6 +44,10 @@ func TestServices(t *testing.T) {
 	if changed.text("container_service.label") != "site" || changed.text("container_service.default_domain") != "blog.example.org" || changed.text("container_image.id") != "2" {
 		t.Error(changed.Body)
 	}
+	cleared := r.patch("/api/container_services/2", `{"container_service":{"command":null,"master_domain_id":null,"tag_list":null}}`).wants(202)
+	if cleared.at("container_service.command") != nil || cleared.text("container_service.default_domain") != name+"2.apps.example.test" {
+		t.Error(cleared.Body)
+	}
 	r.patch("/api/container_services/2", `{"container_service":{"label":""}}`).refused(422, "Label can't be blank")
 	r.patch("/api/container_services/2", `{"container_service":{"master_domain_id":99}}`).refused(422, "Master domain is not a domain of this service")
 	r.patch("/api/container_services/2", `{}`).refused(400, "param is missing or the value is empty: container_service")
@@ -222,6 +226,11 @@ func TestContainerUsage(t *testing.T) {
 	}
 	if a := r.get("/api/containers/2/container_processes").wants(200); a.text("0.CMD") != "wordpress: master process" || a.text("1.PPID") != a.text("0.PID") {
 		t.Error(a.Body)
+	}
+	r.patch("/api/containers/2/power/start", nil).wants(202)
+	r.advance(time.Minute)
+	if a := r.get("/api/containers/2/metrics/cpu").wants(200); a.at("stats.360") == nil {
+		t.Errorf("the start of a container that runs takes its history: %.200s", a.Body)
 	}
 	r.patch("/api/containers/2/power/stop", nil).wants(202)
 	r.advance(time.Minute)
