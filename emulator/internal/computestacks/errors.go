@@ -87,7 +87,7 @@ func status(err *fail.Error) int {
 	case fail.Timeout:
 		return http.StatusRequestTimeout
 	case fail.Invalid, fail.Reused, fail.Precondition:
-		if err.Code == codeBadRequest || err.Code == "invalid_json" || err.Code == "budget_exceeded" || missingWrapper(err) != "" || noObject(err) {
+		if err.Code == codeBadRequest || err.Code == "invalid_json" || err.Code == "budget_exceeded" || missingWrapper(err) != "" || noObject(err) || asksForDryRun(err) {
 			return http.StatusBadRequest
 		}
 		return http.StatusUnprocessableEntity
@@ -97,6 +97,17 @@ func status(err *fail.Error) int {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError
+}
+
+// asksForDryRun reports whether a request was refused because it asks for a dry run, which
+// is not served: a client that sends it must not have the effect.
+func asksForDryRun(err *fail.Error) bool {
+	for _, d := range err.Details {
+		if d.Location == fail.Query && (d.Code == "not_served" || d.Code == "unknown_parameter") {
+			return true
+		}
+	}
+	return false
 }
 
 type errorBody struct {

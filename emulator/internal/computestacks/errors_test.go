@@ -104,3 +104,14 @@ func TestRateLimit(t *testing.T) {
 	r.advance(60e9)
 	r.get("/api/users").wants(200)
 }
+
+// A dry run is refused, since its sender expects no effect (C16).
+func TestDryRun(t *testing.T) {
+	r := newRig(t)
+	a := r.post("/api/container_registry?dry_run=true", `{"container_registry":{}}`).wants(400)
+	if !strings.Contains(a.Body, "dry_run is not served for POST /api/container_registry: nothing was done.") {
+		t.Error(a.Body)
+	}
+	r.post("/api/container_registry?dryrun=true", `{"container_registry":{}}`).wants(400)
+	r.get("/api/container_registry?dry_run=false&other=1").is(200, `{"container_registries":[]}`)
+}
