@@ -1,3 +1,5 @@
+//go:build clients
+
 // Package clients runs clients that generators make of the whole contract, as it is,
 // against a sandbox. It is not part of the module, and its dependencies are not either:
 // run.sh copies it into a module of its own, makes the clients and runs the tests.
