@@ -11,7 +11,7 @@ import (
 )
 
 // mostBytes is the most that the binary of the image may have.
-const mostBytes = 22_000_000
+const mostBytes = 22_250_000
 
 // The binary of the image stays small. It is built as the Dockerfile builds it, and
 // the linker's record of what needs what shows that nothing looks up methods by name:

@@ -122,6 +122,11 @@ func (r *rig) sends(method, path string, body any, headers ...string) response {
 	}
 	w := httptest.NewRecorder()
 	r.serve.ServeHTTP(w, req)
+	for _, check := range []func(*http.Request, int, http.Header, []byte) error{checkByKin, record} {
+		if err := check(req, w.Code, w.Header(), w.Body.Bytes()); err != nil {
+			r.t.Errorf("%s %s: %d: %v", method, path, w.Code, err)
+		}
+	}
 	return response{r.t, w.Code, w.Header(), strings.TrimSpace(w.Body.String())}
 }
 
