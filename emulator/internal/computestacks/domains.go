@@ -147,8 +147,9 @@ func (a *API) updateDomain(c *httpapi.Call) (any, error) {
 	if d.RuleID != before.RuleID {
 		a.moveDomain(c.Tx, &d, before)
 	}
-	if d.Name != before.Name && d.LetsEncrypt == "active" {
-		d.LetsEncrypt = "inactive" // the certificate names the other one
+	if d.Name != before.Name { // a certificate names the other one
+		a.endValidation(c.Tx, before)
+		d.LetsEncrypt = "inactive"
 	}
 	put(c.Tx, a.domains, d.ID, d)
 	d = a.issue(c.Tx, d, a.userID(c), c.Address())
@@ -184,6 +185,7 @@ const validateCode = "971c02e9e85ad118"
 func (a *API) issue(tx *engine.Tx, d Domain, user int, ip string) Domain {
 	switch {
 	case !d.LEEnabled:
+		a.endValidation(tx, d)
 		d.LetsEncrypt = "inactive"
 	case d.LetsEncrypt == "inactive":
 		d.LetsEncrypt = pending
@@ -195,6 +197,15 @@ func (a *API) issue(tx *engine.Tx, d Domain, user int, ip string) Domain {
 	}
 	put(tx, a.domains, d.ID, d)
 	return d
+}
+
+// endValidation cancels the validation of a domain that is under way.
+func (a *API) endValidation(tx *engine.Tx, d Domain) {
+	for _, e := range a.activeEvents(tx, "service", d.ServiceID) {
+		if e.Code == validateCode && e.Payload == strconv.Itoa(d.ID) {
+			a.end(tx, e, cancelled, "The domain was changed.")
+		}
+	}
 }
 
 // domainEffect gives a domain its certificate.

@@ -198,7 +198,7 @@ func (a *API) registryBody(tx *engine.Tx, r Registry) registryBody {
 		Username: "admin", Password: r.Password, Images: []registryImage{},
 	}
 	for i := range a.images.After(tx, 0) {
-		if i.Value.RegistryCustom == b.Endpoint {
+		if i.Value.RegistryCustom == b.Endpoint && i.Value.UserID == r.UserID {
 			b.Images = append(b.Images, registryImage{i.Value.RegistryPath, []registryTag{{i.Value.RegistryTag, &namedEntry{i.Value.ID, i.Value.Label}}}})
 		}
 	}

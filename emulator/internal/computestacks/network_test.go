@@ -43,9 +43,17 @@ func TestRegistries(t *testing.T) {
 	r.post("/api/container_registry", `{"container_registry":{}}`).refused(400, "You have reached the maximum number of registries.")
 	r.change(func(tx *engine.Tx) {
 		i := row(tx, r.a.images, 4)
-		i.RegistryCustom = "cr.example.test:25001"
+		i.RegistryCustom, i.UserID = "cr.example.test:25001", 2
 		put(tx, r.a.images, 4, i)
 		put(tx, r.a.services, 70, Service{ID: 70, ImageID: 4})
+	})
+	if a := r.get("/api/container_registry/1").wants(200); a.at("container_registry.images.0") != nil {
+		t.Errorf("the image of another user is shown: %s", a.Body)
+	}
+	r.change(func(tx *engine.Tx) {
+		i := row(tx, r.a.images, 4)
+		i.UserID = 1
+		put(tx, r.a.images, 4, i)
 	})
 	if a := r.get("/api/container_registry/1").wants(200); a.text("container_registry.images.0.tags.0.tag") != "6.2" {
 		t.Error(a.Body)
@@ -142,6 +150,33 @@ func TestDomains(t *testing.T) {
 	r.delete("/api/domains/3").is(202, "{}")
 	r.delete("/api/domains/3").refused(404, "Unknown Domain")
 	if a := r.get("/api/domains").wants(200); a.Header.Get("Total") != "3" {
+		t.Error(a.Body)
+	}
+}
+
+// A certificate is for the name that a domain has when its validation begins (C95, C96).
+func TestDomainRenamed(t *testing.T) {
+	r := deployed(t)
+	r.post("/api/domains", `{"domain":{"domain":"a.example.org","ingress_rule_id":2,"le_enabled":true}}`).wants(200)
+	r.advance(4 * time.Second)
+	if a := r.patch("/api/domains/3", `{"domain":{"domain":"b.example.org"}}`).wants(200); a.text("domain.lets_encrypt") != "pending" {
+		t.Error(a.Body)
+	}
+	r.advance(4 * time.Second) // the first validation would be done
+	if a := r.get("/api/domains/3").wants(200); a.text("domain.lets_encrypt") != "pending" {
+		t.Error(a.Body)
+	}
+	if a := r.get("/api/container_services/2/events").wants(200); a.text("events.1.status") != "cancelled" || a.text("events.0.status") != "running" {
+		t.Error(a.Body)
+	}
+	r.patch("/api/domains/3", `{"domain":{"le_enabled":false}}`).wants(200)
+	r.patch("/api/domains/3", `{"domain":{"le_enabled":true}}`).wants(200)
+	r.advance(4 * time.Second)
+	if a := r.get("/api/domains/3").wants(200); a.text("domain.lets_encrypt") != "pending" {
+		t.Error(a.Body)
+	}
+	r.advance(4 * time.Second)
+	if a := r.get("/api/domains/3").wants(200); a.text("domain.lets_encrypt") != "active" {
 		t.Error(a.Body)
 	}
 }

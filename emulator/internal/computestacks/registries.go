@@ -118,7 +118,7 @@ func (a *API) deleteRegistry(c *httpapi.Call) (any, error) {
 		return nil, err
 	}
 	for s := range a.services.After(c.Tx, 0) {
-		if row(c.Tx, a.images, s.Value.ImageID).RegistryCustom == registryEndpoint(r) {
+		if i := row(c.Tx, a.images, s.Value.ImageID); i.RegistryCustom == registryEndpoint(r) && i.UserID == r.UserID {
 			return nil, badRequest("Error! There are deployed containers using this registry.")
 		}
 	}
