@@ -3,10 +3,10 @@ package skystack
 import (
 	"cmp"
 	"context"
-	"skystack.dev/sandbox/emulator/internal/resource"
 
 	"skystack.dev/sandbox/emulator/internal/engine"
 	"skystack.dev/sandbox/emulator/internal/fail"
+	"skystack.dev/sandbox/emulator/internal/resource"
 	"skystack.dev/sandbox/emulator/internal/webhook"
 	"skystack.dev/sandbox/emulator/sandbox"
 )

@@ -3,7 +3,6 @@ package skystack
 import (
 	"cmp"
 	"fmt"
-	"skystack.dev/sandbox/emulator/internal/resource"
 	"slices"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 	"skystack.dev/sandbox/emulator/internal/event"
 	"skystack.dev/sandbox/emulator/internal/fail"
 	"skystack.dev/sandbox/emulator/internal/near"
+	"skystack.dev/sandbox/emulator/internal/resource"
 	"skystack.dev/sandbox/emulator/sandbox"
 )
 
